@@ -1,0 +1,1 @@
+"""arbplatform: a self-hosted platform for quantitative crypto arbitrage."""

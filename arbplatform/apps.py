@@ -1,0 +1,20 @@
+"""The composition root as a Django app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from arbplatform.core.decimals import use_exact_context
+from arbplatform.persistence import sqlite
+
+
+class PlatformConfig(AppConfig):
+    """Binds Celery and the process-wide decimal context."""
+
+    name = "arbplatform"
+    verbose_name = _("Platform")
+
+    def ready(self) -> None:
+        """Prepare the process once, before any query."""
+        use_exact_context()
+        sqlite.install()
+        from arbplatform import celery  # noqa: F401, PLC0415  binds shared_task to our broker

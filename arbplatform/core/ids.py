@@ -1,0 +1,46 @@
+"""Identifiers: random ones, and deterministic ones that make a repeated send recognisable."""
+
+import hashlib
+import secrets
+
+CLIENT_ID_PREFIX = "arb"
+INSTALL_ID_LENGTH = 5
+_DIGEST_LENGTH = 16
+CLIENT_ID_LENGTH = len(CLIENT_ID_PREFIX) + INSTALL_ID_LENGTH + _DIGEST_LENGTH
+"""24 lower-case letters and digits: every venue takes them, also those that add a prefix."""
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def new_install_id() -> str:
+    """Return a random name for this installation, a part of every client order id.
+
+    Two installations that trade one account can so tell each other's orders apart.
+    """
+    return "".join(secrets.choice(_ALPHABET) for _ in range(INSTALL_ID_LENGTH))
+
+
+def derive_client_id(install_id: str, *parts: str | int) -> str:
+    """Return the client id that belongs to ``parts``, always the same one.
+
+    Args:
+        install_id: ``INSTALL_ID_LENGTH`` characters that name this installation.
+        parts: what identifies the thing, for instance ``("order", execution_id, leg_index)``.
+
+    Returns:
+        ``CLIENT_ID_LENGTH`` characters of ``[0-9a-z]``: prefix, installation, 82 bits of digest.
+    """
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    number = int.from_bytes(digest, "big")
+    letters = []
+    for _ in range(_DIGEST_LENGTH):
+        number, index = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[index])
+    return f"{CLIENT_ID_PREFIX}{install_id}{''.join(letters)}"
+
+
+def is_own_client_id(client_id: str, install_id: str) -> bool:
+    """Return whether ``client_id`` was derived by the installation ``install_id``."""
+    return len(client_id) == CLIENT_ID_LENGTH and client_id.startswith(
+        CLIENT_ID_PREFIX + install_id
+    )

@@ -1,0 +1,21 @@
+"""Settings of the tests: fixed secrets, no throttling, a database that DATABASE_URL chooses."""
+
+import os
+import tempfile
+
+os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-that-guards-nothing-at-all")
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "dGVzdHMtb25seS1rZXktdGhhdC1ndWFyZHMtbm90aGk=")
+os.environ.setdefault("ARB_INSTALL_ID", "tests")
+os.environ.setdefault("ARB_DATA_DIR", tempfile.mkdtemp(prefix="arbplatform-tests-"))
+
+from arbplatform.settings.base import *  # noqa: F403
+from arbplatform.settings.base import DATABASES, REST_FRAMEWORK
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+LANGUAGE_CODE = "en"
+REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"] = []
+CELERY_BROKER_URL = "memory://"
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, not memory: threads and processes of one test share it as they do in the product.
+    DATABASES["default"]["TEST"] = {"NAME": os.environ["ARB_DATA_DIR"] + "/test.sqlite3"}

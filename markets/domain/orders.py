@@ -1,0 +1,124 @@
+"""Orders and fills as a venue understands and reports them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from arbplatform.core.decimals import Amount, Price, Quantity
+
+
+class Side(StrEnum):
+    """The direction of an order."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderKind(StrEnum):
+    """How the price of an order is meant."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class TimeInForce(StrEnum):
+    """How long an order may rest."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
+class VenueOrderStatus(StrEnum):
+    """What a venue says about an order, reduced to what matters."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    """Ended without being wholly filled: cancelled, expired, IOC remainder."""
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order to be sent.
+
+    Attributes:
+        symbol: unified symbol.
+        side: buy or sell.
+        quantity: [base], on the lot grid.
+        client_order_id: ours, unique for ever.
+        kind: limit or market.
+        price: limit [quote per base], on the tick grid; ``None`` for market orders.
+        time_in_force: how long a limit order may rest.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Quantity
+    client_order_id: str
+    kind: OrderKind = OrderKind.LIMIT
+    price: Price | None = None
+    time_in_force: TimeInForce = TimeInForce.IOC
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFill:
+    """One execution that a venue reports (its "trade").
+
+    Attributes:
+        venue_trade_id: the venue's id, unique per account and market.
+        venue_order_id: the order it belongs to.
+        symbol: unified symbol.
+        side: buy or sell.
+        price: [quote per base].
+        quantity: [base].
+        fee: what was taken [units of ``fee_asset``]; ``None`` when the venue did not say (yet).
+        fee_asset: code of the asset of the fee.
+        is_maker: whether our order was resting; ``None`` when unknown.
+        executed_at_ms: [ms since epoch, venue clock].
+        cost: [quote] when the venue states it; else price x quantity.
+    """
+
+    venue_trade_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    price: Price
+    quantity: Quantity
+    fee: Amount | None
+    fee_asset: str | None
+    is_maker: bool | None
+    executed_at_ms: int
+    cost: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as its venue reports it.
+
+    Attributes:
+        venue_order_id: the venue's id, never empty.
+        client_order_id: ours, when the venue echoes it.
+        symbol: unified symbol.
+        side: buy or sell.
+        status: reduced state.
+        quantity: ordered [base].
+        filled_quantity: executed so far [base].
+        price: limit [quote per base].
+        average_price: of the executed part [quote per base].
+        fills: executions that came with the answer; empty when the venue sends none.
+        updated_at_ms: [ms since epoch, venue clock].
+    """
+
+    venue_order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: Side
+    status: VenueOrderStatus
+    quantity: Quantity
+    filled_quantity: Quantity
+    price: Price | None = None
+    average_price: Price | None = None
+    fills: tuple[VenueFill, ...] = ()
+    updated_at_ms: int | None = None

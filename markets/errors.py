@@ -1,0 +1,117 @@
+"""What can go wrong with a venue, by what the caller may do next."""
+
+from arbplatform.core.errors import ArbError, Conflict, ErrorKind, InvalidInput, NotFound
+
+
+class VenueError(ArbError):
+    """A venue did not give the answer that was asked for."""
+
+    code = 2000
+    kind = ErrorKind.UNAVAILABLE
+    summary = "The venue {venue} did not answer as expected: {cause}"
+
+
+class VenueRejected(VenueError):
+    """The venue definitely refused: what was asked for does not exist there."""
+
+    code = 2001
+    kind = ErrorKind.VENUE_REFUSED
+    summary = "The venue {venue} refused the request: {cause}"
+
+
+class InsufficientFunds(VenueRejected):
+    """The account has not enough free balance."""
+
+    code = 2002
+    summary = "The account at {venue} has not enough free balance: {cause}"
+
+
+class VenueAuthFailed(VenueRejected):
+    """The key is wrong, expired, restricted to another address, or lacks a permission."""
+
+    code = 2003
+    summary = "{venue} does not accept the API key: {cause}. Check key, secret, IP list and rights."
+
+
+class VenueUnavailable(VenueError):
+    """Nothing was sent, or a read failed: it may be tried again."""
+
+    code = 2004
+    summary = "The venue {venue} cannot be reached: {cause}. Nothing was changed; try again later."
+
+
+class VenueRateLimited(VenueUnavailable):
+    """The venue asks for fewer requests."""
+
+    code = 2005
+    kind = ErrorKind.RATE_LIMITED
+    summary = "{venue} limits our requests: {cause}. Nothing was sent; wait before trying again."
+
+
+class OutcomeUnknown(VenueError):
+    """A write may or may not have been carried out: look it up, never send it again."""
+
+    code = 2006
+    kind = ErrorKind.OUTCOME_UNKNOWN
+    summary = (
+        "Whether {venue} carried out the request is not known: {cause}. "
+        "It is looked up by its client id and never sent twice."
+    )
+
+
+class OrderAbsent(VenueError):
+    """The venue says that it knows no such order; seconds after sending that proves nothing."""
+
+    code = 2007
+    kind = ErrorKind.NOT_FOUND
+    summary = "{venue} knows no such order: {cause}"
+
+
+class DuplicateClientId(VenueError):
+    """The venue has already accepted an order with this client id: look it up and adopt it."""
+
+    code = 2008
+    kind = ErrorKind.CONFLICT
+    summary = "{venue} has already received an order with this client id: {cause}"
+
+
+class NotSupportedByVenue(VenueRejected):
+    """The venue offers no such function."""
+
+    code = 2009
+    summary = "{venue} does not offer this: {cause}"
+
+
+class UnknownVenue(NotFound):
+    """No venue has this code."""
+
+    code = 2010
+    summary = "No venue has the code {venue}. See /api/venues for the known ones."
+
+
+class UnknownSymbol(NotFound):
+    """The venue has no such market."""
+
+    code = 2011
+    summary = "No market {symbol} is known. See /api/markets/symbols for the known ones."
+
+
+class VenueDisabled(Conflict):
+    """The venue is switched off."""
+
+    code = 2012
+    summary = "The venue {venue} is disabled. Enable it first."
+
+
+class UnknownVenueClass(InvalidInput):
+    """ccxt has no exchange class of this name."""
+
+    code = 2013
+    summary = "{ccxt_id} is not an exchange id of ccxt. Use one such as binance, okx or kraken."
+
+
+class VenueInUse(Conflict):
+    """Accounts or history depend on the venue."""
+
+    code = 2014
+    summary = "The venue {venue} is in use by {users} and cannot be deleted. Disable it instead."

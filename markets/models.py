@@ -1,0 +1,141 @@
+"""Venues, assets and markets."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.models import TimestampedModel
+from markets.domain.fees import FeeMode, FeeSchedule
+from markets.domain.rules import MarketRules
+from markets.gateway.base import VenueSpec
+
+
+class Venue(TimestampedModel):
+    """An exchange, real or simulated."""
+
+    code = models.SlugField(
+        _("code"), max_length=32, unique=True, help_text=_("Short name, for instance binance.")
+    )
+    name = models.CharField(_("name"), max_length=64)
+    ccxt_id = models.CharField(
+        _("ccxt id"),
+        max_length=32,
+        help_text=_("The ccxt class that speaks the venue's protocol: binance, okx, kraken …"),
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    rest_origin = models.CharField(
+        _("REST origin"),
+        max_length=200,
+        blank=True,
+        validators=[RegexValidator(r"^https?://[^\s?#]+$", _("Use http(s)://host[:port][/path]."))],
+        help_text=_("Empty: the venue's own address. Set for testnets, proxies, simulated venues."),
+    )
+    ws_origin = models.CharField(
+        _("WebSocket origin"),
+        max_length=200,
+        blank=True,
+        validators=[RegexValidator(r"^wss?://[^\s?#]+$", _("Use ws(s)://host[:port][/path]."))],
+    )
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("Extra ccxt options; no secrets here.")
+    )
+    synced_at = models.DateTimeField(_("markets synchronised at"), null=True, editable=False)
+    sync_error = models.TextField(_("last synchronisation error"), blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("venue")
+        verbose_name_plural = _("venues")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def to_spec(self) -> VenueSpec:
+        """Return how to reach the venue."""
+        return VenueSpec(
+            code=self.code,
+            ccxt_id=self.ccxt_id,
+            rest_origin=self.rest_origin,
+            ws_origin=self.ws_origin,
+            options=self.options,
+        )
+
+
+class Asset(TimestampedModel):
+    """A coin or currency, by its unified code."""
+
+    code = models.CharField(_("code"), max_length=32, unique=True)
+    name = models.CharField(_("name"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("asset")
+        verbose_name_plural = _("assets")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class FeeModeChoice(models.TextChoices):
+    """``FeeMode`` with labels."""
+
+    QUOTE = FeeMode.QUOTE.value, _("in quote asset")
+    RECEIVED = FeeMode.RECEIVED.value, _("in received asset")
+    GIVEN = FeeMode.GIVEN.value, _("in given asset")
+
+
+class Market(TimestampedModel):
+    """One symbol on one venue, with its rules."""
+
+    venue = models.ForeignKey(
+        Venue, on_delete=models.CASCADE, related_name="markets", verbose_name=_("venue")
+    )
+    symbol = models.CharField(_("symbol"), max_length=65, db_index=True)
+    base = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("base asset")
+    )
+    quote = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("quote asset")
+    )
+    tick = AmountField(_("tick"))
+    lot = AmountField(_("lot"))
+    quantity_min = AmountField(_("minimum quantity"))
+    quantity_max = AmountField(_("maximum quantity"), null=True, blank=True)
+    notional_min = AmountField(_("minimum notional"))
+    maker_fee = AmountField(_("maker fee"))
+    taker_fee = AmountField(_("taker fee"))
+    fee_mode = models.CharField(
+        _("fee mode"), max_length=16, choices=FeeModeChoice, default=FeeModeChoice.RECEIVED
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    synced_at = models.DateTimeField(_("synchronised at"))
+
+    class Meta:
+        verbose_name = _("market")
+        verbose_name_plural = _("markets")
+        ordering = ["symbol", "venue_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "symbol"], name="market_unique_symbol"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} @ {self.venue.code}"
+
+    def to_rules(self) -> MarketRules:
+        """Return the market's rules as a value; reads base, quote and venue."""
+        return MarketRules(
+            venue=self.venue.code,
+            symbol=self.symbol,
+            base=self.base.code,
+            quote=self.quote.code,
+            tick=self.tick,
+            lot=self.lot,
+            quantity_min=self.quantity_min,
+            quantity_max=self.quantity_max,
+            notional_min=self.notional_min,
+            fees=FeeSchedule(
+                maker=self.maker_fee, taker=self.taker_fee, mode=FeeMode(self.fee_mode)
+            ),
+            is_active=self.is_active,
+        )

@@ -1,0 +1,79 @@
+"""The lives of strategies and executions."""
+
+from enum import StrEnum
+
+from arbplatform.core.transitions import TransitionTable
+
+
+class StrategyState(StrEnum):
+    """Whether a strategy trades."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """No new tick starts; the one that runs is let finish."""
+    FAULTED = "faulted"
+    """Stopped by the platform because it cannot go on; a person has to look."""
+
+
+class StrategyEvent(StrEnum):
+    """What can happen to a strategy."""
+
+    START = "start"
+    STOP = "stop"
+    SETTLE = "settle"
+    FAULT = "fault"
+
+
+STRATEGY_TRANSITIONS: TransitionTable[StrategyState, StrategyEvent] = TransitionTable(
+    name="strategy",
+    edges={
+        (StrategyState.STOPPED, StrategyEvent.START): StrategyState.RUNNING,
+        (StrategyState.FAULTED, StrategyEvent.START): StrategyState.RUNNING,
+        (StrategyState.RUNNING, StrategyEvent.STOP): StrategyState.STOPPING,
+        (StrategyState.RUNNING, StrategyEvent.FAULT): StrategyState.FAULTED,
+        (StrategyState.STOPPING, StrategyEvent.SETTLE): StrategyState.STOPPED,
+        (StrategyState.STOPPING, StrategyEvent.FAULT): StrategyState.FAULTED,
+        (StrategyState.FAULTED, StrategyEvent.STOP): StrategyState.STOPPED,
+    },
+)
+
+
+class ExecutionState(StrEnum):
+    """How an arbitrage ended, or that it has not."""
+
+    EXECUTING = "executing"
+    COMPLETED = "completed"
+    """Every leg filled as planned."""
+    INCOMPLETE = "incomplete"
+    """Some leg fell short: an exposure is left, flagged and booked."""
+    FAILED = "failed"
+    """Nothing was filled."""
+    UNKNOWN = "unknown"
+    """Some order's outcome is not known yet."""
+
+
+class ExecutionEvent(StrEnum):
+    """What can happen to an execution."""
+
+    COMPLETE = "complete"
+    FALL_SHORT = "fall_short"
+    FAIL = "fail"
+    LOSE_TRACK = "lose_track"
+
+
+EXECUTION_TRANSITIONS: TransitionTable[ExecutionState, ExecutionEvent] = TransitionTable(
+    name="execution",
+    edges={
+        **{
+            (source, event): target
+            for source in (ExecutionState.EXECUTING, ExecutionState.UNKNOWN)
+            for event, target in (
+                (ExecutionEvent.COMPLETE, ExecutionState.COMPLETED),
+                (ExecutionEvent.FALL_SHORT, ExecutionState.INCOMPLETE),
+                (ExecutionEvent.FAIL, ExecutionState.FAILED),
+            )
+        },
+        (ExecutionState.EXECUTING, ExecutionEvent.LOSE_TRACK): ExecutionState.UNKNOWN,
+    },
+)

@@ -1,0 +1,69 @@
+"""What can go wrong with strategies."""
+
+from arbplatform.core.errors import Conflict, InvalidInput, NotFound
+
+
+class UnknownStrategyType(InvalidInput):
+    """No plugin has this slug."""
+
+    code = 5001
+    summary = "There is no strategy type {type}. See /api/strategies/types for the known ones."
+
+
+class InvalidParams(InvalidInput):
+    """The plugin's schema does not accept the parameters."""
+
+    code = 5002
+    summary = "The parameters are not valid. Correct the named fields and send them again."
+
+
+class StrategyNotFound(NotFound):
+    """No strategy has this id."""
+
+    code = 5003
+    summary = "No strategy has the id {id}. See /api/strategies for the known ones."
+
+
+class StrategyRunning(Conflict):
+    """A running strategy cannot be edited or deleted."""
+
+    code = 5004
+    summary = "The strategy {name} is {state}. Stop it first and wait until it is stopped."
+
+
+class AlreadyRunning(Conflict):
+    """Start was asked for twice."""
+
+    code = 5005
+    summary = "The strategy {name} is running already."
+
+
+class NotRunning(Conflict):
+    """Stop was asked for although nothing runs."""
+
+    code = 5006
+    summary = "The strategy {name} is not running."
+
+
+class UnsuitableAccounts(InvalidInput):
+    """The accounts do not fit the strategy type."""
+
+    code = 5007
+    summary = "The accounts do not fit: {cause}"
+
+
+class StrategyInUse(Conflict):
+    """History hangs on the strategy."""
+
+    code = 5008
+    summary = (
+        "The strategy {name} has {count} orders in the books, which are kept for ever. "
+        "Leave it stopped instead of deleting it."
+    )
+
+
+class NotReadyToStart(Conflict):
+    """Something that the strategy needs is missing."""
+
+    code = 5009
+    summary = "The strategy {name} cannot start: {cause}"

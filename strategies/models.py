@@ -1,0 +1,213 @@
+"""Strategies, their runs, what they saw and what they did about it."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import PeriodicTask
+
+from accounts.models import VenueAccount
+from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.models import TimestampedModel
+from markets.models import Asset
+from strategies.domain.states import ExecutionState, StrategyState
+
+INTERVAL_MS_MIN = 200
+INTERVAL_MS_MAX = 86_400_000
+
+
+class StrategyStateChoice(models.TextChoices):
+    """``StrategyState`` with labels."""
+
+    STOPPED = StrategyState.STOPPED.value, _("stopped")
+    RUNNING = StrategyState.RUNNING.value, _("running")
+    STOPPING = StrategyState.STOPPING.value, _("stopping")
+    FAULTED = StrategyState.FAULTED.value, _("faulted")
+
+
+class ExecutionStateChoice(models.TextChoices):
+    """``ExecutionState`` with labels."""
+
+    EXECUTING = ExecutionState.EXECUTING.value, _("executing")
+    COMPLETED = ExecutionState.COMPLETED.value, _("completed")
+    INCOMPLETE = ExecutionState.INCOMPLETE.value, _("incomplete")
+    FAILED = ExecutionState.FAILED.value, _("failed")
+    UNKNOWN = ExecutionState.UNKNOWN.value, _("unknown")
+
+
+class Strategy(TimestampedModel):
+    """One configured strategy: a plugin type, its parameters and the accounts it may use."""
+
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    type = models.SlugField(_("type"), max_length=64)
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    accounts = models.ManyToManyField(
+        VenueAccount, related_name="strategies", verbose_name=_("accounts")
+    )
+    interval_ms = models.PositiveIntegerField(
+        _("interval"),
+        default=1000,
+        validators=[MinValueValidator(INTERVAL_MS_MIN), MaxValueValidator(INTERVAL_MS_MAX)],
+        help_text=_("Time between two ticks [ms]."),
+    )
+    state = models.CharField(
+        _("status"),
+        max_length=12,
+        choices=StrategyStateChoice,
+        default=StrategyStateChoice.STOPPED,
+        editable=False,
+        db_index=True,
+    )
+    started_at = models.DateTimeField(_("started at"), null=True, editable=False)
+    stopped_at = models.DateTimeField(_("stopped at"), null=True, editable=False)
+    last_tick_at = models.DateTimeField(_("last tick at"), null=True, editable=False)
+    last_decision = models.JSONField(
+        _("last decision"),
+        default=dict,
+        editable=False,
+        help_text=_("What the last tick saw and why it did or did not trade."),
+    )
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    last_error_at = models.DateTimeField(_("last error at"), null=True, editable=False)
+    tick_token = models.CharField(max_length=32, blank=True, editable=False)
+    tick_expires_at = models.DateTimeField(null=True, editable=False)
+    periodic_task = models.OneToOneField(
+        PeriodicTask,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="strategy",
+        verbose_name=_("schedule"),
+    )
+
+    class Meta:
+        verbose_name = _("strategy")
+        verbose_name_plural = _("strategies")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Run(TimestampedModel):
+    """One strategy from start to stop, with the parameters it had."""
+
+    strategy = models.ForeignKey(
+        Strategy, on_delete=models.CASCADE, related_name="runs", verbose_name=_("strategy")
+    )
+    params = models.JSONField(_("parameters"), default=dict)
+    started_at = models.DateTimeField(_("started at"))
+    stopped_at = models.DateTimeField(_("stopped at"), null=True)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("started by"),
+    )
+    stop_reason = models.CharField(_("stop reason"), max_length=200, blank=True)
+    tick_count = models.PositiveIntegerField(_("ticks"), default=0)
+    opportunity_count = models.PositiveIntegerField(_("opportunities"), default=0)
+    execution_count = models.PositiveIntegerField(_("executions"), default=0)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["strategy"],
+                condition=models.Q(stopped_at__isnull=True),
+                name="run_one_open_per_strategy",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} #{self.pk}"
+
+
+class Decision(models.TextChoices):
+    """What was done about an opportunity."""
+
+    EXECUTED = "executed", _("executed")
+    SKIPPED = "skipped", _("skipped")
+    DENIED = "denied", _("denied")
+
+
+class Opportunity(models.Model):
+    """An intent of a plugin, with all that is needed to recompute it."""
+
+    strategy = models.ForeignKey(
+        Strategy, on_delete=models.CASCADE, related_name="opportunities", verbose_name=_("strategy")
+    )
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="opportunities", verbose_name=_("run")
+    )
+    detected_at = models.DateTimeField(_("detected at"), db_index=True)
+    summary = models.CharField(_("summary"), max_length=200)
+    edge_bps = AmountField(_("edge [bps]"))
+    notional = AmountField(_("notional"))
+    expected_profit = AmountField(_("expected profit"))
+    profit_asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("profit asset")
+    )
+    decision = models.CharField(_("decision"), max_length=12, choices=Decision)
+    reason = models.CharField(_("reason"), max_length=64, blank=True)
+    evidence = models.JSONField(
+        _("evidence"),
+        default=dict,
+        help_text=_("Books with ages, rules, fees, free balances, parameters and sizing."),
+    )
+
+    class Meta:
+        verbose_name = _("opportunity")
+        verbose_name_plural = _("opportunities")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.summary}"
+
+
+class Execution(TimestampedModel):
+    """One arbitrage being carried out: its orders are the legs."""
+
+    strategy = models.ForeignKey(
+        Strategy, on_delete=models.PROTECT, related_name="executions", verbose_name=_("strategy")
+    )
+    run = models.ForeignKey(
+        Run, on_delete=models.PROTECT, related_name="executions", verbose_name=_("run")
+    )
+    opportunity = models.OneToOneField(
+        Opportunity,
+        on_delete=models.PROTECT,
+        related_name="execution",
+        verbose_name=_("opportunity"),
+    )
+    state = models.CharField(
+        _("state"),
+        max_length=12,
+        choices=ExecutionStateChoice,
+        default=ExecutionStateChoice.EXECUTING,
+        db_index=True,
+    )
+    leg_count = models.PositiveSmallIntegerField(_("legs"))
+    plan = models.JSONField(_("plan"), default=list, help_text=_("The legs as they were decided."))
+    expected_profit = AmountField(_("expected profit"))
+    realised_profit = AmountField(
+        _("realised profit"), null=True, help_text=_("Net movement of the profit asset.")
+    )
+    profit_asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("profit asset")
+    )
+    residuals = models.JSONField(
+        _("residuals"), default=dict, help_text=_("Net movement of every other asset.")
+    )
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.strategy}"
