@@ -140,6 +140,16 @@ class VenueGateway(Protocol):
         """Move funds between wallets of this account. Raises as ``submit_order``."""
         ...
 
+    def fetch_wallet_transfers(
+        self, asset: str, *, from_wallet: Wallet, to_wallet: Wallet, since_ms: int | None = None
+    ) -> Sequence[VenueTransfer]:
+        """Return transfers between these wallets, oldest first: how a lost reply is looked up.
+
+        Raises:
+            NotSupportedByVenue: the venue keeps no such history.
+        """
+        ...
+
     def fetch_deposit_address(self, asset: str, network: str | None = None) -> DepositAddress:
         """Return where to send ``asset`` to."""
         ...
