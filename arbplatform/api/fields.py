@@ -1,0 +1,79 @@
+"""Serializer fields that keep money exact."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from arbplatform.core.decimals import (
+    STORED_DECIMAL_PLACES,
+    STORED_DIGITS_MAX,
+    to_decimal,
+    to_plain,
+)
+from arbplatform.core.errors import InvalidInput
+
+FLOAT_DIGITS_MAX = 15
+"""Significant digits that survive a JSON number; a longer one was already rounded on its way."""
+
+TEXT_LENGTH_MAX = 64
+AMOUNT_PATTERN = r"^-?\d{1,22}(\.\d{1,18})?$"
+
+
+@extend_schema_field({"type": "string", "pattern": AMOUNT_PATTERN, "example": "0.015"})
+class AmountField(serializers.Field):  # type: ignore[type-arg]
+    """An exact decimal, written and best read as a JSON string of plain digits.
+
+    A JSON number is taken as well as long as it has so few digits that nothing was lost.
+
+    Args:
+        positive: refuse zero and below.
+        minimum: smallest value that is accepted.
+    """
+
+    default_error_messages = {
+        "invalid": _('Give a number as a string of plain digits, for instance "0.015".'),
+        "inexact": _("This JSON number has lost digits. Send it as a string."),
+        "too_long": _("At most 22 digits before and 18 after the point can be stored."),
+        "not_positive": _("Give a number above zero."),
+        "too_small": _("Give a number that is not below {minimum}."),
+    }
+
+    def __init__(
+        self, *, positive: bool = False, minimum: Decimal | None = None, **kwargs: Any
+    ) -> None:
+        self.positive = positive
+        self.minimum = minimum
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Return the decimal that a client sent."""
+        number = self._read(data)
+        _sign, digits, exponent = number.as_tuple()
+        places = max(0, -int(exponent))
+        if places > STORED_DECIMAL_PLACES or len(digits) + max(0, int(exponent)) - places > (
+            STORED_DIGITS_MAX - STORED_DECIMAL_PLACES
+        ):
+            self.fail("too_long")
+        if self.positive and number <= 0:
+            self.fail("not_positive")
+        if self.minimum is not None and number < self.minimum:
+            self.fail("too_small", minimum=to_plain(self.minimum))
+        return number
+
+    def _read(self, data: Any) -> Decimal:
+        if isinstance(data, str) and len(data) > TEXT_LENGTH_MAX:
+            self.fail("too_long")
+        try:
+            number = to_decimal(data.strip() if isinstance(data, str) else data)
+        except InvalidInput:
+            self.fail("invalid")
+        if isinstance(data, float) and len(number.as_tuple().digits) > FLOAT_DIGITS_MAX:
+            self.fail("inexact")
+        return number
+
+    def to_representation(self, value: Decimal) -> str:
+        """Return plain digits: no exponent, no trailing zeros."""
+        return to_plain(value)

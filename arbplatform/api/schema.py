@@ -1,0 +1,97 @@
+"""How the envelope looks in the OpenAPI document."""
+
+from typing import Any, Literal
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+
+from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
+
+ERROR_COMPONENT = "ErrorEnvelope"
+JSON = "application/json"
+_REF = "#/components/schemas/"
+
+
+class EnvelopeSchema(AutoSchema):
+    """Documents every success inside the envelope and every error as ``ErrorEnvelope``.
+
+    Named components keep generated clients readable: ``Strategy`` comes as ``StrategyEnvelope``.
+    A 204 is documented as what is really sent: a 200 with ``data`` null.
+    """
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        if direction != "response":
+            return bodies
+        wrapped = {}
+        for code, body in bodies.items():
+            status = "200" if code == "204" else code
+            wrapped[status] = self._wrap(body) if code.startswith("2") else body
+        wrapped.setdefault("default", self._error_body())
+        return wrapped
+
+    def _wrap(self, body: dict[str, Any]) -> dict[str, Any]:
+        content = body.get("content", {})
+        if content and JSON not in content:
+            return body  # a download, not an answer in the envelope
+        data = content.get(JSON, {}).get("schema", {"type": "object", "nullable": True})
+        if not content:
+            data = {"nullable": True, "enum": [None]}
+        media_type = {**content.get(JSON, {}), "schema": self._envelope(data)}
+        description = body.get("description", "") if content else ""
+        return {**body, "description": description, "content": {JSON: media_type}}
+
+    def _envelope(self, data: dict[str, Any]) -> dict[str, Any]:
+        schema = {
+            "type": "object",
+            "required": ["code", "msg", "data"],
+            "properties": {
+                "code": {"type": "integer", "enum": [SUCCESS_CODE]},
+                "msg": {"type": "string", "example": SUCCESS_MESSAGE},
+                "data": data,
+            },
+        }
+        name = data.get("$ref", "").removeprefix(_REF)
+        if not name:
+            return schema
+        return self._register(f"{name}Envelope", schema)
+
+    def _error_body(self) -> dict[str, Any]:
+        schema = {
+            "type": "object",
+            "required": ["code", "msg", "data"],
+            "properties": {
+                "code": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "What went wrong; docs/error-codes.md lists them all.",
+                },
+                "msg": {
+                    "type": "string",
+                    "description": "What happened and what to do, in the reader's language.",
+                },
+                "data": {
+                    "type": "object",
+                    "nullable": True,
+                    "properties": {
+                        "fields": {
+                            "type": "object",
+                            "description": "Dotted field name to what is wrong with it.",
+                            "additionalProperties": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                            },
+                        }
+                    },
+                },
+            },
+        }
+        reference = self._register(ERROR_COMPONENT, schema)
+        return {"description": "An error.", "content": {JSON: {"schema": reference}}}
+
+    def _register(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
+            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
+        )
+        self.registry.register_on_missing(component)
+        return dict(component.ref)

@@ -1,0 +1,214 @@
+"""Base classes of the console's pages: actions call services and report row by row."""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import ArbError, Bug, ErrorKind, Message
+from arbplatform.wording import render
+
+logger = logging.getLogger(__name__)
+
+ROWS_PER_ACTION_MAX = 100
+"""Rows that one click works on: each one may call a venue while the browser waits."""
+
+Text = str | Promise
+Command = Callable[[Any], object]
+
+
+class PlatformAdmin(ModelAdmin):
+    """A page of the console whose state-changing actions go through services."""
+
+    list_per_page = 50
+    list_filter_submit = True
+    compressed_fields = True
+    warn_unsaved_form = True
+    show_full_result_count = False
+
+    def apply(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any] | Iterable[Any],
+        command: Command,
+        *,
+        done: Text = _("done"),
+    ) -> int:
+        """Run ``command`` on every row and tell the person how each one ended.
+
+        One row's refusal does not stop the others.
+
+        Args:
+            request: where the messages go.
+            queryset: the chosen rows, at most ``ROWS_PER_ACTION_MAX``.
+            command: calls one service for one row; a ``Message`` that it returns is shown.
+            done: what to say of a row that went well, if the command returns nothing to show.
+
+        Returns:
+            How many rows went well.
+        """
+        rows = list(islice(queryset, ROWS_PER_ACTION_MAX + 1))
+        if len(rows) > ROWS_PER_ACTION_MAX:
+            limit = Message(
+                "Choose at most {limit} rows at once. Nothing was done.",
+                {"limit": ROWS_PER_ACTION_MAX},
+            )
+            messages.error(request, render(limit))
+            return 0
+        return sum(self._apply_to_row(request, row, command, done) for row in rows)
+
+    def _apply_to_row(self, request: HttpRequest, row: Model, command: Command, done: Text) -> bool:
+        name = str(row)
+        try:
+            outcome = command(row)
+        except ArbError as error:
+            text = _hide_bug(error, name) if error.kind is ErrorKind.BUG else render(error.message)
+            messages.error(request, f"{name}: {text}")
+            return False
+        except Exception as error:  # noqa: BLE001  the other rows go on; logged under an id
+            messages.error(request, f"{name}: {_hide_bug(error, name)}")
+            return False
+        text = render(outcome) if isinstance(outcome, Message) else str(done)
+        messages.success(request, f"{name}: {text}")
+        return True
+
+    def apply_to_one(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        command: Command,
+        *,
+        done: Text = _("done"),
+    ) -> HttpResponse:
+        """Run ``command`` on the row behind a row or page button and go back to where it was.
+
+        Args:
+            request: a POST that a ``command_button`` dialog sent.
+            object_id: the row's primary key.
+            command: calls one service for the row.
+            done: what to say if it went well.
+        """
+        row = self.get_object(request, object_id)
+        if row is None:
+            text = Message("The row {id} does not exist any more.", {"id": object_id})
+            messages.error(request, render(text))
+        else:
+            self.apply(request, [row], command, done=done)
+        return self.go_back(request)
+
+    def go_back(self, request: HttpRequest) -> HttpResponse:
+        """Return the way back to the page that a dialog was opened on."""
+        options = self.model._meta
+        fallback = reverse(
+            f"{self.admin_site.name}:{options.app_label}_{options.model_name}_changelist"
+        )
+        address = request.headers.get("HX-Current-URL") or request.headers.get("Referer")
+        target = _own_path(request, address) or fallback
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": target})
+        return HttpResponseRedirect(target)
+
+
+class ReadOnlyAdmin(PlatformAdmin):
+    """Facts: they can be looked at, not added, changed or deleted."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Refuse: facts come from services only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: facts do not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: facts are kept."""
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    """Facts that belong to the row above."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: facts come from services only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: facts do not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: facts are kept."""
+        return False
+
+
+def command_button(
+    *,
+    description: Text,
+    question: Text,
+    submit: Text | None = None,
+    icon: str | None = None,
+    variant: ActionVariant = ActionVariant.DEFAULT,
+    permissions: Iterable[str] = ("change",),
+) -> Any:
+    """Decorate the method of a row or page button that changes something.
+
+    Unfold's own buttons are links: a GET would act without a CSRF token. This one opens a dialog;
+    only its POST acts. The method is called as ``(request, form, object_id)``.
+
+    Args:
+        description: what the button says.
+        question: what the dialog asks.
+        submit: what the dialog's button says; default: the description.
+        icon: a Material symbol.
+        variant: colour.
+        permissions: admin permissions that the person needs.
+    """
+    return action(
+        description=description,
+        icon=icon,
+        variant=variant,
+        permissions=permissions,
+        dialog={
+            "title": description,
+            "description": question,
+            "form_class": None,
+            "form_submit_text": submit or description,
+        },
+    )
+
+
+def plain(amount: Decimal | None) -> str:
+    """Return an amount of money as a person reads it: plain digits, a dash for none."""
+    return "–" if amount is None else to_plain(amount)
+
+
+def _hide_bug(error: Exception, name: str) -> str:
+    error_id = secrets.token_hex(6)
+    logger.error("Unforeseen error %s in an action on %s", error_id, name, exc_info=error)
+    return render(Bug(error_id=error_id).message)
+
+
+def _own_path(request: HttpRequest, address: str | None) -> str | None:
+    """Return ``address`` without its origin if it is ours: no way to leave by a header."""
+    origin = f"{request.scheme}://{request.get_host()}/"
+    if not address or not address.startswith(origin):
+        return None
+    return "/" + address.removeprefix(origin).lstrip("/")

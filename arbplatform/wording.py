@@ -1,0 +1,54 @@
+"""Turns a message into a sentence in the reader's language: the only place that does.
+
+Pure code writes English templates with placeholders; the edges (API, console, logs) translate the
+template first and fill it in afterwards, so that one catalogue entry serves every value.
+"""
+
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+
+from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import Message
+
+logger = logging.getLogger(__name__)
+
+
+def render(message: Message | Promise | str) -> str:
+    """Return ``message`` in the active language.
+
+    A context value may itself be a ``Message``; it is rendered in the same language. Decimals are
+    written as plain digits.
+
+    Args:
+        message: a message, a lazy translation, or an English text that is its own key.
+    """
+    if not isinstance(message, Message):
+        return gettext(str(message)) if isinstance(message, str) and message else str(message)
+    context = {name: _present(value) for name, value in message.context.items()}
+    return fill(gettext(message.template) if message.template else "", context)
+
+
+def fill(template: str, context: Mapping[str, object]) -> str:
+    """Return ``template`` with ``context`` filled in, or the bare template if it does not fit.
+
+    A wrong placeholder in a translation must not turn a clear refusal into a crash.
+    """
+    if not context:
+        return template
+    try:
+        return template.format(**context)
+    except (LookupError, ValueError, AttributeError, TypeError):
+        logger.exception("The template %r does not fit its values.", template)
+        return template
+
+
+def _present(value: object) -> object:
+    if isinstance(value, Message):
+        return render(value)
+    if isinstance(value, Decimal):
+        return to_plain(value) if value.is_finite() else str(value)
+    return value

@@ -1,0 +1,71 @@
+"""Fixtures that every part of the suite may use."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.test import Client
+from rest_framework.test import APIClient
+
+from arbplatform.core.clock import FixedClock
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """Throttles and cached prices of one test must not reach the next one."""
+    cache.clear()
+
+
+@pytest.fixture
+def clock():
+    """A clock at 2026-01-01 00:00 UTC that moves only when told to."""
+    return FixedClock(at_ms=1_767_225_600_000)
+
+
+@pytest.fixture
+def user(db):
+    """A person who may log in and read."""
+    return get_user_model().objects.create_user("reader", password=PASSWORD)
+
+
+@pytest.fixture
+def staff(db):
+    """A person who may change things through the API."""
+    return get_user_model().objects.create_user("operator", password=PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def superuser(db):
+    """A person who may do everything in the console."""
+    return get_user_model().objects.create_superuser("root", password=PASSWORD)
+
+
+@pytest.fixture
+def anonymous_api():
+    """An API client without credentials."""
+    return APIClient()
+
+
+@pytest.fixture
+def user_api(user):
+    """An API client that may read."""
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def staff_api(staff):
+    """An API client that may read and write."""
+    client = APIClient()
+    client.force_authenticate(staff)
+    return client
+
+
+@pytest.fixture
+def console(superuser):
+    """A browser that is logged in to the console."""
+    client = Client()
+    client.force_login(superuser)
+    return client
