@@ -1,0 +1,100 @@
+# The commands of the project. They need Python 3.11 or newer and make, nothing else.
+#
+#   make run     start everything on embedded defaults (ARGS="--port 9000 --data-dir DIR --no-demo")
+#   make demo    the same on a scratch directory for 60 s, then a summary (ARGS="--seconds 30")
+#   make test    every test, on SQLite and on PostgreSQL
+#   make check   lint, types, contracts, migrations and tests: what CI runs
+#   make bench   every benchmark
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+APPS := arbplatform markets accounts ledger strategies
+SOURCES := $(APPS) tests benchmarks manage.py
+ARGS ?=
+# Two test processes: the machines this is built on have two cores.
+TEST_PROCESSES ?= 2
+PYTEST := $(PY) -m pytest -q
+PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --ignore=tests/e2e
+
+.PHONY: help run demo test test-sqlite test-postgres check lint types contracts migrations \
+        docs-check format bench messages clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run: $(VENV)/.runtime
+	@exec $(PY) manage.py up $(ARGS)
+
+demo: $(VENV)/.runtime
+	@exec $(PY) manage.py demo $(ARGS)
+
+test: test-sqlite test-postgres
+
+test-sqlite: $(VENV)/.development
+	DATABASE_URL= $(PYTEST_PARALLEL)
+	DATABASE_URL= $(PYTEST) tests/e2e
+
+test-postgres: $(VENV)/.development
+	$(PY) -m tests.postgres $(PYTEST_PARALLEL)
+	$(PY) -m tests.postgres $(PYTEST) tests/e2e
+
+check: lint types contracts migrations test
+
+lint: $(VENV)/.development
+	$(PY) -m ruff check $(SOURCES)
+	$(PY) -m ruff format --check $(SOURCES)
+
+types: $(VENV)/.development
+	$(PY) -m mypy
+
+contracts: $(VENV)/.development
+	$(VENV)/bin/lint-imports
+
+migrations: $(VENV)/.development
+	DJANGO_SETTINGS_MODULE=arbplatform.settings.test $(PY) manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.development
+	$(PY) -m ruff check --fix $(SOURCES)
+	$(PY) -m ruff format $(SOURCES)
+
+bench: $(VENV)/.development
+	$(PY) -m benchmarks
+
+messages: $(VENV)/.development
+	DJANGO_SETTINGS_MODULE=arbplatform.settings.test $(PY) manage.py messages
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the environment -----------------------------------------------------------------------------
+
+# python3.11 first: it is what the pinned wheels were proven on. PYTHON=… overrides.
+PYTHON ?= $(shell for each in python3.11 python3 python3.12 python3.13 python; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$each"; break; }; done)
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { \
+		echo "arbplatform needs Python 3.11 or newer, and none was found. Install it, or run: make PYTHON=/path/to/python3.11 …" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { \
+		rm -rf $(VENV); \
+		echo "$(PYTHON) could not make a virtual environment. On Debian and Ubuntu install the package python3-venv." >&2; \
+		exit 1; }
+
+# A stamp is written last: an interrupted installation is taken up again.
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	@echo "Installing what arbplatform needs into $(VENV) (about half a minute, once) …"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	@echo "Installing what arbplatform and its tests need into $(VENV) (about a minute, once) …"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
