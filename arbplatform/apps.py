@@ -1,6 +1,7 @@
 """The composition root as a Django app."""
 
 from django.apps import AppConfig
+from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.decimals import use_exact_context
@@ -18,3 +19,6 @@ class PlatformConfig(AppConfig):
         use_exact_context()
         sqlite.install()
         from arbplatform import celery  # noqa: F401, PLC0415  binds shared_task to our broker
+        from arbplatform.console.theme import theme_the_rest  # noqa: PLC0415  needs models
+
+        theme_the_rest(admin.site)

@@ -1,8 +1,54 @@
 """Every address of the platform."""
 
+from importlib.util import find_spec
+
 from django.contrib import admin
-from django.urls import path
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from arbplatform.api.handlers import unknown_address
+from arbplatform.api.routes import route
+from arbplatform.health import HealthView, live
+
+
+@require_safe
+def home(_request: HttpRequest) -> HttpResponse:
+    """Lead a visitor of the bare address to the console."""
+    return redirect("admin:index")
+
+
+api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("arbplatform.api.urls")),
+    *(
+        path("", include(f"{app}.api.urls"))
+        for app in ("markets", "accounts", "ledger", "strategies")
+        if find_spec(f"{app}.api.urls")
+    ),
+    route("health", HealthView.as_view(), name="health"),
+]
 
 urlpatterns = [
+    path("", home),
+    route("healthz", live, name="live"),
+    path("api/", include(api_urlpatterns)),
+    path(
+        "api/",
+        include(
+            [
+                route("schema", SpectacularJSONAPIView.as_view(), name="schema"),
+                route("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+            ]
+        ),
+    ),
+    re_path(r"^api(/.*)?$", unknown_address),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "arbplatform.api.handlers.bad_request"
+handler403 = "arbplatform.api.handlers.permission_denied"
+handler404 = "arbplatform.api.handlers.page_not_found"
+handler500 = "arbplatform.api.handlers.server_error"

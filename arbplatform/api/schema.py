@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
@@ -38,7 +39,7 @@ class EnvelopeSchema(AutoSchema):
         if not content:
             data = {"nullable": True, "enum": [None]}
         media_type = {**content.get(JSON, {}), "schema": self._envelope(data)}
-        description = body.get("description", "") if content else ""
+        description = (body.get("description", "") if content else "") or "Success."
         return {**body, "description": description, "content": {JSON: media_type}}
 
     def _envelope(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -95,3 +96,19 @@ class EnvelopeSchema(AutoSchema):
         )
         self.registry.register_on_missing(component)
         return dict(component.ref)
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API document describes the header."""
+
+    target_class = "arbplatform.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the OpenAPI security scheme."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token <token>`, with a token from `POST /api/auth/login`.",
+        }

@@ -5,7 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from arbplatform.settings.api import *  # noqa: F403
+from arbplatform.settings.console import *  # noqa: F403
 from arbplatform.settings.env import BASE_DIR, DATA_DIR, env
+from arbplatform.settings.logs import *  # noqa: F403
 
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS")
@@ -15,14 +18,13 @@ ARB_INSTALL_ID = env.str("ARB_INSTALL_ID")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.inlines",
-    "django.contrib.admin",
+    "arbplatform.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -44,6 +46,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "arbplatform.api.request_id.RequestIdMiddleware",
+    "arbplatform.console.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -173,35 +177,10 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["arbplatform.api.permissions.ReadOrStaffWrite"],
-    "DEFAULT_RENDERER_CLASSES": ["arbplatform.api.envelope.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "arbplatform.api.pagination.PagePagination",
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.OrderingFilter",
-    ],
-    "DEFAULT_SCHEMA_CLASS": "arbplatform.api.schema.EnvelopeSchema",
-    "EXCEPTION_HANDLER": "arbplatform.api.exception_handler.handle",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {
-        "anon": env.str("API_RATE_ANON", default="60/min"),
-        "user": env.str("API_RATE_USER", default="6000/min"),
-        "login": env.str("API_RATE_LOGIN", default="20/min"),
-    },
-    "COERCE_DECIMAL_TO_STRING": True,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-REST_KNOX = {"TOKEN_TTL": timedelta(hours=env.int("API_TOKEN_HOURS", default=24))}
+AXES_LOCKOUT_CALLABLE = "arbplatform.api.handlers.locked_out"
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False
+CSRF_FAILURE_VIEW = "arbplatform.api.handlers.csrf_failure"
 
 LANGUAGE_CODE = env.str("ARB_LANGUAGE", default="zh-hans")
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
@@ -222,13 +201,3 @@ STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategie
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 SIMULATOR_URL = env.str("SIMULATOR_URL", default="http://127.0.0.1:8790")
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}

@@ -1,0 +1,45 @@
+"""Rate limits that do not take the API down when their counter store is away."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
+
+if TYPE_CHECKING:  # rest_framework.views itself loads this module
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+
+class _FailsOpen:
+    """Lets a request pass when Redis cannot be asked: stopping a strategy must stay possible.
+
+    Guessing passwords stays bounded all the same: axes counts failed logins in the database.
+    """
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        try:
+            return bool(super().allow_request(request, view))  # type: ignore[misc]
+        except (RedisError, OSError) as error:
+            logger.warning("Requests are not being limited, Redis does not answer: %s", error)
+            return True
+
+
+class AnonymousThrottle(_FailsOpen, AnonRateThrottle):
+    """Requests of one address without a login (API_RATE_ANON)."""
+
+
+class UserThrottle(_FailsOpen, UserRateThrottle):
+    """Requests of one person (API_RATE_USER)."""
+
+
+class LoginThrottle(_FailsOpen, AnonRateThrottle):
+    """Login attempts of one address (API_RATE_LOGIN)."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> Any:
+        """Count by address, also for somebody who is logged in already."""
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

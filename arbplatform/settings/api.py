@@ -1,0 +1,64 @@
+"""Settings of the HTTP API."""
+
+from datetime import timedelta
+from typing import Any
+
+from arbplatform.settings.env import env
+
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
+"""Empty: one origin. The console and a frontend behind the same address need no CORS at all."""
+CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS)
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "arbplatform.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["arbplatform.api.permissions.ReadOrStaffWrite"],
+    "DEFAULT_RENDERER_CLASSES": ["arbplatform.api.envelope.EnvelopeRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "arbplatform.api.envelope.LenientNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["arbplatform.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "arbplatform.api.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "arbplatform.api.schema.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "arbplatform.api.exception_handler.handle",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "arbplatform.api.throttling.AnonymousThrottle",
+        "arbplatform.api.throttling.UserThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env.str("API_RATE_ANON", default="60/min"),
+        "user": env.str("API_RATE_USER", default="6000/min"),
+        "login": env.str("API_RATE_LOGIN", default="20/min"),
+    },
+    "NUM_PROXIES": env.int("API_PROXY_COUNT", default=0),
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+REST_KNOX = {"TOKEN_TTL": timedelta(hours=env.int("API_TOKEN_HOURS", default=24))}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "arbplatform",
+    "VERSION": "1",
+    "DESCRIPTION": (
+        "Every answer is an envelope: `code` 0 is success and `data` carries the result; any other "
+        "code names an error, `msg` says what happened and what to do, in the language that "
+        "`Accept-Language` asks for. The HTTP status is the real one. Amounts of money are strings "
+        "of plain digits; times are ISO 8601 in UTC."
+    ),
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True},
+    "SORT_OPERATION_PARAMETERS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {},
+}
