@@ -1,0 +1,121 @@
+"""What the console's sidebar lists: every page that exists and that the person may see."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One line of the sidebar: the list page of a model.
+
+    Attributes:
+        title: what the line says.
+        icon: a Material symbol.
+        model: ``<app>.<model>``.
+    """
+
+    title: str | Promise
+    icon: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A titled part of the sidebar; one that is seldom needed starts folded."""
+
+    title: str | Promise
+    pages: tuple[Page, ...]
+    is_folded: bool = False
+
+
+GROUPS = (
+    Group(
+        _("Trading"),
+        (
+            Page(_("Strategies"), "smart_toy", "strategies.strategy"),
+            Page(_("Executions"), "bolt", "strategies.execution"),
+            Page(_("Opportunities"), "visibility", "strategies.opportunity"),
+            Page(_("Runs"), "history", "strategies.run"),
+            Page(_("Logs"), "article", "ledger.logentry"),
+        ),
+    ),
+    Group(
+        _("Books"),
+        (
+            Page(_("Trades"), "receipt_long", "ledger.fill"),
+            Page(_("Orders"), "list_alt", "ledger.order"),
+            Page(_("Ledger entries"), "account_balance", "ledger.entry"),
+            Page(_("Equity"), "trending_up", "ledger.equitysnapshot"),
+        ),
+    ),
+    Group(
+        _("Funds"),
+        (
+            Page(_("Venue accounts"), "vpn_key", "accounts.venueaccount"),
+            Page(_("Balances"), "account_balance_wallet", "accounts.balance"),
+            Page(_("Transfers"), "move_up", "accounts.transfer"),
+        ),
+    ),
+    Group(
+        _("Venues and markets"),
+        (
+            Page(_("Venues"), "storefront", "markets.venue"),
+            Page(_("Markets"), "candlestick_chart", "markets.market"),
+            Page(_("Assets"), "toll", "markets.asset"),
+        ),
+    ),
+    Group(
+        _("Schedules"),
+        (
+            Page(_("Periodic tasks"), "schedule", "django_celery_beat.periodictask"),
+            Page(_("Intervals"), "timer", "django_celery_beat.intervalschedule"),
+            Page(_("Crontabs"), "event_repeat", "django_celery_beat.crontabschedule"),
+        ),
+        is_folded=True,
+    ),
+    Group(
+        _("Access"),
+        (
+            Page(_("Users"), "person", "auth.user"),
+            Page(_("Groups"), "group", "auth.group"),
+            Page(_("API tokens"), "key", "knox.authtoken"),
+            Page(_("Failed logins"), "lock", "axes.accessattempt"),
+            Page(_("Login history"), "login", "axes.accesslog"),
+        ),
+        is_folded=True,
+    ),
+)
+
+
+def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar for the person behind ``request``, as unfold wants it."""
+    allowed = {
+        page.opts.label_lower
+        for page in admin.site._registry.values()  # noqa: SLF001  Django has no other list
+        if page.has_view_permission(request)
+    }
+    overview = {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}
+    groups = [{"title": None, "items": [overview]}]
+    for group in GROUPS:
+        pages = [_item(page) for page in group.pages if page.model in allowed]
+        if pages:
+            groups.append(
+                {
+                    "title": group.title,
+                    "separator": True,
+                    "collapsible": group.is_folded,
+                    "items": pages,
+                }
+            )
+    return groups
+
+
+def _item(page: Page) -> dict[str, Any]:
+    address = reverse(f"admin:{page.model.replace('.', '_')}_changelist")
+    return {"title": page.title, "icon": page.icon, "link": address}
