@@ -78,6 +78,9 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     Errors are written in the envelope whatever format the view speaks.
     """
     request = context.get("request")
+    if isinstance(exc, drf.UnsupportedMediaType):
+        sent = getattr(request, "content_type", "") or gettext("(none)")
+        exc = errors.UnsupportedContentType(content_type=sent)
     answer = explain(exc, path=getattr(request, "path", ""))
     if request is not None:
         request.accepted_renderer = EnvelopeRenderer()
@@ -183,17 +186,12 @@ def _not_found(exc: Exception, path: str) -> Answer:
 
 def _throttled(exc: drf.Throttled, path: str) -> Answer:
     wait_s = getattr(exc, "wait", None)
-    headers = {} if wait_s is None else {"Retry-After": str(int(wait_s) + 1)}
+    headers = {} if wait_s is None else {"Retry-After": str(int(wait_s))}
     return Answer(RateLimited(), 429, headers=headers)
 
 
 def _method(exc: drf.MethodNotAllowed, path: str) -> Answer:
     return Answer(NotAllowed(), 405)
-
-
-def _media_type(exc: drf.UnsupportedMediaType, path: str) -> Answer:
-    content_type = getattr(exc, "media_type", "") or gettext("(none)")
-    return Answer(errors.UnsupportedContentType(content_type=content_type), 415)
 
 
 def _referenced(exc: ProtectedError | RestrictedError, path: str) -> Answer:
@@ -234,7 +232,6 @@ _FOREIGN: tuple[tuple[Any, Callable[[Any, str], Answer]], ...] = (
     ((drf.NotFound, Http404, django_errors.ObjectDoesNotExist), _not_found),
     (drf.Throttled, _throttled),
     (drf.MethodNotAllowed, _method),
-    (drf.UnsupportedMediaType, _media_type),
     (drf.APIException, _other_api_error),
     (django_errors.ValidationError, _model_validation),
     ((ProtectedError, RestrictedError), _referenced),
