@@ -43,7 +43,7 @@ urlpatterns = [
             ]
         ),
     ),
-    re_path(r"^api(/.*)?$", unknown_address),
+    re_path(r"^api(?:/.*)?$", unknown_address),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -56,7 +56,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-def unknown_address(request: HttpRequest, **_kwargs: Any) -> HttpResponse:
+def unknown_address(request: HttpRequest) -> HttpResponse:
     """Say that no view answers at this address; also when DEBUG shows its own pages."""
     return to_response(explain(errors.UnknownAddress(path=request.path), path=request.path))
 
