@@ -69,6 +69,9 @@ class Strategy(TimestampedModel):
     )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     last_error_at = models.DateTimeField(_("last error at"), null=True, editable=False)
+    failure_count = models.PositiveSmallIntegerField(
+        _("failures in a row"), default=0, editable=False
+    )
     tick_token = models.CharField(max_length=32, blank=True, editable=False)
     tick_expires_at = models.DateTimeField(null=True, editable=False)
     periodic_task = models.OneToOneField(
@@ -134,6 +137,20 @@ class Decision(models.TextChoices):
     DENIED = "denied", _("denied")
 
 
+class Reason(models.TextChoices):
+    """Why an opportunity was not executed."""
+
+    ONE_PER_TICK = "one_per_tick", _("another one of the same tick was better")
+    STRATEGY_STOPPING = "strategy_stopping", _("the strategy is being stopped")
+    TICK_LOST = "tick_lost", _("the tick took too long and lost its turn")
+    VENUE_DISABLED = "venue_disabled", _("a venue is disabled")
+    ACCOUNT_DISABLED = "account_disabled", _("an account is disabled")
+    OPEN_UNKNOWN_ORDERS = (
+        "open_unknown_orders",
+        _("the outcome of an earlier order of the strategy is not known yet"),
+    )
+
+
 class Opportunity(models.Model):
     """An intent of a plugin, with all that is needed to recompute it."""
 
@@ -145,6 +162,11 @@ class Opportunity(models.Model):
     )
     detected_at = models.DateTimeField(_("detected at"), db_index=True)
     summary = models.CharField(_("summary"), max_length=200)
+    route = models.CharField(
+        _("route"),
+        max_length=400,
+        help_text=_("Side, market and venue of every leg: what makes two opportunities the same."),
+    )
     edge_bps = AmountField(_("edge [bps]"))
     notional = AmountField(_("notional"))
     expected_profit = AmountField(_("expected profit"))
@@ -152,7 +174,7 @@ class Opportunity(models.Model):
         Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("profit asset")
     )
     decision = models.CharField(_("decision"), max_length=12, choices=Decision)
-    reason = models.CharField(_("reason"), max_length=64, blank=True)
+    reason = models.CharField(_("reason"), max_length=32, choices=Reason, blank=True)
     evidence = models.JSONField(
         _("evidence"),
         default=dict,
@@ -163,6 +185,7 @@ class Opportunity(models.Model):
         verbose_name = _("opportunity")
         verbose_name_plural = _("opportunities")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["run", "detected_at"])]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.summary}"

@@ -75,5 +75,14 @@ EXECUTION_TRANSITIONS: TransitionTable[ExecutionState, ExecutionEvent] = Transit
             )
         },
         (ExecutionState.EXECUTING, ExecutionEvent.LOSE_TRACK): ExecutionState.UNKNOWN,
+        # a fill that the venue reports late changes how the execution ended
+        (ExecutionState.FAILED, ExecutionEvent.FALL_SHORT): ExecutionState.INCOMPLETE,
+        (ExecutionState.FAILED, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
+        (ExecutionState.INCOMPLETE, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
     },
 )
+
+FINISHED_STATES = frozenset(
+    {ExecutionState.COMPLETED, ExecutionState.INCOMPLETE, ExecutionState.FAILED}
+)
+"""States in which nothing more is sent for an execution."""

@@ -1,0 +1,89 @@
+"""The legs of an execution: how large the next one is, and how it all ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arbplatform.core.decimals import ONE, ZERO, Amount, Quantity, floor_to_step
+from markets.domain.fees import FeeMode
+from markets.domain.orders import Side
+from markets.domain.rules import MarketRules
+from strategies.domain.intents import LegIntent
+from strategies.domain.states import ExecutionEvent
+
+
+def next_quantity(
+    *, leg: LegIntent, rules: MarketRules, arrived: Amount, free: Amount
+) -> Quantity | None:
+    """Return how much of a planned leg to order after the one before it.
+
+    The plan is kept when all that it counted on arrived. When less did, the leg shrinks in
+    proportion: the first units of a book are its best, so a part never costs more than its share
+    of the whole. It also shrinks to what the account can pay at the leg's limit price, since
+    that is what a venue sets aside.
+
+    Args:
+        leg: as planned; its limit price stays.
+        rules: of the leg's market.
+        arrived: what the execution has of the asset that the leg spends [units of that asset].
+        free: what the account has of it in all [units of that asset].
+
+    Returns:
+        A quantity on the lot grid [base], never above the planned one; ``None`` when what is
+        left is below the venue's minimum.
+    """
+    wanted = leg.quantity
+    if arrived < leg.expected_spent:
+        wanted = leg.quantity * arrived / leg.expected_spent
+    affordable = free / _spent_per_base(leg, rules)
+    quantity = floor_to_step(max(min(wanted, affordable), ZERO), rules.lot)
+    is_tradable = (
+        quantity > 0
+        and quantity >= rules.quantity_min
+        and quantity * leg.limit_price >= rules.notional_min
+    )
+    return quantity if is_tradable else None
+
+
+def spent_asset(leg: LegIntent, rules: MarketRules) -> str:
+    """Return the code of the asset that ``leg`` gives away."""
+    return rules.quote if leg.side is Side.BUY else rules.base
+
+
+def _spent_per_base(leg: LegIntent, rules: MarketRules) -> Amount:
+    """Return what one base unit takes from the account at most [units of the spent asset]."""
+    price = leg.limit_price if leg.side is Side.BUY else ONE
+    is_fee_on_top = rules.fees.mode is FeeMode.GIVEN or (
+        rules.fees.mode is FeeMode.QUOTE and leg.side is Side.BUY
+    )
+    return price * (ONE + rules.fees.taker) if is_fee_on_top else price
+
+
+@dataclass(frozen=True, slots=True)
+class LegOutcome:
+    """What became of one order.
+
+    Attributes:
+        is_live: its end is not known yet.
+        is_filled: wholly filled.
+        filled_quantity: [base].
+    """
+
+    is_live: bool
+    is_filled: bool
+    filled_quantity: Quantity
+
+
+def judge(outcomes: Sequence[LegOutcome], *, leg_count: int) -> ExecutionEvent:
+    """Return what the outcomes of an execution's orders make of it.
+
+    Args:
+        outcomes: one per order that was written.
+        leg_count: how many were planned.
+    """
+    if any(outcome.is_live for outcome in outcomes):
+        return ExecutionEvent.LOSE_TRACK
+    if not any(outcome.filled_quantity for outcome in outcomes):
+        return ExecutionEvent.FAIL
+    if len(outcomes) >= leg_count and all(outcome.is_filled for outcome in outcomes):
+        return ExecutionEvent.COMPLETE
+    return ExecutionEvent.FALL_SHORT
