@@ -1,0 +1,232 @@
+"""Child processes that are kept running, and that never outlive their parent."""
+
+import asyncio
+import ctypes
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Unavailable
+from arbplatform.management.terminal import BoundedLog, Terminal
+
+RESTART_DELAY_MIN_S = 0.5
+RESTART_DELAY_MAX_S = 30.0
+HEALTHY_AFTER_S = 60.0
+"""A child that ran this long is started again without delay when it ends."""
+FAILED_STARTS_MAX = 3
+"""Ends before the first readiness after which a start is given up."""
+PROBE_INTERVAL_S = 0.1
+LINE_BYTES_MAX = 65_536
+DRAIN_TIMEOUT_S = 1.0
+KILL_TIMEOUT_S = 5.0
+_PR_SET_PDEATHSIG = 1
+
+Probe = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """How to run one child.
+
+    Attributes:
+        name: short name for people and log files.
+        command: program and arguments.
+        environment: all of its environment variables.
+        directory: its working directory.
+        is_ready: tells whether it answers; ``None`` when being started is enough.
+        orphan_signal: what the kernel sends it when its parent is killed.
+        stop_timeout_s: how long an orderly end may take before it is killed [s].
+        descriptors: inherited open files.
+        is_shown: whether its lines are shown; they are logged in any case.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    is_ready: Probe | None = None
+    orphan_signal: signal.Signals = signal.SIGKILL
+    stop_timeout_s: float = 10.0
+    descriptors: tuple[int, ...] = ()
+    is_shown: bool = True
+
+
+class Child:
+    """One child, started again with a growing delay whenever it ends by itself."""
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        *,
+        terminal: Terminal,
+        log_dir: Path,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.spec = spec
+        self.restart_count = 0
+        self._terminal = terminal
+        self._log = BoundedLog(log_dir / f"{spec.name}.log")
+        self._on_change = on_change
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the running process."""
+        process = self._process
+        return process.pid if process and process.returncode is None else None
+
+    def start(self) -> None:
+        """Start the child and keep it running from now on."""
+        self._keeper = asyncio.create_task(self._keep_running())
+
+    async def wait_until_ready(self, timeout_s: float) -> None:
+        """Wait for the first readiness.
+
+        Args:
+            timeout_s: how long at most [s].
+
+        Raises:
+            Unavailable: it ends again and again, or does not answer in time.
+        """
+        if self.spec.is_ready is None:
+            return
+        deadline_ms = SYSTEM_CLOCK.monotonic_ms() + timeout_s * 1000
+        while SYSTEM_CLOCK.monotonic_ms() < deadline_ms:
+            if self.pid is not None and await self.spec.is_ready():
+                return
+            if self.restart_count >= FAILED_STARTS_MAX:
+                break
+            await asyncio.sleep(PROBE_INTERVAL_S)
+        raise Unavailable(
+            "The part {name} does not start. Read the end of logs/{name}.log in the data "
+            "directory, mend what it says and start again.",
+            name=self.spec.name,
+        )
+
+    async def stop(self) -> None:
+        """Let the child end in order; kill it when that takes too long."""
+        self._stopping.set()
+        if self._keeper is None:
+            return
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._keeper), self.spec.stop_timeout_s)
+        except TimeoutError:
+            self._terminal.say(f"{self.spec.name} does not end by itself and is killed.")
+            self.kill()
+            await asyncio.wait_for(self._keeper, KILL_TIMEOUT_S)
+        self._log.close()
+
+    def kill(self) -> None:
+        """End the child and whatever it started, at once."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _keep_running(self) -> None:
+        delay_s = RESTART_DELAY_MIN_S
+        while not self._stopping.is_set():
+            started_ms = SYSTEM_CLOCK.monotonic_ms()
+            code = await self._run_once()
+            if self._stopping.is_set():
+                break
+            if SYSTEM_CLOCK.monotonic_ms() - started_ms >= HEALTHY_AFTER_S * 1000:
+                delay_s = RESTART_DELAY_MIN_S
+            self.restart_count += 1
+            self._terminal.say(
+                f"{self.spec.name} ended unexpectedly ({describe_end(code)}); "
+                f"it starts again in {delay_s:g} s."
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+            delay_s = min(delay_s * 2, RESTART_DELAY_MAX_S)
+
+    async def _run_once(self) -> int:
+        try:
+            self._process = await spawn(self.spec)
+        except OSError as error:
+            self._relay(f"cannot be started: {error}")
+            return -1
+        self._on_change()
+        process = self._process
+        reader = asyncio.create_task(read_lines(process.stdout, self._relay))
+        code = await process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # anything that it left behind
+        with suppress(TimeoutError):
+            await asyncio.wait_for(reader, DRAIN_TIMEOUT_S)
+        self._on_change()
+        return code
+
+    def _relay(self, line: str) -> None:
+        self._log.write(line)
+        if self.spec.is_shown:
+            self._terminal.relay(self.spec.name, line)
+
+
+async def spawn(
+    spec: ChildSpec, *, stderr: int = asyncio.subprocess.STDOUT
+) -> asyncio.subprocess.Process:
+    """Start a process in a session of its own that dies with this one."""
+    return await asyncio.create_subprocess_exec(
+        *spec.command,
+        env=dict(spec.environment),
+        cwd=spec.directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+        pass_fds=spec.descriptors,
+        # It runs between fork and exec, calls the kernel twice and touches no lock.
+        preexec_fn=_dies_with(os.getpid(), spec.orphan_signal),
+    )
+
+
+def _dies_with(parent_pid: int, orphan_signal: signal.Signals) -> Callable[[], None]:
+    """Return what asks the kernel to end a new process when its parent ends."""
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, orphan_signal.value)
+        if os.getppid() != parent_pid:  # it was killed before we could ask
+            os._exit(1)
+
+    return prepare
+
+
+async def read_lines(stream: asyncio.StreamReader | None, relay: Callable[[str], None]) -> None:
+    """Pass on every line of ``stream``; over-long ones are cut into pieces."""
+    if stream is None:
+        return
+    pending = b""
+    while chunk := await stream.read(LINE_BYTES_MAX):
+        *lines, pending = (pending + chunk).split(b"\n")
+        if len(pending) > LINE_BYTES_MAX:
+            lines, pending = [*lines, pending], b""
+        for line in lines:
+            relay(line.decode(errors="replace").rstrip())
+    if pending:
+        relay(pending.decode(errors="replace"))
+
+
+def describe_end(code: int) -> str:
+    """Return how a process ended, for people.
+
+    >>> describe_end(1), describe_end(-9)
+    ('exit code 1', 'killed by SIGKILL')
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

@@ -1,0 +1,104 @@
+"""The processes that together are the platform, and how each one is run."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from arbplatform.management.children import ChildSpec
+from arbplatform.management.probes import answers_http
+from arbplatform.settings.env import BASE_DIR
+
+SETTINGS_MODULE = "arbplatform.settings.dev"
+WORKER_THREADS = 8
+WORKER_STOP_TIMEOUT_S = 20.0
+"""Longer than a tick may take: its orders are answered for before the worker goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What a person may choose.
+
+    Attributes:
+        data_dir: everything that is written is below it.
+        host: address that the web server listens on.
+        port: its port; 0 is any free one.
+        has_demo: whether the simulated venues run and a first start trades on them.
+        database_url: empty is SQLite in the data directory.
+        redis_url: empty is the embedded server.
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    has_demo: bool = True
+    database_url: str = ""
+    redis_url: str = ""
+
+    def environment(self, redis_url: str) -> dict[str, str]:
+        """Return the environment of the platform's processes."""
+        inherited = os.environ.get("PYTHONPATH", "")
+        return {
+            "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
+            **os.environ,
+            "ARB_DATA_DIR": str(self.data_dir),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": redis_url,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(BASE_DIR), inherited))),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def manage(*arguments: str) -> tuple[str, ...]:
+    """Return the command line of a management command."""
+    return (sys.executable, str(BASE_DIR / "manage.py"), *arguments)
+
+
+def web(environment: Mapping[str, str], directory: Path, *, descriptor: int, url: str) -> ChildSpec:
+    """Return the web server, on the inherited socket ``descriptor`` that ``url`` leads to."""
+    return ChildSpec(
+        name="web",
+        command=(sys.executable, "-m", "arbplatform.management.web", str(descriptor)),
+        environment=environment,
+        directory=directory,
+        is_ready=partial(answers_http, f"{url}/healthz"),
+        descriptors=(descriptor,),
+    )
+
+
+def worker(environment: Mapping[str, str], directory: Path) -> ChildSpec:
+    """Return the Celery worker.
+
+    Threads, not processes: the tasks wait for venues and the database most of the time, the
+    connections to venues are pooled per process, and one process needs a fraction of the memory.
+    """
+    return ChildSpec(
+        name="worker",
+        command=(
+            *_celery("worker", "--pool", "threads", "--concurrency", str(WORKER_THREADS)),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *("--hostname", "arbplatform@%h"),
+        ),
+        environment=environment,
+        directory=directory,
+        stop_timeout_s=WORKER_STOP_TIMEOUT_S,
+    )
+
+
+def beat(environment: Mapping[str, str], directory: Path) -> ChildSpec:
+    """Return the scheduler; the schedule is in the database, so it writes no file."""
+    return ChildSpec(
+        name="beat",
+        command=_celery("beat", "--pidfile", ""),
+        environment=environment,
+        directory=directory,
+    )
+
+
+def _celery(program: str, *arguments: str) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "arbplatform", program),
+        *("--loglevel", "WARNING", *arguments),
+    )

@@ -1,0 +1,74 @@
+"""What the supervisor shows: its own sentences, and the lines of its children with their names."""
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+LOG_BYTES_MAX = 5_000_000
+"""A child's log is turned at this size; one older file is kept."""
+
+_COLOURS = {"redis": 35, "simulator": 33, "bootstrap": 36, "web": 32, "worker": 34, "beat": 36}
+_NAME_WIDTH = max(map(len, _COLOURS))
+
+
+class Terminal:
+    """Writes to the standard output, in colour when a person is looking.
+
+    Attributes:
+        is_quiet: whether the children's lines go to their log files only.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, is_quiet: bool = False) -> None:
+        self._stream = stream or sys.stdout
+        self._is_colourful = self._stream.isatty() and "NO_COLOR" not in os.environ
+        self.is_quiet = is_quiet
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence of the supervisor."""
+        self._write(f"{sentence}\n")
+
+    def relay(self, name: str, line: str) -> None:
+        """Show a line that the child ``name`` wrote."""
+        if self.is_quiet:
+            return
+        label = name.ljust(_NAME_WIDTH)
+        if self._is_colourful:
+            label = f"\x1b[{_COLOURS.get(name, 37)}m{label}\x1b[0m"
+        self._write(f"{label} | {line}\n")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (BrokenPipeError, ValueError):
+            # Nobody reads any more (the terminal was closed): the children go on, the logs too.
+            self._stream = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+class BoundedLog:
+    """A log file that never grows beyond twice ``size_max``."""
+
+    def __init__(self, path: Path, size_max: int = LOG_BYTES_MAX) -> None:
+        self._path = path
+        self._size_max = size_max
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file: BinaryIO = path.open("ab")
+
+    def write(self, line: str) -> None:
+        """Append one line."""
+        data = f"{line}\n".encode(errors="replace")
+        if self._file.tell() + len(data) > self._size_max:
+            self._file.close()
+            self._path.replace(self._path.with_suffix(".old.log"))
+            self._file = self._path.open("ab")
+        self._file.write(data)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

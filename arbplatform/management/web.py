@@ -1,0 +1,33 @@
+"""The web server on a socket that it inherits: ``python -m arbplatform.management.web FD``."""
+
+import socket
+import sys
+
+import uvicorn
+
+GRACEFUL_SHUTDOWN_S = 3
+
+
+def main(descriptor: int) -> None:
+    """Serve until a signal comes.
+
+    The supervisor owns the socket: while this process is started again, connections wait in its
+    queue instead of being refused.
+
+    Args:
+        descriptor: number of the open, listening socket.
+    """
+    config = uvicorn.Config(
+        "arbplatform.asgi:application",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        proxy_headers=False,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
