@@ -1,7 +1,10 @@
 """The Django app markets."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+
+from markets.gateway import factory
 
 
 class MarketsConfig(AppConfig):
@@ -9,3 +12,7 @@ class MarketsConfig(AppConfig):
 
     name = "markets"
     verbose_name = _("Markets")
+
+    def ready(self) -> None:
+        """Tell the gateways how long to wait for a venue."""
+        factory.configure(timeout_ms=settings.VENUE_TIMEOUT_MS)

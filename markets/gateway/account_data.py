@@ -1,0 +1,157 @@
+"""Turns what ccxt says about an account's funds into our values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import Message
+from markets.domain.fees import FeeSchedule
+from markets.domain.funds import DepositAddress, VenueBalance, VenueTransfer, VenueTransferStatus
+from markets.gateway.answers import (
+    need_echo,
+    need_number,
+    need_text,
+    number_or_none,
+    require_mapping,
+    states_emptiness,
+    whole_or_none,
+)
+from markets.gateway.error_map import Malformed
+from markets.gateway.market_data import fee_mode_of
+from markets.gateway.quirks import Quirks
+
+_TRANSFER_STATES = {
+    "ok": VenueTransferStatus.DONE,
+    "failed": VenueTransferStatus.FAILED,
+    "canceled": VenueTransferStatus.FAILED,
+    "rejected": VenueTransferStatus.FAILED,
+}
+
+
+def parse_fees(
+    answer: object,
+    markets: Mapping[str, Any],
+    symbols: Sequence[str],
+    quirks: Quirks,
+) -> dict[str, FeeSchedule]:
+    """Return an account's own fees by symbol; markets that the venue does not tell are left out.
+
+    Raises:
+        Malformed: not fees by symbol.
+    """
+    rows = require_mapping(answer, "fees")
+    found = {}
+    for symbol in symbols:
+        row = rows.get(symbol)
+        if not isinstance(row, Mapping):
+            continue
+        maker, taker = number_or_none(row.get("maker")), number_or_none(row.get("taker"))
+        if maker is not None and taker is not None:
+            found[symbol] = FeeSchedule(maker, taker, fee_mode_of(markets[symbol], quirks))
+    return found
+
+
+def parse_balances(answer: object, raw: object) -> dict[str, VenueBalance]:
+    """Return every balance that is not zero.
+
+    Raises:
+        Malformed: no balance, or an emptiness that the venue did not state.
+    """
+    balance = require_mapping(answer, "balance")
+    codes = balance.get("total") or {}
+    if not codes and not states_emptiness(raw):
+        raise Malformed(Message("the answer holds no balance"))
+    found = {}
+    for code in codes:
+        row = require_mapping(balance.get(code), "balance")
+        total = number_or_none(row.get("total"))
+        held = number_or_none(row.get("used"))
+        free = number_or_none(row.get("free"))
+        if free is None:
+            free = (total or ZERO) - (held or ZERO)
+        if held is None:
+            held = (total - free) if total is not None else ZERO
+        if free or held:
+            found[str(code)] = VenueBalance(str(code), free, held)
+    return found
+
+
+def parse_transfers(rows: Iterable[Any], *, asset: str, quirks: Quirks) -> list[VenueTransfer]:
+    """Return transfers, oldest first.
+
+    Raises:
+        Malformed: one of them is broken.
+    """
+    transfers = [parse_transfer(row, asset=asset, quirks=quirks) for row in rows]
+    return sorted(transfers, key=lambda transfer: transfer.updated_at_ms or 0)
+
+
+def parse_transfer(answer: object, *, asset: str, quirks: Quirks) -> VenueTransfer:
+    """Return a deposit, withdrawal or wallet transfer from a list.
+
+    Raises:
+        Malformed: without id or amount.
+    """
+    row = require_mapping(answer, "transfer")
+    fee = require_mapping(row.get("fee") or {}, "fee")
+    info = row.get("info")
+    key = quirks.withdraw_id_key
+    client_id = info.get(key) if key and isinstance(info, Mapping) else None
+    cost = number_or_none(fee.get("cost"))
+    amount = need_number(row.get("amount"), "amount")
+    if quirks.is_withdrawal_amount_net and row.get("type") == "withdrawal" and cost:
+        amount += cost
+    return VenueTransfer(
+        venue_transfer_id=need_text(row.get("id") or row.get("txid"), "transfer id"),
+        asset=asset,
+        amount=amount,
+        fee=cost,
+        status=_TRANSFER_STATES.get(str(row.get("status")), VenueTransferStatus.PENDING),
+        client_transfer_id=str(client_id) if client_id else None,
+        tx_id=str(row["txid"]) if row.get("txid") else None,
+        address=str(row["address"]) if row.get("address") else None,
+        tag=str(row["tag"]) if row.get("tag") else None,
+        updated_at_ms=whole_or_none(row.get("updated") or row.get("timestamp")),
+    )
+
+
+def parse_new_transfer(
+    answer: object,
+    *,
+    asset: str,
+    amount: Decimal,
+    default: VenueTransferStatus,
+    client_id: str | None = None,
+) -> VenueTransfer:
+    """Return what a venue says about a transfer that it has just been told to make.
+
+    Raises:
+        Malformed: it gives no id.
+    """
+    row = require_mapping(answer, "transfer")
+    return VenueTransfer(
+        venue_transfer_id=need_text(row.get("id"), "transfer id"),
+        asset=asset,
+        amount=amount,
+        fee=None,
+        status=_TRANSFER_STATES.get(str(row.get("status")), default),
+        client_transfer_id=client_id,
+        updated_at_ms=whole_or_none(row.get("timestamp")),
+    )
+
+
+def parse_deposit_address(answer: object, *, asset: str, network: str | None) -> DepositAddress:
+    """Return an address to send to.
+
+    Raises:
+        Malformed: there is none, or it is for another asset.
+    """
+    row = require_mapping(answer, "deposit address")
+    need_echo(row, "currency", asset)
+    return DepositAddress(
+        asset=asset,
+        address=need_text(row.get("address"), "address"),
+        tag=str(row["tag"]) if row.get("tag") else None,
+        network=network or (str(row["network"]) if row.get("network") else None),
+    )

@@ -1,0 +1,155 @@
+"""What all connections of this process to one venue share: markets, clock offset, rate limit."""
+
+import logging
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt
+
+from markets.gateway.base import VenueSpec
+from markets.gateway.client import Client, build_client, exchange_class
+from markets.gateway.limiter import RateLimiter
+
+logger = logging.getLogger(__name__)
+
+MARKETS_AGE_MS_MAX = 6 * 3_600_000
+"""Markets older than this are loaded again before the next call [ms]."""
+
+RELOAD_PAUSE_MS = 60_000
+"""Shortest time between two loads that nobody asked for [ms]."""
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Catalog:
+    """Markets, clock offset and rate limiter of one venue.
+
+    Args:
+        spec: how to reach the venue.
+        timeout_ms: of every request [ms].
+    """
+
+    def __init__(self, spec: VenueSpec, *, timeout_ms: int) -> None:
+        self.spec = spec
+        self.timeout_ms = timeout_ms
+        self.limiter = _limiter(spec)
+        self._lock = threading.Lock()
+        self._source: Client = None
+        self._version = 0
+        self._loaded_at_ms = 0.0
+        self._tried_at_ms = 0.0
+        self._is_stale = False
+        self._offset_ms = 0
+        self._currencies: dict[str, Any] | None = None
+
+    def prepare(self, client: Client) -> None:
+        """Give ``client`` markets and clock offset, loading them first if need be.
+
+        Raises:
+            ccxt.BaseError: they were never loaded and cannot be.
+        """
+        if self._is_due():
+            self._load(is_asked_for=False)
+        if client.catalog_version != self._version:
+            client.set_markets_from_exchange(self._source)
+            client.catalog_version = self._version
+        client.options["timeDifference"] = self._offset_ms
+
+    def reload(self) -> Client:
+        """Load the markets now and return the instance that holds them.
+
+        Raises:
+            ccxt.BaseError: the venue did not give them; the old ones stay.
+        """
+        self._load(is_asked_for=True)
+        return self._source
+
+    def mark_stale(self) -> None:
+        """Load the markets again before the next call: a refusal hints that rules changed."""
+        self._is_stale = True
+
+    def measure_clock(self, client: Client) -> None:
+        """Measure how far our clock is ahead of the venue's, with half the round trip added."""
+        if not client.has.get("fetchTime"):
+            return
+        started_ms = client.milliseconds()
+        venue_ms = client.fetch_time()
+        ended_ms = client.milliseconds()
+        if isinstance(venue_ms, int):
+            self._offset_ms = (started_ms + ended_ms) // 2 - venue_ms
+
+    def load_currencies(self, client: Client) -> None:
+        """Give ``client`` the venue's list of networks if it can be had; else go without.
+
+        Classes that cannot do without refuse before they send anything.
+        """
+        if self._currencies is None and getattr(type(client), "fetch_currencies", None):
+            try:
+                self._currencies = client.fetch_currencies() or {}
+            except ccxt.BaseError:
+                logger.warning("%s gives no list of currencies; going without", self.spec.code)
+                return
+        if self._currencies:
+            client.currencies = {**(client.currencies or {}), **self._currencies}
+            client.currencies_by_id = client.index_by(list(client.currencies.values()), "id")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._source is not None:
+            self._source.session.close()
+
+    def _is_due(self) -> bool:
+        now_ms = _monotonic_ms()
+        if self._source is None:
+            return True
+        is_old = now_ms - self._loaded_at_ms > MARKETS_AGE_MS_MAX
+        return (is_old or self._is_stale) and now_ms - self._tried_at_ms > RELOAD_PAUSE_MS
+
+    def _load(self, *, is_asked_for: bool) -> None:
+        with self._lock:
+            if not is_asked_for and not self._is_due():
+                return  # another thread did it while we waited
+            self._tried_at_ms = _monotonic_ms()
+            try:
+                source = self._fresh_source()
+            except Exception:
+                if is_asked_for or self._source is None:
+                    raise
+                logger.warning(
+                    "%s: markets could not be renewed; the old ones stay", self.spec.code
+                )
+                return
+            previous, self._source = self._source, source
+            self._version += 1
+            self._loaded_at_ms = _monotonic_ms()
+            self._is_stale = False
+        if previous is not None:
+            previous.session.close()
+
+    def _fresh_source(self) -> Client:
+        source = build_client(self.spec, None, timeout_ms=self.timeout_ms, limiter=self.limiter)
+        # The list of currencies is a second, sometimes private call that trading does not need.
+        source.has = {**source.has, "fetchCurrencies": False}
+        source.begin_call()
+        source.load_markets(True)
+        if "timeDifference" in source.options:
+            self.measure_clock(source)
+        return source
+
+
+def _limiter(spec: VenueSpec) -> RateLimiter | None:
+    """Return the limiter of a venue: at ccxt's own pace, but none for a local address.
+
+    ``enableRateLimit`` and ``rateLimit`` [ms per unit] among the venue's options decide otherwise.
+    """
+    host = urlsplit(spec.rest_origin).hostname or ""
+    if not spec.options.get("enableRateLimit", host not in LOCAL_HOSTS):
+        return None
+    unit_ms = spec.options.get("rateLimit") or exchange_class(spec.ccxt_id)().rateLimit
+    return RateLimiter(float(unit_ms))
+
+
+def _monotonic_ms() -> float:
+    return time.monotonic_ns() / 1_000_000

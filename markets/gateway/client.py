@@ -1,0 +1,315 @@
+"""Makes ccxt instances that are safe to trust: pinned, pointed at an origin, and checked.
+
+An instance serves one call at a time (``pool`` sees to that), so what it notes about the call in
+progress, whether a request left and what came back, belongs to that call.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import ccxt
+from urllib3 import exceptions as http_errors
+
+from arbplatform.core.decimals import to_decimal, to_plain
+from arbplatform.core.errors import Message
+from markets.errors import UnknownVenueClass
+from markets.gateway.base import Credentials, VenueSpec
+from markets.gateway.error_map import Malformed
+from markets.gateway.limiter import RateLimiter, TooManyRequests
+from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
+from markets.gateway.quirks import quirks_for
+
+CAUSE_CHAIN_LENGTH_MAX = 12
+SILENCE_MS = 1_000
+SILENCE_MS_MAX = 600_000
+"""Longest silence that a venue's Retry-After can impose on us [ms]."""
+
+RATE_STATUSES = frozenset({418, 429})
+RECEIVE_WINDOW_MS = 5_000
+DIGITS_MAX = 9
+
+Client = Any
+"""An instance of a ccxt exchange class with ``CheckedCalls`` in front."""
+
+
+class CheckedCalls:
+    """What every ccxt class is taught, in front of its own methods.
+
+    Attributes:
+        sent_count: requests of the call in progress that may have reached the venue.
+        raw_answer: the last answer of the call in progress, as JSON.
+    """
+
+    sent_count = 0
+    raw_answer: Any = None
+    rest_origin = ""
+    moved_urls: tuple[tuple[str, str], ...] = ()
+    limiter: RateLimiter | None = None
+    catalog_version = 0
+    is_nonce_strict = False
+    _last_nonce = 0
+
+    def begin_call(self) -> None:
+        """Forget the call before."""
+        self.sent_count = 0
+        self.raw_answer = None
+
+    def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        """Send one request; refuse addresses elsewhere and answers that are not JSON."""
+        if self.rest_origin and not is_under(url, self.rest_origin):
+            raise ccxt.InvalidProxySettings(
+                "a request would leave the configured REST origin; it was not sent"
+            )
+        try:
+            answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
+        except BaseException as error:
+            if not is_never_sent(error):
+                self.sent_count += 1
+            raise
+        self.sent_count += 1
+        if not isinstance(answer, dict | list) and not _is_number(answer):
+            raise Malformed(Message("the answer is not JSON: {start}", {"start": _start(answer)}))
+        self.raw_answer = answer
+        return answer
+
+    def throttle(self, cost: float | None = None) -> None:
+        """Take a turn from the limiter that all connections to the venue share."""
+        if self.limiter is None:
+            return
+        try:
+            self.limiter.acquire(1.0 if cost is None else float(cost))
+        except TooManyRequests as error:
+            raise ccxt.RateLimitExceeded(str(error)) from None
+
+    def handle_errors(
+        self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any
+    ) -> Any:
+        """Let the class judge an answer as if it came from the venue's own address."""
+        if code in RATE_STATUSES and self.limiter is not None:
+            self.limiter.silence(_retry_after_ms(headers))
+        origin_url = next(
+            (
+                source + url[len(target) :]
+                for target, source in self.moved_urls
+                if url.startswith(target)
+            ),
+            url,
+        )
+        parent: Any = super()
+        return parent.handle_errors(code, reason, origin_url, method, headers, *rest)
+
+    def throw_exactly_matched_exception(self, exact: Any, text: Any, message: str) -> None:
+        """Note on the exception which of the venue's codes the class recognised."""
+        try:
+            super().throw_exactly_matched_exception(exact, text, message)  # type: ignore[misc]
+        except ccxt.BaseError as error:
+            error.venue_code = str(text)
+            raise
+
+    def throw_broadly_matched_exception(self, broad: Any, text: Any, message: str) -> None:
+        """Note on the exception which of the venue's sentences the class recognised."""
+        try:
+            super().throw_broadly_matched_exception(broad, text, message)  # type: ignore[misc]
+        except ccxt.BaseError as error:
+            error.venue_code = str(text)[:100]
+            raise
+
+    def nonce(self) -> int:
+        """Return the class's nonce, and a larger one than the last where that is demanded."""
+        nonce: int = super().nonce()  # type: ignore[misc]
+        if self.is_nonce_strict:
+            nonce = self._last_nonce = max(nonce, self._last_nonce + 1)
+        return nonce
+
+    def on_json_response(self, response_body: str) -> Any:
+        """Parse JSON without ever making a float of a price: fractions stay text."""
+        return json.loads(response_body, parse_float=str, parse_constant=_refuse_constant)
+
+    def parse_order_book_bid_ask(
+        self, bidask: Any, price_key: Any = 0, amount_key: Any = 1, _count_key: Any = 2
+    ) -> list[Any]:
+        """Return one level as exact decimals; ccxt's own makes floats of them."""
+        return [to_decimal(bidask[price_key]), to_decimal(bidask[amount_key])]
+
+    def currency_to_precision(self, _code: str, fee: Any, _network: Any = None) -> str:
+        """Return an amount as it is: what is sent must be exactly what was booked."""
+        return to_plain(to_decimal(fee))
+
+
+def exchange_class(ccxt_id: str) -> type[Any]:
+    """Return the checked class that speaks the protocol of ``ccxt_id``.
+
+    Raises:
+        UnknownVenueClass: ccxt has none of that name.
+    """
+    if ccxt_id not in ccxt.exchanges:
+        raise UnknownVenueClass(ccxt_id=ccxt_id)
+    return _checked_class(ccxt_id)
+
+
+def has_spot(ccxt_id: str) -> bool:
+    """Return whether the class trades spot.
+
+    Raises:
+        UnknownVenueClass: ccxt has no class of that name.
+    """
+    return bool(exchange_class(ccxt_id)().has.get("spot"))
+
+
+def build_client(
+    spec: VenueSpec,
+    credentials: Credentials | None,
+    *,
+    timeout_ms: int,
+    limiter: RateLimiter | None = None,
+) -> Client:
+    """Return a ready ccxt instance; nothing is sent yet.
+
+    Args:
+        spec: how to reach the venue.
+        credentials: whose account, or ``None`` for public data only.
+        timeout_ms: for connecting and for each wait for data [ms].
+        limiter: paces the requests; ``None`` for no limit.
+
+    Raises:
+        UnknownVenueClass: ccxt has no such class.
+    """
+    client = exchange_class(spec.ccxt_id)(_configuration(spec, credentials, timeout_ms, limiter))
+    client.limiter = limiter
+    client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
+    client.session.max_redirects = 0  # a redirect could carry a signed request elsewhere
+    if spec.rest_origin or spec.ws_origin:
+        rewritten = rewrite_urls(
+            client.urls, rest_origin=spec.rest_origin, ws_origin=spec.ws_origin
+        )
+        client.moved_urls = tuple(pairs_of_urls(client.urls, rewritten))
+        client.urls = rewritten
+        client.rest_origin = spec.rest_origin
+    return client
+
+
+def known_codes(client: Client) -> Mapping[str, type[BaseException]]:
+    """Return the class's table from the venue's spot codes to ccxt exceptions."""
+    table = client.exceptions
+    spot = table.get("spot") if isinstance(table.get("spot"), dict) else {}
+    codes = {**(table.get("exact") or {}), **(spot.get("exact") or {})}
+    return {code: kind for code, kind in codes.items() if isinstance(kind, type)}
+
+
+def is_never_sent(error: BaseException) -> bool:
+    """Return whether a connection never came about, so that no byte of a request left."""
+    return any(isinstance(link, _NEVER_SENT) for link in _chain(error))
+
+
+_NEVER_SENT = (
+    http_errors.NewConnectionError,
+    http_errors.ConnectTimeoutError,
+    http_errors.NameResolutionError,
+    ssl.SSLCertVerificationError,
+)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and what it was made of, in a bounded walk."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(found) < CAUSE_CHAIN_LENGTH_MAX:
+        link = waiting.pop(0)
+        if not isinstance(link, BaseException) or link in found:
+            continue
+        found.append(link)
+        # Never ``__context__``: it may be an older failure that was being handled meanwhile.
+        waiting += [link.__cause__, getattr(link, "reason", None), *link.args]
+    return found
+
+
+@cache
+def _checked_class(ccxt_id: str) -> type[Any]:
+    # ccxt writes camel-case names of inherited methods on the class at construction, so each
+    # class of ours is made once and is the first to be asked for them.
+    return type(ccxt_id, (CheckedCalls, getattr(ccxt, ccxt_id)), {"__module__": __name__})
+
+
+def _configuration(
+    spec: VenueSpec,
+    credentials: Credentials | None,
+    timeout_ms: int,
+    limiter: RateLimiter | None,
+) -> dict[str, Any]:
+    base = {key: value for key, value in spec.options.items() if key not in _PINNED}
+    options = base.pop("options", {})
+    return {
+        **base,
+        "apiKey": credentials.api_key if credentials else "",
+        "secret": credentials.api_secret if credentials else "",
+        "password": credentials.passphrase if credentials else "",
+        "timeout": timeout_ms,
+        "enableRateLimit": limiter is not None,
+        "number": str,
+        "options": {
+            "defaultType": "spot",
+            **_market_options(spec.ccxt_id),
+            **quirks_for(spec.ccxt_id).options,
+            **(options if isinstance(options, Mapping) else {}),
+            # Pinned: a write is never repeated by the library, and what a market buy costs is
+            # never guessed.
+            "maxRetriesOnFailure": 0,
+            "adjustForTimeDifference": False,  # the offset is measured and set by the catalog
+            "createMarketBuyOrderRequiresPrice": False,
+            "recvWindow": RECEIVE_WINDOW_MS,
+            "warnOnFetchOpenOrdersWithoutSymbol": False,
+        },
+    }
+
+
+_PINNED = frozenset(
+    {
+        "apiKey",
+        "secret",
+        "password",
+        "timeout",
+        "enableRateLimit",
+        "number",
+        "urls",
+        "session",
+        "verify",
+        "verbose",
+        "rateLimit",
+    }
+)
+
+
+@cache
+def _market_options(ccxt_id: str) -> dict[str, Any]:
+    """Return options that limit ``fetch_markets`` to spot, where the class can."""
+    settings = getattr(ccxt, ccxt_id)().options.get("fetchMarkets")
+    types = settings.get("types") if isinstance(settings, dict) else None
+    if isinstance(types, list):
+        return {"fetchMarkets": {**settings, "types": ["spot"]}}
+    if isinstance(types, dict):
+        return {
+            "fetchMarkets": {**settings, "types": {**dict.fromkeys(types, False), "spot": True}}
+        }
+    return {}
+
+
+def _is_number(answer: object) -> bool:
+    return isinstance(answer, int) or (isinstance(answer, str) and answer.strip().isdigit())
+
+
+def _start(answer: object) -> str:
+    text = " ".join(str(answer).split())
+    return text[:60] or "(empty)"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _retry_after_ms(headers: Mapping[str, str]) -> float:
+    text = str(headers.get("Retry-After", "")).strip() if headers else ""
+    wait_ms = int(text) * 1_000 if text.isdigit() and len(text) <= DIGITS_MAX else SILENCE_MS
+    return min(wait_ms, SILENCE_MS_MAX)

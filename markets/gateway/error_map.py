@@ -1,0 +1,281 @@
+"""Translates whatever a call to a venue raised into one of our errors, by its effect.
+
+For a read, everything that is not a definite answer is ``VenueUnavailable``. For a write,
+everything that is not a definite refusal is ``OutcomeUnknown``: the venue's own code decides
+first, the ccxt class second, because one class stands for both kinds on different venues.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+import ccxt
+
+from arbplatform.core.errors import Message
+from markets.errors import (
+    DuplicateClientId,
+    InsufficientFunds,
+    NotSupportedByVenue,
+    OrderAbsent,
+    OutcomeUnknown,
+    VenueAuthFailed,
+    VenueError,
+    VenueRateLimited,
+    VenueRejected,
+    VenueUnavailable,
+)
+from markets.gateway.quirks import COMMON, Quirks
+
+CAUSE_LENGTH_MAX = 240
+TEXT_LENGTH_MAX = 4_000
+"""Characters of an exception's text that are looked at: a venue may answer with a whole page."""
+
+
+class Effect(StrEnum):
+    """What a call may have changed at the venue."""
+
+    READ = "read"
+    WRITE = "write"
+    CANCEL = "cancel"
+    """A write after which "there is no such order" is an answer."""
+
+
+class Malformed(Exception):
+    """An answer that came without an exception but is not what was asked for.
+
+    Args:
+        cause: what is wrong with it.
+    """
+
+    def __init__(self, cause: Message) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
+
+
+def translate(
+    error: BaseException,
+    effect: Effect,
+    venue: str,
+    *,
+    was_sent: bool = True,
+    quirks: Quirks = COMMON,
+    known_codes: Mapping[str, type[BaseException]] | None = None,
+    secrets: Iterable[str] = (),
+) -> VenueError:
+    """Return our error for one that a call to a venue raised.
+
+    Args:
+        error: what was raised; any class.
+        effect: what the call may have changed.
+        venue: code of the venue.
+        was_sent: whether any request of the call may have reached the venue.
+        quirks: what is special about the venue's class.
+        known_codes: the class's own table from venue codes to ccxt classes.
+        secrets: texts that must not appear in the message.
+    """
+    text = redact(str(error), secrets)
+    code = _code_of(error, text)
+    if effect is Effect.READ:
+        target = _of_read(error, code, quirks)
+    elif not was_sent:
+        target = _of_unsent(error)
+    else:
+        kind = (known_codes or {}).get(code, type(error)) if code else type(error)
+        target = _of_write(error, kind, code, text, effect=effect, quirks=quirks)
+    return target(venue=venue, cause=_cause_of(error, text, code))
+
+
+def is_clock_refusal(error: BaseException, quirks: Quirks) -> bool:
+    """Return whether a request was refused for nothing but its time stamp or nonce."""
+    return _code_of(error, str(error)[:TEXT_LENGTH_MAX]) in quirks.clock_codes
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return ``text`` without secrets: known ones, query strings and values of telling names."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    text = _QUERY.sub(r"\1", text[:TEXT_LENGTH_MAX])
+    return _TELLING.sub(r"\1=***", text)
+
+
+_QUERY = re.compile(r"((?:https?|wss?)://[^\s?\"']+)\?[^\s\"']*", re.IGNORECASE)
+_TELLING = re.compile(
+    r"""(?ix) \b ( [\w-]* (?: api[-_]?key | secret | signature | passphrase | password | token
+        | authorization ) [\w-]* ) ["']? \s* [=:] \s* (?: bearer\s+ )? ["']? [^\s"'&,;}]+ """
+)
+_CODE_KEYS = "sCode|retCode|ret_code|err_code|errCode|error_code|errorCode|err-code|label|code"
+_CODES = tuple(
+    re.compile(rf'"{key}"\s*:\s*"?(-?[\w.]+)"?', re.ASCII) for key in _CODE_KEYS.split("|")
+)
+_ERROR_LIST = re.compile(r'"errors?"\s*:\s*\[\s*"([^"]{1,100})"')
+_WORDS = re.compile(
+    r'"(?:sMsg|retMsg|ret_msg|err-msg|error_message|error_description|message|msg|detail)"'
+    r'\s*:\s*("(?:[^"\\]|\\.)+")'
+)
+_TAG = re.compile(r"<[^>]*>?")
+_DUPLICATE = re.compile(r"duplicat\w*|already (?:exist|used)\w*", re.IGNORECASE)
+
+_Target = type[VenueError]
+
+_READ_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
+    (ccxt.AuthenticationError, VenueAuthFailed),
+    (ccxt.RateLimitExceeded, VenueRateLimited),
+    (ccxt.DDoSProtection, VenueRateLimited),
+    (ccxt.OrderNotFound, OrderAbsent),
+    (ccxt.OrderNotCached, OrderAbsent),
+    (ccxt.InsufficientFunds, InsufficientFunds),
+    (ccxt.NotSupported, NotSupportedByVenue),
+    (ccxt.DuplicateOrderId, DuplicateClientId),
+    (ccxt.InvalidProxySettings, VenueUnavailable),
+    (ccxt.ExchangeClosedByUser, VenueUnavailable),
+    (ccxt.ArgumentsRequired, VenueRejected),
+    (ccxt.BadRequest, VenueRejected),
+    (ccxt.OperationRejected, VenueRejected),
+    (ccxt.InvalidAddress, VenueRejected),
+    (ccxt.InvalidOrder, VenueRejected),
+)
+
+_UNSENT_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
+    (ccxt.AuthenticationError, VenueAuthFailed),
+    (ccxt.RateLimitExceeded, VenueRateLimited),
+    (ccxt.DDoSProtection, VenueRateLimited),
+    (ccxt.InsufficientFunds, InsufficientFunds),
+    (ccxt.NotSupported, NotSupportedByVenue),
+    (ccxt.InvalidProxySettings, VenueUnavailable),
+    (ccxt.ExchangeClosedByUser, VenueUnavailable),
+    (ccxt.OperationFailed, VenueUnavailable),
+    (Malformed, VenueUnavailable),
+)
+"""Nothing left this machine, so even a bug of ours is a definite "it does not exist there"."""
+
+_WRITE_TARGETS: tuple[tuple[type[BaseException], _Target, bool], ...] = (
+    # class, our error, whether it counts only together with a venue code
+    (ccxt.InsufficientFunds, InsufficientFunds, False),
+    (ccxt.NotSupported, NotSupportedByVenue, False),
+    (ccxt.BadSymbol, VenueRejected, False),
+    (ccxt.ArgumentsRequired, VenueRejected, False),
+    (ccxt.DuplicateOrderId, DuplicateClientId, False),
+    (ccxt.OrderNotFound, OutcomeUnknown, False),
+    (ccxt.OrderNotCached, OutcomeUnknown, False),
+    (ccxt.AuthenticationError, VenueAuthFailed, True),
+    (ccxt.BadRequest, VenueRejected, True),
+    (ccxt.OperationRejected, VenueRejected, True),
+    (ccxt.InvalidAddress, VenueRejected, True),
+    (ccxt.InvalidOrder, VenueRejected, True),
+)
+
+
+def _of_read(error: BaseException, code: str, quirks: Quirks) -> _Target:
+    if code in quirks.rate_codes:
+        return VenueRateLimited
+    for kind, target in _READ_TARGETS:
+        if isinstance(error, kind):
+            return target
+    # A bare ExchangeError with a code is the venue's own "no"; without one it is half an answer.
+    return VenueRejected if isinstance(error, ccxt.ExchangeError) and code else VenueUnavailable
+
+
+def _of_unsent(error: BaseException) -> _Target:
+    for kind, target in _UNSENT_TARGETS:
+        if isinstance(error, kind):
+            return target
+    return VenueRejected
+
+
+def _of_write(
+    error: BaseException,
+    kind: type[BaseException],
+    code: str,
+    text: str,
+    *,
+    effect: Effect,
+    quirks: Quirks,
+) -> _Target:
+    by_code = _of_code(code, quirks)
+    if by_code is not None:
+        return by_code
+    if effect is Effect.CANCEL and issubclass(kind, ccxt.OrderNotFound | ccxt.OrderNotCached):
+        return OrderAbsent
+    if isinstance(error, ccxt.ExchangeError) and effect is Effect.WRITE and _is_duplicate(text):
+        return DuplicateClientId
+    for family, target, needs_code in _WRITE_TARGETS:
+        if issubclass(kind, family):
+            return target if code or not needs_code else OutcomeUnknown
+    return OutcomeUnknown
+
+
+def _of_code(code: str, quirks: Quirks) -> _Target | None:
+    """Return what the venue's code alone decides, if it does."""
+    if not code:
+        return None
+    tables: tuple[tuple[frozenset[str], _Target], ...] = (
+        (quirks.unclear_codes, OutcomeUnknown),
+        (quirks.duplicate_codes, DuplicateClientId),
+        (quirks.rate_codes, VenueRateLimited),
+        (quirks.clock_codes, VenueUnavailable),
+    )
+    return next((target for codes, target in tables if code in codes), None)
+
+
+def _is_duplicate(text: str) -> bool:
+    words = _words_in(text) or text
+    return bool(_DUPLICATE.search(words)) and bool(
+        re.search(r"order|client|id", words, re.IGNORECASE)
+    )
+
+
+def _code_of(error: BaseException, text: str) -> str:
+    """Return the venue's own code: what ccxt matched, else what the answer's body names."""
+    matched = getattr(error, "venue_code", "")
+    if matched:
+        return str(matched)
+    listed = _ERROR_LIST.search(text)
+    if listed:
+        return listed[1]
+    found = (pattern.search(text) for pattern in _CODES)
+    return next((match[1] for match in found if match and match[1] != "0"), "")
+
+
+def _words_in(text: str) -> str:
+    """Return the venue's own sentence in the body of its answer, if there is one."""
+    for match in _WORDS.finditer(text):
+        try:
+            words = str(json.loads(match[1])).strip()
+        except ValueError:
+            continue
+        if words:
+            return words
+    return ""
+
+
+_OWN_CAUSES: tuple[tuple[type[BaseException], Message], ...] = (
+    (ccxt.RequestTimeout, Message("no answer within the time limit")),
+    (ccxt.OnMaintenance, Message("it is under maintenance")),
+    (ccxt.ExchangeNotAvailable, Message("it is not available")),
+    (ccxt.DDoSProtection, Message("too many requests")),
+    (ccxt.RateLimitExceeded, Message("too many requests")),
+    (ccxt.NetworkError, Message("the connection failed or broke")),
+)
+
+
+def _cause_of(error: BaseException, text: str, code: str) -> object:
+    """Return what happened: the venue's words, ours for its silence, or the cleaned text."""
+    if isinstance(error, Malformed):
+        return error.cause
+    words = _words_in(text)
+    if words:
+        return _short(f"{words} [{code}]" if code and code != words else words)
+    if not code:
+        for kind, message in _OWN_CAUSES:
+            if type(error) is kind:
+                return message
+    if not isinstance(error, ccxt.BaseError):
+        return Message("the answer could not be read ({error})", {"error": type(error).__name__})
+    return _short(text) or type(error).__name__
+
+
+def _short(text: str) -> str:
+    plain = " ".join(_TAG.sub(" ", text).split())
+    return plain if len(plain) <= CAUSE_LENGTH_MAX else plain[: CAUSE_LENGTH_MAX - 1] + "…"

@@ -1,0 +1,185 @@
+"""Turns ccxt's orders and trades into our values."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import Message
+from markets.domain.orders import (
+    OrderRequest,
+    Side,
+    VenueFill,
+    VenueOrder,
+    VenueOrderStatus,
+)
+from markets.gateway.answers import (
+    need_echo,
+    need_number,
+    need_text,
+    number_or_none,
+    require_mapping,
+    whole_or_none,
+)
+from markets.gateway.error_map import Malformed
+
+logger = logging.getLogger(__name__)
+
+
+def parse_new_order(answer: object, request: OrderRequest) -> VenueOrder:
+    """Return what a venue says about an order it has just been sent.
+
+    Raises:
+        Malformed: it does not prove that this order was accepted.
+    """
+    order = require_mapping(answer, "order")
+    need_echo(order, "symbol", request.symbol)
+    need_echo(order, "side", request.side.value)
+    need_echo(order, "clientOrderId", request.client_order_id)
+    return _order(order, symbol=request.symbol, request=request)
+
+
+def parse_order(
+    answer: object, *, symbol: str, venue_order_id: str | None, client_order_id: str | None
+) -> VenueOrder:
+    """Return an order that was asked for by either id.
+
+    Raises:
+        Malformed: it is another one, or none.
+    """
+    order = require_mapping(answer, "order")
+    need_echo(order, "symbol", symbol)
+    if venue_order_id:
+        need_echo(order, "id", venue_order_id)
+    if client_order_id:
+        need_echo(order, "clientOrderId", client_order_id)
+    return _order(order, symbol=symbol, request=None)
+
+
+def parse_fills(
+    rows: Iterable[Any], *, symbol: str, order_id: str | None, is_of_order: bool
+) -> list[VenueFill]:
+    """Return executions, each once, oldest first.
+
+    Args:
+        rows: ccxt's trades.
+        symbol: the market they must be of.
+        order_id: keep only this order's, if given.
+        is_of_order: ``rows`` answer a question about ``order_id``, so it may go unsaid in them.
+
+    Raises:
+        Malformed: one of them is broken.
+    """
+    fills = [
+        parse_fill(row, symbol=symbol, order_id=order_id if is_of_order else None) for row in rows
+    ]
+    once = {fill.venue_trade_id: fill for fill in fills if order_id in {None, fill.venue_order_id}}
+    return sorted(once.values(), key=lambda fill: fill.executed_at_ms)
+
+
+def parse_fill(answer: object, *, symbol: str, order_id: str | None = None) -> VenueFill:
+    """Return one execution.
+
+    Raises:
+        Malformed: without id, order, price, quantity, side or time.
+    """
+    trade = require_mapping(answer, "execution")
+    need_echo(trade, "symbol", symbol)
+    fee, fee_asset = _fee(trade)
+    return VenueFill(
+        venue_trade_id=need_text(trade.get("id"), "trade id"),
+        venue_order_id=need_text(trade.get("order") or order_id, "order id"),
+        symbol=symbol,
+        side=_side(trade.get("side")),
+        price=need_number(trade.get("price"), "price"),
+        quantity=need_number(trade.get("amount"), "quantity"),
+        fee=fee,
+        fee_asset=fee_asset,
+        is_maker={"maker": True, "taker": False}.get(str(trade.get("takerOrMaker"))),
+        executed_at_ms=int(need_number(trade.get("timestamp"), "time")),
+        cost=number_or_none(trade.get("cost")),
+    )
+
+
+def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | None) -> VenueOrder:
+    order_id = need_text(order.get("id"), "order id")
+    quantity = number_or_none(order.get("amount")) or (request.quantity if request else None)
+    filled = number_or_none(order.get("filled")) or ZERO
+    side = _side(order.get("side") or (request.side.value if request else None))
+    client_id = order.get("clientOrderId") or (request.client_order_id if request else None)
+    if quantity is None:
+        raise Malformed(Message("the answer holds no {what}", {"what": "quantity"}))
+    fills = _fills_of(order, symbol, order_id, side)
+    return VenueOrder(
+        venue_order_id=order_id,
+        client_order_id=str(client_id) if client_id else None,
+        symbol=symbol,
+        side=side,
+        status=_status(order.get("status"), quantity, filled),
+        quantity=quantity,
+        filled_quantity=filled,
+        price=number_or_none(order.get("price")) or (request.price if request else None),
+        average_price=(number_or_none(order.get("average")) or None) if filled else None,
+        # A list that does not add up is left out: the executions are asked for instead.
+        fills=fills if sum((fill.quantity for fill in fills), ZERO) == filled else (),
+        updated_at_ms=whole_or_none(order.get("lastUpdateTimestamp") or order.get("timestamp")),
+    )
+
+
+def _fills_of(
+    order: Mapping[str, Any], symbol: str, order_id: str, side: Side
+) -> tuple[VenueFill, ...]:
+    rows = order.get("trades")
+    if not isinstance(rows, list):
+        return ()
+    moment = order.get("lastTradeTimestamp") or order.get("timestamp")
+    try:
+        return tuple(
+            parse_fill(
+                {
+                    **row,
+                    "symbol": row.get("symbol") or symbol,
+                    "side": row.get("side") or side.value,
+                    "timestamp": row.get("timestamp") or moment,
+                },
+                symbol=symbol,
+                order_id=order_id,
+            )
+            for row in rows
+        )
+    except Malformed:
+        return ()
+
+
+def _status(word: object, quantity: Decimal, filled: Decimal) -> VenueOrderStatus:
+    if word == "closed":
+        return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
+    if word in {"canceled", "expired"}:
+        return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
+    if word == "rejected":
+        return VenueOrderStatus.REJECTED
+    return VenueOrderStatus.OPEN
+
+
+def _fee(trade: Mapping[str, Any]) -> tuple[Decimal | None, str | None]:
+    """Return the fee of a trade, or nothing if the venue does not say it in one asset."""
+    fees = [fee for fee in (trade.get("fees") or [trade.get("fee")]) if isinstance(fee, Mapping)]
+    stated = [
+        (cost, fee["currency"])
+        for fee in fees
+        if (cost := number_or_none(fee.get("cost"))) is not None and fee.get("currency")
+    ]
+    assets = {str(asset) for _cost, asset in stated}
+    if len(assets) > 1:
+        logger.warning("Trade %s has fees in %s; booked without", trade.get("id"), sorted(assets))
+    if len(assets) != 1:
+        return None, None
+    return sum((cost for cost, _asset in stated), ZERO), assets.pop()
+
+
+def _side(value: object) -> Side:
+    try:
+        return Side(str(value))
+    except ValueError:
+        raise Malformed(Message("the answer holds no {what}", {"what": "side"})) from None

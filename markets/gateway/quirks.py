@@ -1,0 +1,255 @@
+"""What venues do differently, as data: no other module names one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from markets.domain.fees import FeeMode
+from markets.domain.funds import Wallet
+
+
+class Lookup(StrEnum):
+    """How an order is found by our own id."""
+
+    BY_PARAM = "by_param"
+    """``fetch_order`` takes the client id in its parameters."""
+    BY_SEARCH = "by_search"
+    """Open and closed orders are listed and searched for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionProbe:
+    """One call that tells what an API key may do.
+
+    Attributes:
+        method: name of ccxt's implicit method.
+        path: keys that lead from the answer to the dict that holds the flags.
+        flags: our permission name to (key, word): granted when the key's value is true, or, with
+            a word, when the value (a list or comma-separated text) contains it.
+    """
+
+    method: str
+    path: tuple[str | int, ...] = ()
+    flags: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+SPOT_ONLY: Mapping[Wallet, str] = MappingProxyType({Wallet.SPOT: "spot"})
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How one ccxt class differs from the common behaviour.
+
+    Attributes:
+        lookup: how an order is found by its client id.
+        lookup_params: names under which a search by client id passes it to list calls.
+        client_id_param: parameter of orders that carries our id.
+        client_id_prefix: what the venue puts in front of it.
+        can_cancel_by_client_id: ``cancel_order`` takes the client id in its parameters.
+        wallets: the class's account names of the wallets that it has.
+        wallet_params: whether ``fetch_balance`` takes the wallet as ``type``.
+        withdraw_id_param: parameter of ``withdraw`` that carries our id; empty if there is none.
+        withdraw_id_key: key of our id in the raw withdrawal record.
+        needs_currencies: withdrawals and deposit addresses want the venue's list of networks.
+        is_withdrawal_amount_net: its history states what arrives, not what left.
+        fee_mode: the coin of the fee, where ccxt does not say or says it wrongly.
+        book_depths: the only depths that the venue takes; empty: any.
+        is_nonce_strict: requests of one key must arrive one after the other.
+        has_order_trades: ``fetch_order_trades`` works with nothing but the order's id.
+        order_params: more parameters of ``fetch_order``.
+        permission_probe: what tells the rights of a key.
+        clock_codes: definite refusals for nothing but the time stamp or nonce.
+        rate_codes: definite refusals for nothing but the rate, made before the matching engine.
+        duplicate_codes: "an order with this client id exists".
+        unclear_codes: codes of writes that may have been carried out in spite of the error.
+        options: ccxt options of this class.
+    """
+
+    lookup: Lookup = Lookup.BY_SEARCH
+    lookup_params: tuple[str, ...] = ()
+    client_id_param: str = "clientOrderId"
+    client_id_prefix: str = ""
+    can_cancel_by_client_id: bool = False
+    wallets: Mapping[Wallet, str] = field(default_factory=lambda: SPOT_ONLY)
+    wallet_params: bool = False
+    withdraw_id_param: str = ""
+    withdraw_id_key: str = ""
+    needs_currencies: bool = True
+    is_withdrawal_amount_net: bool = False
+    fee_mode: FeeMode | None = None
+    book_depths: tuple[int, ...] = ()
+    is_nonce_strict: bool = False
+    has_order_trades: bool = True
+    order_params: Mapping[str, Any] = field(default_factory=dict)
+    permission_probe: PermissionProbe | None = None
+    clock_codes: frozenset[str] = frozenset()
+    rate_codes: frozenset[str] = frozenset()
+    duplicate_codes: frozenset[str] = frozenset()
+    unclear_codes: frozenset[str] = frozenset()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_BINANCE = Quirks(
+    lookup=Lookup.BY_PARAM,
+    can_cancel_by_client_id=True,
+    wallets={Wallet.SPOT: "spot", Wallet.FUNDING: "funding"},
+    wallet_params=True,
+    withdraw_id_param="withdrawOrderId",
+    withdraw_id_key="withdrawOrderId",
+    needs_currencies=False,
+    is_withdrawal_amount_net=True,
+    fee_mode=FeeMode.RECEIVED,
+    permission_probe=PermissionProbe(
+        method="sapiGetAccountApiRestrictions",
+        flags={
+            "read": ("enableReading", ""),
+            "trade": ("enableSpotAndMarginTrading", ""),
+            "withdraw": ("enableWithdrawals", ""),
+            "transfer": ("permitsUniversalTransfer", ""),
+            "ip_restricted": ("ipRestrict", ""),
+        },
+    ),
+    clock_codes=frozenset({"-1021"}),
+    rate_codes=frozenset({"-1003", "-1015"}),
+    duplicate_codes=frozenset({"-4116"}),
+    unclear_codes=frozenset(
+        {"-1000", "-1001", "-1004", "-1006", "-1007", "-1008", "-2021", "-2022", "-3000"}
+    ),
+    options={"fetchMargins": False},
+)
+
+_OKX = Quirks(
+    lookup=Lookup.BY_PARAM,
+    can_cancel_by_client_id=True,
+    wallets={Wallet.SPOT: "trading", Wallet.FUNDING: "funding"},
+    wallet_params=True,
+    withdraw_id_param="clientId",
+    withdraw_id_key="clientId",
+    fee_mode=FeeMode.RECEIVED,
+    permission_probe=PermissionProbe(
+        method="privateGetAccountConfig",
+        path=("data", 0),
+        flags={
+            "read": ("perm", "read_only"),
+            "trade": ("perm", "trade"),
+            "withdraw": ("perm", "withdraw"),
+        },
+    ),
+    clock_codes=frozenset({"50102", "50112"}),
+    rate_codes=frozenset({"50011", "50061"}),
+    duplicate_codes=frozenset({"51016"}),
+    unclear_codes=frozenset({"50001", "50004", "50005", "50013", "50026", "51054", "51149"}),
+)
+
+_BYBIT = Quirks(
+    lookup_params=("orderLinkId",),
+    can_cancel_by_client_id=False,
+    wallets={Wallet.SPOT: "unified", Wallet.FUNDING: "funding"},
+    wallet_params=True,
+    withdraw_id_param="requestId",
+    fee_mode=FeeMode.RECEIVED,
+    order_params={"acknowledged": True},
+    permission_probe=PermissionProbe(
+        method="privateGetV5UserQueryApi",
+        path=("result", "permissions"),
+        flags={
+            "trade": ("Spot", "SpotTrade"),
+            "withdraw": ("Wallet", "Withdraw"),
+            "transfer": ("Wallet", "AccountTransfer"),
+        },
+    ),
+    clock_codes=frozenset({"10002"}),
+    rate_codes=frozenset({"10006", "10018"}),
+    duplicate_codes=frozenset({"110072", "170141"}),
+    unclear_codes=frozenset({"10000", "10016", "10019", "170007", "170032", "170146", "170147"}),
+)
+
+_KRAKEN = Quirks(
+    lookup_params=("cl_ord_id",),
+    fee_mode=FeeMode.QUOTE,
+    is_nonce_strict=True,
+    has_order_trades=False,
+    clock_codes=frozenset({"EAPI:Invalid nonce"}),
+    rate_codes=frozenset({"EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded"}),
+    unclear_codes=frozenset(
+        {"EService:Timeout", "EService:Deadline elapsed", "EGeneral:Internal error"}
+    ),
+)
+
+_BY_PARAM = Quirks(lookup=Lookup.BY_PARAM, can_cancel_by_client_id=True)
+_BY_PARAM_CANCEL_BY_ID = Quirks(lookup=Lookup.BY_PARAM)
+_HITBTC = Quirks(
+    lookup=Lookup.BY_PARAM, client_id_param="client_order_id", can_cancel_by_client_id=True
+)
+_QUOTE_FEE = Quirks(fee_mode=FeeMode.QUOTE)
+
+_TABLE: Mapping[str, Quirks] = {
+    "binance": _BINANCE,
+    "binanceus": _BINANCE,
+    "okx": _OKX,
+    "okxus": _OKX,
+    "myokx": _OKX,
+    "bybit": _BYBIT,
+    "bybiteu": _BYBIT,
+    "bybitid": _BYBIT,
+    "kraken": _KRAKEN,
+    "aster": _BY_PARAM,
+    "bitget": Quirks(
+        lookup=Lookup.BY_PARAM,
+        can_cancel_by_client_id=True,
+        withdraw_id_param="clientOid",
+        fee_mode=FeeMode.RECEIVED,
+        rate_codes=frozenset({"429", "30007"}),
+        duplicate_codes=frozenset({"40786", "43118"}),
+    ),
+    "bitrue": _BY_PARAM,
+    "bithumb": _BY_PARAM,
+    "bitstamp": Quirks(lookup=Lookup.BY_PARAM, fee_mode=FeeMode.QUOTE),
+    "bitvavo": Quirks(lookup=Lookup.BY_PARAM, fee_mode=FeeMode.QUOTE),
+    "coinbase": _QUOTE_FEE,
+    "coinbaseexchange": Quirks(
+        lookup=Lookup.BY_PARAM, can_cancel_by_client_id=True, fee_mode=FeeMode.QUOTE
+    ),
+    "coinsph": _BY_PARAM,
+    "gate": Quirks(
+        client_id_prefix="t-",
+        rate_codes=frozenset({"TOO_MANY_REQUESTS"}),
+        fee_mode=FeeMode.RECEIVED,
+    ),
+    "hitbtc": _HITBTC,
+    "bequant": _HITBTC,
+    "fmfwio": _HITBTC,
+    "hashkey": _BY_PARAM,
+    "htx": Quirks(
+        lookup=Lookup.BY_PARAM,
+        can_cancel_by_client_id=True,
+        book_depths=(5, 10, 20, 150),
+        fee_mode=FeeMode.RECEIVED,
+    ),
+    "kucoin": Quirks(
+        lookup=Lookup.BY_PARAM,
+        can_cancel_by_client_id=True,
+        wallets={Wallet.SPOT: "trade", Wallet.FUNDING: "main"},
+        wallet_params=True,
+        book_depths=(20, 100),
+        fee_mode=FeeMode.QUOTE,
+        clock_codes=frozenset({"400002"}),
+        rate_codes=frozenset({"429000"}),
+    ),
+    "mexc": _BY_PARAM,
+    "phemex": _BY_PARAM,
+    "weex": _BY_PARAM,
+    "woo": _BY_PARAM,
+    "bitfinex": Quirks(book_depths=(1, 25, 100), is_nonce_strict=True),
+    "poloniex": Quirks(is_nonce_strict=True),
+    "gemini": Quirks(is_nonce_strict=True),
+}
+
+COMMON = Quirks()
+
+
+def quirks_for(ccxt_id: str) -> Quirks:
+    """Return what is special about the ccxt class ``ccxt_id``."""
+    return _TABLE.get(ccxt_id, COMMON)

@@ -1,0 +1,172 @@
+"""One venue with one set of credentials: lends instances and translates what goes wrong."""
+
+import decimal
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import ccxt
+
+from arbplatform.core.decimals import PRECISION_DIGITS
+from arbplatform.core.errors import Message
+from markets.domain.funds import Wallet
+from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
+from markets.gateway.answers import require_list
+from markets.gateway.base import Credentials, VenueSpec
+from markets.gateway.catalog import Catalog
+from markets.gateway.client import Client, build_client, known_codes
+from markets.gateway.error_map import Effect, Malformed, is_clock_refusal, translate
+from markets.gateway.pool import POOL_SIZE, ClientPool, PoolExhausted
+from markets.gateway.quirks import quirks_for
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Session:
+    """Calls of one key, or of nobody, to one venue.
+
+    Args:
+        spec: how to reach the venue.
+        credentials: whose account, or ``None`` for public data only.
+        catalog: what is shared with the other sessions of the venue.
+    """
+
+    def __init__(self, spec: VenueSpec, credentials: Credentials | None, catalog: Catalog) -> None:
+        self.venue = spec.code
+        self.catalog = catalog
+        self.quirks = quirks_for(spec.ccxt_id)
+        self._spec = spec
+        self._credentials = credentials
+        is_serial = self.quirks.is_nonce_strict and credentials is not None
+        self._pool = ClientPool(
+            self._build, size=1 if is_serial else POOL_SIZE, wait_s=catalog.timeout_ms / 1_000
+        )
+
+    @contextmanager
+    def call(self, effect: Effect, *symbols: str) -> Iterator[Client]:
+        """Lend an instance for one call and translate what the call raises.
+
+        Args:
+            effect: what the call may change at the venue.
+            symbols: markets that the call is about; unknown ones are refused before it.
+
+        Raises:
+            VenueError: as ``error_map.translate`` decides.
+            UnknownSymbol: the venue has no such market.
+        """
+        try:
+            with self._pool.lend() as client, decimal.localcontext(prec=PRECISION_DIGITS):
+                # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
+                try:
+                    self.catalog.prepare(client)
+                    self._need_markets(client, symbols)
+                    yield client
+                except (VenueError, UnknownSymbol):
+                    raise
+                except Exception as error:  # noqa: BLE001  every error has a translation
+                    raise self._translated(error, effect, client) from None
+        except PoolExhausted:
+            cause = Message("all connections are busy")
+            raise VenueUnavailable(venue=self.venue, cause=cause) from None
+
+    @contextmanager
+    def reload_call(self) -> Iterator[Client]:
+        """Load the markets anew and lend the instance that holds them, to be read only.
+
+        Raises:
+            VenueError: as ``error_map.translate`` decides.
+        """
+        with decimal.localcontext(prec=PRECISION_DIGITS):
+            try:
+                yield self.catalog.reload()
+            except Exception as error:  # noqa: BLE001  every error has a translation
+                raise self._translated(error, Effect.READ, None) from None
+
+    def timed(self, client: Client, send: Callable[[], T]) -> T:
+        """Run ``send``, and once more if it was refused for nothing but its time stamp.
+
+        Such a refusal is definite: nothing was carried out, so the same request may go again.
+        """
+        try:
+            return send()
+        except ccxt.BaseError as error:
+            if not is_clock_refusal(error, self.quirks):
+                raise
+        logger.warning("%s refused our clock; measuring it again", self.venue)
+        self.catalog.measure_clock(client)
+        self.catalog.prepare(client)
+        client.begin_call()
+        return send()
+
+    def rows(self, client: Client, method: str, *arguments: Any) -> list[Any]:
+        """Call a method of ccxt that returns a list and check that it is one.
+
+        Raises:
+            Malformed: it is not, or its emptiness is not the venue's.
+        """
+        answer = self.timed(client, lambda: getattr(client, method)(*arguments))
+        return require_list(answer, client.raw_answer, "rows")
+
+    def need(self, client: Client, ability: str) -> None:
+        """Refuse what the class does not offer.
+
+        Raises:
+            ccxt.NotSupported: by ccxt's own table ``has``.
+        """
+        if not client.has.get(ability):
+            raise ccxt.NotSupported(ability)
+
+    def wallet_name(self, wallet: Wallet) -> str:
+        """Return the class's name of a wallet.
+
+        Raises:
+            ccxt.NotSupported: the venue has no such wallet.
+        """
+        if wallet not in self.quirks.wallets:
+            raise ccxt.NotSupported(f"no {wallet.value} wallet")
+        return self.quirks.wallets[wallet]
+
+    def load_networks(self, client: Client) -> None:
+        """Give ``client`` the venue's networks where moving funds needs them."""
+        if self.quirks.needs_currencies and client.has.get("fetchCurrencies"):
+            self.catalog.load_currencies(client)
+            client.begin_call()  # that was a read: nothing of the call itself was sent yet
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.close()
+
+    def _build(self) -> Client:
+        return build_client(
+            self._spec,
+            self._credentials,
+            timeout_ms=self.catalog.timeout_ms,
+            limiter=self.catalog.limiter,
+        )
+
+    def _need_markets(self, client: Client, symbols: tuple[str, ...]) -> None:
+        missing = [symbol for symbol in symbols if symbol not in client.markets]
+        if not missing:
+            return
+        self.catalog.mark_stale()
+        self.catalog.prepare(client)
+        for symbol in missing:
+            if symbol not in client.markets:
+                raise UnknownSymbol(symbol=symbol)
+
+    def _translated(self, error: Exception, effect: Effect, client: Client | None) -> VenueError:
+        if not isinstance(error, ccxt.BaseError | Malformed):
+            logger.error("Unforeseen error in a call to %s", self.venue, exc_info=error)
+        key = self._credentials
+        return translate(
+            error,
+            effect,
+            self.venue,
+            was_sent=client is None or client.sent_count > 0,
+            quirks=self.quirks,
+            known_codes=known_codes(client) if client is not None else None,
+            secrets=(key.api_secret, key.passphrase, key.api_key) if key else (),
+        )

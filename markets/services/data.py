@@ -1,0 +1,163 @@
+"""Public market data, fresh from the venues."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from arbplatform.core.errors import Message
+from markets.domain.book import Book
+from markets.domain.quote import Candle, Ticker
+from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
+from markets.gateway.base import VenueSpec
+from markets.gateway.factory import gateway_for
+from markets.models import Venue
+from markets.selectors import find_market
+
+THREADS = 32
+"""Books that are fetched at the same time by this process."""
+
+BOOKS_MAX = 500
+"""Books of one ``fetch_books``: more would only become old while waiting for a thread."""
+
+DEADLINE_S_EXTRA = 2.0
+
+BookKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BooksReport:
+    """Books that could be had, and why the others could not.
+
+    Attributes:
+        books: by venue code and symbol.
+        errors: the same keys; every asked key is in one of the two.
+    """
+
+    books: dict[BookKey, Book] = field(default_factory=dict)
+    errors: dict[BookKey, VenueError | UnknownSymbol] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCandles:
+    """Bars of one market.
+
+    Attributes:
+        venue: code of the venue they are from.
+        symbol: unified symbol.
+        timeframe: their width.
+        candles: oldest first.
+    """
+
+    venue: str
+    symbol: str
+    timeframe: str
+    candles: Sequence[Candle]
+
+
+def fetch_ticker(*, symbol: str, venue_code: str | None = None) -> Ticker:
+    """Return the ticker of a market.
+
+    Args:
+        symbol: unified symbol.
+        venue_code: where; default: the first enabled venue that lists the symbol.
+
+    Raises:
+        UnknownVenue, UnknownSymbol, VenueDisabled: as ``selectors.find_market``.
+        VenueError: the venue did not answer.
+    """
+    return gateway_for(find_market(symbol, venue_code).venue.to_spec()).fetch_ticker(symbol)
+
+
+def fetch_book(*, symbol: str, venue_code: str | None = None, depth: int = 20) -> Book:
+    """Return the book of a market.
+
+    Args:
+        symbol: unified symbol.
+        venue_code: where; default: the first enabled venue that lists the symbol.
+        depth: levels of each side, at most.
+
+    Raises:
+        UnknownVenue, UnknownSymbol, VenueDisabled: as ``selectors.find_market``.
+        VenueError: the venue did not answer.
+    """
+    return gateway_for(find_market(symbol, venue_code).venue.to_spec()).fetch_book(symbol, depth)
+
+
+def fetch_candles(
+    *,
+    symbol: str,
+    venue_code: str | None = None,
+    timeframe: str = "1m",
+    since_ms: int | None = None,
+    limit: int = 500,
+) -> MarketCandles:
+    """Return bars of a market, oldest first.
+
+    Args:
+        symbol: unified symbol.
+        venue_code: where; default: the first enabled venue that lists the symbol.
+        timeframe: width of a bar, as ccxt writes it (``1m``, ``4h``).
+        since_ms: start of the first bar [ms since epoch]; default: the newest bars.
+        limit: bars, at most.
+
+    Raises:
+        UnknownVenue, UnknownSymbol, VenueDisabled: as ``selectors.find_market``.
+        VenueRejected: the venue has no bars of that width.
+        VenueError: the venue did not answer.
+    """
+    venue = find_market(symbol, venue_code).venue
+    candles = gateway_for(venue.to_spec()).fetch_candles(symbol, timeframe, since_ms, limit)
+    return MarketCandles(venue.code, symbol, timeframe, candles)
+
+
+def fetch_books(keys: Sequence[tuple[Venue | VenueSpec, str]], depth: int = 20) -> BooksReport:
+    """Return many books, fetched at the same time; no query is made.
+
+    Args:
+        keys: venue and symbol of each, at most ``BOOKS_MAX``.
+        depth: levels of each side, at most.
+
+    Returns:
+        Every key once: with its book, or with the reason why there is none.
+    """
+    if len(keys) > BOOKS_MAX:
+        raise ValueError(f"at most {BOOKS_MAX} books at once, not {len(keys)}")
+    waiting: dict[Future[Book], BookKey] = {}
+    for venue, symbol in keys:
+        spec = venue.to_spec() if isinstance(venue, Venue) else venue
+        waiting[_threads().submit(_fetch, spec, symbol, depth)] = (spec.code, symbol)
+    deadline_s = settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA
+    done, late = wait(waiting, timeout=deadline_s)
+    report = BooksReport()
+    for future in done:
+        key = waiting[future]
+        try:
+            report.books[key] = future.result()
+        except (VenueError, UnknownSymbol) as error:
+            report.errors[key] = error
+    for future in late:
+        future.cancel()
+        venue_code, _symbol = key = waiting[future]
+        cause = Message("no answer within the time limit")
+        report.errors[key] = VenueUnavailable(venue=venue_code, cause=cause)
+    return report
+
+
+def _fetch(spec: VenueSpec, symbol: str, depth: int) -> Book:
+    return gateway_for(spec).fetch_book(symbol, depth)
+
+
+_POOL: list[ThreadPoolExecutor] = []
+
+
+def _threads() -> ThreadPoolExecutor:
+    if not _POOL:
+        _POOL.append(ThreadPoolExecutor(THREADS, thread_name_prefix="books"))
+    return _POOL[0]
+
+
+# Threads do not survive a fork: a child makes its own.
+os.register_at_fork(after_in_child=_POOL.clear)

@@ -1,0 +1,29 @@
+"""Background work on markets: re-read by id, one service each."""
+
+from celery import shared_task
+
+from arbplatform.core.errors import NotFound
+from markets.errors import VenueDisabled, VenueError
+from markets.services import markets
+
+
+@shared_task(name="markets.sync_all_markets", ignore_result=True)
+def sync_all_markets() -> None:
+    """Synchronise the markets of every enabled venue."""
+    markets.sync_all_markets()
+
+
+@shared_task(
+    name="markets.sync_markets",
+    ignore_result=True,
+    autoretry_for=(VenueError,),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    max_retries=5,
+)
+def sync_markets(venue_id: int) -> None:
+    """Synchronise the markets of one venue; a read, so it is tried again."""
+    try:
+        markets.sync_markets(venue_id=venue_id)
+    except (NotFound, VenueDisabled):
+        return  # deleted or switched off since the message was sent
