@@ -48,6 +48,11 @@ STATUS_OF_KIND: Mapping[ErrorKind, int] = {
     ErrorKind.UNAVAILABLE: 503,
 }
 
+_STATUS_OF_CLASS: Mapping[type[ArbError], int] = {
+    errors.UnsupportedContentType: 415,
+    errors.BodyTooLarge: 413,
+}
+
 FIELD_MESSAGES_MAX = 100
 """Messages that one refusal carries: a list of a million wrong items gets a short answer."""
 
@@ -117,13 +122,21 @@ def _hidden(code: int, error_id: str) -> Bug:
     return error
 
 
+def status_of(error: type[ArbError]) -> int:
+    """Return the HTTP status that goes with an error class."""
+    for special, status in _STATUS_OF_CLASS.items():
+        if issubclass(error, special):
+            return status
+    return STATUS_OF_KIND[error.kind]
+
+
 def _explain_own(exc: ArbError, path: str) -> Answer:
     if exc.kind is ErrorKind.BUG:
         return report_bug(exc, path)
     fields: Fields = {}
     if isinstance(exc, InvalidInput):
         fields = {name: [render(text) for text in texts] for name, texts in exc.fields.items()}
-    status = 415 if isinstance(exc, errors.UnsupportedContentType) else STATUS_OF_KIND[exc.kind]
+    status = status_of(type(exc))
     headers = {"WWW-Authenticate": "Token"} if status == HTTPStatus.UNAUTHORIZED else {}
     return Answer(exc, status, fields, headers)
 
@@ -201,7 +214,7 @@ def _referenced(exc: ProtectedError | RestrictedError, path: str) -> Answer:
 
 
 def _too_large(exc: Exception, path: str) -> Answer:
-    return Answer(errors.BodyTooLarge(), 413)
+    return _explain_own(errors.BodyTooLarge(), path)
 
 
 def _suspicious(exc: Exception, path: str) -> Answer:

@@ -1,0 +1,30 @@
+"""``manage.py messages``: gather texts, keep translations, compile; no GNU gettext needed."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from arbplatform.management.catalogue import find_flaws, gather, load, merge, save
+
+
+class Command(BaseCommand):
+    """Brings arbplatform/locale up to date and says what is left to translate."""
+
+    help = "Gather all texts into the catalogue and compile it (needs requirements-dev.txt)."
+    requires_system_checks = ()
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Write both files.
+
+        Raises:
+            CommandError: some texts are not translated yet; the files were written all the same.
+        """
+        catalogue = load()
+        merge(catalogue, gather())
+        save(catalogue)
+        flaws = find_flaws(catalogue)
+        for flaw in flaws:
+            self.stderr.write(f"{flaw.text!r} {flaw.complaint}")
+        self.stdout.write(f"{len(catalogue)} texts, {len(flaws)} flaws.")
+        if flaws:
+            raise CommandError("Translate the texts above in arbplatform/locale, then run again.")

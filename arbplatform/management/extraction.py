@@ -1,0 +1,137 @@
+"""Finds every text that a person may read, so that none stays untranslated.
+
+Our own modules are read as syntax trees: texts stand in gettext calls, in ``Message``, as first
+argument of our errors, in ``summary`` of an error class, in titles and descriptions of plugin
+parameters, and in log templates. Templates go through Django's own reduction.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel.messages.extract import extract
+from django.utils.translation.template import templatize
+
+GETTEXT: Final = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
+NGETTEXT: Final = frozenset({"ngettext", "ngettext_lazy"})
+PGETTEXT: Final = frozenset({"pgettext", "pgettext_lazy"})
+MESSAGES: Final = frozenset({"Message"})
+TEMPLATE_ARGUMENTS: Final = frozenset({"template"})
+FIELD_CALLS: Final = frozenset({"Field"})
+FIELD_TEXTS: Final = frozenset({"title", "description"})
+CLASS_TEXTS: Final = frozenset({"summary", "title", "description"})
+TEMPLATE_SUFFIXES: Final = frozenset({".html", ".txt"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Text:
+    """A text in the source.
+
+    Attributes:
+        singular: the English text, also the key.
+        plural: its plural form, or empty.
+        context: gettext context, or empty.
+    """
+
+    singular: str
+    plural: str = ""
+    context: str = ""
+
+
+def find_texts(root: Path, packages: Iterable[str], errors: frozenset[str]) -> dict[Text, set[str]]:
+    """Return every text below ``root`` with the files it stands in.
+
+    Args:
+        root: where the packages lie.
+        packages: names of directories below ``root``.
+        errors: names of our error classes.
+    """
+    found: dict[Text, set[str]] = {}
+    for package in packages:
+        for path in sorted((root / package).rglob("*")):
+            for text in _texts_in(path, errors):
+                found.setdefault(text, set()).add(path.relative_to(root).as_posix())
+    return found
+
+
+def _texts_in(path: Path, errors: frozenset[str]) -> Iterator[Text]:
+    if path.suffix == ".py" and "migrations" not in path.parts:
+        yield from _Finder(errors).find(ast.parse(path.read_text(encoding="utf-8")))
+    elif path.suffix in TEMPLATE_SUFFIXES and "templates" in path.parts:
+        yield from _texts_in_template(path)
+
+
+def _texts_in_template(path: Path) -> Iterator[Text]:
+    reduced = templatize(path.read_text(encoding="utf-8"), origin=str(path))
+    # what is left of the markup is no Python: its indentation would stop the tokenizer
+    source = "\n".join(line.strip() for line in reduced.splitlines())
+    keywords = {"gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+    for _line, singular, _comments, context in extract(
+        "python", BytesIO(source.encode()), keywords=keywords
+    ):
+        if isinstance(singular, tuple):
+            yield Text(singular[0], singular[1], context or "")
+        elif singular:
+            yield Text(singular, context=context or "")
+
+
+class _Finder(ast.NodeVisitor):
+    """Collects the texts of one module."""
+
+    def __init__(self, errors: frozenset[str]) -> None:
+        self._errors = errors
+        self._found: list[Text] = []
+
+    def find(self, module: ast.Module) -> list[Text]:
+        self.visit(module)
+        return [text for text in self._found if text.singular.strip()]
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = _name_of(node.func)
+        first = _strings(node.args[0]) if node.args else []
+        if name in GETTEXT | MESSAGES | self._errors:
+            self._found.extend(map(Text, first))
+        elif name in NGETTEXT and len(node.args) > 1:
+            self._found.extend(map(Text, first, _strings(node.args[1])))
+        elif name in PGETTEXT and len(node.args) > 1:
+            self._found.extend(
+                Text(text, context=first[0]) for text in _strings(node.args[1]) if first
+            )
+        wanted = FIELD_TEXTS if name in FIELD_CALLS else TEMPLATE_ARGUMENTS
+        for argument in node.keywords:
+            if argument.arg in wanted:
+                self._found.extend(map(Text, _strings(argument.value)))
+        self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for statement in node.body:
+            names = _assigned_names(statement)
+            value = getattr(statement, "value", None)
+            if value is not None and names & CLASS_TEXTS:
+                self._found.extend(map(Text, _strings(value)))
+        self.generic_visit(node)
+
+
+def _name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _strings(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.IfExp):
+        return _strings(node.body) + _strings(node.orelse)
+    return []
+
+
+def _assigned_names(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.Assign):
+        return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return {statement.target.id}
+    return set()
