@@ -1,6 +1,6 @@
 """What can go wrong with accounts and transfers."""
 
-from arbplatform.core.errors import Conflict, InvalidInput, NotFound
+from arbplatform.core.errors import Conflict, ErrorKind, InvalidInput, NotFound, Unavailable
 
 
 class AccountNotFound(NotFound):
@@ -49,4 +49,47 @@ class IdempotencyConflict(Conflict):
     code = 3006
     summary = (
         "The idempotency key was already used for another transfer. Use a new key for a new one."
+    )
+
+
+class AccountLabelTaken(Conflict):
+    """The venue already has an account of this label."""
+
+    code = 3007
+    summary = "The venue {venue} already has an account labelled {label}. Choose another label."
+
+
+class TransferNotFound(NotFound):
+    """No transfer has this id."""
+
+    code = 3008
+    summary = "No transfer has the id {id}. See /api/transfers for the known ones."
+
+
+class TransferExpired(Conflict):
+    """Nobody sent the transfer for so long that it may not be wanted any more."""
+
+    code = 3009
+    summary = "The transfer waited too long and was not sent. Request it again if it is wanted."
+
+
+class TransferAbsent(Unavailable):
+    """The venue did not answer, and never showed the transfer afterwards."""
+
+    code = 3010
+    kind = ErrorKind.OUTCOME_UNKNOWN
+    summary = (
+        "The reply of {venue} was lost, and the transfer is not in its history after {count} "
+        "look-ups in {minutes} minutes: it was not carried out. Check the balances of both "
+        "accounts before you request it again."
+    )
+
+
+class TransferRefused(Conflict):
+    """The venue took the transfer and failed it later."""
+
+    code = 3011
+    summary = (
+        "{venue} reports that the transfer failed after it was accepted. The funds stay where "
+        "they were; look at the venue's own page for the reason."
     )

@@ -1,5 +1,7 @@
 """Accounts at venues, what they hold, and transfers between them."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -11,9 +13,6 @@ from arbplatform.persistence.models import TimestampedModel
 from markets.domain.funds import Wallet
 from markets.gateway.base import Credentials
 from markets.models import Asset, Venue
-
-MASK = "••••"
-MASKED_TAIL_LENGTH = 4
 
 
 class WalletChoice(models.TextChoices):
@@ -43,13 +42,26 @@ class VenueAccount(TimestampedModel):
     )
     label = models.CharField(_("label"), max_length=64)
     api_key = EncryptedTextField(_("API key"))
+    api_key_tail = models.CharField(
+        _("API key"),
+        max_length=16,
+        blank=True,
+        editable=False,
+        help_text=_("The masked end of the key, to recognise it by."),
+    )
     api_secret = EncryptedTextField(_("API secret"))
     passphrase = EncryptedTextField(_("passphrase"), blank=True, default="")
     is_enabled = models.BooleanField(_("enabled"), default=True)
     permissions = models.JSONField(_("permissions found"), default=list, editable=False)
     tested_at = models.DateTimeField(_("connection tested at"), null=True, editable=False)
+    test_error_code = models.PositiveIntegerField(
+        _("code of the last test error"), null=True, editable=False
+    )
     test_error = models.TextField(_("last test error"), blank=True, editable=False)
     synced_at = models.DateTimeField(_("balances synchronised at"), null=True, editable=False)
+    sync_error_code = models.PositiveIntegerField(
+        _("code of the last synchronisation error"), null=True, editable=False
+    )
     sync_error = models.TextField(_("last synchronisation error"), blank=True, editable=False)
 
     class Meta:
@@ -62,12 +74,6 @@ class VenueAccount(TimestampedModel):
 
     def __str__(self) -> str:
         return f"{self.venue.code}/{self.label}"
-
-    @property
-    def api_key_tail(self) -> str:
-        """The masked key with its last characters, to recognise it by."""
-        key = self.api_key
-        return MASK + key[-MASKED_TAIL_LENGTH:] if len(key) >= 3 * MASKED_TAIL_LENGTH else MASK
 
     def to_credentials(self) -> Credentials:
         """Return the API key for a gateway."""
@@ -106,6 +112,12 @@ class Balance(models.Model):
     def __str__(self) -> str:
         return f"{self.account}: {self.asset.code} ({self.wallet})"
 
+    @property
+    def total(self) -> Decimal:
+        """All that is there [units of asset]."""
+        total: Decimal = self.free + self.held
+        return total
+
 
 class Transfer(TimestampedModel):
     """Funds on their way between two wallets of one account, or between two accounts."""
@@ -130,7 +142,18 @@ class Transfer(TimestampedModel):
         Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("asset")
     )
     amount = AmountField(_("amount"), help_text=_("What leaves the source, network fee included."))
-    fee = AmountField(_("network fee"), null=True, editable=False)
+    fee = AmountField(
+        _("network fee"),
+        null=True,
+        editable=False,
+        help_text=_("Empty until the venue states it or the funds have arrived."),
+    )
+    arrived_amount = AmountField(
+        _("arrived amount"),
+        null=True,
+        editable=False,
+        help_text=_("What the destination credited; normally the amount less the network fee."),
+    )
     network = models.CharField(_("network"), max_length=32, blank=True)
     address = models.CharField(_("address"), max_length=200, blank=True, editable=False)
     tag = models.CharField(_("tag"), max_length=64, blank=True, editable=False)
@@ -143,7 +166,10 @@ class Transfer(TimestampedModel):
         db_index=True,
     )
     venue_transfer_id = models.CharField(
-        _("venue transfer id"), max_length=64, blank=True, editable=False
+        _("venue transfer id"), max_length=128, blank=True, editable=False
+    )
+    venue_deposit_id = models.CharField(
+        _("venue deposit id"), max_length=128, blank=True, editable=False
     )
     tx_id = models.CharField(_("transaction id"), max_length=128, blank=True, editable=False)
     error_code = models.PositiveIntegerField(_("error code"), null=True, editable=False)
@@ -157,6 +183,10 @@ class Transfer(TimestampedModel):
     )
     submitted_at = models.DateTimeField(_("submitted at"), null=True, editable=False)
     arrived_at = models.DateTimeField(_("arrived at"), null=True, editable=False)
+    lookup_count = models.PositiveIntegerField(_("look-ups"), default=0, editable=False)
+    next_lookup_at = models.DateTimeField(
+        _("next look-up at"), null=True, editable=False, db_index=True
+    )
 
     class Meta:
         verbose_name = _("transfer")

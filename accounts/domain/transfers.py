@@ -1,6 +1,8 @@
 """The life of a transfer."""
 
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from arbplatform.core.transitions import TransitionTable
 
@@ -18,7 +20,7 @@ class TransferState(StrEnum):
 
 
 class TransferEvent(StrEnum):
-    """What can happen to a transfer."""
+    """What can happen to a transfer, or be seen again by a look-up."""
 
     CLAIM = "claim"
     ACCEPT = "accept"
@@ -36,17 +38,58 @@ TRANSFER_TRANSITIONS: TransitionTable[TransferState, TransferEvent] = Transition
         (_S.REQUESTED, _E.CLAIM): _S.SUBMITTING,
         (_S.REQUESTED, _E.REFUSE): _S.FAILED,
         (_S.SUBMITTING, _E.ACCEPT): _S.SUBMITTED,
+        (_S.SUBMITTING, _E.DEPART): _S.IN_TRANSIT,
         (_S.SUBMITTING, _E.ARRIVE): _S.ARRIVED,
         (_S.SUBMITTING, _E.REFUSE): _S.FAILED,
         (_S.SUBMITTING, _E.LOSE_TRACK): _S.UNKNOWN,
+        (_S.UNKNOWN, _E.LOSE_TRACK): _S.UNKNOWN,
         (_S.UNKNOWN, _E.ACCEPT): _S.SUBMITTED,
         (_S.UNKNOWN, _E.DEPART): _S.IN_TRANSIT,
         (_S.UNKNOWN, _E.ARRIVE): _S.ARRIVED,
         (_S.UNKNOWN, _E.REFUSE): _S.FAILED,
+        (_S.SUBMITTED, _E.ACCEPT): _S.SUBMITTED,
         (_S.SUBMITTED, _E.DEPART): _S.IN_TRANSIT,
         (_S.SUBMITTED, _E.ARRIVE): _S.ARRIVED,
         (_S.SUBMITTED, _E.REFUSE): _S.FAILED,
+        (_S.IN_TRANSIT, _E.DEPART): _S.IN_TRANSIT,
         (_S.IN_TRANSIT, _E.ARRIVE): _S.ARRIVED,
         (_S.IN_TRANSIT, _E.REFUSE): _S.FAILED,
     },
 )
+
+LIVE_STATES: Final = tuple(
+    state for state in TransferState if not TRANSFER_TRANSITIONS.is_terminal(state)
+)
+"""States in which the last word about the funds has not been spoken."""
+
+BOOKED_STATES: Final = frozenset({_S.SUBMITTED, _S.IN_TRANSIT, _S.ARRIVED, _S.FAILED})
+"""States that the ledger wants to hear of."""
+
+SUBMITTING_MAX: Final = timedelta(seconds=60)
+"""Longer than any call to a venue may take: whoever claimed a transfer earlier is not alive."""
+
+SWEEP_AFTER: Final = timedelta(seconds=10)
+"""A requested transfer that nobody has claimed by then has lost its message."""
+
+REQUEST_MAX_AGE: Final = timedelta(minutes=15)
+"""A transfer that could not be sent for so long may not be wanted any more."""
+
+ABSENT_LOOKUPS_MIN: Final = 10
+ABSENT_AGE_MIN: Final = timedelta(minutes=15)
+"""A transfer whose reply was lost is given up only when so many look-ups, over at least this time,
+did not find it: histories of venues lag."""
+
+LOOKUP_DELAYS_S: Final = (1, 1, 2, 3, 5, 5, 10, 10, 20, 30)
+"""Pauses between look-ups [s]: a lost reply shows up soon, a network takes its time."""
+
+LOOKUP_DELAY_MAX_S: Final = 60
+
+
+def lookup_delay(count: int) -> timedelta:
+    """Return how long to wait before the next look-up.
+
+    Args:
+        count: look-ups so far, not negative.
+    """
+    is_early = count < len(LOOKUP_DELAYS_S)
+    return timedelta(seconds=LOOKUP_DELAYS_S[count] if is_early else LOOKUP_DELAY_MAX_S)

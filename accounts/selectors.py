@@ -1,0 +1,205 @@
+"""Every query about accounts, balances and transfers."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.domain.transfers import LIVE_STATES
+from accounts.errors import AccountNotFound, TransferNotFound
+from accounts.models import Balance, Transfer, VenueAccount
+from arbplatform.core.decimals import ZERO
+from arbplatform.persistence.fields import SecretUnreadable
+from markets.domain.funds import Wallet
+from markets.errors import VenueAuthFailed
+
+SECRET_FIELDS = ("api_key", "api_secret", "passphrase")
+
+
+def list_accounts() -> QuerySet[VenueAccount]:
+    """Return all accounts with their venues.
+
+    Secrets are read and decrypted only when something asks a row for them.
+    """
+    return VenueAccount.objects.select_related("venue").defer(*SECRET_FIELDS)
+
+
+def get_account(account_id: int) -> VenueAccount:
+    """Return an account with its venue.
+
+    Raises:
+        AccountNotFound: no account has this id.
+    """
+    return _one_account(list_accounts(), account_id)
+
+
+def get_account_with_secrets(account_id: int) -> VenueAccount:
+    """Return an account with its venue, its secrets decrypted.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        SecretUnreadable: the configured keys do not open its secrets.
+    """
+    return _one_account(VenueAccount.objects.select_related("venue"), account_id)
+
+
+def lock_account(account_id: int) -> VenueAccount:
+    """Return an account, locked until the transaction ends.
+
+    Raises:
+        AccountNotFound: no account has this id.
+    """
+    return _one_account(list_accounts().select_for_update(of=("self",)), account_id)
+
+
+def _one_account(rows: QuerySet[VenueAccount], account_id: int) -> VenueAccount:
+    account = rows.filter(pk=account_id).first()
+    if account is None:
+        raise AccountNotFound(id=account_id)
+    return account
+
+
+def list_syncable_account_ids() -> list[int]:
+    """Return the accounts whose balances may be read without being asked by a person.
+
+    An account whose key the venue refused is left alone, as repeating that gets an address banned;
+    a test of the connection or a new key ends it.
+    """
+    return list(
+        VenueAccount.objects.filter(is_enabled=True, venue__is_enabled=True)
+        .exclude(sync_error_code=VenueAuthFailed.code)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+def count_unreadable_accounts(*, using: str) -> int:
+    """Return how many accounts have secrets that the configured keys do not open.
+
+    Args:
+        using: alias of the database.
+    """
+    rows = VenueAccount.objects.using(using).only(*SECRET_FIELDS).order_by("pk")
+    return sum(not _is_readable(rows, pk) for pk in rows.values_list("pk", flat=True))
+
+
+def _is_readable(rows: QuerySet[VenueAccount], pk: int) -> bool:
+    try:
+        rows.get(pk=pk)
+    except SecretUnreadable:
+        return False
+    return True
+
+
+def list_account_users(account: VenueAccount) -> list[tuple[str, int]]:
+    """Return what depends on an account: names of kinds of rows, and how many there are.
+
+    The models of upper apps are found by their relations, so this app need not know them.
+    """
+    users: dict[str, int] = {}
+    relations: list[Any] = VenueAccount._meta.get_fields(include_hidden=True)
+    for relation in relations:
+        if not _is_use(relation):
+            continue
+        model: Any = relation.related_model
+        count = model.objects.filter(**{relation.field.name: account}).count()
+        if count:
+            name = str(model._meta.verbose_name_plural)
+            users[name] = users.get(name, 0) + count
+    return sorted(users.items())
+
+
+def _is_use(relation: Any) -> bool:
+    """Return whether a field of the account is other rows that are more than a part of it."""
+    if relation.concrete or not relation.auto_created:
+        return False
+    model = relation.related_model
+    is_through_table = bool(model._meta.auto_created)
+    return model is not Balance and not is_through_table
+
+
+def list_balances(account_id: int | None = None) -> QuerySet[Balance]:
+    """Return what the venues last stated, of one account or of all."""
+    rows = Balance.objects.select_related("account__venue", "asset").defer(
+        *(f"account__{name}" for name in SECRET_FIELDS)
+    )
+    return rows if account_id is None else rows.filter(account_id=account_id)
+
+
+def free_balances(account_ids: Iterable[int]) -> dict[tuple[str, str], Decimal]:
+    """Return what is free in the spot wallets by (venue code, asset) [units of asset].
+
+    Accounts at the same venue are added up. As old as the last synchronisation.
+    """
+    totals: dict[tuple[str, str], Decimal] = {}
+    rows = Balance.objects.filter(account_id__in=list(account_ids), wallet=Wallet.SPOT)
+    for venue, asset, free in rows.values_list("account__venue__code", "asset__code", "free"):
+        totals[venue, asset] = totals.get((venue, asset), ZERO) + free
+    return totals
+
+
+def list_transfers(account_id: int | None = None) -> QuerySet[Transfer]:
+    """Return transfers, the newest first: all, or those from or to one account."""
+    rows = Transfer.objects.select_related(
+        "from_account__venue", "to_account__venue", "asset", "requested_by"
+    ).defer(
+        *(f"{side}__{name}" for side in ("from_account", "to_account") for name in SECRET_FIELDS)
+    )
+    if account_id is None:
+        return rows
+    return rows.filter(Q(from_account_id=account_id) | Q(to_account_id=account_id))
+
+
+def get_transfer(transfer_id: int) -> Transfer:
+    """Return a transfer with its accounts and asset.
+
+    Raises:
+        TransferNotFound: no transfer has this id.
+    """
+    transfer = list_transfers().filter(pk=transfer_id).first()
+    if transfer is None:
+        raise TransferNotFound(id=transfer_id)
+    return transfer
+
+
+def find_transfer(idempotency_key: str) -> Transfer | None:
+    """Return the transfer that was requested under a key, if there is one."""
+    return list_transfers().filter(idempotency_key=idempotency_key).first()
+
+
+def lock_transfer(transfer_id: int) -> Transfer:
+    """Return a transfer, locked until the transaction ends.
+
+    Raises:
+        TransferNotFound: no transfer has this id.
+    """
+    transfer = list_transfers().select_for_update(of=("self",)).filter(pk=transfer_id).first()
+    if transfer is None:
+        raise TransferNotFound(id=transfer_id)
+    return transfer
+
+
+def list_due_transfer_ids(*, now: datetime, limit: int) -> list[int]:
+    """Return the live transfers that should be looked at now, the longest due first."""
+    return list(
+        Transfer.objects.filter(state__in=LIVE_STATES, next_lookup_at__lte=now)
+        .order_by("next_lookup_at", "pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+
+
+def list_claimed_venue_ids(transfer: Transfer) -> tuple[Collection[str], Collection[str]]:
+    """Return which of the venues' records belong to other transfers of the same asset.
+
+    Returns:
+        Ids of withdrawals from the source account, and of deposits at the destination account.
+    """
+    others = Transfer.objects.filter(asset_id=transfer.asset_id).exclude(pk=transfer.pk)
+    sent = others.filter(from_account_id=transfer.from_account_id).exclude(venue_transfer_id="")
+    received = others.filter(to_account_id=transfer.to_account_id).exclude(venue_deposit_id="")
+    return (
+        set(sent.values_list("venue_transfer_id", flat=True)),
+        set(received.values_list("venue_deposit_id", flat=True)),
+    )
