@@ -1,0 +1,85 @@
+"""Accounts of a simulated venue and what they own."""
+
+from collections.abc import Iterable
+
+from markets.domain.funds import Wallet
+from markets.simulator.orders import LIVE_STATUSES, Execution, Order
+
+ORDERS_KEPT_MAX = 50_000
+"""Ended orders that an account can still look up."""
+TRADES_KEPT_MAX = 100_000
+"""Trades that an account can still look up."""
+CLIENT_IDS_KEPT_MAX = 1_000_000
+"""Client order ids that are remembered and refused a second time."""
+
+
+class Account:
+    """Balances and history of one customer.
+
+    Attributes:
+        label: unique at the venue.
+        is_house: the house quotes from nothing: its balances may be negative and nothing of it
+            is held, so that the sum over all accounts still never changes.
+        free, held: of the spot wallet by asset [units].
+        funding: free balance of the funding wallet by asset [units].
+        orders: by venue id, oldest first; bounded, live ones are never dropped.
+        by_client_id: the same by client id.
+        client_ids: every client id that was ever used; bounded.
+        open_orders: live ones by market id and order id.
+        trades: own executions by market id, oldest first.
+    """
+
+    __slots__ = (
+        "by_client_id",
+        "client_ids",
+        "free",
+        "funding",
+        "held",
+        "is_house",
+        "label",
+        "open_orders",
+        "orders",
+        "trades",
+    )
+
+    def __init__(self, label: str, assets: Iterable[str], *, is_house: bool = False) -> None:
+        self.label = label
+        self.is_house = is_house
+        self.free: dict[str, int] = dict.fromkeys(assets, 0)
+        self.held: dict[str, int] = dict.fromkeys(self.free, 0)
+        self.funding: dict[str, int] = dict.fromkeys(self.free, 0)
+        self.orders: dict[int, Order] = {}
+        self.by_client_id: dict[str, Order] = {}
+        self.client_ids: dict[str, None] = {}
+        self.open_orders: dict[str, dict[int, Order]] = {}
+        self.trades: dict[str, list[Execution]] = {}
+
+    def free_in(self, wallet: Wallet) -> dict[str, int]:
+        """Return the free balances of a wallet by asset [units]; changing them changes it."""
+        return self.free if wallet is Wallet.SPOT else self.funding
+
+    def remember_order(self, order: Order) -> None:
+        """Make a new order findable, and forget the oldest ended one beyond the bound."""
+        self.orders[order.id] = order
+        self.by_client_id[order.client_id] = order
+        self.client_ids[order.client_id] = None
+        if len(self.orders) > ORDERS_KEPT_MAX:
+            self._forget_oldest()
+        if len(self.client_ids) > CLIENT_IDS_KEPT_MAX:
+            del self.client_ids[next(iter(self.client_ids))]
+
+    def _forget_oldest(self) -> None:
+        oldest = next(iter(self.orders.values()))
+        del self.orders[oldest.id]
+        if oldest.status in LIVE_STATUSES:
+            # A resting order moves to the young end: it may be bounded away only once it ended.
+            self.orders[oldest.id] = oldest
+        elif self.by_client_id.get(oldest.client_id) is oldest:
+            del self.by_client_id[oldest.client_id]
+
+    def remember_execution(self, execution: Execution) -> None:
+        """Add an own execution, and forget the older half of a market's beyond the bound."""
+        kept = self.trades.setdefault(execution.order.listing.id, [])
+        kept.append(execution)
+        if len(kept) > TRADES_KEPT_MAX:
+            del kept[: TRADES_KEPT_MAX // 2]

@@ -1,0 +1,105 @@
+"""What the simulation itself answers: its list of venues, health, statements, control."""
+
+import ipaddress
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from markets.domain.funds import Wallet
+from markets.simulator.protocol.params import Params, parse_query
+from markets.simulator.units import format_units
+from markets.simulator.venue import Venue
+from markets.simulator.world import World
+
+_OK = 200
+_BAD_REQUEST = 400
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+_FRAMES_MAX = 100_000
+
+
+async def answer_control(
+    world: World, request: web.BaseRequest, path: str, query: str
+) -> web.Response:
+    """Return the answer to a request that is for no venue."""
+    params: Params = {}
+    parse_query(query, params)
+    parts = [part for part in path.split("/") if part]
+    match (request.method, parts):
+        case ("GET", []):
+            return _json({"venues": [_describe(venue) for venue in world.venues.values()]})
+        case ("GET", ["healthz"]):
+            return _json({"status": "ok"})
+        case ("GET", ["statement", code]) if code in world.venues:
+            answer = _statement
+        case ("POST", ["control", code, "replay", "advance"]) if code in world.venues:
+            answer = _advance
+        case _:
+            text = f"There is nothing at {path}. GET / lists the venues."
+            return _json({"error": text}, _NOT_FOUND)
+    if not _is_local(request):
+        return _json({"error": "This is answered on the same machine only."}, _FORBIDDEN)
+    return answer(world, code, params)
+
+
+def statement(world: World, venue: Venue, label: str) -> dict[str, Any]:
+    """Return what an account owns, exactly, by wallet and asset."""
+    account = venue.engine.accounts[label]
+    return {
+        "venue": venue.code,
+        "label": label,
+        "at_ms": world.clock.now_ms(),
+        "balances": {
+            Wallet.SPOT.value: {
+                asset: {"free": format_units(free), "held": format_units(account.held[asset])}
+                for asset, free in account.free.items()
+            },
+            Wallet.FUNDING.value: {
+                asset: {"free": format_units(free), "held": format_units(0)}
+                for asset, free in account.funding.items()
+            },
+        },
+    }
+
+
+def _statement(world: World, code: str, params: Params) -> web.Response:
+    venue = world.venues[code]
+    label = params.get("label", "")
+    labels = [account.label for account in venue.customers]
+    if label not in labels:
+        return _json({"error": f"Give ?label= one of: {', '.join(labels)}."}, _NOT_FOUND)
+    return _json(statement(world, venue, label))
+
+
+def _advance(world: World, code: str, params: Params) -> web.Response:
+    frames = params.get("frames", "1")
+    if not frames.isdecimal() or not 1 <= int(frames) <= _FRAMES_MAX:
+        return _json({"error": f"frames must be 1 to {_FRAMES_MAX}."}, _BAD_REQUEST)
+    replay = world.replays.get(code)
+    if replay is None:
+        return _json({"error": f"The venue {code} has no replay."}, _NOT_FOUND)
+    return _json({"advanced": replay.advance(int(frames)), "position": replay.position})
+
+
+def _describe(venue: Venue) -> dict[str, Any]:
+    return {
+        "code": venue.code,
+        "name": venue.config.name or venue.code,
+        "symbols": list(venue.engine.listings),
+        "rest": f"/{venue.code}",
+        "websocket": f"/{venue.code}",
+    }
+
+
+def _is_local(request: web.BaseRequest) -> bool:
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _json(value: Any, status: int = _OK) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(value), status=status, headers={"Content-Type": "application/json"}
+    )

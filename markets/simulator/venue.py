@@ -1,0 +1,261 @@
+"""One simulated venue: accounts with keys, the engine, the tape, and who must hear of changes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from arbplatform.core.clock import Clock
+from markets.domain.funds import Wallet
+from markets.simulator.accounts import Account
+from markets.simulator.config import VenueConfig
+from markets.simulator.facts import Facts
+from markets.simulator.listing import Listing
+from markets.simulator.matching import MatchingEngine
+from markets.simulator.orders import Order, Outcome, Ticket
+from markets.simulator.tape import Tape
+from markets.simulator.units import to_units
+
+HISTORY_KEPT_MAX = 10_000
+"""Wallet transfers that an account can still look up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What a request is signed with.
+
+    Attributes:
+        account: whose it is.
+        secret: for the signature.
+        permissions: what it may do.
+    """
+
+    account: Account
+    secret: bytes = field(repr=False)
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WalletTransfer:
+    """A movement between two wallets of one account.
+
+    Attributes:
+        id: the venue's id.
+        label: of the account.
+        asset: code.
+        amount: [units].
+        source, target: wallets.
+        at_ms: [ms since epoch].
+    """
+
+    id: int
+    label: str
+    asset: str
+    amount: int
+    source: Wallet
+    target: Wallet
+    at_ms: int
+
+
+class Listener(Protocol):
+    """Who hears of changes, right after they happened and were written down."""
+
+    def market_changed(self, listing: Listing, outcome: Outcome) -> None:
+        """Hear that the book of a market, and perhaps its tape, changed."""
+        ...
+
+    def order_placed(self, order: Order, outcome: Outcome) -> None:
+        """Hear that a customer's order was taken, with all that came of it at once."""
+        ...
+
+    def order_ended(self, order: Order) -> None:
+        """Hear that a resting order of a customer was cancelled or expired."""
+        ...
+
+    def orders_filled(self, outcome: Outcome) -> None:
+        """Hear of executions of resting customers' orders that the house's quotes caused."""
+        ...
+
+    def balance_changed(self, account: Account, asset: str, delta: int) -> None:
+        """Hear of a movement of the spot wallet that no trade caused [units]."""
+        ...
+
+
+class Recorder(Protocol):
+    """Where facts about customers are written before anyone hears of them."""
+
+    def append(self, facts: Facts) -> None:
+        """Write the facts; return once they would survive the death of the process."""
+        ...
+
+
+class NullRecorder:
+    """Remembers nothing: a simulation without a state directory."""
+
+    def append(self, facts: Facts) -> None:
+        """Do nothing."""
+
+
+class InsufficientBalance(Exception):
+    """A wallet has not what a transfer wants to take."""
+
+
+class Venue:
+    """A simulated venue.
+
+    Attributes:
+        config: as read.
+        clock: its time.
+        engine: books and balances.
+        listings: by wire id, such as ``BTCUSDT``.
+        keys: by API key.
+        tapes: by wire id.
+        listener: hears of changes; ``None`` for nobody.
+        recorder: is told facts about customers first.
+        wallet_transfers: newest last, by account label.
+    """
+
+    def __init__(self, config: VenueConfig, clock: Clock, recorder: Recorder | None = None) -> None:
+        self.config = config
+        self.code = config.code
+        self.clock = clock
+        self.engine = MatchingEngine(config.assets, [m.to_rules() for m in config.markets])
+        self.listings = {listing.id: listing for listing in self.engine.listings.values()}
+        self.tapes = {market_id: Tape() for market_id in self.listings}
+        self.listener: Listener | None = None
+        self.recorder: Recorder = recorder or NullRecorder()
+        self.wallet_transfers: dict[str, list[WalletTransfer]] = {}
+        self.last_transfer_id = 0
+        self.keys: dict[str, ApiKey] = {}
+        for customer in config.accounts:
+            account = self.engine.open_account(customer.label)
+            self.keys[customer.api_key] = ApiKey(
+                account, customer.api_secret.encode(), frozenset(customer.permissions)
+            )
+
+    @property
+    def customers(self) -> Iterable[Account]:
+        """All accounts but the house's."""
+        return (account for account in self.engine.accounts.values() if not account.is_house)
+
+    def endow(self, known: Iterable[str] = ()) -> None:
+        """Give every account what its configuration says, but for those already ``known``."""
+        skipped = set(known)
+        for customer in self.config.accounts:
+            if customer.label in skipped:
+                continue
+            account = self.engine.accounts[customer.label]
+            for wallet in Wallet:
+                given: Mapping[str, Decimal] = getattr(customer.balances, wallet.value)
+                for asset, amount in given.items():
+                    account.free_in(wallet)[asset] += to_units(amount)
+            facts = Facts(self.code)
+            facts.add_balances(account, self.engine.assets)
+            self.recorder.append(facts)
+
+    def place(self, account: Account, listing: Listing, ticket: Ticket) -> Outcome:
+        """Take an order, write down what came of it, and spread the news.
+
+        Raises:
+            OrderRefused: nothing was changed.
+        """
+        outcome = self.engine.place(account, listing, ticket, self.clock.now_ms())
+        self._record(listing, outcome)
+        listener = self.listener
+        if listener is not None and outcome.order is not None:
+            listener.order_placed(outcome.order, outcome)
+            listener.market_changed(listing, outcome)
+        return outcome
+
+    def cancel(self, order: Order) -> bool:
+        """Cancel an order; return whether it was live."""
+        if not self.engine.cancel(order, self.clock.now_ms()):
+            return False
+        facts = Facts(self.code)
+        facts.add_order(order)
+        facts.add_balances(order.account, (order.listing.base, order.listing.quote))
+        self.recorder.append(facts)
+        if self.listener is not None:
+            self.listener.order_ended(order)
+            self.listener.market_changed(order.listing, Outcome(None))
+        return True
+
+    def quote(self, listing: Listing, bids: Mapping[int, int], asks: Mapping[int, int]) -> None:
+        """Make the house's levels what is asked for: price [ticks] to quantity [lots]."""
+        self._house_acted(listing, self.engine.quote(listing, bids, asks, self.clock.now_ms()))
+
+    def take(self, listing: Listing, *, is_buy: bool, quantity: int) -> None:
+        """Let an anonymous taker trade ``quantity`` [lots] at market."""
+        now_ms = self.clock.now_ms()
+        self._house_acted(
+            listing, self.engine.take(listing, is_buy=is_buy, quantity=quantity, now_ms=now_ms)
+        )
+
+    def _house_acted(self, listing: Listing, outcome: Outcome) -> None:
+        self._record(listing, outcome)
+        if self.listener is not None:
+            if outcome.executions:
+                self.listener.orders_filled(outcome)
+            self.listener.market_changed(listing, outcome)
+
+    def _record(self, listing: Listing, outcome: Outcome) -> None:
+        """Write facts about customers first, then print the trades on the tape."""
+        touched = {execution.order.id: execution.order for execution in outcome.executions}
+        touched |= {order.id: order for order in outcome.expired}
+        order = outcome.order
+        if order is not None and not order.account.is_house:
+            touched[order.id] = order
+        if touched:
+            facts = Facts(self.code)
+            owners = {}
+            for changed in touched.values():
+                facts.add_order(changed)
+                owners[changed.account.label] = changed.account
+            for execution in outcome.executions:
+                facts.add_execution(execution)
+            for account in owners.values():
+                facts.add_balances(account, (listing.base, listing.quote))
+            self.recorder.append(facts)
+        if outcome.trades:
+            self.tapes[listing.id].record(outcome.trades)
+
+    def move(
+        self, account: Account, asset: str, amount: int, source: Wallet, target: Wallet
+    ) -> WalletTransfer:
+        """Move ``amount`` [units] between two wallets of one account.
+
+        Raises:
+            InsufficientBalance: the source has not that much free.
+        """
+        purse = account.free_in(source)
+        if purse[asset] < amount:
+            raise InsufficientBalance
+        purse[asset] -= amount
+        account.free_in(target)[asset] += amount
+        self.last_transfer_id += 1
+        transfer = WalletTransfer(
+            self.last_transfer_id,
+            account.label,
+            asset,
+            amount,
+            source,
+            target,
+            self.clock.now_ms(),
+        )
+        self.remember_transfer(transfer)
+        facts = Facts(self.code)
+        facts.add_wallet_transfer(transfer)
+        facts.add_balances(account, (asset,))
+        self.recorder.append(facts)
+        if self.listener is not None:
+            delta = amount if target is Wallet.SPOT else -amount
+            self.listener.balance_changed(account, asset, delta)
+        return transfer
+
+    def remember_transfer(self, transfer: WalletTransfer) -> None:
+        """Make a wallet transfer findable, and forget the older half beyond the bound."""
+        kept = self.wallet_transfers.setdefault(transfer.label, [])
+        kept.append(transfer)
+        self.last_transfer_id = max(self.last_transfer_id, transfer.id)
+        if len(kept) > HISTORY_KEPT_MAX:
+            del kept[: HISTORY_KEPT_MAX // 2]
