@@ -8,10 +8,13 @@ in a replay, and every decision can be computed again from its evidence.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 
+from arbplatform.core.decimals import to_plain
 from strategies.domain.intents import Evaluation, ExecutionMode, Intent, LegIntent, Rejection
 from strategies.domain.view import AssetKey, MarketKey, MarketView, Scope
 
@@ -28,7 +31,11 @@ __all__ = [
     "Rejection",
     "Scope",
     "StrategyPlugin",
+    "param_error",
 ]
+
+PARAM_ERROR = "param"
+"""Type of the errors that ``param_error`` makes."""
 
 BOOK_DEPTH_DEFAULT = 20
 
@@ -37,6 +44,25 @@ class Params(BaseModel):
     """Base class of a plugin's parameters: a pydantic model, strict about unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def param_error(template: str, **context: object) -> PydanticCustomError:
+    """Return what a validator of ``Params`` raises when it refuses a value.
+
+    Args:
+        template: English sentence with named placeholders that says what to enter instead; it is
+            translated before it is filled in.
+        context: values of the placeholders; JSON values or ``Decimal``.
+    """
+    shown = {
+        name: to_plain(value) if isinstance(value, Decimal) else value
+        for name, value in context.items()
+    }
+    return PydanticCustomError(
+        PARAM_ERROR,
+        "{sentence}",
+        {"sentence": template.format(**shown), "template": template, "context": shown},
+    )
 
 
 ParamsT = TypeVar("ParamsT", bound=Params)

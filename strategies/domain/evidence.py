@@ -1,0 +1,220 @@
+"""A decision as JSON, complete enough to be made again from it.
+
+Evidence holds everything that ``evaluate`` could have looked at for one intent: the moment, the
+books of its markets with the times we had them, rules, fees, free balances and parameters, and the
+intent itself. Amounts are decimal strings, so that nothing is lost on the way.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from arbplatform.core.decimals import ZERO, Amount, to_decimal, to_plain
+from arbplatform.core.errors import InvalidInput
+from markets.domain.book import Book, Level
+from markets.domain.fees import FeeMode, FeeSchedule
+from markets.domain.orders import Side
+from markets.domain.rules import MarketRules
+from strategies.domain.intents import ExecutionMode, Intent, LegIntent
+from strategies.domain.view import AssetKey, MarketKey, MarketView
+
+VERSION = 1
+"""Raised when the form changes, so that old rows are still read the way they were written."""
+
+Json = dict[str, Any]
+
+
+class Evidence(NamedTuple):
+    """What a decision was made from, and the decision.
+
+    Attributes:
+        view: the part of the view that concerns the intent.
+        params: of the strategy, as JSON.
+        intent: what was decided.
+    """
+
+    view: MarketView
+    params: Mapping[str, Any]
+    intent: Intent
+
+
+def to_evidence(
+    view: MarketView,
+    params: BaseModel | Mapping[str, Any],
+    intent: Intent,
+    depth: int | None = None,
+) -> Json:
+    """Return the evidence of a decision as JSON values.
+
+    Args:
+        view: what was evaluated.
+        params: of the strategy.
+        intent: what came of it.
+        depth: levels of each side of a book to keep; not fewer than the strategy looks at.
+            ``None`` keeps all that the view has.
+    """
+    keys = list(dict.fromkeys(MarketKey(leg.venue, leg.symbol) for leg in intent.legs))
+    stated = params.model_dump(mode="json") if isinstance(params, BaseModel) else dict(params)
+    return {
+        "version": VERSION,
+        "now_ms": view.now_ms,
+        "params": stated,
+        "books": [_book_to_json(view.books[key], depth) for key in keys],
+        "rules": [_rules_to_json(view.rules[key]) for key in keys],
+        "free": [
+            {"venue": key.venue, "asset": key.asset, "amount": to_plain(amount)}
+            for key, amount in _free_of(view, keys).items()
+        ],
+        "intent": _intent_to_json(intent),
+    }
+
+
+def from_evidence(evidence: Mapping[str, Any]) -> Evidence:
+    """Return what ``to_evidence`` was given, as far as it concerned the intent.
+
+    Raises:
+        InvalidInput: not evidence, or of a version that this code does not know.
+    """
+    if evidence.get("version") != VERSION:
+        raise InvalidInput(
+            "This evidence has the version {version}; version {known} can be read.",
+            version=evidence.get("version"),
+            known=VERSION,
+        )
+    books = [_book_from_json(item) for item in evidence["books"]]
+    rules = [_rules_from_json(item) for item in evidence["rules"]]
+    view = MarketView(
+        now_ms=evidence["now_ms"],
+        books={MarketKey(book.venue, book.symbol): book for book in books},
+        rules={MarketKey(item.venue, item.symbol): item for item in rules},
+        free={
+            AssetKey(item["venue"], item["asset"]): to_decimal(item["amount"])
+            for item in evidence["free"]
+        },
+    )
+    return Evidence(view, evidence["params"], _intent_from_json(evidence["intent"]))
+
+
+def _free_of(view: MarketView, keys: list[MarketKey]) -> dict[AssetKey, Amount]:
+    assets = (
+        AssetKey(key.venue, asset)
+        for key in keys
+        for asset in (view.rules[key].base, view.rules[key].quote)
+    )
+    return {asset: view.free.get(asset, ZERO) for asset in assets}
+
+
+def _book_to_json(book: Book, depth: int | None) -> Json:
+    return {
+        "venue": book.venue,
+        "symbol": book.symbol,
+        "received_at_ms": book.received_at_ms,
+        "venue_time_ms": book.venue_time_ms,
+        "sequence": book.sequence,
+        "bids": [[to_plain(level.price), to_plain(level.quantity)] for level in book.bids[:depth]],
+        "asks": [[to_plain(level.price), to_plain(level.quantity)] for level in book.asks[:depth]],
+    }
+
+
+def _book_from_json(item: Json) -> Book:
+    return Book(
+        venue=item["venue"],
+        symbol=item["symbol"],
+        bids=_levels_from_json(item["bids"]),
+        asks=_levels_from_json(item["asks"]),
+        received_at_ms=item["received_at_ms"],
+        venue_time_ms=item["venue_time_ms"],
+        sequence=item["sequence"],
+    )
+
+
+def _levels_from_json(items: list[list[str]]) -> tuple[Level, ...]:
+    return tuple(Level(to_decimal(price), to_decimal(quantity)) for price, quantity in items)
+
+
+def _rules_to_json(rules: MarketRules) -> Json:
+    return {
+        "venue": rules.venue,
+        "symbol": rules.symbol,
+        "base": rules.base,
+        "quote": rules.quote,
+        "tick": to_plain(rules.tick),
+        "lot": to_plain(rules.lot),
+        "quantity_min": to_plain(rules.quantity_min),
+        "quantity_max": None if rules.quantity_max is None else to_plain(rules.quantity_max),
+        "notional_min": to_plain(rules.notional_min),
+        "maker_fee": to_plain(rules.fees.maker),
+        "taker_fee": to_plain(rules.fees.taker),
+        "fee_mode": rules.fees.mode.value,
+        "is_active": rules.is_active,
+    }
+
+
+def _rules_from_json(item: Json) -> MarketRules:
+    return MarketRules(
+        venue=item["venue"],
+        symbol=item["symbol"],
+        base=item["base"],
+        quote=item["quote"],
+        tick=to_decimal(item["tick"]),
+        lot=to_decimal(item["lot"]),
+        quantity_min=to_decimal(item["quantity_min"]),
+        quantity_max=None if item["quantity_max"] is None else to_decimal(item["quantity_max"]),
+        notional_min=to_decimal(item["notional_min"]),
+        fees=FeeSchedule(
+            maker=to_decimal(item["maker_fee"]),
+            taker=to_decimal(item["taker_fee"]),
+            mode=FeeMode(item["fee_mode"]),
+        ),
+        is_active=item["is_active"],
+    )
+
+
+def _intent_to_json(intent: Intent) -> Json:
+    return {
+        "summary": intent.summary,
+        "mode": intent.mode.value,
+        "edge_bps": to_plain(intent.edge_bps),
+        "notional": to_plain(intent.notional),
+        "expected_profit": to_plain(intent.expected_profit),
+        "profit_asset": intent.profit_asset,
+        "sizing": dict(intent.sizing),
+        "legs": [_leg_to_json(leg) for leg in intent.legs],
+    }
+
+
+def _leg_to_json(leg: LegIntent) -> Json:
+    return {
+        "venue": leg.venue,
+        "symbol": leg.symbol,
+        "side": leg.side.value,
+        "quantity": to_plain(leg.quantity),
+        "limit_price": to_plain(leg.limit_price),
+        "expected_spent": to_plain(leg.expected_spent),
+        "expected_received": to_plain(leg.expected_received),
+    }
+
+
+def _intent_from_json(item: Json) -> Intent:
+    return Intent(
+        summary=item["summary"],
+        legs=tuple(
+            LegIntent(
+                venue=leg["venue"],
+                symbol=leg["symbol"],
+                side=Side(leg["side"]),
+                quantity=to_decimal(leg["quantity"]),
+                limit_price=to_decimal(leg["limit_price"]),
+                expected_spent=to_decimal(leg["expected_spent"]),
+                expected_received=to_decimal(leg["expected_received"]),
+            )
+            for leg in item["legs"]
+        ),
+        mode=ExecutionMode(item["mode"]),
+        edge_bps=to_decimal(item["edge_bps"]),
+        notional=to_decimal(item["notional"]),
+        expected_profit=to_decimal(item["expected_profit"]),
+        profit_asset=item["profit_asset"],
+        sizing=item["sizing"],
+    )

@@ -1,0 +1,159 @@
+"""Buy on one venue, sell on another, at the same moment."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import permutations
+
+from pydantic import Field, field_validator
+
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import InvalidInput
+from markets.domain.book import Book
+from markets.domain.orders import Side
+from markets.domain.symbols import split_symbol
+from strategies.domain.candidate import Terms, Trade
+from strategies.domain.inspection import name_market, reject_book, reject_empty_sides, reject_skew
+from strategies.domain.reasons import nearest, reject
+from strategies.domain.sizing import reject_at_top, size_cross_venue
+from strategies.plugins.taking import Money, TakingParams, refuse_repetitions
+from strategies.sdk import (
+    AssetKey,
+    Evaluation,
+    Intent,
+    MarketKey,
+    MarketView,
+    Rejection,
+    Scope,
+    StrategyPlugin,
+    param_error,
+)
+
+
+class CrossVenueParams(TakingParams):
+    """Parameters of cross-venue arbitrage; amounts in the quote asset of the symbols."""
+
+    symbols: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=50,
+        title="Symbols",
+        description=(
+            "What to trade, for instance BTC/USDT. All must have the same quote asset, since "
+            "amounts are meant in it."
+        ),
+    )
+    max_notional: Money = Field(
+        default=Decimal(1000),
+        gt=0,
+        title="Maximum amount",
+        description="Most that one arbitrage may spend, in the quote asset.",
+    )
+    max_dust_bps: Money = Field(
+        default=Decimal(100),
+        ge=0,
+        le=10_000,
+        title="Maximum leftover [bps]",
+        description=(
+            "Most that may be bought more than sold, per amount spent, because lots and fees do "
+            "not match."
+        ),
+    )
+
+    @field_validator("symbols")
+    @classmethod
+    def _are_comparable(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        quotes = {}
+        for symbol in refuse_repetitions(symbols):
+            try:
+                quotes[split_symbol(symbol).quote] = symbol
+            except InvalidInput as error:
+                raise param_error(error.message.template, symbol=symbol) from None
+        if len(quotes) > 1:
+            one, other = list(quotes.values())[:2]
+            raise param_error(
+                "{one} and {other} have different quote assets. Make one strategy for each.",
+                one=one,
+                other=other,
+            )
+        return symbols
+
+
+class CrossVenue(StrategyPlugin[CrossVenueParams]):
+    """Two-leg spot arbitrage between venues that both hold funds."""
+
+    slug = "cross-venue"
+    title = "Cross-venue arbitrage"
+    description = (
+        "Buys where an asset is cheap and sells it at the same moment where it is dear. Needs the "
+        "quote asset on one venue and the base asset on the other; nothing is moved between them."
+    )
+    params_class = CrossVenueParams
+    venues_min = 2
+
+    @property
+    def book_depth(self) -> int:
+        """How many levels of each side of a book ``evaluate`` looks at, at most."""
+        return self.params.depth
+
+    def subscriptions(self, scope: Scope) -> Sequence[MarketKey]:
+        """Return each symbol on every venue that trades it, if at least two do."""
+        wanted: list[MarketKey] = []
+        for symbol in self.params.symbols:
+            keys = [MarketKey(venue, symbol) for venue in scope.venues]
+            listed = [key for key in keys if key in scope.rules]
+            if len(listed) > 1:
+                wanted.extend(listed)
+        return wanted
+
+    def evaluate(self, view: MarketView) -> Evaluation:
+        """Return an intent for each pair of venues that earns enough, the highest profit first."""
+        intents: list[Intent] = []
+        rejections: list[Rejection] = []
+        for outcome in self._look_at_all(view):
+            if isinstance(outcome, Intent):
+                intents.append(outcome)
+            else:
+                rejections.append(outcome)
+        intents.sort(key=lambda intent: (-intent.expected_profit, intent.summary))
+        return Evaluation(tuple(intents), nearest(rejections))
+
+    def _look_at_all(self, view: MarketView) -> Iterator[Intent | Rejection]:
+        terms = self.params.to_terms(
+            spend_max=self.params.max_notional, max_dust_bps=self.params.max_dust_bps
+        )
+        for symbol in self.params.symbols:
+            keys = [key for key in view.rules if key.symbol == symbol]
+            if len(keys) < self.venues_min:
+                yield reject(symbol, "too_few_venues", symbol=symbol)
+                continue
+            books: dict[MarketKey, Book] = {}
+            for key in keys:
+                fault = reject_book(view, key, age_ms_max=self.params.book_age_ms_max)
+                if fault is not None:
+                    yield fault
+                    continue
+                books[key] = view.books[key]
+                yield from reject_empty_sides(books[key], subject=name_market(key))
+            for buy_at, sell_at in permutations(books, 2):
+                if books[buy_at].asks and books[sell_at].bids:
+                    yield self._look_at(view, buy_at, sell_at, terms)
+
+    def _look_at(
+        self, view: MarketView, buy_at: MarketKey, sell_at: MarketKey, terms: Terms
+    ) -> Intent | Rejection:
+        subject = f"{buy_at.symbol} {buy_at.venue} → {sell_at.venue}"
+        buy = _trade(view, buy_at, Side.BUY)
+        sell = _trade(view, sell_at, Side.SELL)
+        return (
+            reject_at_top((buy, sell), terms, subject=subject)
+            or reject_skew(
+                (buy.book, sell.book), skew_ms_max=self.params.book_skew_ms_max, subject=subject
+            )
+            or size_cross_venue(buy=buy, sell=sell, terms=terms, subject=subject)
+        )
+
+
+def _trade(view: MarketView, key: MarketKey, side: Side) -> Trade:
+    rules = view.rules[key]
+    spent = rules.quote if side is Side.BUY else rules.base
+    free = view.free.get(AssetKey(key.venue, spent), ZERO)
+    return Trade(rules=rules, side=side, book=view.books[key], free=free)
