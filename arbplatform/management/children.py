@@ -26,6 +26,7 @@ KILL_TIMEOUT_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
 Probe = Callable[[], Awaitable[bool]]
+Reading = asyncio.Task[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +152,24 @@ class Child:
             delay_s = min(delay_s * 2, RESTART_DELAY_MAX_S)
 
     async def _run_once(self) -> int:
+        pipe = await LinePipe.open(self._relay)
+        self._process = None
         try:
-            self._process = await spawn(self.spec)
+            self._process = await spawn(self.spec, stdout=pipe.write_end, stderr=pipe.write_end)
         except OSError as error:
             self._relay(f"cannot be started: {error}")
             return -1
-        self._on_change()
-        process = self._process
-        reader = asyncio.create_task(read_lines(process.stdout, self._relay))
-        code = await process.wait()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # anything that it left behind
-        with suppress(TimeoutError):
-            await asyncio.wait_for(reader, DRAIN_TIMEOUT_S)
-        self._on_change()
-        return code
+        else:
+            self._on_change()
+            if self._stopping.is_set():  # asked to stop while it was being started
+                self._process.terminate()
+            return await self._process.wait()
+        finally:
+            if self._process is not None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)  # anything that it left behind
+            await pipe.drain()
+            self._on_change()
 
     def _relay(self, line: str) -> None:
         self._log.write(line)
@@ -173,16 +177,49 @@ class Child:
             self._terminal.relay(self.spec.name, line)
 
 
-async def spawn(
-    spec: ChildSpec, *, stderr: int = asyncio.subprocess.STDOUT
-) -> asyncio.subprocess.Process:
-    """Start a process in a session of its own that dies with this one."""
+class LinePipe:
+    """A pipe that passes on each line as it comes.
+
+    asyncio's own pipes make a process seem to run for as long as anything it started holds them.
+    """
+
+    def __init__(self, write_end: int, transport: asyncio.ReadTransport, reading: Reading) -> None:
+        self.write_end = write_end
+        self._transport = transport
+        self._reading = reading
+
+    @classmethod
+    async def open(cls, relay: Callable[[str], None]) -> "LinePipe":
+        """Return a new pipe whose lines go to ``relay``."""
+        read_end, write_end = os.pipe()
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+        )
+        return cls(write_end, transport, asyncio.create_task(read_lines(reader, relay)))
+
+    async def drain(self) -> None:
+        """Pass on what is left, then close; a writer that goes on writing is cut off."""
+        os.close(self.write_end)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._reading, DRAIN_TIMEOUT_S)
+        self._transport.close()
+
+
+async def spawn(spec: ChildSpec, *, stdout: int, stderr: int) -> asyncio.subprocess.Process:
+    """Start a process in a session of its own that dies with this one.
+
+    Args:
+        spec: how to run it.
+        stdout: the open file that it writes to.
+        stderr: the one for what it complains about.
+    """
     return await asyncio.create_subprocess_exec(
         *spec.command,
         env=dict(spec.environment),
         cwd=spec.directory,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
         start_new_session=True,
         pass_fds=spec.descriptors,
@@ -203,10 +240,8 @@ def _dies_with(parent_pid: int, orphan_signal: signal.Signals) -> Callable[[], N
     return prepare
 
 
-async def read_lines(stream: asyncio.StreamReader | None, relay: Callable[[str], None]) -> None:
+async def read_lines(stream: asyncio.StreamReader, relay: Callable[[str], None]) -> None:
     """Pass on every line of ``stream``; over-long ones are cut into pieces."""
-    if stream is None:
-        return
     pending = b""
     while chunk := await stream.read(LINE_BYTES_MAX):
         *lines, pending = (pending + chunk).split(b"\n")

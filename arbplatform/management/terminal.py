@@ -22,6 +22,7 @@ class Terminal:
     def __init__(self, stream: TextIO | None = None, *, is_quiet: bool = False) -> None:
         self._stream = stream or sys.stdout
         self._is_colourful = self._stream.isatty() and "NO_COLOR" not in os.environ
+        self._is_gone = False
         self.is_quiet = is_quiet
 
     def say(self, sentence: str) -> None:
@@ -38,16 +39,14 @@ class Terminal:
         self._write(f"{label} | {line}\n")
 
     def _write(self, text: str) -> None:
+        if self._is_gone:
+            return
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (BrokenPipeError, ValueError):
-            # Nobody reads any more (the terminal was closed): the children go on, the logs too.
-            self._stream = _nowhere()
-
-
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
+        except (OSError, ValueError):
+            # The terminal was closed. The platform goes on without it; the logs have every line.
+            self._is_gone = True
 
 
 class BoundedLog:

@@ -1,0 +1,103 @@
+"""Makes a database ready for the platform: reachable, migrated, with somebody who may log in."""
+
+import secrets
+from contextlib import closing
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import redis
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from arbplatform.core.errors import Unavailable
+
+ADMIN_NAME = "admin"
+PASSWORD_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Somebody who may do everything.
+
+    Attributes:
+        username: their name.
+        password: the one that was generated just now; empty when it is known already.
+    """
+
+    username: str
+    password: str = field(default="", repr=False)
+
+
+def check_database() -> None:
+    """Refuse to go on without a database.
+
+    Raises:
+        Unavailable: it cannot be reached or refuses us; the sentence holds no password.
+    """
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        raise Unavailable(
+            "The database {address} cannot be used: {reason}. Check DATABASE_URL, and that the "
+            "server runs and lets this user in.",
+            address=describe_database(),
+            reason=_first_line(error, connection.settings_dict.get("PASSWORD")),
+        ) from None
+
+
+def check_redis() -> None:
+    """Refuse to go on without the server that carries the tasks.
+
+    Raises:
+        Unavailable: it does not answer; the sentence holds no password.
+    """
+    parts = urlsplit(settings.REDIS_URL)
+    try:
+        with closing(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5)) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise Unavailable(
+            "The Redis server at {address} cannot be used: {reason}. Check REDIS_URL, or leave it "
+            "empty to use the embedded server.",
+            address=f"{parts.hostname}:{parts.port}" if parts.hostname else parts.path,
+            reason=_first_line(error, parts.password),
+        ) from None
+
+
+def migrate_database() -> None:
+    """Bring the schema up to date."""
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def ensure_administrator(password: str = "") -> Administrator:
+    """Make the first administrator, unless there is one.
+
+    Args:
+        password: theirs; one is generated when it is empty.
+    """
+    users = get_user_model().objects
+    present = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if present is not None:
+        return Administrator(present.get_username())
+    generated = "" if password else secrets.token_urlsafe(PASSWORD_BYTES)
+    users.create_superuser(ADMIN_NAME, password=password or generated)
+    return Administrator(ADMIN_NAME, generated)
+
+
+def describe_database() -> str:
+    """Return where the database is, without the password."""
+    config = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return str(config["NAME"])
+    host = config["HOST"] or config.get("OPTIONS", {}).get("host", "")
+    port = f":{config['PORT']}" if config["PORT"] else ""
+    return f"{connection.vendor}://{config['USER']}@{host}{port}/{config['NAME']}"
+
+
+def _first_line(error: Exception, password: str | None) -> str:
+    """Return what a driver says, shortened, with the password taken out should it be there."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = lines[0].strip().rstrip(".")
+    return text.replace(password, "***") if password else text

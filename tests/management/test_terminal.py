@@ -1,0 +1,69 @@
+import io
+
+from arbplatform.management.terminal import BoundedLog, Terminal
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_lines_carry_the_name_of_their_process():
+    screen = io.StringIO()
+
+    Terminal(screen).relay("web", "hello")
+
+    assert screen.getvalue() == "web       | hello\n"
+
+
+def test_names_are_coloured_only_for_people(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = Screen()
+
+    Terminal(screen).relay("web", "hello")
+    monkeypatch.setenv("NO_COLOR", "1")
+    Terminal(screen).relay("web", "plain")
+
+    assert screen.getvalue() == "\x1b[32mweb      \x1b[0m | hello\nweb       | plain\n"
+
+
+def test_a_quiet_terminal_shows_the_supervisor_only():
+    screen = io.StringIO()
+    terminal = Terminal(screen, is_quiet=True)
+
+    terminal.relay("web", "hello")
+    terminal.say("Running.")
+
+    assert screen.getvalue() == "Running.\n"
+
+
+def test_a_terminal_that_was_closed_does_not_stop_the_platform():
+    screen = io.StringIO()
+    terminal = Terminal(screen)
+    screen.close()
+
+    terminal.say("Nobody reads this.")
+    terminal.relay("web", "Nor this.")
+
+
+def test_a_log_is_turned_at_its_size_and_keeps_one_older_file(tmp_path):
+    log = BoundedLog(tmp_path / "part.log", size_max=30)
+
+    for number in range(9):
+        log.write(f"line {number}")
+    log.close()
+
+    kept = {path.name: path.read_text().split() for path in tmp_path.iterdir()}
+    assert kept == {
+        "part.log": ["line", "8"],
+        "part.old.log": ["line", "4", "line", "5", "line", "6", "line", "7"],
+    }
+
+
+def test_a_log_is_continued_after_a_restart(tmp_path):
+    for text in ("before", "after"):
+        log = BoundedLog(tmp_path / "part.log")
+        log.write(text)
+        log.close()
+
+    assert (tmp_path / "part.log").read_text() == "before\nafter\n"
