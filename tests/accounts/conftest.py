@@ -1,5 +1,7 @@
 """Two venues in memory, an account at each, and what the tests plant there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -9,7 +11,8 @@ from celery import current_app
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import VenueAccount
+from accounts.models import Transfer, VenueAccount
+from accounts.services.transfers import poll_transfers, request_transfer
 from arbplatform.core.clock import FixedClock, to_ms
 from markets.domain.funds import Wallet
 from markets.gateway.factory import use_gateways
@@ -79,11 +82,21 @@ def now():
 
 
 @pytest.fixture
-def sent_tasks(monkeypatch):
-    """What was sent to the workers, as (name, ids)."""
+def commit(monkeypatch, django_capture_on_commit_callbacks):
+    """Commit what a block did; it then knows what was sent to the workers, as (name, ids)."""
     sent: list[tuple[str, dict[str, int]]] = []
     monkeypatch.setattr(current_app, "send_task", lambda name, kwargs: sent.append((name, kwargs)))
-    return sent
+
+    @contextmanager
+    def run() -> Iterator[list[tuple[str, dict[str, int]]]]:
+        fresh: list[tuple[str, dict[str, int]]] = []
+        sent.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            yield fresh
+            assert sent == [], "told before the commit"
+        fresh.extend(sent)
+
+    return run
 
 
 @pytest.fixture
@@ -94,3 +107,50 @@ def outside_transactions(transactional_db):
         assert not connection.in_atomic_block, f"{name} was called inside a transaction"
 
     return check
+
+
+@pytest.fixture
+def ask(alpha, beta, now):
+    """Request a transfer of 0.5 BTC from alpha to beta, but for what is said."""
+
+    def request(**changes):
+        values = {
+            "from_account_id": alpha[0].pk,
+            "to_account_id": beta[0].pk,
+            "from_wallet": Wallet.SPOT,
+            "to_wallet": Wallet.SPOT,
+            "asset": "BTC",
+            "amount": D("0.5"),
+            "idempotency_key": "key-1",
+            "clock": now,
+        }
+        return request_transfer(**(values | changes))
+
+    return request
+
+
+@pytest.fixture
+def ask_inside(ask):
+    """Request a transfer between the wallets of alpha."""
+    return lambda **changes: ask(**({"to_account_id": None, "to_wallet": Wallet.FUNDING} | changes))
+
+
+@pytest.fixture
+def is_unsent(alpha, beta):
+    """Whether no venue was told to move anything."""
+    fakes = (alpha[1], beta[1])
+    return lambda: all(fake.count("withdraw") + fake.count("transfer") == 0 for fake in fakes)
+
+
+@pytest.fixture
+def poll_for(now):
+    """Poll whenever a look-up is due until the time is over, and return the transfer."""
+
+    def poll(transfer, **duration):
+        end = now.now() + timedelta(**duration)
+        while now.now() < end:
+            poll_transfers(clock=now)
+            now.advance_ms(5_000)
+        return Transfer.objects.get(pk=transfer.pk)
+
+    return poll

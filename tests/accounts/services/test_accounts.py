@@ -57,20 +57,15 @@ def test_a_short_key_shows_nothing(venue, key, shown):
     assert create(venue, api_key=key).api_key_tail == shown
 
 
-def test_a_new_account_is_tested_after_the_commit(
-    venue, sent_tasks, django_capture_on_commit_callbacks
-):
-    with django_capture_on_commit_callbacks() as callbacks:
+def test_a_new_account_is_tested_after_the_commit(venue, commit):
+    with commit() as sent_tasks:
         account = create(venue)
 
-    assert sent_tasks == []
-    for callback in callbacks:
-        callback()
     assert sent_tasks == [("accounts.test_connection", {"account_id": account.pk})]
 
 
-def test_a_disabled_account_is_not_tested(venue, sent_tasks, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
+def test_a_disabled_account_is_not_tested(venue, commit):
+    with commit() as sent_tasks:
         create(venue, is_enabled=False)
 
     assert sent_tasks == []
@@ -116,9 +111,7 @@ def test_an_empty_secret_keeps_the_stored_one(venue):
     assert raw_row(account) == before
 
 
-def test_a_new_secret_voids_what_the_old_one_showed(
-    venue, sent_tasks, django_capture_on_commit_callbacks
-):
+def test_a_new_secret_voids_what_the_old_one_showed(venue, commit):
     account = create(venue)
     VenueAccount.objects.filter(pk=account.pk).update(
         permissions=[{"name": "read", "is_granted": True, "detail": ""}],
@@ -127,7 +120,7 @@ def test_a_new_secret_voids_what_the_old_one_showed(
         sync_error="wrong key",
     )
 
-    with django_capture_on_commit_callbacks(execute=True):
+    with commit() as sent_tasks:
         accounts.update_account(account_id=account.pk, api_key="a-new-key-of-it", passphrase="p")
 
     changed = VenueAccount.objects.get(pk=account.pk)
@@ -224,12 +217,10 @@ def test_an_account_with_history_is_not_deleted(alpha, assets):
     assert VenueAccount.objects.filter(pk=account.pk).exists()
 
 
-def test_a_test_names_each_right_and_warns_of_withdrawals(
-    alpha, now, sent_tasks, django_capture_on_commit_callbacks
-):
+def test_a_test_names_each_right_and_warns_of_withdrawals(alpha, now, commit):
     account, fake = alpha
     fake.findings = [PermissionFinding("read", True), PermissionFinding("withdraw", True, "yes")]
-    with django_capture_on_commit_callbacks(execute=True):
+    with commit() as sent_tasks:
         report = accounts.test_connection(account_id=account.pk, clock=now)
 
     assert report.findings == tuple(fake.findings)
@@ -247,16 +238,11 @@ def test_a_test_names_each_right_and_warns_of_withdrawals(
 
 
 @pytest.mark.parametrize("error", [VenueAuthFailed, VenueUnavailable])
-def test_a_failed_test_tells_and_keeps_the_exact_cause(
-    alpha, now, sent_tasks, django_capture_on_commit_callbacks, error
-):
+def test_a_failed_test_tells_and_keeps_the_exact_cause(alpha, now, commit, error):
     account, fake = alpha
     fake.failures["fetch_permissions"] = [error(venue="alpha", cause="code -2015")]
 
-    with (
-        django_capture_on_commit_callbacks(execute=True),
-        pytest.raises(error, match="code -2015"),
-    ):
+    with commit() as sent_tasks, pytest.raises(error, match="code -2015"):
         accounts.test_connection(account_id=account.pk, clock=now)
 
     stored = VenueAccount.objects.get(pk=account.pk)

@@ -1,0 +1,173 @@
+"""Finds out at the venues what has become of a transfer; only reads there, writes nothing here."""
+
+from accounts.domain.matching import (
+    SentFunds,
+    find_deposit,
+    find_withdrawal,
+    may_have_arrived,
+)
+from accounts.domain.transfers import (
+    ABSENT_AGE_MIN,
+    ABSENT_LOOKUPS_MIN,
+    TransferEvent,
+    TransferState,
+)
+from accounts.errors import TransferAbsent, TransferRefused
+from accounts.models import Transfer
+from accounts.selectors import get_account_with_secrets, list_claimed_venue_ids
+from accounts.services.accounts import open_gateway
+from accounts.services.progress import Sighting
+from arbplatform.core.clock import Clock, to_ms
+from arbplatform.core.decimals import ZERO
+from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
+from markets.errors import OutcomeUnknown
+from markets.gateway.base import VenueGateway
+
+_NO_NEWS = {
+    TransferState.SUBMITTED: TransferEvent.ACCEPT,
+    TransferState.IN_TRANSIT: TransferEvent.DEPART,
+    TransferState.UNKNOWN: TransferEvent.LOSE_TRACK,
+}
+
+
+def look_up(transfer: Transfer, *, clock: Clock) -> Sighting:
+    """Return what the venues show of a transfer that was, or may have been, sent.
+
+    Also disabled accounts are asked: switching one off must not hide funds that are on their way.
+
+    Raises:
+        VenueError: a venue did not tell.
+        SecretUnreadable: the configured keys do not open the secrets.
+    """
+    source = open_gateway(get_account_with_secrets(transfer.from_account_id), even_if_disabled=True)
+    sent = to_sent_funds(transfer)
+    taken, _deposits = list_claimed_venue_ids(transfer)
+    found = find_withdrawal(sent, _list_sent(source, transfer, sent), taken)
+    if found is None:
+        return _explain_absence(transfer, sent, clock)
+    if transfer.is_internal:
+        return judge_wallet_transfer(transfer, found)
+    sighting = judge_withdrawal(transfer, found)
+    if sighting.event is not TransferEvent.DEPART:
+        return sighting
+    return _seek_arrival(transfer, sighting)
+
+
+def to_sent_funds(transfer: Transfer) -> SentFunds:
+    """Return what is known about a transfer that was claimed, as the matching wants it."""
+    moment = transfer.submitted_at or transfer.created_at
+    return SentFunds(
+        amount=transfer.amount,
+        sent_at_ms=to_ms(moment),
+        client_transfer_id=None if transfer.is_internal else transfer.client_transfer_id,
+        venue_transfer_id=transfer.venue_transfer_id or None,
+        address=transfer.address or None,
+        fee=transfer.fee,
+        tx_id=transfer.tx_id or None,
+    )
+
+
+def judge_wallet_transfer(transfer: Transfer, stated: VenueTransfer) -> Sighting:
+    """Return what a venue's record says about a transfer between wallets."""
+    if stated.status is VenueTransferStatus.FAILED:
+        return _refused(transfer, stated)
+    if stated.status is VenueTransferStatus.PENDING:
+        return Sighting(TransferEvent.ACCEPT, venue_transfer_id=stated.venue_transfer_id)
+    return Sighting(
+        TransferEvent.ARRIVE,
+        venue_transfer_id=stated.venue_transfer_id,
+        fee=ZERO,
+        arrived_amount=transfer.amount,
+    )
+
+
+def judge_withdrawal(transfer: Transfer, stated: VenueTransfer) -> Sighting:
+    """Return what the source's record says; whether funds arrived only the destination knows."""
+    if stated.status is VenueTransferStatus.FAILED:
+        return _refused(transfer, stated)
+    has_left = bool(stated.tx_id) or stated.status is VenueTransferStatus.DONE
+    return Sighting(
+        TransferEvent.DEPART if has_left else TransferEvent.ACCEPT,
+        venue_transfer_id=stated.venue_transfer_id,
+        tx_id=stated.tx_id or None,
+        fee=stated.fee,
+    )
+
+
+def _list_sent(gateway: VenueGateway, transfer: Transfer, sent: SentFunds) -> list[VenueTransfer]:
+    asset = transfer.asset.code
+    if not transfer.is_internal:
+        return list(gateway.fetch_withdrawals(asset, since_ms=sent.since_ms))
+    return list(
+        gateway.fetch_wallet_transfers(
+            asset,
+            from_wallet=Wallet(transfer.from_wallet),
+            to_wallet=Wallet(transfer.to_wallet),
+            since_ms=sent.since_ms,
+        )
+    )
+
+
+def _list_received(transfer: Transfer, sent: SentFunds) -> list[VenueTransfer]:
+    target = open_gateway(get_account_with_secrets(transfer.to_account_id), even_if_disabled=True)
+    return list(target.fetch_deposits(transfer.asset.code, since_ms=sent.since_ms))
+
+
+def _seek_arrival(transfer: Transfer, departed: Sighting) -> Sighting:
+    """Return the arrival of funds that left the source, or that they are still on their way."""
+    known = to_sent_funds(transfer)
+    sent = SentFunds(
+        amount=known.amount,
+        sent_at_ms=known.sent_at_ms,
+        address=known.address,
+        fee=departed.fee if departed.fee is not None else known.fee,
+        tx_id=departed.tx_id or known.tx_id,
+    )
+    _withdrawals, taken = list_claimed_venue_ids(transfer)
+    deposit = find_deposit(sent, _list_received(transfer, sent), taken)
+    if deposit is None or deposit.status is not VenueTransferStatus.DONE:
+        return departed
+    return Sighting(
+        TransferEvent.ARRIVE,
+        venue_transfer_id=departed.venue_transfer_id,
+        tx_id=sent.tx_id or deposit.tx_id,
+        fee=sent.fee if sent.fee is not None else transfer.amount - deposit.amount,
+        venue_deposit_id=deposit.venue_transfer_id,
+        arrived_amount=deposit.amount,
+    )
+
+
+def _explain_absence(transfer: Transfer, sent: SentFunds, clock: Clock) -> Sighting:
+    """Return what it means that the source does not list the transfer.
+
+    One it had accepted is not doubted. One whose reply was lost is given up only after many
+    look-ups over a long time, and only if nothing at the destination can be it.
+    """
+    state = TransferState(transfer.state)
+    if state is not TransferState.UNKNOWN:
+        return Sighting(_NO_NEWS[state])
+    count = transfer.lookup_count + 1
+    age = clock.now() - (transfer.submitted_at or transfer.created_at)
+    is_long_ago = count >= ABSENT_LOOKUPS_MIN and age >= ABSENT_AGE_MIN
+    venue = transfer.from_account.venue.code
+    if is_long_ago and not _may_have_arrived(transfer, sent):
+        minutes = int(age.total_seconds() // 60)
+        absent = TransferAbsent(venue=venue, count=count, minutes=minutes)
+        return Sighting(TransferEvent.REFUSE, error=absent)
+    cause = "the transfer is not in its history yet"
+    return Sighting(_NO_NEWS[state], error=OutcomeUnknown(venue=venue, cause=cause))
+
+
+def _may_have_arrived(transfer: Transfer, sent: SentFunds) -> bool:
+    if transfer.is_internal:
+        return False
+    _withdrawals, taken = list_claimed_venue_ids(transfer)
+    return may_have_arrived(sent, _list_received(transfer, sent), taken)
+
+
+def _refused(transfer: Transfer, stated: VenueTransfer) -> Sighting:
+    return Sighting(
+        TransferEvent.REFUSE,
+        venue_transfer_id=stated.venue_transfer_id,
+        error=TransferRefused(venue=transfer.from_account.venue.code),
+    )

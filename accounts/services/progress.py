@@ -1,0 +1,124 @@
+"""Records what becomes of a transfer: the only place that changes its state."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+
+from accounts.domain.transfers import (
+    BOOKED_STATES,
+    SUBMITTING_MAX,
+    TRANSFER_TRANSITIONS,
+    TransferEvent,
+    TransferState,
+    lookup_delay,
+)
+from accounts.models import Transfer
+from accounts.selectors import lock_transfer
+from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import Amount
+from arbplatform.core.errors import ArbError
+
+logger = logging.getLogger(__name__)
+
+POSTPONEMENT = timedelta(seconds=30)
+"""Pause after a look-up that the venue did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was learned about a transfer at one moment.
+
+    Attributes:
+        event: what happened, or what still holds.
+        venue_transfer_id: the source's id.
+        tx_id: id on the network.
+        fee: network fee [units of asset].
+        venue_deposit_id: the destination's id.
+        arrived_amount: what the destination credited [units of asset].
+        error: why it failed, or why its outcome is not known.
+    """
+
+    event: TransferEvent
+    venue_transfer_id: str | None = None
+    tx_id: str | None = None
+    fee: Amount | None = None
+    venue_deposit_id: str | None = None
+    arrived_amount: Amount | None = None
+    error: ArbError | None = None
+
+
+def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
+    """Take the right to send a requested transfer; only one caller ever gets it."""
+    now = clock.now()
+    state = TRANSFER_TRANSITIONS.next_state(TransferState.REQUESTED, TransferEvent.CLAIM)
+    rows = Transfer.objects.filter(pk=transfer_id, state=TransferState.REQUESTED)
+    claimed = rows.update(
+        state=state, submitted_at=now, next_lookup_at=now + SUBMITTING_MAX, updated_at=now
+    )
+    return claimed == 1
+
+
+@transaction.atomic
+def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK) -> Transfer:
+    """Move a transfer along its state machine and keep what was learned.
+
+    A sighting that comes too late, because another process saw more, changes nothing. A new state
+    is told to the ledger after the commit.
+
+    Raises:
+        TransferNotFound: no transfer has this id.
+    """
+    transfer = lock_transfer(transfer_id)
+    before = TransferState(transfer.state)
+    if not TRANSFER_TRANSITIONS.can(before, sighting.event):
+        logger.info("%s is %s already: late %s ignored", transfer, before, sighting.event)
+        return transfer
+    after = TRANSFER_TRANSITIONS.next_state(before, sighting.event)
+    _keep_facts(transfer, sighting)
+    transfer.state = after
+    transfer.lookup_count = 0 if after is not before else transfer.lookup_count + 1
+    now = clock.now()
+    if TRANSFER_TRANSITIONS.is_terminal(after):
+        transfer.next_lookup_at = None
+    else:
+        transfer.next_lookup_at = now + lookup_delay(transfer.lookup_count)
+    if after is TransferState.ARRIVED:
+        transfer.arrived_at = now
+    transfer.save()
+    if after is not before:
+        _announce(transfer, after)
+    return transfer
+
+
+def postpone(*, transfer_id: int, error: ArbError, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Look at a transfer again later: nothing could be learned now, and ``error`` says why."""
+    now = clock.now()
+    Transfer.objects.filter(pk=transfer_id, next_lookup_at__isnull=False).update(
+        next_lookup_at=now + POSTPONEMENT,
+        error_code=error.code,
+        error=str(error),
+        updated_at=now,
+    )
+
+
+def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
+    """Add what is new; what a later look-up does not mention stays known."""
+    for name in ("venue_transfer_id", "tx_id", "fee", "venue_deposit_id", "arrived_amount"):
+        value = getattr(sighting, name)
+        if value is not None:
+            setattr(transfer, name, value)
+    error = sighting.error
+    transfer.error_code = None if error is None else error.code
+    transfer.error = "" if error is None else str(error)
+
+
+def _announce(transfer: Transfer, state: TransferState) -> None:
+    logger.info("%s is %s", transfer, state)
+    if state in BOOKED_STATES:
+        enqueue_on_commit("ledger.book_transfer", transfer_id=transfer.pk)
+    if state is TransferState.ARRIVED:
+        for account_id in sorted({transfer.from_account_id, transfer.to_account_id}):
+            enqueue_on_commit("accounts.sync_balances", account_id=account_id)
