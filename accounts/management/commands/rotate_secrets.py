@@ -1,0 +1,26 @@
+"""Encrypts every stored secret with the newest key."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.services.vault import rotate_secrets
+from arbplatform.core.errors import ArbError
+
+
+class Command(BaseCommand):
+    """``manage.py rotate_secrets``."""
+
+    help = (
+        "Encrypt every stored secret again with the first key of FIELD_ENCRYPTION_KEYS. "
+        "Put a new key in front of the list and restart everything first; "
+        "drop the old key afterwards."
+    )
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Rotate, and say how many accounts were done."""
+        try:
+            count = rotate_secrets()
+        except ArbError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Encrypted the secrets of {count} accounts with the newest key.")
