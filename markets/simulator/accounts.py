@@ -1,6 +1,7 @@
 """Accounts of a simulated venue and what they own."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from markets.domain.funds import Wallet
 from markets.simulator.orders import LIVE_STATUSES, Execution, Order
@@ -11,6 +12,28 @@ TRADES_KEPT_MAX = 100_000
 """Trades that an account can still look up."""
 CLIENT_IDS_KEPT_MAX = 1_000_000
 """Client order ids that are remembered and refused a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletTransfer:
+    """A movement between two wallets of one account.
+
+    Attributes:
+        id: the venue's id.
+        label: of the account.
+        asset: code.
+        amount: [units].
+        source, target: wallets.
+        at_ms: [ms since epoch].
+    """
+
+    id: int
+    label: str
+    asset: str
+    amount: int
+    source: Wallet
+    target: Wallet
+    at_ms: int
 
 
 class Account:

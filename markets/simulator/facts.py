@@ -7,16 +7,13 @@ strings, because JSON readers round large numbers.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markets.domain.funds import Wallet
 from markets.domain.orders import OrderKind, TimeInForce
-from markets.simulator.accounts import Account
+from markets.simulator.accounts import Account, WalletTransfer
 from markets.simulator.listing import Listing
 from markets.simulator.orders import Execution, Order, OrderStatus, SelfTrade
-
-if TYPE_CHECKING:
-    from markets.simulator.venue import WalletTransfer
 
 
 @dataclass(slots=True)
@@ -26,6 +23,8 @@ class Facts:
     Attributes:
         venue: code.
         orders, executions, balances, wallet_transfers, transfers: rows.
+        client_ids: by account label.
+        grids: tick and lot by market id, in which the rows are counted [units].
     """
 
     venue: str
@@ -34,6 +33,8 @@ class Facts:
     balances: list[list[Any]] = field(default_factory=list)
     wallet_transfers: list[list[Any]] = field(default_factory=list)
     transfers: list[dict[str, Any]] = field(default_factory=list)
+    client_ids: dict[str, list[str]] = field(default_factory=dict)
+    grids: dict[str, list[str]] = field(default_factory=dict)
 
     def add_order(self, order: Order) -> None:
         """Add the present state of an order."""
@@ -56,7 +57,7 @@ class Facts:
                 ]
             )
 
-    def add_wallet_transfer(self, transfer: "WalletTransfer") -> None:
+    def add_wallet_transfer(self, transfer: WalletTransfer) -> None:
         """Add a movement between wallets."""
         self.wallet_transfers.append(
             [
@@ -70,9 +71,16 @@ class Facts:
             ]
         )
 
+    def add_grids(self, listings: Iterable[Listing]) -> None:
+        """Add what prices and quantities of orders are counted in."""
+        for listing in listings:
+            self.grids[listing.id] = [str(listing.tick_units), str(listing.lot_units)]
+
     def to_json_value(self) -> dict[str, Any]:
         """Return the record, empty parts left out."""
-        parts = {
+        parts: dict[str, Any] = {
+            "g": self.grids,
+            "c": self.client_ids,
             "o": self.orders,
             "x": self.executions,
             "b": self.balances,
@@ -155,6 +163,14 @@ def execution_from_row(row: list[Any], order: Order) -> Execution:
     )
 
 
-def wallets_of_row(row: list[Any]) -> tuple[Wallet, Wallet]:
-    """Return source and target of a wallet transfer's row."""
-    return Wallet(row[4]), Wallet(row[5])
+def wallet_transfer_from_row(row: list[Any]) -> WalletTransfer:
+    """Return the wallet transfer of a row."""
+    return WalletTransfer(
+        id=row[0],
+        label=row[1],
+        asset=row[2],
+        amount=int(row[3]),
+        source=Wallet(row[4]),
+        target=Wallet(row[5]),
+        at_ms=row[6],
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,16 +17,19 @@ from aiohttp import web
 from arbplatform.core.errors import Unavailable
 from markets.simulator.config import SimulatorConfig, parse_config
 from markets.simulator.control import statement
+from markets.simulator.journal import Journal
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
 from markets.simulator.replay import Replay
 from markets.simulator.server import RequestHandler
+from markets.simulator.state import dump, restore
 from markets.simulator.world import World
 
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 SETTLE_EVERY_S = 0.05
+COMPACT_CHECK_EVERY_S = 1.0
 _START_TIMEOUT_S = 60
 _CALL_TIMEOUT_S = 600
 ResultT = TypeVar("ResultT")
@@ -49,7 +53,15 @@ class Simulator:
     ) -> None:
         self._host = host
         self.port = port
-        self.world = open_world(config, state_dir)
+        self._journal = None if state_dir is None else Journal(state_dir)
+        try:
+            self.world = World(config, recorder=self._journal)
+            restore(self.world, self._journal.read() if self._journal else ())
+            if self._journal is not None:
+                self._journal.rewrite(dump(self.world))
+        except BaseException:
+            self._close_journal()
+            raise
         self._sockets = Sockets(self.world)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
@@ -74,10 +86,12 @@ class Simulator:
                 "The simulator cannot listen on {host}:{port}: {cause}. Choose another port.",
                 host=self._host,
                 port=self.port,
-                cause=error.strerror or str(error),
+                cause=os.strerror(error.errno or 0),
             ) from None
         self.port = self._runner.addresses[0][1]
         self._spawn(_settle(self.world))
+        if self._journal is not None:
+            self._spawn(_compact(self.world, self._journal))
         self._spawn(self._sockets.publish())
         for makers in self.world.makers.values():
             self._spawn(_quote(self.world, makers))
@@ -93,7 +107,11 @@ class Simulator:
         await self._sockets.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        close_world(self.world)
+        self._close_journal()
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -111,6 +129,13 @@ async def _settle(world: World) -> None:
     while True:
         await asyncio.sleep(SETTLE_EVERY_S)
         world.settlement.settle(world.clock.now_ms())
+
+
+async def _compact(world: World, journal: Journal) -> None:
+    while True:
+        await asyncio.sleep(COMPACT_CHECK_EVERY_S)
+        if journal.is_large:
+            await journal.compact(dump(world))
 
 
 async def _quote(world: World, makers: Makers) -> None:
@@ -131,18 +156,6 @@ async def _play(replay: Replay) -> None:
         due_s = started_s + (next_s - first_s) / replay.config.speed
         await asyncio.sleep(max(due_s - loop.time(), 0))
         replay.advance(1)
-
-
-def open_world(config: SimulatorConfig, state_dir: Path | None) -> World:
-    """Return the simulation, with what the state directory remembers of it."""
-    world = World(config)
-    for venue in world.venues.values():
-        venue.endow()
-    return world
-
-
-def close_world(world: World) -> None:
-    """Give the state directory back."""
 
 
 class Control:

@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from markets.simulator.control import answer_control
+from markets.simulator.journal import JournalFailed
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
 from markets.simulator.protocol.params import Call, Params, parse_query
@@ -82,8 +83,20 @@ class RequestHandler:
                 api_key=request.headers.get("X-MBX-APIKEY"),
             )
         except codes.WireError as error:
-            return json_response({"code": error.code, "msg": error.text}, error.status)
+            return _refusal(error)
+        except JournalFailed:
+            return _refusal(codes.EXECUTION_UNKNOWN)
+        except Exception:
+            # A bug of the simulator must look like a failure of the venue, not like an answer.
+            logger.exception(
+                "the simulator failed to answer %s /%s/%s", request.method, first, rest
+            )
+            return _refusal(codes.UNKNOWN_ERROR)
         return json_response(value)
+
+
+def _refusal(error: codes.WireError) -> web.Response:
+    return json_response({"code": error.code, "msg": error.text}, error.status)
 
 
 def answer(

@@ -5,6 +5,7 @@ comes back after the delay, and the withdrawal is shown as failed.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -165,9 +166,7 @@ class Settlement:
         now_ms = venue.clock.now_ms()
         to_venue, to_label = self._owners.get((asset, address), ("", ""))
         transfer = Transfer(
-            id=hashlib.sha256(
-                f"{venue.code}:{label}:{now_ms}:{len(self.transfers)}".encode()
-            ).hexdigest()[:32],
+            id=secrets.token_hex(16),
             venue=venue.code,
             label=label,
             wallet=wallet,
@@ -266,4 +265,5 @@ class Settlement:
         for transfer in self.transfers.values():
             if transfer.status is not TransferStatus.PROCESSING:
                 del self.transfers[transfer.id]
+                self._client_ids.discard((transfer.venue, transfer.label, transfer.client_id))
                 return

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from arbplatform.core.clock import Clock
 from markets.domain.funds import Wallet
-from markets.simulator.accounts import Account
+from markets.simulator.accounts import Account, WalletTransfer
 from markets.simulator.config import VenueConfig
 from markets.simulator.facts import Facts
 from markets.simulator.listing import Listing
@@ -33,28 +33,6 @@ class ApiKey:
     account: Account
     secret: bytes = field(repr=False)
     permissions: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class WalletTransfer:
-    """A movement between two wallets of one account.
-
-    Attributes:
-        id: the venue's id.
-        label: of the account.
-        asset: code.
-        amount: [units].
-        source, target: wallets.
-        at_ms: [ms since epoch].
-    """
-
-    id: int
-    label: str
-    asset: str
-    amount: int
-    source: Wallet
-    target: Wallet
-    at_ms: int
 
 
 class Listener(Protocol):
@@ -149,9 +127,6 @@ class Venue:
                 given: Mapping[str, Decimal] = getattr(customer.balances, wallet.value)
                 for asset, amount in given.items():
                     account.free_in(wallet)[asset] += to_units(amount)
-            facts = Facts(self.code)
-            facts.add_balances(account, self.engine.assets)
-            self.recorder.append(facts)
 
     def place(self, account: Account, listing: Listing, ticket: Ticket) -> Outcome:
         """Take an order, write down what came of it, and spread the news.

@@ -5,6 +5,7 @@ from markets.simulator.orders import Refusal
 BAD_REQUEST = 400
 UNAUTHORIZED = 401
 NOT_FOUND = 404
+INTERNAL = 500
 
 
 class WireError(Exception):
@@ -64,6 +65,14 @@ def filter_failure(name: str) -> WireError:
     return WireError(-1013, f"Filter failure: {name}")
 
 
+UNKNOWN_ERROR = WireError(
+    -1000, "An unknown error occurred while processing the request.", INTERNAL
+)
+EXECUTION_UNKNOWN = WireError(
+    -1006,
+    "An unexpected response was received from the message bus. Execution status unknown.",
+    INTERNAL,
+)
 TIMESTAMP_AHEAD = WireError(
     -1021, "Timestamp for this request was 1000ms ahead of the server's time."
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from arbplatform.core.clock import from_ms
 from markets.domain.funds import Wallet
+from markets.simulator.accounts import WalletTransfer
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.params import (
     Call,
@@ -22,7 +23,7 @@ from markets.simulator.settlement import (
     network_of,
 )
 from markets.simulator.units import FEE_STEP, floor_to_units, format_units
-from markets.simulator.venue import InsufficientBalance, WalletTransfer
+from markets.simulator.venue import InsufficientBalance
 
 ROWS_MAX = 1_000
 _PAGE_SIZE_MAX = 100
