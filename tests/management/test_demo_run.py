@@ -1,0 +1,67 @@
+import pytest
+
+from arbplatform.core.errors import Conflict
+from arbplatform.management.demo_run import describe, failures, run_demo
+from arbplatform.management.terminal import Terminal
+
+GOOD = {
+    "arbitrages": {"cross-venue": 9, "triangular": 2},
+    "fills": 24,
+    "pnl": {"BTC": "0.00001", "USDT": "12.5"},
+    "pnl_total": "13.1",
+    "reporting_asset": "USDT",
+    "imbalance": {},
+    "balances_compared": 12,
+    "differences": [],
+    "orders_unknown": 0,
+    "orders_unfinished": 0,
+    "errors": 0,
+    "restarts": 0,
+}
+DIFFERENCE = {
+    "account": "alpha/demo",
+    "wallet": "spot",
+    "asset": "BTC",
+    "booked": "2",
+    "stated": "1.9",
+}
+
+
+def test_a_demo_that_traded_both_types_and_balances_is_a_success():
+    assert failures(GOOD) == []
+    assert describe(GOOD)[-2] == "Every book balances."
+    assert "  arbitrages executed   9 cross-venue, 2 triangular" in describe(GOOD)
+    assert "  realised PnL          0.00001 BTC, 12.5 USDT" in describe(GOOD)
+    assert "  against statements    no differences in 12 balances" in describe(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"arbitrages": {"cross-venue": 9}}, "no triangular arbitrage was executed"),
+        ({"arbitrages": {"triangular": 1, "cross-venue": 0}}, "no cross-venue arbitrage was"),
+        ({"imbalance": {"BTC": "0.1"}}, "the ledger is off by 0.1 BTC"),
+        (
+            {"differences": [DIFFERENCE]},
+            "alpha/demo spot: BTC is booked as 2, the venue says 1.9",
+        ),
+        ({"orders_unknown": 1}, "1 orders have an unknown outcome"),
+        ({"orders_unfinished": 2}, "2 orders are not finished"),
+    ],
+)
+def test_whatever_does_not_add_up_makes_the_demo_a_failure(change, reason):
+    report = GOOD | change
+
+    (found,) = failures(report)
+
+    assert found.startswith(reason)
+    assert describe(report)[-2] == f"The demo failed: {found}."
+
+
+async def test_a_demo_does_not_touch_a_directory_that_holds_something(tmp_path):
+    (tmp_path / "books.sqlite3").write_text("precious")
+
+    with pytest.raises(Conflict, match="is not empty"):
+        await run_demo(seconds=1, data_dir=tmp_path, database_url="", terminal=Terminal())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["books.sqlite3"]
