@@ -27,6 +27,7 @@ from markets.gateway import account_data, answers, market_data, order_data
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.error_map import Effect, Malformed
+from markets.gateway.funds_calls import withdraw
 from markets.gateway.order_calls import check_order, create_order, find_order, own_id
 from markets.gateway.permissions import findings
 from markets.gateway.quirks import Lookup
@@ -194,8 +195,9 @@ class CcxtRestGateway:
                 check_order(client, request, self.venue)
                 answer = session.timed(client, lambda: create_order(client, request, self._quirks))
                 order = order_data.parse_new_order(self._with_own_id(answer), request)
-        except VenueRejected:
-            session.catalog.mark_stale()  # perhaps the rules changed; they are read anew
+        except VenueRejected as error:
+            if type(error) is VenueRejected:
+                session.catalog.mark_stale()  # perhaps the rules changed; they are read anew
             raise
         is_terse = answer.get("status") is None or answer.get("filled") is None
         return self._completed(order) if is_terse else order
@@ -311,23 +313,26 @@ class CcxtRestGateway:
         self, *, amount: Amount, destination: DepositAddress, client_transfer_id: str
     ) -> VenueTransfer:
         """Send funds away."""
-        session, id_param = self._session, self._quirks.withdraw_id_param
-        params = {
-            **({"tag": destination.tag} if destination.tag else {}),
-            **({"network": destination.network} if destination.network else {}),
-            **({id_param: client_transfer_id} if id_param else {}),
-        }
-        asset, address = destination.asset, destination.address
+        session, quirks = self._session, self._quirks
         with session.call(Effect.WRITE) as client:
             session.need(client, "withdraw")
             session.load_networks(client)
-            answer = session.timed(client, lambda: client.withdraw(asset, amount, address, params))
+            answer = session.timed(
+                client,
+                lambda: withdraw(
+                    client,
+                    quirks,
+                    amount=amount,
+                    destination=destination,
+                    client_transfer_id=client_transfer_id,
+                ),
+            )
             return account_data.parse_new_transfer(
                 answer,
-                asset=asset,
+                asset=destination.asset,
                 amount=amount,
                 default=VenueTransferStatus.PENDING,
-                client_id=client_transfer_id if id_param else None,
+                client_id=client_transfer_id if quirks.withdraw_id_param else None,
             )
 
     def fetch_withdrawals(self, asset: str, since_ms: int | None = None) -> Sequence[VenueTransfer]:

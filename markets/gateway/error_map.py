@@ -31,6 +31,9 @@ CAUSE_LENGTH_MAX = 240
 TEXT_LENGTH_MAX = 4_000
 """Characters of an exception's text that are looked at: a venue may answer with a whole page."""
 
+SECRET_LENGTH_MIN = 4
+"""Shorter ones would blacken half the alphabet and protect nothing."""
+
 
 class Effect(StrEnum):
     """What a call may have changed at the venue."""
@@ -94,7 +97,7 @@ def is_clock_refusal(error: BaseException, quirks: Quirks) -> bool:
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return ``text`` without secrets: known ones, query strings and values of telling names."""
     for secret in secrets:
-        if secret:
+        if len(secret) >= SECRET_LENGTH_MIN:
             text = text.replace(secret, "***")
     text = _QUERY.sub(r"\1", text[:TEXT_LENGTH_MAX])
     return _TELLING.sub(r"\1=***", text)
@@ -110,12 +113,10 @@ _CODES = tuple(
     re.compile(rf'"{key}"\s*:\s*"?(-?[\w.]+)"?', re.ASCII) for key in _CODE_KEYS.split("|")
 )
 _ERROR_LIST = re.compile(r'"errors?"\s*:\s*\[\s*"([^"]{1,100})"')
-_WORDS = re.compile(
-    r'"(?:sMsg|retMsg|ret_msg|err-msg|error_message|error_description|message|msg|detail)"'
-    r'\s*:\s*("(?:[^"\\]|\\.)+")'
-)
+_WORD_KEYS = "sMsg|retMsg|ret_msg|err-msg|error_message|error_description|message|msg|detail"
+_WORDS = tuple(re.compile(rf'"{key}"\s*:\s*("(?:[^"\\]|\\.)+")') for key in _WORD_KEYS.split("|"))
 _TAG = re.compile(r"<[^>]*>?")
-_DUPLICATE = re.compile(r"duplicat\w*|already (?:exist|used)\w*", re.IGNORECASE)
+_DUPLICATE = re.compile(r"duplicat\w*|already (?:exist|used)\w*|used before", re.IGNORECASE)
 
 _Target = type[VenueError]
 
@@ -240,13 +241,13 @@ def _code_of(error: BaseException, text: str) -> str:
 
 def _words_in(text: str) -> str:
     """Return the venue's own sentence in the body of its answer, if there is one."""
-    for match in _WORDS.finditer(text):
-        try:
-            words = str(json.loads(match[1])).strip()
-        except ValueError:
-            continue
-        if words:
-            return words
+    for pattern in _WORDS:
+        match = pattern.search(text)
+        if match:
+            try:
+                return str(json.loads(match[1])).strip()
+            except ValueError:
+                continue
     return ""
 
 
@@ -273,7 +274,8 @@ def _cause_of(error: BaseException, text: str, code: str) -> object:
                 return message
     if not isinstance(error, ccxt.BaseError):
         return Message("the answer could not be read ({error})", {"error": type(error).__name__})
-    return _short(text) or type(error).__name__
+    # ccxt puts the class's name before a sentence that it recognised.
+    return _short(code if code and text.endswith(f" {code}") else text) or type(error).__name__
 
 
 def _short(text: str) -> str:

@@ -53,6 +53,7 @@ class Quirks:
         withdraw_id_param: parameter of ``withdraw`` that carries our id; empty if there is none.
         withdraw_id_key: key of our id in the raw withdrawal record.
         needs_currencies: withdrawals and deposit addresses want the venue's list of networks.
+        is_withdrawal_fee_on_top: ``withdraw`` takes what shall arrive; the fee leaves besides.
         is_withdrawal_amount_net: its history states what arrives, not what left.
         fee_mode: the coin of the fee, where ccxt does not say or says it wrongly.
         book_depths: the only depths that the venue takes; empty: any.
@@ -77,6 +78,7 @@ class Quirks:
     withdraw_id_param: str = ""
     withdraw_id_key: str = ""
     needs_currencies: bool = True
+    is_withdrawal_fee_on_top: bool = False
     is_withdrawal_amount_net: bool = False
     fee_mode: FeeMode | None = None
     book_depths: tuple[int, ...] = ()
@@ -127,6 +129,8 @@ _OKX = Quirks(
     wallet_params=True,
     withdraw_id_param="clientId",
     withdraw_id_key="clientId",
+    is_withdrawal_fee_on_top=True,
+    is_withdrawal_amount_net=True,
     fee_mode=FeeMode.RECEIVED,
     permission_probe=PermissionProbe(
         method="privateGetAccountConfig",
