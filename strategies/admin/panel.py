@@ -1,0 +1,218 @@
+"""What the page of a strategy shows beside its form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from arbplatform.console.admin import plain
+from arbplatform.wording import render
+from strategies.models import Execution, Strategy
+from strategies.selectors import (
+    get_last_run,
+    list_executions,
+    list_latest_logs,
+    list_latest_trades,
+)
+from strategies.services.decisions import render_decision
+from strategies.services.pnl import PnlReport, report_pnl
+
+ROWS = 10
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A small table of the page: unfold's table component reads ``headers`` and ``rows``."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A number of the page."""
+
+    title: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Everything that the page shows beside the form."""
+
+    strategy: Strategy
+    cards: Sequence[Card]
+    links: Sequence[tuple[str, str]]
+    decision: Table
+    decided_at: str
+    executions: Table
+    trades: Table
+    logs: Table
+
+
+def build_panel(strategy: Strategy) -> Panel:
+    """Return what the page of ``strategy`` shows, in the active language."""
+    decision = render_decision(strategy.last_decision)
+    return Panel(
+        strategy=strategy,
+        cards=_cards(strategy, report_pnl(strategy_id=strategy.pk)),
+        links=_links(strategy),
+        decision=Table(
+            title=_("Last decision"),
+            headers=[_("What"), _("Edge [bps]"), _("Result"), _("Why")],
+            rows=_decision_rows(decision),
+        ),
+        decided_at=_when(_parse(decision.get("at"))),
+        executions=_executions(strategy),
+        trades=_trades(strategy),
+        logs=_logs(strategy),
+    )
+
+
+def execution_link(execution: Execution, text: str) -> str:
+    """Return a link to an execution's page."""
+    address = reverse("admin:strategies_execution_change", args=[execution.pk])
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text
+    )
+
+
+def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
+    run = get_last_run(strategy.pk)
+    assets = ", ".join(f"{plain(amount)} {code}" for code, amount in pnl.by_asset.items() if amount)
+    done = pnl.executions
+    return [
+        Card(_("Status"), strategy.get_state_display(), _when(strategy.started_at)),
+        Card(
+            _("Realised PnL"),
+            f"{plain(pnl.total.quantize(pnl.total.__class__('0.01')))} {pnl.reporting_asset}",
+            assets,
+        ),
+        Card(
+            _("Executions"),
+            str(sum(done.values())),
+            _("{completed} completed, {incomplete} incomplete, {failed} failed").format(**done),
+        ),
+        Card(
+            _("Ticks of this run"),
+            str(run.tick_count if run else 0),
+            _when(strategy.last_tick_at),
+        ),
+    ]
+
+
+def _links(strategy: Strategy) -> list[tuple[str, str]]:
+    pages = (
+        (_("Executions"), "strategies_execution", "strategy__id__exact"),
+        (_("Opportunities"), "strategies_opportunity", "strategy__id__exact"),
+        (_("Runs"), "strategies_run", "strategy__id__exact"),
+        (_("Trades"), "ledger_fill", "strategy__id__exact"),
+        (_("Orders"), "ledger_order", "strategy__id__exact"),
+        (_("Logs"), "ledger_logentry", "strategy__id__exact"),
+    )
+    return [
+        (title, f"{reverse(f'admin:{name}_changelist')}?{parameter}={strategy.pk}")
+        for title, name, parameter in pages
+    ]
+
+
+def _decision_rows(decision: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = [
+        (item["summary"], "", _("executed"), item["state"]) for item in decision.get("executed", [])
+    ]
+    rows += [
+        (item["summary"], _short(item["edge_bps"]), _("not executed"), item["reason_text"])
+        for item in decision["left"]
+    ]
+    rows += [
+        (item["subject"], _short(item["edge_bps"]), _("not wanted"), item["message"])
+        for item in decision["rejections"]
+    ]
+    rows += [
+        (f"{item['symbol']} @ {item['venue']}", "", _("no book"), item["message"])
+        for item in decision["missing_books"]
+    ]
+    return rows
+
+
+def _executions(strategy: Strategy) -> Table:
+    rows = list_executions(strategy_id=strategy.pk)[:ROWS]
+    return Table(
+        title=_("Latest executions"),
+        headers=[_("Time"), _("What"), _("State"), _("Expected"), _("Realised"), _("Left over")],
+        rows=[
+            (
+                execution_link(row, _when(row.created_at)),
+                row.opportunity.summary,
+                row.get_state_display(),
+                f"{plain(row.expected_profit)} {row.profit_asset.code}",
+                f"{plain(row.realised_profit)} {row.profit_asset.code}",
+                ", ".join(f"{amount} {code}" for code, amount in row.residuals.items()),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _trades(strategy: Strategy) -> Table:
+    return Table(
+        title=_("Latest trades"),
+        headers=[
+            _("Time"),
+            _("Venue"),
+            _("Symbol"),
+            _("Side"),
+            _("Price"),
+            _("Quantity"),
+            _("Fee"),
+        ],
+        rows=[
+            (
+                _when(row.executed_at),
+                row.market.venue.code,
+                row.market.symbol,
+                row.get_side_display(),
+                plain(row.price),
+                plain(row.quantity),
+                f"{plain(row.fee)} {row.fee_asset.code if row.fee_asset else ''}",
+            )
+            for row in list_latest_trades(strategy_id=strategy.pk, limit=ROWS)
+        ],
+    )
+
+
+def _logs(strategy: Strategy) -> Table:
+    return Table(
+        title=_("Latest log lines"),
+        headers=[_("Time"), _("Level"), _("Message")],
+        rows=[
+            (_when(row.created_at), row.get_level_display(), render(row.to_message()))
+            for row in list_latest_logs(strategy_id=strategy.pk, limit=ROWS)
+        ],
+    )
+
+
+def _when(moment: datetime | None) -> str:
+    return "–" if moment is None else date_format(localtime(moment), "Y-m-d H:i:s")
+
+
+def _parse(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _short(edge_bps: str | None) -> str:
+    """Return an edge with two places: the row is for people, the evidence is exact."""
+    if edge_bps is None:
+        return ""
+    whole, _point, places = edge_bps.partition(".")
+    return f"{whole}.{places[:2]}" if places else whole

@@ -1,0 +1,17 @@
+"""Addresses of the strategies app, below ``/api/``."""
+
+from arbplatform.api.routes import route
+from strategies.api import views
+
+urlpatterns = [
+    route("strategies", views.StrategyListView.as_view(), name="strategies"),
+    route("strategies/types", views.TypeListView.as_view(), name="strategy-types"),
+    route("strategies/<int:pk>", views.StrategyView.as_view(), name="strategy"),
+    route("strategies/<int:pk>/start", views.StartView.as_view(), name="strategy-start"),
+    route("strategies/<int:pk>/stop", views.StopView.as_view(), name="strategy-stop"),
+    route("strategies/<int:pk>/pnl", views.PnlView.as_view(), name="strategy-pnl"),
+    route("opportunities", views.OpportunityListView.as_view(), name="opportunities"),
+    route("opportunities/<int:pk>", views.OpportunityView.as_view(), name="opportunity"),
+    route("executions", views.ExecutionListView.as_view(), name="executions"),
+    route("executions/<int:pk>", views.ExecutionView.as_view(), name="execution"),
+]

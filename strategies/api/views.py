@@ -1,0 +1,208 @@
+"""Strategies over HTTP: parse, one service or selector, serialize."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from strategies.api.filters import ExecutionFilter, OpportunityFilter, StrategyFilter
+from strategies.api.serializers import (
+    ExecutionDetailSerializer,
+    ExecutionSerializer,
+    OpportunityDetailSerializer,
+    OpportunitySerializer,
+    PnlSerializer,
+    StopBodySerializer,
+    StrategyBodySerializer,
+    StrategyDetailSerializer,
+    StrategySerializer,
+    StrategyTypeSerializer,
+    translate_schema,
+)
+from strategies.models import Execution, Opportunity, Strategy
+from strategies.registry import describe, list_plugins
+from strategies.selectors import (
+    get_execution,
+    get_last_run,
+    get_opportunity,
+    get_strategy,
+    list_executions,
+    list_latest_logs,
+    list_latest_trades,
+    list_legs,
+    list_opportunities,
+    list_strategies,
+)
+from strategies.services import runs, strategies
+from strategies.services.pnl import report_pnl
+
+LATEST = 20
+"""Log lines and trades that the detail of a strategy shows."""
+
+
+class StrategyListView(generics.ListAPIView[Strategy]):
+    """The strategies there are."""
+
+    serializer_class = StrategySerializer
+    filterset_class = StrategyFilter
+    ordering_fields = ["name", "type", "state", "started_at", "last_tick_at", "created_at", "id"]
+
+    def get_queryset(self) -> QuerySet[Strategy]:
+        """Return all strategies."""
+        return list_strategies()
+
+    @extend_schema(
+        request=StrategyBodySerializer,
+        responses={201: StrategyDetailSerializer},
+        summary="Create a strategy, stopped.",
+    )
+    def post(self, request: Request) -> Response:
+        """Create a strategy."""
+        body = _parse(StrategyBodySerializer(data=request.data))
+        created = strategies.create_strategy(**_arguments(body, is_whole=True))
+        return Response(_detail(created.pk), status=status.HTTP_201_CREATED)
+
+
+class StrategyView(APIView):
+    """One strategy with its parameters, decision, PnL, logs and trades."""
+
+    @extend_schema(responses=StrategyDetailSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Return the strategy."""
+        return Response(_detail(pk))
+
+    @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
+    def put(self, request: Request, pk: int) -> Response:
+        """Replace the configuration of a strategy at rest."""
+        get_strategy(pk)
+        body = _parse(StrategyBodySerializer(data=request.data))
+        strategies.update_strategy(strategy_id=pk, **_arguments(body, is_whole=True))
+        return Response(_detail(pk))
+
+    @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
+    def patch(self, request: Request, pk: int) -> Response:
+        """Change a part of the configuration of a strategy at rest."""
+        get_strategy(pk)
+        body = _parse(StrategyBodySerializer(data=request.data, partial=True))
+        strategies.update_strategy(strategy_id=pk, **_arguments(body, is_whole=False))
+        return Response(_detail(pk))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Delete a strategy that is at rest and never traded."""
+        strategies.delete_strategy(strategy_id=pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class StartView(APIView):
+    """Start a strategy."""
+
+    @extend_schema(request=None, responses=StrategyDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Start the strategy: open a run and switch its schedule on."""
+        runs.start_strategy(strategy_id=pk, user=request.user)
+        return Response(_detail(pk))
+
+
+class StopView(APIView):
+    """Stop a strategy."""
+
+    @extend_schema(request=StopBodySerializer, responses=StrategyDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Stop the strategy: a tick that runs is let finish."""
+        body = _parse(StopBodySerializer(data=request.data or {}))
+        runs.stop_strategy(strategy_id=pk, user=request.user, reason=body.get("reason", ""))
+        return Response(_detail(pk))
+
+
+class PnlView(APIView):
+    """Realised profit and loss of one strategy."""
+
+    @extend_schema(responses=PnlSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Return profit and loss by asset and in the reporting asset."""
+        strategy = get_strategy(pk)
+        return Response(PnlSerializer(report_pnl(strategy_id=strategy.pk)).data)
+
+
+class TypeListView(APIView):
+    """The strategy types that are installed."""
+
+    @extend_schema(responses=StrategyTypeSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Return every type with the schema of its parameters."""
+        return Response([translate_schema(describe(plugin)) for plugin in list_plugins()])
+
+
+class OpportunityListView(generics.ListAPIView[Opportunity]):
+    """What strategies saw, newest first."""
+
+    serializer_class = OpportunitySerializer
+    filterset_class = OpportunityFilter
+    ordering_fields = ["id", "detected_at", "edge_bps", "expected_profit", "notional"]
+
+    def get_queryset(self) -> QuerySet[Opportunity]:
+        """Return all opportunities, without their evidence."""
+        return list_opportunities()
+
+
+class OpportunityView(APIView):
+    """One opportunity with its evidence."""
+
+    @extend_schema(responses=OpportunityDetailSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Return the opportunity."""
+        return Response(OpportunityDetailSerializer(get_opportunity(pk)).data)
+
+
+class ExecutionListView(generics.ListAPIView[Execution]):
+    """What strategies did, newest first."""
+
+    serializer_class = ExecutionSerializer
+    filterset_class = ExecutionFilter
+    ordering_fields = ["id", "created_at", "finished_at", "realised_profit", "expected_profit"]
+
+    def get_queryset(self) -> QuerySet[Execution]:
+        """Return all executions."""
+        return list_executions()
+
+
+class ExecutionView(APIView):
+    """One execution with its plan and its legs."""
+
+    @extend_schema(responses=ExecutionDetailSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Return the execution."""
+        context = {"legs": list_legs(pk)}
+        return Response(ExecutionDetailSerializer(get_execution(pk), context=context).data)
+
+
+def _parse(serializer: Any) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _arguments(body: dict[str, Any], *, is_whole: bool) -> dict[str, Any]:
+    """Return a body as the services' arguments; a whole one gets its defaults."""
+    names = {"name": "name", "type": "slug", "params": "params", "accounts": "account_ids"}
+    names["interval_ms"] = "interval_ms"
+    arguments = {names[key]: value for key, value in body.items()}
+    if is_whole:
+        arguments.setdefault("params", {})
+        arguments.setdefault("interval_ms", strategies.INTERVAL_MS_DEFAULT)
+    return arguments
+
+
+def _detail(strategy_id: int) -> Any:
+    strategy = get_strategy(strategy_id)
+    context = {
+        "run": get_last_run(strategy_id),
+        "pnl": report_pnl(strategy_id=strategy_id),
+        "logs": list_latest_logs(strategy_id=strategy_id, limit=LATEST),
+        "trades": list_latest_trades(strategy_id=strategy_id, limit=LATEST),
+    }
+    return StrategyDetailSerializer(strategy, context=context).data

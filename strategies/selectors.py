@@ -1,0 +1,254 @@
+"""Every query of the strategies app."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from accounts.models import VenueAccount
+from accounts.selectors import list_accounts
+from arbplatform.core.errors import NotFound
+from ledger.domain.orders import LIVE_STATES
+from ledger.models import Fill, LogEntry, Order
+from markets.models import Market
+from strategies.domain.states import ExecutionState, StrategyState
+from strategies.errors import StrategyNotFound
+from strategies.models import Decision, Execution, Opportunity, Run, Strategy
+from strategies.sdk import MarketKey
+
+LATEST_MAX = 200
+"""Upper bound of the short lists that pages show [rows]."""
+
+
+def list_strategies() -> QuerySet[Strategy]:
+    """Return all strategies with their accounts, by id, and their venues; no secrets are read."""
+    accounts = Prefetch("accounts", queryset=list_accounts().order_by("pk"))
+    return Strategy.objects.prefetch_related(accounts).order_by("name")
+
+
+def get_strategy(strategy_id: int) -> Strategy:
+    """Return one strategy.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    strategy = list_strategies().filter(pk=strategy_id).first()
+    if strategy is None:
+        raise StrategyNotFound(id=strategy_id)
+    return strategy
+
+
+def lock_strategy(strategy_id: int) -> Strategy:
+    """Return one strategy, its row locked until the transaction ends.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    strategy = Strategy.objects.select_for_update().filter(pk=strategy_id).first()
+    if strategy is None:
+        raise StrategyNotFound(id=strategy_id)
+    return strategy
+
+
+def read_state(strategy_id: int) -> StrategyState | None:
+    """Return the state that a strategy has at this moment; ``None`` when it is gone."""
+    state = Strategy.objects.filter(pk=strategy_id).values_list("state", flat=True).first()
+    return None if state is None else StrategyState(state)
+
+
+def count_strategies() -> dict[StrategyState, int]:
+    """Return how many strategies are in each state; states without any count 0."""
+    rows = Strategy.objects.order_by().values_list("state").annotate(number=Count("id"))
+    counted = {StrategyState(state): number for state, number in rows}
+    return {state: counted.get(state, 0) for state in StrategyState}
+
+
+def is_name_taken(name: str, *, besides_id: int | None = None) -> bool:
+    """Return whether another strategy is called ``name``."""
+    rows = Strategy.objects.filter(name=name)
+    return (rows if besides_id is None else rows.exclude(pk=besides_id)).exists()
+
+
+def list_accounts_by_id(account_ids: Collection[int]) -> list[VenueAccount]:
+    """Return the accounts that exist among ``account_ids``, with their venues, by id."""
+    return list(list_accounts().filter(pk__in=account_ids).order_by("pk"))
+
+
+def list_accounts_of(strategy_id: int) -> list[VenueAccount]:
+    """Return a strategy's accounts with their venues, read anew, by id."""
+    return list(list_accounts().filter(strategies__pk=strategy_id).order_by("pk"))
+
+
+def list_markets_of(keys: Collection[MarketKey]) -> dict[MarketKey, Market]:
+    """Return the market of each key that exists, with its venue and assets."""
+    rows = Market.objects.select_related("venue", "base", "quote").filter(
+        venue__code__in={key.venue for key in keys}, symbol__in={key.symbol for key in keys}
+    )
+    found = {MarketKey(row.venue.code, row.symbol): row for row in rows}
+    return {key: found[key] for key in keys if key in found}
+
+
+def get_open_run(strategy_id: int) -> Run | None:
+    """Return the run that has not ended, if there is one."""
+    return Run.objects.filter(strategy_id=strategy_id, stopped_at__isnull=True).first()
+
+
+def get_last_run(strategy_id: int) -> Run | None:
+    """Return the newest run, open or not, if there is any."""
+    return list_runs(strategy_id=strategy_id).first()
+
+
+def list_runs(*, strategy_id: int | None = None) -> QuerySet[Run]:
+    """Return runs, newest first."""
+    rows = Run.objects.select_related("strategy", "started_by").order_by("-id")
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def list_opportunities(*, strategy_id: int | None = None) -> QuerySet[Opportunity]:
+    """Return opportunities without their evidence, newest first."""
+    rows = (
+        Opportunity.objects.select_related("strategy", "profit_asset", "execution")
+        .defer("evidence")
+        .order_by("-id")
+    )
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def get_opportunity(opportunity_id: int) -> Opportunity:
+    """Return one opportunity with its evidence.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    rows = Opportunity.objects.select_related("strategy", "profit_asset", "execution")
+    found = rows.filter(pk=opportunity_id).first()
+    if found is None:
+        raise NotFound("No opportunity has the id {id}.", id=opportunity_id)
+    return found
+
+
+def list_last_seen(*, run_id: int, since: datetime, limit: int) -> dict[str, tuple[str, str]]:
+    """Return how each route that was not traded was last written down: decision and reason.
+
+    Args:
+        run_id: of the run.
+        since: rows before this moment are not looked at.
+        limit: at most so many of the newest rows are looked at.
+    """
+    rows = (
+        Opportunity.objects.filter(run_id=run_id, detected_at__gte=since)
+        .exclude(decision=Decision.EXECUTED)
+        .order_by("-id")
+        .values_list("route", "decision", "reason")[:limit]
+    )
+    seen: dict[str, tuple[str, str]] = {}
+    for route, decision, reason in rows:
+        seen.setdefault(route, (decision, reason))
+    return seen
+
+
+def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
+    """Return executions, newest first."""
+    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
+    rows = rows.defer("opportunity__evidence").order_by("-id")
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def count_executions(*, strategy_id: int | None = None) -> dict[str, int]:
+    """Return how many executions are in each state; states without any count 0."""
+    rows = Execution.objects.all()
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
+    counted = dict(rows.order_by().values_list("state").annotate(number=Count("id")))
+    return {state.value: counted.get(state.value, 0) for state in ExecutionState}
+
+
+def get_execution(execution_id: int) -> Execution:
+    """Return one execution.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    found = list_executions().filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound("No execution has the id {id}.", id=execution_id)
+    return found
+
+
+def lock_execution(execution_id: int) -> Execution:
+    """Return one execution, its row locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    found = Execution.objects.select_for_update().filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound("No execution has the id {id}.", id=execution_id)
+    return found
+
+
+def list_legs(execution_id: int) -> list[Order]:
+    """Return the orders of an execution, in the order of its legs."""
+    return list(
+        Order.objects.select_related("market__venue", "market__base", "market__quote")
+        .filter(execution_id=execution_id)
+        .order_by("leg_index", "id")
+    )
+
+
+def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
+    """Return executions that have not ended, oldest first, with their strategies."""
+    return (
+        Execution.objects.select_related("strategy")
+        .filter(state__in=[ExecutionState.EXECUTING, ExecutionState.UNKNOWN])
+        .order_by("id")[:limit]
+    )
+
+
+def has_unresolved_orders(strategy_id: int) -> bool:
+    """Return whether the end of any order of the strategy is not known yet."""
+    return Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES).exists()
+
+
+def count_orders(strategy_id: int) -> int:
+    """Return how many orders a strategy has written."""
+    return Order.objects.filter(strategy_id=strategy_id).count()
+
+
+def list_stopping(*, limit: int) -> Sequence[int]:
+    """Return ids of strategies that are to stop and wait for a tick to end."""
+    rows = Strategy.objects.filter(state=StrategyState.STOPPING).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def list_expired_ticks(*, now: datetime, limit: int) -> QuerySet[Strategy]:
+    """Return strategies whose tick began and never ended."""
+    return Strategy.objects.filter(tick_expires_at__lt=now).exclude(tick_token="")[:limit]
+
+
+def list_misaligned(*, limit: int) -> Sequence[int]:
+    """Return ids of strategies whose schedule does not agree with their state."""
+    is_running = Q(state=StrategyState.RUNNING)
+    is_scheduled = Q(periodic_task__enabled=True)
+    rows = Strategy.objects.filter((is_running & ~is_scheduled) | (~is_running & is_scheduled))
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def list_recent_causes(*, strategy_id: int, event: str, since: datetime) -> set[str]:
+    """Return the causes that log lines of one kind have named since a moment."""
+    rows = LogEntry.objects.filter(strategy_id=strategy_id, event=event, created_at__gte=since)
+    contexts = rows.order_by("-id").values_list("context", flat=True)[:LATEST_MAX]
+    return {str(context.get("cause", "")) for context in contexts}
+
+
+def list_latest_logs(*, strategy_id: int, limit: int) -> list[LogEntry]:
+    """Return the newest log lines of a strategy, newest first."""
+    rows = LogEntry.objects.filter(strategy_id=strategy_id).order_by("-id")
+    return list(rows[: min(limit, LATEST_MAX)])
+
+
+def list_latest_trades(*, strategy_id: int, limit: int) -> list[Fill]:
+    """Return the newest fills of a strategy, newest first."""
+    rows = Fill.objects.select_related("market__venue", "fee_asset", "order")
+    rows = rows.filter(strategy_id=strategy_id).order_by("-executed_at", "-id")
+    return list(rows[: min(limit, LATEST_MAX)])

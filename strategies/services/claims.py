@@ -1,0 +1,97 @@
+"""The right to run a tick: one at a time per strategy, and only for so long.
+
+A claim is one conditional UPDATE, so of two workers that got the same message one wins. It
+carries a token, which every later write of the tick has to show, and an end: a worker that was
+killed blocks its strategy only until then. A tick extends its claim before each step that sends
+orders; one that finds its claim gone sends nothing more.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from arbplatform.core.clock import Clock
+from strategies.domain.states import StrategyState
+from strategies.models import Strategy
+
+STEP_CALLS = 3
+"""A step of a tick makes at most so many venue calls one after the other: submit, read, fills."""
+LEASE_MARGIN_S = 5
+SPACING_DIVISOR = 2
+"""Two ticks are at least the interval divided by this apart: a late message is dropped."""
+
+
+@dataclass(slots=True)
+class TickClaim:
+    """A won claim.
+
+    Attributes:
+        strategy_id: of the strategy.
+        token: proves that the claim is ours.
+        claimed_at: when it was won.
+        expires_at: until when nobody else can win one.
+    """
+
+    strategy_id: int
+    token: str
+    claimed_at: datetime
+    expires_at: datetime
+
+
+def claim_tick(
+    strategy: Strategy, *, clock: Clock, is_spacing_kept: bool = True
+) -> TickClaim | None:
+    """Claim the next tick of ``strategy``; ``None`` when there is nothing to claim.
+
+    Args:
+        strategy: whose tick; only its id and interval are used.
+        clock: tells the time.
+        is_spacing_kept: whether a tick that comes too soon after the last one is dropped. A
+            message that waited behind a long tick arrives right after the next one's.
+    """
+    now = clock.now()
+    token = secrets.token_hex(16)
+    free = Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)
+    rows = Strategy.objects.filter(free, pk=strategy.pk, state=StrategyState.RUNNING)
+    if is_spacing_kept:
+        spacing = timedelta(milliseconds=strategy.interval_ms) / SPACING_DIVISOR
+        # a last tick in the future means that the clock was set back: it must not block
+        rows = rows.filter(
+            Q(last_tick_at__isnull=True)
+            | Q(last_tick_at__lte=now - spacing)
+            | Q(last_tick_at__gt=now)
+        )
+    claim = TickClaim(strategy.pk, token, claimed_at=now, expires_at=now + lease())
+    claimed = rows.update(tick_token=token, tick_expires_at=claim.expires_at, last_tick_at=now)
+    return claim if claimed == 1 else None
+
+
+def extend_claim(claim: TickClaim, *, clock: Clock) -> bool:
+    """Make sure that a claim holds for one more step; return ``False`` when it was lost.
+
+    Nothing is written while the time that is left suffices: in a normal tick it always does.
+    """
+    now = clock.now()
+    if claim.expires_at - now >= step_max():
+        return True
+    expires_at = now + lease()
+    mine = Strategy.objects.filter(
+        pk=claim.strategy_id, tick_token=claim.token, tick_expires_at__gt=now
+    )
+    if mine.update(tick_expires_at=expires_at) != 1:
+        return False
+    claim.expires_at = expires_at
+    return True
+
+
+def step_max() -> timedelta:
+    """Return how long one step of a tick takes at most: its venue calls time out."""
+    return timedelta(milliseconds=STEP_CALLS * settings.VENUE_TIMEOUT_MS)
+
+
+def lease() -> timedelta:
+    """Return how long a claim holds without being extended."""
+    return step_max() + timedelta(seconds=LEASE_MARGIN_S)

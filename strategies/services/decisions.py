@@ -1,0 +1,153 @@
+"""What a tick saw and decided, as JSON for the strategy's page and the API.
+
+Sentences are kept as template and context, so that each reader gets them in their own language.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import ArbError, Message
+from arbplatform.wording import render
+from strategies.models import Execution, Reason
+from strategies.sdk import Evaluation, Intent, MarketKey, Rejection
+from strategies.services.opportunities import LeftIntent
+
+SHOWN_MAX = 10
+"""At most so many intents, rejections and missing books are kept, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookFailure:
+    """A book that could not be had."""
+
+    key: MarketKey
+    error: ArbError
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a tick found.
+
+    Attributes:
+        at: the moment of the decision.
+        evaluation: the plugin's opinion.
+        failures: books that could not be had.
+        executions: what was carried out.
+        left: what was not, and why.
+    """
+
+    at: datetime
+    evaluation: Evaluation
+    failures: Sequence[BookFailure]
+    executions: Sequence[Execution]
+    left: Sequence[LeftIntent]
+
+
+def describe_findings(findings: Findings) -> dict[str, Any]:
+    """Return the findings as JSON values, bounded in size."""
+    rejections = sorted(findings.evaluation.rejections, key=_by_edge)
+    executed = {execution.opportunity.summary: execution for execution in findings.executions}
+    return {
+        "at": findings.at.isoformat(),
+        "intent_count": len(findings.evaluation.intents),
+        "rejection_count": len(rejections),
+        "executed": [
+            {"execution_id": execution.pk, "summary": summary, "state": execution.state}
+            for summary, execution in executed.items()
+        ],
+        "left": [
+            {
+                **_intent_to_json(item.intent),
+                "decision": item.decision.value,
+                "reason": item.reason.value,
+            }
+            for item in findings.left[:SHOWN_MAX]
+        ],
+        "rejections": [_rejection_to_json(item) for item in rejections[:SHOWN_MAX]],
+        "missing_books": [
+            {
+                "venue": failure.key.venue,
+                "symbol": failure.key.symbol,
+                "code": failure.error.code,
+                "message": message_to_json(failure.error.message),
+            }
+            for failure in findings.failures[:SHOWN_MAX]
+        ],
+    }
+
+
+def message_to_json(message: Message) -> dict[str, Any]:
+    """Return a sentence as template and context: strings, numbers and nested sentences."""
+    return {
+        "template": message.template,
+        "context": {name: _to_json(value) for name, value in message.context.items()},
+    }
+
+
+def message_from_json(value: Mapping[str, Any]) -> Message:
+    """Return the sentence that ``message_to_json`` took apart."""
+    context = {
+        name: message_from_json(part) if isinstance(part, Mapping) else part
+        for name, part in dict(value.get("context") or {}).items()
+    }
+    return Message(str(value.get("template", "")), context)
+
+
+def render_decision(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``describe_findings`` wrote, its sentences in the active language.
+
+    The console and the API both show it, each in its reader's language.
+    """
+    rendered = dict(decision)
+    for part in ("rejections", "missing_books"):
+        rendered[part] = [
+            {**row, "message": render(message_from_json(row.get("message") or {}))}
+            for row in decision.get(part) or []
+        ]
+    rendered["left"] = [
+        {**row, "reason_text": _reason_text(row.get("reason", ""))}
+        for row in decision.get("left") or []
+    ]
+    return rendered
+
+
+def _reason_text(reason: str) -> str:
+    return str(Reason(reason).label) if reason in Reason.values else reason
+
+
+def _by_edge(rejection: Rejection) -> tuple[bool, Decimal]:
+    """Sort the best edge first and those without one last."""
+    edge_bps = rejection.edge_bps
+    return (True, Decimal(0)) if edge_bps is None else (False, -edge_bps)
+
+
+def _intent_to_json(intent: Intent) -> dict[str, str]:
+    return {
+        "summary": intent.summary,
+        "edge_bps": to_plain(intent.edge_bps),
+        "notional": to_plain(intent.notional),
+        "expected_profit": to_plain(intent.expected_profit),
+        "profit_asset": intent.profit_asset,
+    }
+
+
+def _rejection_to_json(rejection: Rejection) -> dict[str, Any]:
+    edge_bps = rejection.edge_bps
+    return {
+        "subject": rejection.subject,
+        "code": rejection.code,
+        "edge_bps": None if edge_bps is None else to_plain(edge_bps),
+        "message": message_to_json(rejection.message),
+    }
+
+
+def _to_json(value: object) -> Any:
+    if isinstance(value, Message):
+        return message_to_json(value)
+    if isinstance(value, Decimal):
+        return to_plain(value)
+    return value if isinstance(value, str | int | bool | None) else str(value)

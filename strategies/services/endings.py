@@ -1,0 +1,116 @@
+"""What is written down when a tick ends, well or badly."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import Clock
+from ledger.models import LogLevel
+from ledger.services.logs import write_log
+from strategies.domain.states import StrategyState
+from strategies.models import Run, Strategy
+from strategies.selectors import get_strategy, list_recent_causes, read_state
+from strategies.services.claims import TickClaim
+from strategies.services.decisions import BookFailure
+from strategies.services.runs import ERROR_LENGTH_MAX, fault_strategy, settle_stopping
+
+FAILURES_MAX = 5
+"""After so many failed ticks in a row a strategy is stopped as faulted."""
+REPEAT_AFTER = timedelta(minutes=1)
+"""The same trouble is logged at most once in this time; it comes again with every tick."""
+CAUSES_PER_TICK_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TickEnding:
+    """What a tick leaves behind.
+
+    Attributes:
+        decision: what it found; ``None`` keeps that of the tick before.
+        opportunity_count: how many opportunities it wrote down.
+        execution_count: how many it carried out.
+        error: what went wrong; empty when nothing did.
+    """
+
+    decision: dict[str, Any] | None = field(default=None)
+    opportunity_count: int = 0
+    execution_count: int = 0
+    error: str = ""
+
+
+@transaction.atomic
+def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
+    """Give a tick's claim back and write down what the tick came to.
+
+    A claim that was lost in the meantime belongs to another tick: then only the run is counted.
+    """
+    now = clock.now()
+    changes: dict[str, Any] = {"tick_token": "", "tick_expires_at": None}
+    if ending.decision is not None:
+        changes["last_decision"] = ending.decision
+    if ending.error:
+        changes["last_error"] = ending.error[:ERROR_LENGTH_MAX]
+        changes["last_error_at"] = now
+        changes["failure_count"] = F("failure_count") + 1
+    else:
+        changes["failure_count"] = 0
+    Strategy.objects.filter(pk=claim.strategy_id, tick_token=claim.token).update(**changes)
+    Run.objects.filter(strategy_id=claim.strategy_id, stopped_at__isnull=True).update(
+        tick_count=F("tick_count") + 1,
+        opportunity_count=F("opportunity_count") + ending.opportunity_count,
+        execution_count=F("execution_count") + ending.execution_count,
+    )
+    if ending.error:
+        _log_failure(claim.strategy_id, ending.error, now)
+        _fault_if_hopeless(claim.strategy_id, ending.error, clock)
+    if read_state(claim.strategy_id) is StrategyState.STOPPING:
+        settle_stopping(strategy_id=claim.strategy_id, clock=clock)
+
+
+def warn_of_books(strategy_id: int, failures: Iterable[BookFailure], *, now: datetime) -> None:
+    """Log books that could not be had, each cause at most once a minute."""
+    by_cause = {f"{item.key.venue}:{item.error.code}": item for item in failures}
+    if not by_cause:
+        return
+    known = list_recent_causes(
+        strategy_id=strategy_id, event="book_missing", since=now - REPEAT_AFTER
+    )
+    for cause, item in list(by_cause.items())[:CAUSES_PER_TICK_MAX]:
+        if cause not in known:
+            write_log(
+                strategy_id=strategy_id,
+                level=LogLevel.WARNING,
+                event="book_missing",
+                template=_("No book of {symbol} from {venue}: {error}"),
+                cause=cause,
+                venue=item.key.venue,
+                symbol=item.key.symbol,
+                error=str(item.error),
+            )
+
+
+def _log_failure(strategy_id: int, error: str, now: datetime) -> None:
+    cause = error[:100]
+    known = list_recent_causes(
+        strategy_id=strategy_id, event="tick_failed", since=now - REPEAT_AFTER
+    )
+    if cause not in known:
+        write_log(
+            strategy_id=strategy_id,
+            level=LogLevel.ERROR,
+            event="tick_failed",
+            template=_("A tick failed: {error}"),
+            cause=cause,
+            error=error[:ERROR_LENGTH_MAX],
+        )
+
+
+def _fault_if_hopeless(strategy_id: int, error: str, clock: Clock) -> None:
+    strategy = get_strategy(strategy_id)
+    if strategy.failure_count >= FAILURES_MAX:
+        fault_strategy(strategy_id=strategy_id, error=error, clock=clock)

@@ -1,0 +1,176 @@
+"""Carry out an intent: the only way from a decision to orders.
+
+Plugins cannot reach the journal; they return intents, and this module turns an intent into rows
+(opportunity, execution, orders: committed) and only then into orders at the venues.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import Clock
+from arbplatform.core.decimals import Quantity, to_plain
+from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.models import LogLevel, Order
+from ledger.selectors import execution_movements, wallet_balances
+from ledger.services.journal import OrderPlan, submit_orders, write_orders
+from ledger.services.logs import write_log
+from markets.domain.orders import OrderKind, TimeInForce
+from strategies.domain.legs import next_quantity, spent_asset
+from strategies.models import Decision, Execution
+from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
+from strategies.services.claims import TickClaim, extend_claim
+from strategies.services.opportunities import Sighting, record_opportunity
+from strategies.services.settlement import settle_execution
+from strategies.services.setups import Setup
+
+_TOO_LITTLE = _(
+    "Execution {execution_id} ends before leg {leg} ({symbol}): what arrived is below the "
+    "venue's minimum and stays where it is."
+)
+_TURN_LOST = _(
+    "Execution {execution_id} ends before leg {leg} ({symbol}): the tick took too long and lost "
+    "its turn."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """In whose name an intent is carried out.
+
+    Attributes:
+        claim: the tick's right to send orders.
+        setup: accounts, markets and rules of the strategy.
+        sighting: what was seen.
+        clock: tells the time.
+    """
+
+    claim: TickClaim
+    setup: Setup
+    sighting: Sighting
+    clock: Clock
+
+
+def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
+    """Write an intent down, send its orders and settle what came of them.
+
+    Legs in parallel are all written and sent at once. Legs in sequence are written and sent one
+    after the other, each for no more than what the one before brought; the sequence ends when
+    nothing arrived, when too little is left for the venue, or when an outcome is not known.
+    Limit prices are those of the plan throughout.
+
+    Args:
+        engagement: in whose name; the caller has just extended its claim.
+        intent: what to do.
+
+    Returns:
+        The execution as it stands now. No venue outcome raises.
+    """
+    is_parallel = intent.mode is ExecutionMode.PARALLEL
+    first_count = len(intent.legs) if is_parallel else 1
+    with transaction.atomic():
+        execution = _write(engagement, intent)
+        quantities = [leg.quantity for leg in intent.legs[:first_count]]
+        orders = _write_legs(engagement, execution, intent, quantities, start=0)
+    orders = submit_orders(order_ids=[order.pk for order in orders])
+    if not is_parallel:
+        _continue(engagement, execution, intent, orders[0])
+    return settle_execution(execution_id=execution.pk, claim=engagement.claim)
+
+
+def _write(engagement: Engagement, intent: Intent) -> Execution:
+    opportunity = record_opportunity(
+        sighting=engagement.sighting, intent=intent, decision=Decision.EXECUTED
+    )
+    return Execution.objects.create(
+        strategy_id=engagement.sighting.strategy_id,
+        run_id=engagement.sighting.run_id,
+        opportunity=opportunity,
+        leg_count=len(intent.legs),
+        plan=[_leg_to_json(leg) for leg in intent.legs],
+        expected_profit=intent.expected_profit,
+        profit_asset=opportunity.profit_asset,
+    )
+
+
+def _write_legs(
+    engagement: Engagement,
+    execution: Execution,
+    intent: Intent,
+    quantities: Sequence[Quantity],
+    *,
+    start: int,
+) -> list[Order]:
+    setup = engagement.setup
+    plans = [
+        OrderPlan(
+            account_id=setup.accounts[leg.venue].pk,
+            market_id=setup.markets[MarketKey(leg.venue, leg.symbol)].pk,
+            strategy_id=execution.strategy_id,
+            execution_id=execution.pk,
+            leg_index=index,
+            side=leg.side,
+            quantity=quantity,
+            price=leg.limit_price,
+            kind=OrderKind.LIMIT,
+            time_in_force=TimeInForce.IOC,
+        )
+        for index, (leg, quantity) in enumerate(
+            zip(intent.legs[start:], quantities, strict=False), start=start
+        )
+    ]
+    return write_orders(plans=plans)
+
+
+def _continue(engagement: Engagement, execution: Execution, intent: Intent, order: Order) -> None:
+    """Send the legs after the first, as long as the one before ended and brought something."""
+    for index, leg in enumerate(intent.legs[1:], start=1):
+        if OrderState(order.state) in LIVE_STATES or not order.filled_quantity:
+            return
+        quantity = _quantity_of(engagement, execution, leg)
+        if quantity is None:
+            _log_stopped(execution, index, leg, _TOO_LITTLE)
+            return
+        if not extend_claim(engagement.claim, clock=engagement.clock):
+            _log_stopped(execution, index, leg, _TURN_LOST)
+            return
+        written = _write_legs(engagement, execution, intent, [quantity], start=index)
+        order = submit_orders(order_ids=[written[0].pk])[0]
+
+
+def _quantity_of(engagement: Engagement, execution: Execution, leg: LegIntent) -> Quantity | None:
+    rules = engagement.setup.rules[MarketKey(leg.venue, leg.symbol)]
+    asset = spent_asset(leg, rules)
+    account = engagement.setup.accounts[leg.venue]
+    return next_quantity(
+        leg=leg,
+        rules=rules,
+        arrived=execution_movements(execution.pk).get(asset, Quantity(0)),
+        free=wallet_balances(account_id=account.pk)[asset],
+    )
+
+
+def _log_stopped(execution: Execution, index: int, leg: LegIntent, template: str) -> None:
+    write_log(
+        strategy_id=execution.strategy_id,
+        level=LogLevel.WARNING,
+        event="sequence_stopped",
+        template=template,
+        execution_id=execution.pk,
+        leg=index + 1,
+        symbol=leg.symbol,
+    )
+
+
+def _leg_to_json(leg: LegIntent) -> dict[str, str]:
+    return {
+        "venue": leg.venue,
+        "symbol": leg.symbol,
+        "side": leg.side.value,
+        "quantity": to_plain(leg.quantity),
+        "limit_price": to_plain(leg.limit_price),
+        "expected_spent": to_plain(leg.expected_spent),
+        "expected_received": to_plain(leg.expected_received),
+    }

@@ -1,0 +1,55 @@
+"""What forbids a strategy to trade at this moment, read just before it would."""
+
+from dataclasses import dataclass
+
+from strategies.domain.states import StrategyState
+from strategies.models import Reason
+from strategies.sdk import Intent
+from strategies.selectors import has_unresolved_orders, list_accounts_of, read_state
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The facts that a denial rests on.
+
+    Attributes:
+        is_running: whether the strategy is still meant to trade.
+        has_unresolved: whether the end of one of its orders is not known.
+        disabled_venues: codes of its venues that are switched off.
+        disabled_accounts: codes of the venues where its account is switched off or gone.
+    """
+
+    is_running: bool
+    has_unresolved: bool
+    disabled_venues: frozenset[str]
+    disabled_accounts: frozenset[str]
+
+    def reason_against(self, intent: Intent) -> Reason | None:
+        """Return why ``intent`` may not be carried out now; ``None`` when it may."""
+        venues = {leg.venue for leg in intent.legs}
+        checks = (
+            (not self.is_running, Reason.STRATEGY_STOPPING),
+            (self.has_unresolved, Reason.OPEN_UNKNOWN_ORDERS),
+            (bool(venues & self.disabled_venues), Reason.VENUE_DISABLED),
+            (bool(venues & self.disabled_accounts), Reason.ACCOUNT_DISABLED),
+        )
+        return next((reason for is_denied, reason in checks if is_denied), None)
+
+
+def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
+    """Return the facts as they are now.
+
+    Args:
+        strategy_id: of the strategy.
+        venues: codes of the venues that it trades on.
+    """
+    accounts = list_accounts_of(strategy_id)
+    enabled = {account.venue.code for account in accounts if account.is_enabled}
+    return Gate(
+        is_running=read_state(strategy_id) is StrategyState.RUNNING,
+        has_unresolved=has_unresolved_orders(strategy_id),
+        disabled_venues=frozenset(
+            account.venue.code for account in accounts if not account.venue.is_enabled
+        ),
+        disabled_accounts=venues - enabled,
+    )

@@ -1,0 +1,122 @@
+"""Write down what strategies saw.
+
+An opportunity that is traded is always written down. One that is not comes again with every tick
+as long as it lasts, so it is written down when it is first seen, when the reason for leaving it
+changes, and once per ``REPEAT_AFTER_S`` while nothing changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from markets.models import Asset, Market
+from strategies.domain.evidence import to_evidence
+from strategies.models import Decision, Opportunity, Reason
+from strategies.sdk import Intent, MarketKey, MarketView, Params
+from strategies.selectors import list_last_seen
+
+REPEAT_AFTER_S = 60
+LEFT_PER_TICK_MAX = 5
+"""Of the opportunities that one tick leaves, at most so many of the best are written down."""
+LAST_SEEN_MAX = 200
+"""Rows that are looked at to find out whether an opportunity is a repetition."""
+SUMMARY_LENGTH_MAX = 200
+ROUTE_LENGTH_MAX = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is the same for all opportunities of one tick.
+
+    Attributes:
+        strategy_id, run_id: whose tick.
+        detected_at: when the view was evaluated.
+        view: what was evaluated.
+        params: with which parameters.
+        depth: how many levels of each side of a book count.
+        markets: of the view.
+    """
+
+    strategy_id: int
+    run_id: int
+    detected_at: datetime
+    view: MarketView
+    params: Params
+    depth: int
+    markets: Mapping[MarketKey, Market]
+
+    def asset_of(self, intent: Intent) -> Asset:
+        """Return the asset in which ``intent`` makes its profit."""
+        for leg in intent.legs:
+            market = self.markets[MarketKey(leg.venue, leg.symbol)]
+            for asset in (market.base, market.quote):
+                if asset.code == intent.profit_asset:
+                    return asset
+        return Asset.objects.get(code=intent.profit_asset)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftIntent:
+    """An intent that was not carried out, and why."""
+
+    intent: Intent
+    decision: Decision
+    reason: Reason
+
+
+def record_opportunity(
+    *, sighting: Sighting, intent: Intent, decision: Decision, reason: Reason | None = None
+) -> Opportunity:
+    """Write down one opportunity with its evidence."""
+    row = _build(sighting, intent, decision, reason)
+    row.save(force_insert=True)
+    return row
+
+
+def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Opportunity]:
+    """Write down opportunities that were not traded, unless that was said just now.
+
+    Args:
+        sighting: the tick's view.
+        left: best first; at most ``LEFT_PER_TICK_MAX`` of them are written down.
+    """
+    if not left:
+        return []
+    seen = list_last_seen(
+        run_id=sighting.run_id,
+        since=sighting.detected_at - timedelta(seconds=REPEAT_AFTER_S),
+        limit=LAST_SEEN_MAX,
+    )
+    rows = [
+        _build(sighting, item.intent, item.decision, item.reason)
+        for item in left[:LEFT_PER_TICK_MAX]
+        if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
+    ]
+    return Opportunity.objects.bulk_create(rows)
+
+
+def route_of(intent: Intent) -> str:
+    """Return what makes two opportunities the same: side, market and venue of every leg."""
+    steps = (f"{leg.side.value} {leg.symbol} @ {leg.venue}" for leg in intent.legs)
+    return " > ".join(steps)[:ROUTE_LENGTH_MAX]
+
+
+def _build(
+    sighting: Sighting, intent: Intent, decision: Decision, reason: Reason | None
+) -> Opportunity:
+    return Opportunity(
+        strategy_id=sighting.strategy_id,
+        run_id=sighting.run_id,
+        detected_at=sighting.detected_at,
+        summary=intent.summary[:SUMMARY_LENGTH_MAX],
+        route=route_of(intent),
+        edge_bps=intent.edge_bps,
+        notional=intent.notional,
+        expected_profit=intent.expected_profit,
+        profit_asset=sighting.asset_of(intent),
+        decision=decision,
+        reason=reason.value if reason else "",
+        evidence=to_evidence(
+            view=sighting.view, params=sighting.params, intent=intent, depth=sighting.depth
+        ),
+    )

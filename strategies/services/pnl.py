@@ -1,0 +1,42 @@
+"""What a strategy has made so far."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+
+from ledger.selectors import pnl_by_asset, value_in_reporting
+from strategies.selectors import count_executions
+
+
+@dataclass(frozen=True, slots=True)
+class PnlReport:
+    """Realised profit and loss of one strategy.
+
+    Attributes:
+        by_asset: net movement of each asset by its trades, fees included [units of the asset].
+        reporting_asset: code of the asset that ``total`` is in.
+        total: everything at present prices [units of the reporting asset].
+        unpriced: assets without a price, which are not in the total.
+        executions: how many executions are in each state.
+    """
+
+    by_asset: Mapping[str, Decimal]
+    reporting_asset: str
+    total: Decimal
+    unpriced: Sequence[str]
+    executions: Mapping[str, int]
+
+
+def report_pnl(*, strategy_id: int) -> PnlReport:
+    """Return profit and loss of a strategy by asset and in the reporting asset."""
+    by_asset = dict(sorted(pnl_by_asset(strategy_id=strategy_id).items()))
+    valuation = value_in_reporting(by_asset)
+    return PnlReport(
+        by_asset=by_asset,
+        reporting_asset=settings.REPORTING_ASSET,
+        total=valuation.total,
+        unpriced=sorted(valuation.unpriced),
+        executions=count_executions(strategy_id=strategy_id),
+    )

@@ -1,0 +1,240 @@
+"""Start and stop strategies."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop as _
+
+from accounts.models import VenueAccount
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.models import LogLevel
+from ledger.services.logs import write_log
+from ledger.services.openings import ensure_opened
+from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent, StrategyState
+from strategies.errors import AlreadyRunning, NotReadyToStart, NotRunning
+from strategies.models import Run, Strategy
+from strategies.selectors import get_open_run, get_strategy, lock_strategy
+from strategies.services.schedules import disable_schedule, enable_schedule
+from strategies.services.setups import build_setup
+
+Person = AbstractBaseUser | AnonymousUser
+"""Whoever asks, as a request knows them."""
+
+REASON_LENGTH_MAX = 200
+ERROR_LENGTH_MAX = 2000
+
+
+def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYSTEM_CLOCK) -> Run:
+    """Start a strategy: open a run and switch its schedule on.
+
+    Everything that could make every tick fail is checked before: parameters, accounts, markets,
+    and that the books of its accounts are opened, which reads their balances at the venues.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+        AlreadyRunning: it runs.
+        NotReadyToStart: it is still stopping, or something that it needs is missing.
+        InvalidParams, UnsuitableAccounts: the installed plugin does not accept it any more.
+        VenueError: the balances of an account cannot be read.
+    """
+    strategy = get_strategy(strategy_id)
+    _check_startable(strategy)
+    setup = build_setup(strategy)
+    for account in setup.accounts.values():
+        _check_enabled(strategy, account)
+    for account in setup.accounts.values():
+        ensure_opened(account_id=account.pk)
+    try:
+        return _open_run(checked=strategy, user=user, now=clock.now())
+    except IntegrityError:
+        # another start got there first: the database admits one open run per strategy
+        raise AlreadyRunning(name=strategy.name) from None
+
+
+@transaction.atomic
+def stop_strategy(
+    *,
+    strategy_id: int,
+    user: Person | None,
+    reason: str = "",
+    clock: Clock = SYSTEM_CLOCK,
+) -> Strategy:
+    """Stop a strategy: switch its schedule off and let a running tick finish.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+        NotRunning: it is stopped or stopping already.
+    """
+    strategy = lock_strategy(strategy_id)
+    state = StrategyState(strategy.state)
+    if not STRATEGY_TRANSITIONS.can(state, StrategyEvent.STOP):
+        raise NotRunning(name=strategy.name)
+    now = clock.now()
+    strategy.state = STRATEGY_TRANSITIONS.next_state(state, StrategyEvent.STOP)
+    strategy.save(update_fields=["state", "updated_at"])
+    disable_schedule(strategy)
+    run = get_open_run(strategy_id)
+    if run is not None:
+        run.stop_reason = (reason or _asked_by(user))[:REASON_LENGTH_MAX]
+        run.save(update_fields=["stop_reason", "updated_at"])
+    write_log(
+        strategy_id=strategy_id,
+        level=LogLevel.INFO,
+        event="strategy_stopping",
+        template=_("Stop was asked for by {user}."),
+        user=_asked_by(user),
+        reason=reason,
+    )
+    if not is_ticking(strategy, now):
+        _settle(strategy, now)
+    return strategy
+
+
+@transaction.atomic
+def settle_stopping(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> Strategy:
+    """Bring a stopping strategy to rest once no tick of it runs; does nothing otherwise.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    strategy = lock_strategy(strategy_id)
+    now = clock.now()
+    if strategy.state == StrategyState.STOPPING and not is_ticking(strategy, now):
+        _settle(strategy, now)
+    return strategy
+
+
+@transaction.atomic
+def fault_strategy(*, strategy_id: int, error: str, clock: Clock = SYSTEM_CLOCK) -> Strategy:
+    """Stop a strategy that cannot go on, so that a person looks at it.
+
+    Args:
+        strategy_id: of the strategy; nothing happens unless it is running or stopping.
+        error: what went wrong, for people.
+        clock: tells the time.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    strategy = lock_strategy(strategy_id)
+    state = StrategyState(strategy.state)
+    if not STRATEGY_TRANSITIONS.can(state, StrategyEvent.FAULT):
+        return strategy
+    now = clock.now()
+    strategy.state = STRATEGY_TRANSITIONS.next_state(state, StrategyEvent.FAULT)
+    strategy.last_error = error[:ERROR_LENGTH_MAX]
+    strategy.last_error_at = now
+    strategy.stopped_at = now
+    strategy.save(
+        update_fields=["state", "last_error", "last_error_at", "stopped_at", "updated_at"]
+    )
+    disable_schedule(strategy)
+    _close_run(strategy_id, now, reason=error)
+    write_log(
+        strategy_id=strategy_id,
+        level=LogLevel.ERROR,
+        event="strategy_faulted",
+        template=_("The strategy was stopped because it cannot go on: {error}"),
+        error=strategy.last_error,
+    )
+    return strategy
+
+
+def is_ticking(strategy: Strategy, now: datetime) -> bool:
+    """Return whether a tick of ``strategy`` holds a lease that has not run out at ``now``."""
+    expires_at = strategy.tick_expires_at
+    return bool(strategy.tick_token) and expires_at is not None and expires_at > now
+
+
+def _check_startable(strategy: Strategy) -> None:
+    if strategy.state == StrategyState.RUNNING:
+        raise AlreadyRunning(name=strategy.name)
+    if not STRATEGY_TRANSITIONS.can(StrategyState(strategy.state), StrategyEvent.START):
+        raise NotReadyToStart(
+            "The strategy {name} is still stopping: its last tick is being finished. "
+            "Start it again in some seconds.",
+            name=strategy.name,
+        )
+
+
+def _check_enabled(strategy: Strategy, account: VenueAccount) -> None:
+    if not account.venue.is_enabled:
+        raise NotReadyToStart(
+            "The strategy {name} cannot start: the venue {venue} is disabled. Enable it first.",
+            name=strategy.name,
+            venue=account.venue.code,
+        )
+    if not account.is_enabled:
+        raise NotReadyToStart(
+            "The strategy {name} cannot start: the account {account} is disabled. Enable it first.",
+            name=strategy.name,
+            account=str(account),
+        )
+
+
+@transaction.atomic
+def _open_run(*, checked: Strategy, user: Person | None, now: datetime) -> Run:
+    strategy = lock_strategy(checked.pk)
+    _check_startable(strategy)
+    if strategy.updated_at != checked.updated_at:
+        raise NotReadyToStart(
+            "The strategy {name} was changed while it was being started. Start it again.",
+            name=strategy.name,
+        )
+    strategy.state = STRATEGY_TRANSITIONS.next_state(
+        StrategyState(strategy.state), StrategyEvent.START
+    )
+    strategy.started_at, strategy.stopped_at = now, None
+    strategy.last_tick_at, strategy.last_decision = None, {}
+    strategy.last_error, strategy.last_error_at, strategy.failure_count = "", None, 0
+    strategy.save()
+    run = Run.objects.create(
+        strategy=strategy, params=strategy.params, started_at=now, started_by_id=_id_of(user)
+    )
+    enable_schedule(strategy)
+    write_log(
+        strategy_id=strategy.pk,
+        level=LogLevel.INFO,
+        event="strategy_started",
+        template=_("Started by {user}."),
+        user=_asked_by(user),
+        run_id=run.pk,
+    )
+    return run
+
+
+def _settle(strategy: Strategy, now: datetime) -> None:
+    if strategy.state == StrategyState.STOPPING:
+        strategy.state = STRATEGY_TRANSITIONS.next_state(
+            StrategyState(strategy.state), StrategyEvent.SETTLE
+        )
+    strategy.tick_token, strategy.tick_expires_at = "", None
+    strategy.stopped_at = now
+    strategy.save(
+        update_fields=["state", "tick_token", "tick_expires_at", "stopped_at", "updated_at"]
+    )
+    _close_run(strategy.pk, now)
+    write_log(
+        strategy_id=strategy.pk,
+        level=LogLevel.INFO,
+        event="strategy_stopped",
+        template=_("Stopped."),
+    )
+
+
+def _close_run(strategy_id: int, now: datetime, reason: str = "") -> None:
+    run = get_open_run(strategy_id)
+    if run is None:
+        return
+    run.stopped_at = now
+    run.stop_reason = run.stop_reason or reason[:REASON_LENGTH_MAX]
+    run.save(update_fields=["stopped_at", "stop_reason", "updated_at"])
+
+
+def _asked_by(user: Person | None) -> str:
+    return (user.get_username() if user is not None else "") or "system"
+
+
+def _id_of(user: Person | None) -> int | None:
+    return None if user is None else user.pk

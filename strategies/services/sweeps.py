@@ -1,0 +1,107 @@
+"""Finish what a worker that died, or a message that was lost, has left undone."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.domain.orders import OrderState
+from ledger.models import LogLevel
+from ledger.services.journal import cancel_order
+from ledger.services.logs import write_log
+from strategies.models import Execution
+from strategies.selectors import (
+    list_expired_ticks,
+    list_legs,
+    list_misaligned,
+    list_stopping,
+    list_unsettled_executions,
+    lock_strategy,
+)
+from strategies.services.runs import is_ticking, settle_stopping
+from strategies.services.schedules import align_schedule
+from strategies.services.settlement import settle_execution
+
+logger = logging.getLogger(__name__)
+
+BATCH_MAX = 200
+"""Rows of each kind that one sweep looks at; the next sweep takes the rest."""
+
+
+def sweep(*, clock: Clock = SYSTEM_CLOCK) -> int:
+    """Settle what is stuck; return how many rows could not be settled because of an error.
+
+    One row that fails does not keep the others from being settled.
+    """
+    failed = 0
+    for row in list_expired_ticks(now=clock.now(), limit=BATCH_MAX):
+        failed += _try(partial(release_expired_tick, strategy_id=row.pk, clock=clock))
+    for execution in list_unsettled_executions(limit=BATCH_MAX):
+        failed += _try(partial(recover_execution, execution=execution, clock=clock))
+    for pk in list_stopping(limit=BATCH_MAX):
+        failed += _try(partial(settle_stopping, strategy_id=pk, clock=clock))
+    for pk in list_misaligned(limit=BATCH_MAX):
+        failed += _try(partial(realign, strategy_id=pk))
+    return failed
+
+
+@transaction.atomic
+def release_expired_tick(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
+    """Take the claim from a tick that did not end in time; return whether there was one.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    strategy = lock_strategy(strategy_id)
+    if not strategy.tick_token or is_ticking(strategy, clock.now()):
+        return False
+    strategy.tick_token, strategy.tick_expires_at = "", None
+    strategy.save(update_fields=["tick_token", "tick_expires_at", "updated_at"])
+    write_log(
+        strategy_id=strategy_id,
+        level=LogLevel.WARNING,
+        event="tick_lost",
+        template=_(
+            "A tick began and never ended; its worker was probably killed. What it had sent is "
+            "looked up, what it had not sent is given up."
+        ),
+    )
+    return True
+
+
+def recover_execution(*, execution: Execution, clock: Clock = SYSTEM_CLOCK) -> Execution:
+    """Give up the unsent orders of an execution whose tick is gone, then settle it.
+
+    An order that is pending was never sent; by now its price is out of date. One that may have
+    been sent is looked up by the ledger's own sweep and settled when that is done.
+    """
+    strategy = execution.strategy
+    is_own_tick = strategy.last_tick_at is None or execution.created_at >= strategy.last_tick_at
+    if is_ticking(strategy, clock.now()) and is_own_tick:
+        return execution
+    for order in list_legs(execution.pk):
+        if order.state == OrderState.PENDING:
+            cancel_order(order_id=order.pk)
+    return settle_execution(execution_id=execution.pk, clock=clock)
+
+
+@transaction.atomic
+def realign(*, strategy_id: int) -> bool:
+    """Make a strategy's schedule agree with its state; return whether it did not.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    return align_schedule(lock_strategy(strategy_id))
+
+
+def _try(command: Callable[[], object]) -> int:
+    try:
+        command()
+    except Exception:
+        logger.exception("a row could not be settled; it is tried again with the next sweep")
+        return 1
+    return 0

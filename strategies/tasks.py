@@ -1,0 +1,42 @@
+"""Celery's way in: an id, one service."""
+
+from celery import shared_task
+
+from arbplatform.core.errors import NotFound
+from strategies.errors import StrategyNotFound
+from strategies.services import settlement, sweeps, ticks
+
+TICK_SOFT_LIMIT_S = 110
+TICK_HARD_LIMIT_S = 120
+"""A tick's own steps are bounded by the venues' time-outs; these stop one that hangs elsewhere."""
+SWEEP_EXPIRES_S = 5
+
+
+@shared_task(
+    name="strategies.tick",
+    soft_time_limit=TICK_SOFT_LIMIT_S,
+    time_limit=TICK_HARD_LIMIT_S,
+    ignore_result=True,
+)
+def tick(strategy_id: int) -> str:
+    """Run one tick. Safe to deliver twice: one of the two wins the claim, the other is dropped."""
+    try:
+        return ticks.run_tick(strategy_id=strategy_id).outcome.value
+    except StrategyNotFound:
+        # deleted after the message was sent: nothing is left to do
+        return "gone"
+
+
+@shared_task(name="strategies.settle_execution", ignore_result=True)
+def settle_execution(execution_id: int) -> str:
+    """Bring an execution up to date after one of its orders ended. Safe to deliver twice."""
+    try:
+        return settlement.settle_execution(execution_id=execution_id).state
+    except NotFound:
+        return "gone"
+
+
+@shared_task(name="strategies.sweep", expires=SWEEP_EXPIRES_S, ignore_result=True)
+def sweep() -> int:
+    """Settle whatever a lost worker or message left undone; return how many rows failed."""
+    return sweeps.sweep()

@@ -1,0 +1,136 @@
+"""Venues in memory, accounts there, and strategies that trade on them."""
+
+import pytest
+
+from markets.gateway.factory import use_gateways
+from strategies.services.runs import start_strategy
+from strategies.services.setups import SETUPS
+from strategies.services.strategies import create_strategy
+from tests.strategies.fakes import FakeVenues
+from tests.strategies.samples import Hooked
+
+FUNDS = {"BTC": "10", "ETH": "100", "USDT": "1000000"}
+SYMBOLS = ("BTC/USDT", "ETH/USDT", "ETH/BTC")
+
+
+@pytest.fixture(autouse=True)
+def no_remembered_setups():
+    """Row ids come again with every test; what one test remembered must not reach the next."""
+    SETUPS.clear()
+
+
+@pytest.fixture
+def venues():
+    """Venues in memory: every gateway of the platform leads to them."""
+    fakes = FakeVenues()
+    with use_gateways(fakes.build):
+        yield fakes
+
+
+@pytest.fixture
+def accounts(db, venues):
+    """An account at alpha and one at beta, both with all funds."""
+    return [venues.add(code, symbols=SYMBOLS, free=FUNDS) for code in ("alpha", "beta")]
+
+
+@pytest.fixture
+def calm(accounts, venues):
+    """Books of both venues that offer nothing."""
+    for code in ("alpha", "beta"):
+        venues[code].set_book(
+            "BTC/USDT", bids=[("49990", "1"), ("49980", "2")], asks=[("50010", "1"), ("50020", "2")]
+        )
+        venues[code].set_book("ETH/USDT", bids=[("2499", "50")], asks=[("2501", "50")])
+        venues[code].set_book("ETH/BTC", bids=[("0.04995", "50")], asks=[("0.05005", "50")])
+    return venues
+
+
+@pytest.fixture
+def edge(calm):
+    """BTC is cheap on alpha and dear on beta: about 80 bps after fees, for 0.5 BTC."""
+    calm["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("50000", "1")])
+    calm["beta"].set_book("BTC/USDT", bids=[("50500", "1")], asks=[("50510", "1")])
+    return calm
+
+
+@pytest.fixture
+def triangle(calm):
+    """On alpha, USDT → BTC → ETH → USDT gains about 1 % after fees."""
+    calm["alpha"].set_book("BTC/USDT", bids=[("49990", "5")], asks=[("50000", "5")])
+    calm["alpha"].set_book("ETH/BTC", bids=[("0.0489", "200")], asks=[("0.049", "200")])
+    calm["alpha"].set_book("ETH/USDT", bids=[("2483", "200")], asks=[("2485", "200")])
+    return calm
+
+
+@pytest.fixture
+def make_cross(accounts):
+    """Return a function that writes down a cross-venue strategy on alpha and beta."""
+
+    def make(name="cross", interval_ms=1000, **params):
+        return create_strategy(
+            name=name,
+            slug="cross-venue",
+            params={"symbols": ["BTC/USDT"], "max_notional": "30000", **params},
+            account_ids=[account.pk for account in accounts],
+            interval_ms=interval_ms,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_triangular(accounts):
+    """Return a function that writes down a triangular strategy on alpha."""
+
+    def make(name="triangle", **params):
+        return create_strategy(
+            name=name,
+            slug="triangular",
+            params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000", **params},
+            account_ids=[accounts[0].pk],
+        )
+
+    return make
+
+
+@pytest.fixture
+def start():
+    """Return a function that starts a strategy and returns its run."""
+
+    def run(strategy):
+        return start_strategy(strategy_id=strategy.pk, user=None)
+
+    return run
+
+
+@pytest.fixture
+def cross(make_cross, start):
+    """A cross-venue strategy that runs."""
+    strategy = make_cross()
+    start(strategy)
+    strategy.refresh_from_db()
+    return strategy
+
+
+@pytest.fixture
+def triangular(make_triangular, start):
+    """A triangular strategy that runs."""
+    strategy = make_triangular()
+    start(strategy)
+    strategy.refresh_from_db()
+    return strategy
+
+
+@pytest.fixture
+def hooked(settings, accounts, start):
+    """A running strategy whose plugin calls ``Hooked.hook`` in the middle of each tick."""
+    settings.STRATEGY_PACKAGES = ["strategies.plugins", "tests.strategies.samples"]
+    strategy = create_strategy(
+        name="hooked",
+        slug=Hooked.slug,
+        params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
+        account_ids=[account.pk for account in accounts],
+    )
+    start(strategy)
+    yield strategy
+    Hooked.hook = None

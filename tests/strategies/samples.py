@@ -1,0 +1,22 @@
+"""A strategy type for tests, in which something happens while it decides."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from strategies.plugins.cross_venue import CrossVenue
+from strategies.sdk import Evaluation, MarketView
+
+
+class Hooked(CrossVenue):
+    """Cross-venue arbitrage that first does what the test wants."""
+
+    slug = "hooked"
+    title = "Hooked"
+    description = "Does what a test wants in the middle of a tick."
+    hook: ClassVar[Callable[[], object] | None] = None
+
+    def evaluate(self, view: MarketView) -> Evaluation:
+        """Call the hook, then decide."""
+        if Hooked.hook is not None:
+            Hooked.hook()
+        return super().evaluate(view)
