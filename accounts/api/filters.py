@@ -1,0 +1,49 @@
+"""Filters of the lists."""
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
+
+
+class AccountFilter(django_filters.FilterSet):
+    """Accounts by venue."""
+
+    venue = django_filters.CharFilter(field_name="venue__code")
+
+    class Meta:
+        model = VenueAccount
+        fields = ("venue", "is_enabled")
+
+
+class BalanceFilter(django_filters.FilterSet):
+    """Balances of an account by wallet and asset."""
+
+    wallet = django_filters.ChoiceFilter(choices=WalletChoice.choices)
+    asset = django_filters.CharFilter(field_name="asset__code")
+
+    class Meta:
+        model = Balance
+        fields = ("wallet", "asset")
+
+
+class TransferFilter(django_filters.FilterSet):
+    """Transfers by account, asset, state and time."""
+
+    account = django_filters.NumberFilter(
+        method="filter_account", label="Id of the sending or receiving account."
+    )
+    asset = django_filters.CharFilter(field_name="asset__code")
+    state = django_filters.ChoiceFilter(choices=TransferStateChoice.choices)
+    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Transfer
+        fields = ("account", "asset", "state", "since", "until")
+
+    def filter_account(
+        self, queryset: QuerySet[Transfer], _name: str, value: object
+    ) -> QuerySet[Transfer]:
+        """Keep what goes from or to the account."""
+        return queryset.filter(Q(from_account_id=value) | Q(to_account_id=value))
