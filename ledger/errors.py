@@ -1,6 +1,6 @@
 """What can go wrong in the books."""
 
-from arbplatform.core.errors import Bug, Conflict
+from arbplatform.core.errors import Bug, Conflict, InvalidInput, NotFound
 
 
 class Imbalanced(Bug):
@@ -15,3 +15,41 @@ class ImmutableRecord(Conflict):
 
     code = 4002
     summary = "Booked facts cannot be changed or deleted. Book a reversal instead."
+
+
+class Unbookable(Bug):
+    """An amount has more digits than the books keep; rounding it would lose money."""
+
+    code = 4003
+    summary = "The amount {amount} of the entry {key} has more digits than can be stored."
+
+
+class OrderNotFound(NotFound):
+    """No order has this id."""
+
+    code = 4004
+    summary = "No order has the id {id}. See /api/orders for the known ones."
+
+
+class EntryNotFound(NotFound):
+    """No ledger entry has this id."""
+
+    code = 4005
+    summary = "No ledger entry has the id {id}. See /api/entries for the known ones."
+
+
+class InvalidOrderPlan(InvalidInput):
+    """An order that no venue could take."""
+
+    code = 4006
+    summary = "The order makes no sense: {cause}"
+
+
+class AccountNotOpened(Conflict):
+    """The books do not know yet what the account held at the beginning."""
+
+    code = 4007
+    summary = (
+        "The books of {account} are not opened yet: its balances could not be read. "
+        "Test its connection and try again."
+    )

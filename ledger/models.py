@@ -3,10 +3,12 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import VenueAccount, WalletChoice
+from accounts.models import Transfer, VenueAccount, WalletChoice
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
 from ledger.domain.orders import OrderState
+from ledger.domain.postings import Book
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
 from markets.models import Asset, Market
 
@@ -98,7 +100,16 @@ class Order(TimestampedModel):
     acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
     lookup_count = models.PositiveIntegerField(_("look-ups"), default=0)
-    next_lookup_at = models.DateTimeField(_("next look-up at"), null=True, db_index=True)
+    miss_count = models.PositiveIntegerField(
+        _("misses"), default=0, help_text=_("Look-ups in which the venue showed no trace of it.")
+    )
+    first_missed_at = models.DateTimeField(_("first missed at"), null=True)
+    next_lookup_at = models.DateTimeField(
+        _("next look-up at"),
+        null=True,
+        db_index=True,
+        help_text=_("Empty: nothing is left to be learned about this order."),
+    )
 
     class Meta:
         verbose_name = _("order")
@@ -127,6 +138,8 @@ class EntryKind(models.TextChoices):
 
     OPENING = "opening", _("opening balance")
     FILL = "fill", _("fill")
+    FEE = "fee", _("late fee")
+    TRANSFER = "transfer", _("wallet transfer")
     TRANSFER_OUT = "transfer_out", _("transfer departed")
     TRANSFER_IN = "transfer_in", _("transfer arrived")
     EXTERNAL = "external", _("external movement")
@@ -152,6 +165,20 @@ class Entry(models.Model):
         related_name="entries",
         verbose_name=_("execution"),
     )
+    transfer = models.ForeignKey(
+        Transfer,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="entries",
+        verbose_name=_("transfer"),
+    )
+    reverses = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="reversed_by",
+        verbose_name=_("reverses"),
+    )
     memo = models.CharField(_("memo"), max_length=200, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"), db_index=True)
     created_at = models.DateTimeField(_("booked at"), auto_now_add=True)
@@ -160,21 +187,22 @@ class Entry(models.Model):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["strategy", "occurred_at"])]
 
     def __str__(self) -> str:
         return self.key
 
 
 class BookKind(models.TextChoices):
-    """The ledger account that a posting belongs to."""
+    """``Book`` with labels."""
 
-    WALLET = "wallet", _("wallet")
-    IN_TRANSIT = "in_transit", _("in transit")
-    TRADING = "trading", _("trading")
-    TRADING_FEES = "trading_fees", _("trading fees")
-    NETWORK_FEES = "network_fees", _("network fees")
-    CAPITAL = "capital", _("capital")
-    EXTERNAL = "external", _("external")
+    WALLET = Book.WALLET.value, _("wallet")
+    IN_TRANSIT = Book.IN_TRANSIT.value, _("in transit")
+    TRADING = Book.TRADING.value, _("trading")
+    TRADING_FEES = Book.TRADING_FEES.value, _("trading fees")
+    NETWORK_FEES = Book.NETWORK_FEES.value, _("network fees")
+    CAPITAL = Book.CAPITAL.value, _("capital")
+    EXTERNAL = Book.EXTERNAL.value, _("external")
 
 
 class Posting(models.Model):
@@ -205,6 +233,67 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.book} {self.amount} {self.asset.code}"
+
+
+class BookTotal(models.Model):
+    """The running sum of the postings of one ledger account in one asset.
+
+    Kept by a database trigger in the transaction of the posting (``migrations/0002_guards``), so
+    that a balance is one row to read, however long the history.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    book = models.CharField(_("ledger account"), max_length=16, choices=BookKind)
+    account = models.ForeignKey(
+        VenueAccount,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("venue account"),
+    )
+    wallet = models.CharField(_("wallet"), max_length=16, choices=WalletChoice, blank=True)
+    asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("asset")
+    )
+    total = AmountField(_("total"))
+
+    class Meta:
+        verbose_name = _("ledger account total")
+        verbose_name_plural = _("ledger account totals")
+        ordering = ["book", "account_id", "wallet", "asset_id"]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class TradingDay(models.Model):
+    """What trading moved of one asset on one UTC day for one strategy, fees included.
+
+    Kept by the same trigger as ``BookTotal``: the sum of a strategy's postings to the trading and
+    trading fee accounts, with the sign of the wallets.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    strategy = models.ForeignKey(
+        "strategies.Strategy",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("strategy"),
+    )
+    day = models.DateField(_("day (UTC)"), db_index=True)
+    asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("asset")
+    )
+    moved = AmountField(_("moved"))
+
+    class Meta:
+        verbose_name = _("trading day")
+        verbose_name_plural = _("trading days")
+        ordering = ["-day", "strategy_id", "asset_id"]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Fill(models.Model):
@@ -247,13 +336,42 @@ class Fill(models.Model):
         verbose_name_plural = _("trades")
         ordering = ["-executed_at", "-id"]
         constraints = [
+            # the side belongs to it: both halves of a trade with oneself carry one trade id
             models.UniqueConstraint(
-                fields=["account", "market", "venue_trade_id"], name="fill_unique_trade"
+                fields=["account", "market", "venue_trade_id", "side"], name="fill_unique_trade"
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.market} {self.venue_trade_id}"
+
+
+class LateFee(models.Model):
+    """The fee of a fill whose venue did not state it at first.
+
+    A fill is a fact and stays as it was booked; its fee, once known, is a fact of its own with
+    its own entry.
+    """
+
+    fill = models.OneToOneField(
+        Fill, on_delete=models.PROTECT, related_name="late_fee", verbose_name=_("trade")
+    )
+    amount = AmountField(_("fee"))
+    asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("fee asset")
+    )
+    entry = models.OneToOneField(
+        Entry, on_delete=models.PROTECT, related_name="late_fee", verbose_name=_("entry")
+    )
+    created_at = models.DateTimeField(_("booked at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("late fee")
+        verbose_name_plural = _("late fees")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.fill} {self.amount}"
 
 
 class LogLevel(models.IntegerChoices):
@@ -289,6 +407,37 @@ class LogEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.created_at:%Y-%m-%d %H:%M:%S} {self.event}"
+
+    def to_message(self) -> Message:
+        """Return the sentence, still to be translated and filled in."""
+        return Message(self.template, self.context)
+
+
+class AssetPrice(models.Model):
+    """What one unit of an asset was last worth in the reporting asset."""
+
+    asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("asset")
+    )
+    reporting_asset = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("reporting asset")
+    )
+    price = AmountField(_("price"))
+    source = models.CharField(_("source"), max_length=200)
+    priced_at = models.DateTimeField(_("priced at"))
+
+    class Meta:
+        verbose_name = _("asset price")
+        verbose_name_plural = _("asset prices")
+        ordering = ["asset_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["asset", "reporting_asset"], name="asset_price_unique_pair"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset.code} {self.price} {self.reporting_asset.code}"
 
 
 class EquitySnapshot(models.Model):

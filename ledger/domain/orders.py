@@ -1,8 +1,11 @@
 """The life of an order in the journal."""
 
 from enum import StrEnum
+from typing import Final
 
+from arbplatform.core.decimals import ZERO, Quantity
 from arbplatform.core.transitions import TransitionTable
+from markets.domain.orders import VenueOrderStatus
 
 
 class OrderState(StrEnum):
@@ -40,9 +43,10 @@ ORDER_TRANSITIONS: TransitionTable[OrderState, OrderEvent] = TransitionTable(
     edges={
         (_S.PENDING, _E.CLAIM): _S.SUBMITTING,
         (_S.PENDING, _E.REFUSE): _S.REJECTED,
+        # REJECTED among the sources: a venue that shows an order which we took for absent is right
         **{
             (source, event): target
-            for source in (_S.SUBMITTING, _S.UNKNOWN, _S.OPEN)
+            for source in (_S.SUBMITTING, _S.UNKNOWN, _S.OPEN, _S.REJECTED)
             for event, target in (
                 (_E.ACKNOWLEDGE, _S.OPEN),
                 (_E.FILL, _S.FILLED),
@@ -51,6 +55,8 @@ ORDER_TRANSITIONS: TransitionTable[OrderState, OrderEvent] = TransitionTable(
         },
         (_S.SUBMITTING, _E.REFUSE): _S.REJECTED,
         (_S.UNKNOWN, _E.REFUSE): _S.REJECTED,
+        # some venues take an order first and refuse it a moment later
+        (_S.OPEN, _E.REFUSE): _S.REJECTED,
         (_S.SUBMITTING, _E.LOSE_TRACK): _S.UNKNOWN,
         # a late fill completes an order that was thought to have ended short
         (_S.CANCELED, _E.FILL): _S.FILLED,
@@ -59,3 +65,91 @@ ORDER_TRANSITIONS: TransitionTable[OrderState, OrderEvent] = TransitionTable(
 
 LIVE_STATES = frozenset({_S.PENDING, _S.SUBMITTING, _S.OPEN, _S.UNKNOWN})
 """States in which money may still move."""
+
+LOOKUP_DELAYS_MS: Final = (500, 1_000, 2_000, 5_000, 10_000, 30_000)
+"""Pauses before the first, second … look-up of an order whose outcome is not known [ms]."""
+
+DETAIL_DELAY_MAX_MS: Final = 3_600_000
+"""Longest pause between look-ups of what an ended order still lacks: fills or fees [ms]."""
+
+SUBMIT_TIMEOUT_MS: Final = 15_000
+"""A claimed order without a recorded outcome for so long has lost its sender [ms]."""
+
+SEND_DEADLINE_MS: Final = 10_000
+"""A sender that is so late after its claim (a paused machine) does not send any more [ms]."""
+
+PENDING_TIMEOUT_MS: Final = 60_000
+"""An order that nobody claimed for so long belongs to a decision that is stale [ms]."""
+
+MISSES_MIN: Final = 3
+MISS_SPAN_MIN_MS: Final = 30_000
+
+WATCH_DELAY_MS: Final = 600_000
+"""How often an order that was concluded to be absent is looked for again [ms]."""
+
+WATCH_SPAN_MS: Final = 86_400_000
+"""How long after sending it is watched for [ms]."""
+
+
+def lookup_delay_ms(count: int) -> int:
+    """Return the pause before the next look-up of a live order [ms].
+
+    Args:
+        count: look-ups so far, not negative.
+    """
+    return LOOKUP_DELAYS_MS[min(count, len(LOOKUP_DELAYS_MS) - 1)]
+
+
+def detail_delay_ms(count: int) -> int:
+    """Return the pause before the next look-up of an ended order that lacks details [ms].
+
+    It goes on doubling: no money waits for an answer that a venue may never give.
+
+    Args:
+        count: look-ups so far, not negative.
+    """
+    surplus = max(0, count - len(LOOKUP_DELAYS_MS) + 1)
+    doublings = min(surplus, DETAIL_DELAY_MAX_MS.bit_length())
+    return min(lookup_delay_ms(count) << doublings, DETAIL_DELAY_MAX_MS)
+
+
+def is_absence_proven(*, miss_count: int, first_missed_at_ms: int, now_ms: int) -> bool:
+    """Return whether an order that no look-up found was never accepted.
+
+    One "not found" seconds after sending proves nothing: venues are eventually consistent.
+
+    Args:
+        miss_count: look-ups that found no trace, this one included.
+        first_missed_at_ms: when the first of them was [ms since epoch].
+        now_ms: when this one was [ms since epoch].
+    """
+    return miss_count >= MISSES_MIN and now_ms - first_missed_at_ms >= MISS_SPAN_MIN_MS
+
+
+def event_of(*, status: VenueOrderStatus, quantity: Quantity, filled: Quantity) -> OrderEvent:
+    """Return what a venue's report means for the order.
+
+    Args:
+        status: as reported.
+        quantity: ordered [base].
+        filled: executed so far, by report and by fills, whichever is more [base].
+    """
+    if status is VenueOrderStatus.FILLED or filled >= quantity:
+        return OrderEvent.FILL
+    if status is VenueOrderStatus.OPEN:
+        return OrderEvent.ACKNOWLEDGE
+    if status is VenueOrderStatus.REJECTED and filled == ZERO:
+        return OrderEvent.REFUSE
+    return OrderEvent.CANCEL
+
+
+def absorb(state: OrderState, event: OrderEvent) -> OrderState:
+    """Return the state after a report, which may be late or a repetition and so change nothing.
+
+    Args:
+        state: before.
+        event: what the report means.
+    """
+    if ORDER_TRANSITIONS.can(state, event):
+        return ORDER_TRANSITIONS.next_state(state, event)
+    return state

@@ -1,0 +1,104 @@
+"""What movements are worth, without ever taking the unknown for zero."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+
+from arbplatform.core.decimals import ONE, STORED_DECIMAL_PLACES, ZERO, Amount, Price
+
+_SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
+
+HOPS_MAX = 3
+"""Markets that may lie between an asset and the reporting asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What amounts of several assets are worth together.
+
+    Attributes:
+        total: of everything that has a price [reporting asset].
+        unpriced: codes of the assets that have none, in order: they are not in ``total``.
+    """
+
+    total: Amount
+    unpriced: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing in the total."""
+        return not self.unpriced
+
+
+def net_by_asset(movements: Iterable[tuple[str, Amount]]) -> dict[str, Amount]:
+    """Return the sum of the movements of each asset; those that come to nothing are left out.
+
+    Args:
+        movements: pairs of asset code and amount [units of the asset].
+    """
+    totals: dict[str, Amount] = {}
+    for asset, amount in movements:
+        totals[asset] = totals.get(asset, ZERO) + amount
+    return {asset: total for asset, total in totals.items() if total}
+
+
+def value_amounts(amounts: Mapping[str, Amount], prices: Mapping[str, Price]) -> Valuation:
+    """Return what ``amounts`` are worth together.
+
+    Args:
+        amounts: asset code to amount [units of the asset].
+        prices: asset code to price [reporting asset per unit].
+    """
+    values = [value_of(amounts[asset], prices[asset]) for asset in amounts if asset in prices]
+    unpriced = [asset for asset, amount in amounts.items() if amount and asset not in prices]
+    return Valuation(sum(values, ZERO), tuple(sorted(unpriced)))
+
+
+def value_of(amount: Amount, price: Price) -> Amount:
+    """Return what an amount is worth, rounded down to what can be stored.
+
+    Args:
+        amount: [units of an asset].
+        price: [reporting asset per unit].
+
+    Returns:
+        The value [reporting asset].
+    """
+    return _floor(amount * price)
+
+
+def derive_prices(
+    mids: Mapping[tuple[str, str], Price], reporting: str
+) -> dict[str, tuple[Price, str]]:
+    """Return the price of every asset that markets connect with the reporting asset.
+
+    The nearest connection counts: a direct market before one by way of a second asset.
+
+    Args:
+        mids: (base, quote) to the middle of bid and ask [quote per base], positive.
+        reporting: code of the reporting asset.
+
+    Returns:
+        Asset code to price [reporting asset per unit, rounded down to what can be stored], and
+        the markets it comes from as text.
+    """
+    rates: dict[str, list[tuple[str, Price, str]]] = {}
+    for (base, quote), mid in mids.items():
+        rates.setdefault(quote, []).append((base, mid, f"{base}/{quote}"))
+        rates.setdefault(base, []).append((quote, ONE / mid, f"{base}/{quote}"))
+    exact: dict[str, tuple[Price, str]] = {reporting: (ONE, "")}
+    frontier = [reporting]
+    for _hop in range(HOPS_MAX):
+        reached = []
+        for known in frontier:
+            price, path = exact[known]
+            for asset, rate, market in rates.get(known, ()):
+                if asset not in exact:
+                    exact[asset] = (rate * price, f"{market} {path}".strip())
+                    reached.append(asset)
+        frontier = reached
+    return {asset: (_floor(price), path) for asset, (price, path) in exact.items()}
+
+
+def _floor(value: Decimal) -> Decimal:
+    return value.quantize(_SMALLEST_STORED, rounding=ROUND_FLOOR)

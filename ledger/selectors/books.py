@@ -1,0 +1,215 @@
+"""Queries about the double-entry books: entries, balances and results."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from accounts.domain.transfers import TransferState
+from accounts.models import Transfer
+from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.persistence.fields import ExactSum
+from ledger.domain.pnl import net_by_asset
+from ledger.domain.postings import TRADING_BOOKS
+from ledger.errors import EntryNotFound
+from ledger.models import BookKind, BookTotal, Entry, EntryKind, Posting, TradingDay
+from markets.domain.funds import Wallet
+
+
+def list_entries() -> QuerySet[Entry]:
+    """Return all entries with their postings, the newest first."""
+    return Entry.objects.select_related("strategy").prefetch_related(
+        "postings__asset", "postings__account__venue"
+    )
+
+
+def get_entry(entry_id: int) -> Entry:
+    """Return an entry with its postings.
+
+    Raises:
+        EntryNotFound: no entry has this id.
+    """
+    entry = list_entries().filter(pk=entry_id).first()
+    if entry is None:
+        raise EntryNotFound(id=entry_id)
+    return entry
+
+
+def find_entry(key: str) -> Entry | None:
+    """Return the entry that was booked under a key, if there is one."""
+    return Entry.objects.prefetch_related("postings__asset").filter(key=key).first()
+
+
+def list_unbooked_transfer_ids(*, limit: int) -> list[int]:
+    """Return transfers whose state tells more than the books do, the oldest first."""
+    has_left = Q(state__in=[TransferState.SUBMITTED, TransferState.IN_TRANSIT])
+    is_external = ~Q(from_account_id=F("to_account_id"))
+    left, ended, undone = (
+        Exists(Entry.objects.filter(transfer_id=OuterRef("pk"), kind__in=kinds))
+        for kinds in (
+            [EntryKind.TRANSFER_OUT],
+            [EntryKind.TRANSFER_IN, EntryKind.TRANSFER],
+            [EntryKind.REVERSAL],
+        )
+    )
+    return list(
+        Transfer.objects.filter(
+            (has_left & is_external & ~Q(left))
+            | (Q(state=TransferState.ARRIVED) & ~Q(ended))
+            | (Q(state=TransferState.FAILED) & Q(left) & ~Q(undone))
+        )
+        .order_by("pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the books say that one wallet holds of one asset.
+
+    Attributes:
+        account_id: venue account.
+        account: its label.
+        venue: code of its venue.
+        wallet: purse inside the account.
+        asset: code.
+        amount: [units of the asset], never zero.
+    """
+
+    account_id: int
+    account: str
+    venue: str
+    wallet: Wallet
+    asset: str
+    amount: Amount
+
+
+def list_holdings(account_id: int | None = None) -> list[Holding]:
+    """Return what the wallets hold by the books, of one account or of all."""
+    rows = BookTotal.objects.filter(book=BookKind.WALLET)
+    if account_id is not None:
+        rows = rows.filter(account_id=account_id)
+    fields = ("account_id", "account__label", "account__venue__code", "wallet", "asset__code")
+    return [
+        Holding(account, label, venue, Wallet(wallet), asset, total)
+        for account, label, venue, wallet, asset, total in rows.values_list(
+            *fields, "total"
+        ).order_by("account__venue__code", "account_id", "-wallet", "asset__code")
+        if total
+    ]
+
+
+def wallet_balances(
+    account_id: int | None = None, *, wallet: Wallet | None = Wallet.SPOT
+) -> defaultdict[str, Amount]:
+    """Return what wallets hold by the books, by asset; an asset that is not there has zero.
+
+    Exact and up to date to the last booked fill, unlike what a venue stated some seconds ago.
+
+    Args:
+        account_id: one account; ``None`` adds all up.
+        wallet: one purse; ``None`` adds all up.
+    """
+    balances: defaultdict[str, Amount] = defaultdict(Decimal)
+    for holding in list_holdings(account_id):
+        if wallet is None or holding.wallet is wallet:
+            balances[holding.asset] += holding.amount
+    return balances
+
+
+def in_transit() -> dict[str, Amount]:
+    """Return what has left one venue and not reached the other, by asset."""
+    rows = BookTotal.objects.filter(book=BookKind.IN_TRANSIT)
+    return net_by_asset(rows.values_list("asset__code", "total"))
+
+
+def execution_movements(execution_id: int) -> dict[str, Amount]:
+    """Return what the wallets gained and lost by one execution so far, by asset."""
+    return _wallet_movements(Posting.objects.filter(entry__execution_id=execution_id))
+
+
+def order_movements(order_id: int) -> dict[str, Amount]:
+    """Return what the wallets gained and lost by one order so far, by asset."""
+    of_order = Q(entry__fill__order_id=order_id) | Q(entry__late_fee__fill__order_id=order_id)
+    return _wallet_movements(Posting.objects.filter(of_order))
+
+
+def pnl_by_asset(
+    strategy_id: int | None = None, since: datetime | None = None
+) -> dict[str, Amount]:
+    """Return what trading gained and lost, fees included, by asset.
+
+    Args:
+        strategy_id: one strategy; ``None`` adds all up.
+        since: trades that were executed then or later; ``None``: since the beginning.
+    """
+    days = TradingDay.objects.all()
+    lines = Posting.objects.filter(book__in=TRADING_BOOKS)
+    if strategy_id is not None:
+        days = days.filter(strategy_id=strategy_id)
+        lines = lines.filter(entry__strategy_id=strategy_id)
+    movements: list[tuple[str, Amount]] = []
+    if since is not None:
+        midnight = start_of_utc_day(since)
+        if midnight != since:
+            midnight += timedelta(days=1)
+            rest = lines.filter(entry__occurred_at__gte=since, entry__occurred_at__lt=midnight)
+            movements += [(asset, -total) for asset, total in _sums(rest)]
+        days = days.filter(day__gte=midnight.date())
+    movements += _add_up(days, "moved")
+    return net_by_asset(movements)
+
+
+def pnl_by_strategy(since_day: datetime | None = None) -> dict[int | None, dict[str, Amount]]:
+    """Return what trading gained and lost, by strategy id and asset.
+
+    Args:
+        since_day: only UTC days from this one on.
+    """
+    days = TradingDay.objects.all()
+    if since_day is not None:
+        days = days.filter(day__gte=start_of_utc_day(since_day).date())
+    moved: defaultdict[int | None, list[tuple[str, Amount]]] = defaultdict(list)
+    for strategy_id, asset, amount in days.values_list("strategy_id", "asset__code", "moved"):
+        moved[strategy_id].append((asset, amount))
+    return {strategy_id: net_by_asset(pairs) for strategy_id, pairs in moved.items()}
+
+
+def imbalances() -> dict[str, Amount]:
+    """Return every asset whose postings do not sum to zero: always none.
+
+    Reads every posting: for audits, not for pages that are looked at often.
+    """
+    return net_by_asset(_sums(Posting.objects.all()))
+
+
+def list_total_errors() -> dict[str, Amount]:
+    """Return every running total that differs from the sum of its postings: always none."""
+    errors = {
+        (total.book, total.account_id, total.wallet, total.asset_id): total.total
+        for total in BookTotal.objects.all()
+    }
+    sums = Posting.objects.order_by().values_list("book", "account_id", "wallet", "asset_id")
+    for *key, amount in sums.annotate(total=ExactSum("amount")):
+        errors[tuple(key)] = errors.get(tuple(key), ZERO) - amount
+    return {":".join(map(str, key)): gap for key, gap in errors.items() if gap}
+
+
+def start_of_utc_day(moment: datetime) -> datetime:
+    """Return the UTC midnight at or before ``moment``."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _wallet_movements(lines: QuerySet[Posting]) -> dict[str, Amount]:
+    return net_by_asset(_sums(lines.filter(book=BookKind.WALLET)))
+
+
+def _sums(lines: QuerySet[Posting]) -> list[tuple[str, Amount]]:
+    return _add_up(lines, "amount")
+
+
+def _add_up(rows: QuerySet[Any], field: str) -> list[tuple[str, Amount]]:
+    return list(rows.order_by().values_list("asset__code").annotate(sum=ExactSum(field)))

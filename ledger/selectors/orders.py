@@ -1,0 +1,134 @@
+"""Queries about orders and their fills."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+
+from accounts.selectors import SECRET_FIELDS
+from ledger.domain.orders import OrderState
+from ledger.errors import OrderNotFound
+from ledger.models import Fill, Order
+
+_MARKET_PARTS = ("market__venue", "market__base", "market__quote")
+_RowT = TypeVar("_RowT", bound=Model)
+
+
+def list_orders() -> QuerySet[Order]:
+    """Return all orders with account, market and strategy, the newest first."""
+    rows = Order.objects.select_related(
+        "account__venue", "market__venue", "market__base", "market__quote", "strategy"
+    )
+    return without_secrets(rows, "account")
+
+
+def get_order(order_id: int) -> Order:
+    """Return an order with account and market.
+
+    Raises:
+        OrderNotFound: no order has this id.
+    """
+    order = list_orders().filter(pk=order_id).first()
+    if order is None:
+        raise OrderNotFound(id=order_id)
+    return order
+
+
+def get_orders(order_ids: Sequence[int]) -> list[Order]:
+    """Return orders in the order of ``order_ids``.
+
+    Raises:
+        OrderNotFound: one of the ids is not known.
+    """
+    rows = list_orders().in_bulk(order_ids)
+    for order_id in order_ids:
+        if order_id not in rows:
+            raise OrderNotFound(id=order_id)
+    return [rows[order_id] for order_id in order_ids]
+
+
+def lock_orders(order_ids: Iterable[int]) -> list[Order]:
+    """Return orders with account and market, by id, locked until the transaction ends."""
+    rows = Order.objects.select_related("account__venue", *_MARKET_PARTS)
+    return list(
+        without_secrets(rows, "account")
+        .select_for_update(of=("self",))
+        .filter(pk__in=list(order_ids))
+        .order_by("pk")
+    )
+
+
+def lock_pending_orders(order_ids: Iterable[int]) -> list[Order]:
+    """Return those of the orders that nobody has claimed, by id, with their accounts' secrets."""
+    return list(
+        Order.objects.select_related("account__venue", *_MARKET_PARTS)
+        .select_for_update(of=("self",))
+        .filter(pk__in=list(order_ids), state=OrderState.PENDING)
+        .order_by("pk")
+    )
+
+
+def get_order_with_secrets(order_id: int) -> Order:
+    """Return an order whose account can open a gateway.
+
+    Raises:
+        OrderNotFound: no order has this id.
+    """
+    rows = Order.objects.select_related("account__venue", *_MARKET_PARTS)
+    order = rows.filter(pk=order_id).first()
+    if order is None:
+        raise OrderNotFound(id=order_id)
+    return order
+
+
+def find_orders(client_order_ids: Collection[str]) -> dict[str, Order]:
+    """Return orders by client order id."""
+    return list_orders().in_bulk(list(client_order_ids), field_name="client_order_id")
+
+
+def list_due_orders(*, now: datetime, limit: int) -> list[tuple[int, str]]:
+    """Return id and venue code of the orders that are due for a look-up, the longest due first."""
+    return list(
+        Order.objects.filter(next_lookup_at__lte=now)
+        .order_by("next_lookup_at", "pk")
+        .values_list("pk", "account__venue__code")[:limit]
+    )
+
+
+def list_venue_order_ids(order: Order) -> set[str]:
+    """Return the venue order ids in an order's market that belong to other orders of ours."""
+    rows = Order.objects.filter(account_id=order.account_id, market_id=order.market_id)
+    return set(
+        rows.exclude(pk=order.pk)
+        .exclude(venue_order_id="")
+        .values_list("venue_order_id", flat=True)
+    )
+
+
+def count_orders(state: OrderState, *, strategy_id: int | None = None) -> int:
+    """Return how many orders are in a state, of one strategy or of all."""
+    rows = Order.objects.filter(state=state)
+    return rows.count() if strategy_id is None else rows.filter(strategy_id=strategy_id).count()
+
+
+def list_fills(strategy_id: int | None = None) -> QuerySet[Fill]:
+    """Return fills with all that names them, the newest first: of one strategy or of all."""
+    rows = Fill.objects.select_related(
+        "account__venue", "market__venue", "strategy", "fee_asset", "late_fee__asset"
+    )
+    rows = without_secrets(rows, "account")
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def list_fills_of_orders(order_ids: Iterable[int]) -> list[Fill]:
+    """Return the fills of some orders with their late fees."""
+    return list(Fill.objects.select_related("late_fee").filter(order_id__in=list(order_ids)))
+
+
+def without_secrets(rows: QuerySet[_RowT], account: str) -> QuerySet[_RowT]:
+    """Leave the secrets of the venue account that is joined as ``account`` unread.
+
+    Each of them costs a decryption, and most pages show none.
+    """
+    return rows.defer(*(f"{account}__{name}" for name in SECRET_FIELDS))

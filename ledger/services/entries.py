@@ -1,0 +1,198 @@
+"""Book balanced events. An entry is written once; a correction is a new entry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.domain.postings import Book, Line, check_balanced, reversal_lines
+from ledger.errors import ImmutableRecord
+from ledger.models import Entry, EntryKind, Posting
+from ledger.selectors import find_entry, get_entry
+from markets.domain.funds import Wallet
+from markets.services.assets import ensure_assets
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """An entry that is not written yet.
+
+    Attributes:
+        key: what makes two entries the same event.
+        kind: why it is booked.
+        lines: balanced in every asset.
+        occurred_at: when it happened.
+        strategy_id: whose result it belongs to.
+        execution_id: the arbitrage it belongs to.
+        transfer_id: the transfer it belongs to.
+        reverses_id: the entry that it undoes.
+        memo: for people.
+    """
+
+    key: str
+    kind: EntryKind
+    lines: Sequence[Line]
+    occurred_at: datetime
+    strategy_id: int | None = None
+    execution_id: int | None = None
+    transfer_id: int | None = None
+    reverses_id: int | None = None
+    memo: str = ""
+
+
+@transaction.atomic
+def write_entries(
+    *, drafts: Sequence[EntryDraft], asset_ids: Mapping[str, int] | None = None
+) -> list[Entry]:
+    """Write entries with their postings in as few statements as the database allows.
+
+    Args:
+        drafts: what to book; each key is new.
+        asset_ids: ids of asset codes that the caller knows already.
+
+    Raises:
+        Imbalanced: a draft does not balance; nothing is written.
+        Unbookable: an amount has too many digits; nothing is written.
+    """
+    for draft in drafts:
+        check_balanced(draft.key, draft.lines)
+    entries = Entry.objects.bulk_create([_to_entry(draft) for draft in drafts])
+    known = dict(asset_ids or {})
+    unknown = {line.asset for draft in drafts for line in draft.lines} - known.keys()
+    if unknown:
+        known |= {code: asset.pk for code, asset in ensure_assets(sorted(unknown)).items()}
+    Posting.objects.bulk_create(
+        [
+            _to_posting(entry.pk, line, known[line.asset])
+            for entry, draft in zip(entries, drafts, strict=True)
+            for line in draft.lines
+        ]
+    )
+    return entries
+
+
+def book_entry(
+    *,
+    key: str,
+    kind: EntryKind,
+    lines: Sequence[Line],
+    occurred_at: datetime,
+    strategy_id: int | None = None,
+    execution_id: int | None = None,
+    transfer_id: int | None = None,
+    reverses_id: int | None = None,
+    memo: str = "",
+) -> Entry:
+    """Book one event, once: a second call with the same key returns the entry that is there.
+
+    Args:
+        key: what makes two entries the same event.
+        kind: why it is booked.
+        lines: balanced in every asset.
+        occurred_at: when it happened.
+        strategy_id: whose result it belongs to.
+        execution_id: the arbitrage it belongs to.
+        transfer_id: the transfer it belongs to.
+        reverses_id: the entry that it undoes.
+        memo: for people.
+
+    Raises:
+        Imbalanced: the lines do not balance; nothing is written.
+        Unbookable: an amount has too many digits; nothing is written.
+        ImmutableRecord: the key is booked with other lines.
+    """
+    booked = find_entry(key)
+    if booked is None:
+        draft = EntryDraft(
+            key=key,
+            kind=kind,
+            lines=lines,
+            occurred_at=occurred_at,
+            strategy_id=strategy_id,
+            execution_id=execution_id,
+            transfer_id=transfer_id,
+            reverses_id=reverses_id,
+            memo=memo,
+        )
+        try:
+            with transaction.atomic():
+                return write_entries(drafts=[draft])[0]
+        except IntegrityError:
+            booked = find_entry(key)  # somebody else was faster
+            if booked is None:
+                raise
+    if sorted(map(_sort_key, lines_of(booked))) != sorted(map(_sort_key, lines)):
+        raise ImmutableRecord(
+            "The entry {key} is booked already, with other amounts. Book a reversal instead.",
+            key=key,
+        )
+    return booked
+
+
+def reverse_entry(*, entry_id: int, memo: str, clock: Clock = SYSTEM_CLOCK) -> Entry:
+    """Undo an entry by one with the opposite amounts, once.
+
+    Args:
+        entry_id: what to undo; it stays in the books.
+        memo: the reason.
+        clock: tells when.
+
+    Raises:
+        EntryNotFound: no entry has this id.
+    """
+    entry = get_entry(entry_id)
+    return book_entry(
+        key=f"reversal:{entry.key}",
+        kind=EntryKind.REVERSAL,
+        lines=reversal_lines(lines_of(entry)),
+        occurred_at=clock.now(),
+        strategy_id=entry.strategy_id,
+        execution_id=entry.execution_id,
+        transfer_id=entry.transfer_id,
+        reverses_id=entry.pk,
+        memo=memo,
+    )
+
+
+def lines_of(entry: Entry) -> list[Line]:
+    """Return the postings of an entry as values."""
+    return [
+        Line(
+            book=Book(posting.book),
+            asset=posting.asset.code,
+            amount=posting.amount,
+            account_id=posting.account_id,
+            wallet=Wallet(posting.wallet) if posting.wallet else None,
+        )
+        for posting in entry.postings.all()
+    ]
+
+
+def _sort_key(line: Line) -> tuple[object, ...]:
+    return (line.book, line.asset, line.account_id or 0, line.wallet or "", line.amount)
+
+
+def _to_entry(draft: EntryDraft) -> Entry:
+    return Entry(
+        key=draft.key,
+        kind=draft.kind,
+        occurred_at=draft.occurred_at,
+        strategy_id=draft.strategy_id,
+        execution_id=draft.execution_id,
+        transfer_id=draft.transfer_id,
+        reverses_id=draft.reverses_id,
+        memo=draft.memo,
+    )
+
+
+def _to_posting(entry_id: int, line: Line, asset_id: int) -> Posting:
+    return Posting(
+        entry_id=entry_id,
+        book=line.book,
+        account_id=line.account_id,
+        wallet=line.wallet or "",
+        asset_id=asset_id,
+        amount=line.amount,
+    )

@@ -1,0 +1,324 @@
+"""Book what orders executed: fill, entry and postings in one transaction, each fill once.
+
+A fill is what the venue reported and is never changed. When the venue did not say what it took as
+a fee, the fill is booked without one; the fee follows as a ``LateFee`` with an entry of its own,
+and until then the order stays due for a look-up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import from_ms
+from arbplatform.core.decimals import ZERO, Amount, Fraction, Quantity
+from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines, stored_cost
+from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
+from ledger.selectors import list_fills_of_orders, lock_orders
+from ledger.services.entries import EntryDraft, write_entries
+from ledger.services.logs import draft_log
+from markets.domain.orders import Side, VenueFill
+from markets.services.assets import ensure_assets
+
+FEE_FRACTION_MAX = Fraction("0.02")
+"""A larger part of the notional as a fee is booked, since it is real, and reported."""
+
+_CONFLICT = _(
+    "Trade {trade_id} of order {order_id} was reported again with another price or quantity. "
+    "The first report stays booked; compare the account with its venue."
+)
+_STRANGER = _(
+    "Trade {trade_id} that was reported for order {order_id} is not on its market and side. "
+    "It was not booked; compare the account with its venue."
+)
+_OVERFILLED = _(
+    "Order {order_id} executed {filled}, more than the {quantity} that were ordered. "
+    "All of it is booked."
+)
+_SUSPICIOUS_FEE = _(
+    "The fee {fee} {asset} of trade {trade_id} is more than 2 % of what was traded. It is booked; "
+    "check the account's fee level at the venue."
+)
+
+
+@dataclass(slots=True)
+class Booked:
+    """What is in the books for one order after a batch was booked.
+
+    Attributes:
+        fills: booked by this batch.
+        late_fees: booked by this batch.
+        quantity: of all fills of the order [base].
+        cost: of all fills of the order [quote].
+        is_fee_missing: whether some fill's fee is still unknown.
+    """
+
+    fills: list[Fill] = field(default_factory=list)
+    late_fees: list[LateFee] = field(default_factory=list)
+    quantity: Quantity = ZERO
+    cost: Amount = ZERO
+    is_fee_missing: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        """Whether this batch added anything to the books."""
+        return bool(self.fills or self.late_fees)
+
+
+@transaction.atomic
+def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
+    """Book executions of one order, in whatever state it is.
+
+    Args:
+        order: whose executions.
+        fills: as the venue reported them; those that are booked already are passed over, except
+            that a fee that was missing is booked now.
+
+    Returns:
+        The fills that this call booked.
+
+    Raises:
+        Unbookable: an amount has more digits than the books keep; nothing was booked.
+    """
+    locked = lock_orders([order.pk])[0]
+    booked = book_batch([(locked, fills)])[locked.pk]
+    locked.filled_quantity = max(locked.filled_quantity, booked.quantity)
+    locked.filled_cost = booked.cost
+    locked.save(update_fields=["filled_quantity", "filled_cost", "updated_at"])
+    return booked.fills
+
+
+def book_batch(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[int, Booked]:
+    """Book executions of several orders, which the caller has locked, in few statements.
+
+    Args:
+        batch: orders from ``lock_orders`` with what their venues reported.
+
+    Returns:
+        By order id, what is booked for it now.
+
+    Raises:
+        Unbookable: an amount has more digits than the books keep; nothing may be committed.
+    """
+    booking = _Booking(batch)
+    for order, fills in batch:
+        for fill in fills:
+            booking.add(order, fill)
+    return booking.write()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A fill or a late fee with the entry that it needs."""
+
+    entry: EntryDraft
+    make: "Fill | LateFee"
+    order_id: int
+
+
+class _Booking:
+    """Collects what is new in a batch and writes it."""
+
+    def __init__(self, batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> None:
+        self.asset_ids = _asset_ids(batch)
+        self.booked = {order.pk: Booked() for order, _fills in batch}
+        self.known: dict[tuple[int, str], Fill] = {}
+        self.with_fee: set[tuple[int, str]] = set()
+        self.drafts: list[_Draft] = []
+        self.logs: list[LogEntry] = []
+        self.orders = {order.pk: order for order, _fills in batch}
+        for fill in list_fills_of_orders(self.booked):
+            self._count(fill, has_fee=fill.fee is not None or hasattr(fill, "late_fee"))
+
+    def add(self, order: Order, reported: VenueFill) -> None:
+        """Take up one reported execution."""
+        key = (order.pk, reported.venue_trade_id)
+        if reported.symbol != order.market.symbol or reported.side != order.side:
+            self._log(LogLevel.ERROR, "fill_stranger", _STRANGER, order, reported)
+        elif key not in self.known:
+            self._add_fill(order, reported)
+        elif _differs(self.known[key], reported):
+            self._log(LogLevel.ERROR, "fill_conflict", _CONFLICT, order, reported)
+        elif key not in self.with_fee and _is_fee_known(reported):
+            self._add_late_fee(order, self.known[key], reported)
+
+    def write(self) -> dict[int, Booked]:
+        """Write everything that is new."""
+        if self.drafts:
+            entries = write_entries(
+                drafts=[draft.entry for draft in self.drafts], asset_ids=self.asset_ids
+            )
+            self._insert(entries)
+        missing = self.known.keys() - self.with_fee
+        for order_id, booked in self.booked.items():
+            booked.is_fee_missing = any(key[0] == order_id for key in missing)
+            if booked.fills and booked.quantity > self.orders[order_id].quantity:
+                self._log_overfill(self.orders[order_id], booked)
+        if self.logs:
+            LogEntry.objects.bulk_create(self.logs)
+        return self.booked
+
+    def _insert(self, entries: list[Entry]) -> None:
+        fills, late_fees = [], []
+        for draft, entry in zip(self.drafts, entries, strict=True):
+            draft.make.entry = entry
+            if isinstance(draft.make, Fill):
+                fills.append(draft.make)
+                self.booked[draft.order_id].fills.append(draft.make)
+            else:
+                late_fees.append(draft.make)
+                self.booked[draft.order_id].late_fees.append(draft.make)
+        Fill.objects.bulk_create(fills)
+        if late_fees:
+            LateFee.objects.bulk_create(late_fees)
+
+    def _add_fill(self, order: Order, reported: VenueFill) -> None:
+        key = f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}"
+        has_fee = _is_fee_known(reported)
+        cost = _cost_of(reported)
+        for amount in (reported.price, reported.quantity, cost):
+            check_storable(key, amount)
+        fee = reported.fee if has_fee else None
+        fee_asset = reported.fee_asset if has_fee else None
+        fill = Fill(
+            order=order,
+            account_id=order.account_id,
+            market_id=order.market_id,
+            strategy_id=order.strategy_id,
+            venue_trade_id=reported.venue_trade_id,
+            side=order.side,
+            price=reported.price,
+            quantity=reported.quantity,
+            cost=cost,
+            fee=fee,
+            fee_asset_id=self.asset_ids[fee_asset] if fee_asset else None,
+            is_maker=reported.is_maker,
+            executed_at=from_ms(reported.executed_at_ms),
+        )
+        lines = fill_lines(
+            purse=Purse(order.account_id),
+            base=order.market.base.code,
+            quote=order.market.quote.code,
+            side=Side(order.side),
+            quantity=reported.quantity,
+            cost=cost,
+            fee=fee,
+            fee_asset=fee_asset,
+        )
+        self.drafts.append(_Draft(_entry(order, key, EntryKind.FILL, lines, fill), fill, order.pk))
+        self._count(fill, has_fee=has_fee)
+        self._check_fee(order, reported)
+
+    def _add_late_fee(self, order: Order, fill: Fill, reported: VenueFill) -> None:
+        amount, asset = reported.fee or ZERO, reported.fee_asset
+        late_fee = LateFee(
+            fill=fill, amount=amount, asset_id=self.asset_ids[asset] if asset else None
+        )
+        lines = fee_lines(purse=Purse(order.account_id), fee=amount, fee_asset=asset or "")
+        key = (
+            f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}:fee"
+        )
+        entry = _entry(order, key, EntryKind.FEE, lines, fill)
+        self.drafts.append(_Draft(entry, late_fee, order.pk))
+        self.with_fee.add((order.pk, fill.venue_trade_id))
+        self._check_fee(order, reported)
+
+    def _count(self, fill: Fill, *, has_fee: bool) -> None:
+        key = (fill.order_id, fill.venue_trade_id)
+        self.known[key] = fill
+        if has_fee:
+            self.with_fee.add(key)
+        self.booked[fill.order_id].quantity += fill.quantity
+        self.booked[fill.order_id].cost += fill.cost
+
+    def _check_fee(self, order: Order, reported: VenueFill) -> None:
+        market = order.market
+        traded = {market.base.code: reported.quantity, market.quote.code: _cost_of(reported)}
+        amount = traded.get(reported.fee_asset or "")
+        if amount is not None and abs(reported.fee or ZERO) > FEE_FRACTION_MAX * amount:
+            self._log(
+                LogLevel.WARNING,
+                "fee_suspicious",
+                _SUSPICIOUS_FEE,
+                order,
+                reported,
+                fee=reported.fee,
+                asset=reported.fee_asset,
+            )
+
+    def _log(
+        self,
+        level: LogLevel,
+        event: str,
+        template: str,
+        order: Order,
+        reported: VenueFill,
+        **context: object,
+    ) -> None:
+        self.logs.append(
+            draft_log(
+                strategy_id=order.strategy_id,
+                level=level,
+                event=event,
+                template=template,
+                order_id=order.pk,
+                trade_id=reported.venue_trade_id,
+                **context,
+            )
+        )
+
+    def _log_overfill(self, order: Order, booked: Booked) -> None:
+        self.logs.append(
+            draft_log(
+                strategy_id=order.strategy_id,
+                level=LogLevel.ERROR,
+                event="order_overfilled",
+                template=_OVERFILLED,
+                order_id=order.pk,
+                filled=booked.quantity,
+                quantity=order.quantity,
+            )
+        )
+
+
+def _asset_ids(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[str, int]:
+    """Return the ids of all assets that a batch may touch; fees in a third asset are looked up."""
+    ids = {
+        asset.code: asset.pk
+        for order, _fills in batch
+        for asset in (order.market.base, order.market.quote)
+    }
+    codes = {fill.fee_asset for _order, fills in batch for fill in fills if fill.fee_asset}
+    foreign = sorted(codes - ids.keys())
+    if foreign:
+        ids |= {code: asset.pk for code, asset in ensure_assets(foreign).items()}
+    return ids
+
+
+def _entry(
+    order: Order, key: str, kind: EntryKind, lines: Sequence[Line], fill: Fill
+) -> EntryDraft:
+    return EntryDraft(
+        key=key,
+        kind=kind,
+        lines=lines,
+        occurred_at=fill.executed_at,
+        strategy_id=order.strategy_id,
+        execution_id=order.execution_id,
+    )
+
+
+def _is_fee_known(reported: VenueFill) -> bool:
+    """Return whether the venue said what it took: a fee without its asset is no answer."""
+    return reported.fee is not None and (reported.fee == ZERO or reported.fee_asset is not None)
+
+
+def _cost_of(reported: VenueFill) -> Amount:
+    if reported.cost is not None:
+        return reported.cost
+    return stored_cost(side=reported.side, price=reported.price, quantity=reported.quantity)
+
+
+def _differs(booked: Fill, reported: VenueFill) -> bool:
+    return (reported.price, reported.quantity) != (booked.price, booked.quantity)

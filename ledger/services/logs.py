@@ -1,0 +1,59 @@
+"""Write lines into the logs that people read."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.utils.functional import Promise
+
+from arbplatform.core.decimals import to_plain
+from ledger.models import LogEntry, LogLevel
+
+
+def write_log(
+    *, strategy_id: int | None, level: LogLevel, event: str, template: str, **context: object
+) -> LogEntry:
+    """Write one line into the log of a strategy, or of the platform.
+
+    The sentence is kept as a template and its values, so that it is shown in the language of
+    whoever reads it. Mark it with ``gettext_noop`` where it is written down.
+
+    Args:
+        strategy_id: whose log; ``None``: the platform's.
+        level: severity.
+        event: what happened, as a slug to filter by: ``order_unknown``.
+        template: English sentence with named placeholders.
+        context: values of the placeholders; never secrets.
+    """
+    return LogEntry.objects.create(**_fields(strategy_id, level, event, template, context))
+
+
+def draft_log(
+    *, strategy_id: int | None, level: LogLevel, event: str, template: str, **context: object
+) -> LogEntry:
+    """Return a line that is not written yet; arguments as of ``write_log``."""
+    return LogEntry(**_fields(strategy_id, level, event, template, context))
+
+
+def _fields(
+    strategy_id: int | None,
+    level: LogLevel,
+    event: str,
+    template: str,
+    context: Mapping[str, object],
+) -> dict[str, object]:
+    return {
+        "strategy_id": strategy_id,
+        "level": level,
+        "event": event,
+        "template": template,
+        "context": {name: _storable(value) for name, value in context.items()},
+    }
+
+
+def _storable(value: object) -> object:
+    """Return ``value`` as JSON keeps it; numbers of money as exact text."""
+    if isinstance(value, Decimal):
+        return to_plain(value)
+    if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Promise)):
+        return value
+    return str(value)
