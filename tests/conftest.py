@@ -1,9 +1,12 @@
 """Fixtures that every part of the suite may use."""
 
+from importlib import import_module
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from django.test import Client
+from django.db import connection
+from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
@@ -69,3 +72,25 @@ def console(superuser):
     client = Client()
     client.force_login(superuser)
     return client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guards_stand_aside_for_flush():
+    """Let a transactional test be cleaned up although the ledger's facts cannot be deleted.
+
+    Django empties every table after such a test. The triggers are gone for the time of that
+    cleaning only, so every test, transactional or not, runs with them.
+    """
+    guards = import_module("ledger.migrations.0002_guards")
+    flush = TransactionTestCase._fixture_teardown
+
+    def flush_without_guards(case):
+        guards.drop_guards(connection)
+        try:
+            flush(case)
+        finally:
+            guards.create_guards(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_without_guards)
+        yield
