@@ -1,0 +1,327 @@
+"""The order journal: the only door through which an order leaves.
+
+An order is a committed row before a venue hears of it, is claimed by one conditional UPDATE, is
+sent at most once, and ends in a state that is either known or being looked up.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.services.accounts import open_gateway
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.core.decimals import Price, Quantity
+from arbplatform.core.errors import ArbError, IllegalTransition, Message
+from arbplatform.core.ids import derive_client_id
+from ledger.domain.orders import (
+    ORDER_TRANSITIONS,
+    PENDING_TIMEOUT_MS,
+    SUBMIT_TIMEOUT_MS,
+    OrderEvent,
+    OrderState,
+)
+from ledger.errors import ImmutableRecord, InvalidOrderPlan
+from ledger.models import Order
+from ledger.selectors import (
+    find_orders,
+    get_order,
+    get_order_with_secrets,
+    get_orders,
+    lock_orders,
+    lock_pending_orders,
+)
+from ledger.services.recording import record
+from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
+from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
+from markets.domain.orders import OrderKind, Side, TimeInForce
+from markets.errors import OutcomeUnknown, VenueUnavailable
+from markets.gateway.base import VenueGateway
+
+__all__ = [
+    "OrderPlan",
+    "SweepReport",
+    "cancel_order",
+    "resolve_unknown",
+    "resolve_unknown_orders",
+    "submit_orders",
+    "write_orders",
+]
+
+logger = logging.getLogger(__name__)
+
+_UNRECORDED = (
+    "The venue's answer could not be written down ({cause}). It is looked up again; the details "
+    "are in the log of the process."
+)
+
+_COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """An order that is to be written down.
+
+    Attributes:
+        account_id: venue account that trades.
+        market_id: market of the account's venue.
+        strategy_id: whose result it belongs to.
+        execution_id: the arbitrage whose leg it is.
+        leg_index: which leg, from 0.
+        side: buy or sell.
+        quantity: [base], positive, on the lot grid.
+        price: limit [quote per base], on the tick grid; ``None`` for market orders.
+        kind: limit or market.
+        time_in_force: how long it may rest.
+        attempt: 0, and one more for each replacement of an order that has ended.
+    """
+
+    account_id: int
+    market_id: int
+    strategy_id: int | None
+    execution_id: int | None
+    leg_index: int
+    side: Side
+    quantity: Quantity
+    price: Price | None
+    kind: OrderKind = OrderKind.LIMIT
+    time_in_force: TimeInForce = TimeInForce.IOC
+    attempt: int = 0
+
+
+def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Write orders down, all or none; nothing is sent.
+
+    The client order id follows from execution, leg and attempt, so writing the same orders again
+    returns the ones that are there.
+
+    Args:
+        plans: what to write.
+        clock: tells from when on an order that nobody sends is void.
+
+    Returns:
+        The orders, PENDING, in the order of ``plans``.
+
+    Raises:
+        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
+        ImmutableRecord: an order of the same execution, leg and attempt is there, but differs.
+    """
+    for plan in plans:
+        _check(plan)
+    due = clock.now() + timedelta(milliseconds=PENDING_TIMEOUT_MS)
+    orders = [
+        Order(
+            client_order_id=_client_order_id(plan),
+            account_id=plan.account_id,
+            market_id=plan.market_id,
+            strategy_id=plan.strategy_id,
+            execution_id=plan.execution_id,
+            leg_index=plan.leg_index,
+            side=plan.side,
+            kind=plan.kind,
+            time_in_force=plan.time_in_force,
+            quantity=plan.quantity,
+            price=plan.price,
+            next_lookup_at=due,
+        )
+        for plan in plans
+    ]
+    try:
+        with transaction.atomic():
+            return Order.objects.bulk_create(orders)
+    except IntegrityError:
+        written = _find_written(orders)
+        if not written:
+            raise
+        return written
+
+
+def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Send orders to their venues, each once, and record and book what came of it.
+
+    The caller's transaction has been committed. Orders that somebody else has claimed are left
+    alone. Several orders leave at the same time. No outcome at a venue raises: a refused order is
+    REJECTED, one that was not sent is REJECTED too (a new decision makes a new order), and one
+    whose fate is not known is UNKNOWN and looked up until it is.
+
+    Args:
+        order_ids: PENDING orders.
+        clock: tells the time.
+
+    Returns:
+        The orders as they stand now, in the order of ``order_ids``.
+
+    Raises:
+        OrderNotFound: one of the ids is not known.
+    """
+    claimed = _claim(order_ids, clock)
+    dispatches, outcomes = _open_gateways(claimed)
+    outcomes |= send_all(dispatches, clock=clock)
+    if outcomes:
+        _record(outcomes, clock)
+    return get_orders(order_ids)
+
+
+def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
+    """Ask the venue to cancel an order, and read what became of it before believing anything.
+
+    Args:
+        order_id: an order that is open, or may be.
+        clock: tells the time.
+
+    Returns:
+        The order as it stands now: it may have been filled in the meantime.
+
+    Raises:
+        OrderNotFound: no order has this id.
+        IllegalTransition: it has ended, or its sender has not written down the outcome yet.
+        AccountDisabled: the account is switched off.
+        VenueUnavailable: nothing was sent; the order is as it was.
+    """
+    order = get_order_with_secrets(order_id)
+    if order.state == OrderState.PENDING:
+        return _withdraw(order_id, clock)
+    if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
+        raise _not_cancellable(order)
+    gateway = open_gateway(order.account)
+    try:
+        gateway.cancel_order(symbol=order.market.symbol, client_order_id=order.client_order_id)
+    except VenueUnavailable:
+        raise
+    except ArbError as error:
+        # "unknown order" does not mean "cancelled": it may have been filled
+        logger.info("Order %s: the cancellation was answered with: %s", order_id, error)
+    except Exception:
+        logger.exception("Order %s: unforeseen error while cancelling", order_id)
+    return resolve_unknown(order_id=order_id, clock=clock)
+
+
+def _check(plan: OrderPlan) -> None:
+    if plan.quantity <= 0:
+        raise InvalidOrderPlan(cause=Message("its quantity is not positive"))
+    if plan.kind is OrderKind.LIMIT and plan.price is None:
+        raise InvalidOrderPlan(cause=Message("a limit order needs a price"))
+    if plan.price is not None and plan.price <= 0:
+        raise InvalidOrderPlan(cause=Message("its price is not positive"))
+
+
+def _client_order_id(plan: OrderPlan) -> str:
+    """Return the id by which a repeated write, and a lost reply, are recognised."""
+    owner = secrets.token_hex(16) if plan.execution_id is None else plan.execution_id
+    return derive_client_id(settings.ARB_INSTALL_ID, "order", owner, plan.leg_index, plan.attempt)
+
+
+def _find_written(orders: Sequence[Order]) -> list[Order]:
+    """Return the rows that are there already, if they say the same; none if there are none.
+
+    Raises:
+        ImmutableRecord: they do not.
+    """
+    written = find_orders([order.client_order_id for order in orders])
+    if not written:
+        return []
+    for order in orders:
+        twin = written.get(order.client_order_id)
+        if twin is None or any(getattr(order, name) != getattr(twin, name) for name in _COMPARED):
+            raise ImmutableRecord(
+                "Leg {leg} of execution {execution_id} is written down already, as another order. "
+                "Use the next attempt number for a replacement.",
+                leg=order.leg_index,
+                execution_id=order.execution_id,
+            )
+    return [written[order.client_order_id] for order in orders]
+
+
+@transaction.atomic(durable=True)
+def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
+    """Claim those of the orders that nobody has claimed; committed when this returns."""
+    now = clock.now()
+    pending = lock_pending_orders(order_ids)
+    if not pending:
+        return []
+    overdue = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
+    rows = Order.objects.filter(pk__in=[order.pk for order in pending], state=OrderState.PENDING)
+    count = rows.update(
+        state=OrderState.SUBMITTING, submitted_at=now, next_lookup_at=overdue, updated_at=now
+    )
+    if count != len(pending):
+        # the rows are locked, so this cannot be; sending one of them twice would be worse
+        raise RuntimeError(f"claimed {count} of {len(pending)} locked orders")
+    for order in pending:
+        order.state, order.submitted_at = OrderState.SUBMITTING, now
+    return pending
+
+
+def _open_gateways(
+    orders: Sequence[Order],
+) -> tuple[list[Dispatch], dict[int, Outcome]]:
+    """Return what can be sent, and the orders whose account cannot be used: those are refused."""
+    gateways: dict[int, VenueGateway | ArbError] = {}
+    dispatches: list[Dispatch] = []
+    refused: dict[int, Outcome] = {}
+    for order in orders:
+        if order.account_id not in gateways:
+            gateways[order.account_id] = _open_gateway(order)
+        gateway = gateways[order.account_id]
+        if isinstance(gateway, ArbError):
+            refused[order.pk] = Refused(gateway)
+        else:
+            claimed_at_ms = to_ms(order.submitted_at or order.created_at)
+            dispatches.append(Dispatch(order.pk, gateway, order.to_request(), claimed_at_ms))
+    return dispatches, refused
+
+
+def _open_gateway(order: Order) -> VenueGateway | ArbError:
+    try:
+        return open_gateway(order.account)
+    except ArbError as error:
+        return error
+    except Exception as error:
+        logger.exception("Order %s: no gateway", order.pk)
+        return VenueUnavailable(venue=order.account.venue.code, cause=type(error).__name__)
+
+
+def _record(outcomes: Mapping[int, Outcome], clock: Clock) -> None:
+    """Write down all outcomes together; if that fails, one by one.
+
+    What cannot be written down even so is UNKNOWN: a look-up will try again, and the error stays
+    visible until somebody has mended its cause.
+    """
+    try:
+        record(outcomes, clock=clock, is_lookup=False)
+    except Exception:
+        logger.exception("The outcomes of orders %s are recorded singly", sorted(outcomes))
+        for order_id, outcome in outcomes.items():
+            _record_one(order_id, outcome, clock)
+
+
+def _record_one(order_id: int, outcome: Outcome, clock: Clock) -> None:
+    try:
+        record({order_id: outcome}, clock=clock, is_lookup=False)
+    except Exception as error:
+        logger.exception("Order %s: the outcome cannot be recorded", order_id)
+        lost = Lost(OutcomeUnknown(_UNRECORDED, cause=type(error).__name__))
+        record({order_id: lost}, clock=clock, is_lookup=False)
+
+
+@transaction.atomic
+def _withdraw(order_id: int, clock: Clock) -> Order:
+    """Give up an order that nobody has claimed."""
+    order = lock_orders([order_id])[0]
+    if order.state != OrderState.PENDING:
+        raise _not_cancellable(order)
+    order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.REFUSE)
+    order.error = "Withdrawn before it was sent."
+    order.finished_at, order.next_lookup_at = clock.now(), None
+    order.save(update_fields=["state", "error", "finished_at", "next_lookup_at", "updated_at"])
+    return get_order(order_id)
+
+
+def _not_cancellable(order: Order) -> IllegalTransition:
+    return IllegalTransition(
+        "The order {id} is {state}: there is nothing to cancel.", id=order.pk, state=order.state
+    )

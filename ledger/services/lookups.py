@@ -1,0 +1,146 @@
+"""Find an order at its venue again. Reads only, no database: nothing here can do harm."""
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from arbplatform.core.errors import ArbError
+from ledger.services.sending import Reported, check_echo, read_fills, with_details
+from markets.domain.orders import OrderRequest, Side, VenueFill, VenueOrder
+from markets.errors import NotSupportedByVenue, OrderAbsent, OutcomeUnknown, VenueUnavailable
+from markets.gateway.base import VenueGateway
+
+logger = logging.getLogger(__name__)
+
+CLOCK_TOLERANCE_MS = 60_000
+"""How much earlier than sent, by our clock, an execution may be dated by the venue's [ms]."""
+
+CANDIDATES_MAX = 5
+"""Foreign orders that one look-up reads in search of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for.
+
+    Attributes:
+        request: as it was or should have been sent.
+        sent_at_ms: when it was claimed for sending [ms since epoch].
+        venue_order_id: the venue's id, if it ever told it; else empty.
+        foreign_ids: venue ids that belong to other orders.
+    """
+
+    request: OrderRequest
+    sent_at_ms: int
+    venue_order_id: str
+    foreign_ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The venue answered every question and showed no trace of the order.
+
+    Attributes:
+        fills: executions of an order that the venue once acknowledged and has now forgotten.
+    """
+
+    fills: tuple[VenueFill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The venue did not answer: nothing was learned."""
+
+    error: ArbError
+
+
+Finding = Reported | Missing | Unreachable
+
+
+def find(gateway: VenueGateway, search: Search) -> Finding:
+    """Look an order up: by id, among the open orders, and by its executions.
+
+    Args:
+        gateway: of its account.
+        search: what to look for.
+
+    Returns:
+        What the venue showed. Nothing that it does raises.
+    """
+    try:
+        report = _by_id(gateway, search) or _among_open(gateway, search)
+        if report is not None:
+            check_echo(gateway, search.request, report)
+            return with_details(gateway, search.request, report)
+        if search.venue_order_id:
+            return Missing(read_fills(gateway, search.request.symbol, search.venue_order_id))
+        report = _by_executions(gateway, search)
+    except ArbError as error:
+        return Unreachable(error)
+    except Exception as error:
+        logger.exception("Order %s: look-up failed", search.request.client_order_id)
+        return Unreachable(VenueUnavailable(venue=gateway.venue, cause=type(error).__name__))
+    return Missing() if report is None else with_details(gateway, search.request, report)
+
+
+def _by_id(gateway: VenueGateway, search: Search) -> VenueOrder | None:
+    request = search.request
+    try:
+        if search.venue_order_id:
+            return gateway.fetch_order(symbol=request.symbol, venue_order_id=search.venue_order_id)
+        return gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
+    except (OrderAbsent, NotSupportedByVenue):
+        return None
+
+
+def _among_open(gateway: VenueGateway, search: Search) -> VenueOrder | None:
+    return _choose(search, gateway.fetch_open_orders(search.request.symbol))
+
+
+def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
+    """Find an order that ended by what it executed, where no look-up by client id helps.
+
+    Raises:
+        OutcomeUnknown: more executions of unknown origin than can be looked through.
+    """
+    request = search.request
+    since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
+    fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
+    ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)}
+    if len(ids) > CANDIDATES_MAX:
+        raise OutcomeUnknown(
+            venue=gateway.venue,
+            cause=f"{len(ids)} orders that are not ours executed in the meantime",
+        )
+    return _choose(
+        search,
+        [gateway.fetch_order(symbol=request.symbol, venue_order_id=one) for one in sorted(ids)],
+    )
+
+
+def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
+    """Return ours: by client id, else the only one without any that looks exactly like it."""
+    request = search.request
+    orders = list(orders)
+    own = [order for order in orders if order.client_order_id == request.client_order_id]
+    if own:
+        return own[0]
+    alike = [
+        order
+        for order in orders
+        if order.client_order_id is None
+        and order.venue_order_id not in search.foreign_ids
+        and (order.symbol, order.side) == (request.symbol, request.side)
+        and (order.quantity, order.price) == (request.quantity, request.price)
+    ]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _may_belong(search: Search, fill: VenueFill) -> bool:
+    request = search.request
+    if fill.side is not request.side or fill.venue_order_id in search.foreign_ids:
+        return False
+    if request.price is None:
+        return True
+    is_buy = request.side is Side.BUY
+    return fill.price <= request.price if is_buy else fill.price >= request.price

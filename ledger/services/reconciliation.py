@@ -1,0 +1,111 @@
+"""Compare the books with what the venues themselves state."""
+
+from dataclasses import dataclass
+
+from accounts.selectors import get_account_with_secrets
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import ZERO, Amount
+from ledger.domain.postings import Purse, external_lines
+from ledger.models import Entry, EntryKind
+from ledger.selectors import list_holdings
+from ledger.services.entries import book_entry
+from ledger.services.statements import PurseKey, Statement, read_statement
+from markets.domain.funds import Wallet
+
+READS_MAX = 3
+"""Statements that are read until one was not overtaken by a booking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A balance on which the books and the venue disagree.
+
+    Attributes:
+        wallet: purse inside the account.
+        asset: code.
+        booked: by the books [units of the asset].
+        stated: by the venue, held amounts included [units of the asset].
+    """
+
+    wallet: Wallet
+    asset: str
+    booked: Amount
+    stated: Amount
+
+    @property
+    def gap(self) -> Amount:
+        """What the venue has more than the books [units of the asset]."""
+        return self.stated - self.booked
+
+
+def compare_with_venue(*, account_id: int) -> list[Difference]:
+    """Return every balance on which the books and the venue's statement of now disagree.
+
+    An order that is being executed, or a transfer that is on its way, may show as a difference
+    until it is booked; when the books change while the statement is read, it is read again.
+
+    Args:
+        account_id: venue account.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountDisabled: the account is switched off.
+        VenueError: the venue did not tell: that is not a difference.
+    """
+    account = get_account_with_secrets(account_id)
+    differences: list[Difference] = []
+    for _attempt in range(READS_MAX):
+        before = _booked(account_id)
+        statement = read_statement(account)
+        after = _booked(account_id)
+        differences = _compare(after, statement)
+        if before == after or not differences:
+            break
+    return differences
+
+
+def adopt_difference(
+    *, account_id: int, difference: Difference, memo: str, clock: Clock = SYSTEM_CLOCK
+) -> Entry:
+    """Book a difference as a movement that happened without the platform.
+
+    For deposits, withdrawals and trades that a person made at the venue; never for a gap that is
+    not understood.
+
+    Args:
+        account_id: venue account.
+        difference: from ``compare_with_venue``, just now.
+        memo: what it was.
+        clock: tells when.
+    """
+    now = clock.now()
+    key = f"external:{account_id}:{difference.wallet}:{difference.asset}:{clock.now_ms()}"
+    return book_entry(
+        key=key,
+        kind=EntryKind.EXTERNAL,
+        lines=external_lines(
+            purse=Purse(account_id, difference.wallet),
+            asset=difference.asset,
+            amount=difference.gap,
+        ),
+        occurred_at=now,
+        memo=memo,
+    )
+
+
+def _booked(account_id: int) -> dict[PurseKey, Amount]:
+    return {
+        (holding.wallet, holding.asset): holding.amount for holding in list_holdings(account_id)
+    }
+
+
+def _compare(booked: dict[PurseKey, Amount], statement: Statement) -> list[Difference]:
+    stated = statement.holdings
+    pairs = [
+        Difference(
+            wallet, asset, booked.get((wallet, asset), ZERO), stated.get((wallet, asset), ZERO)
+        )
+        for wallet, asset in sorted(booked.keys() | stated.keys())
+        if wallet in statement.wallets
+    ]
+    return [pair for pair in pairs if pair.gap]

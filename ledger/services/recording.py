@@ -1,0 +1,218 @@
+"""Write down what was learned about orders: state, executions and entries in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.core.clock import Clock, to_ms
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import ArbError
+from ledger.domain.orders import (
+    LIVE_STATES,
+    WATCH_DELAY_MS,
+    WATCH_SPAN_MS,
+    OrderEvent,
+    OrderState,
+    absorb,
+    detail_delay_ms,
+    event_of,
+    is_absence_proven,
+    lookup_delay_ms,
+)
+from ledger.models import LogEntry, LogLevel, Order
+from ledger.selectors import lock_orders
+from ledger.services.fills import Booked, book_batch
+from ledger.services.logs import draft_log
+from ledger.services.lookups import Missing, Unreachable
+from ledger.services.sending import Lost, Refused, Reported
+from markets.errors import OrderAbsent
+
+Knowledge = Reported | Refused | Lost | Missing | Unreachable
+
+_REJECTED = _("Order {order_id} ({side} {quantity} {market}) was not accepted: {cause}")
+_LOST = _("The outcome of order {order_id} ({side} {quantity} {market}) is not known: {cause}")
+_RESOLVED = _("Order {order_id} ({side} {quantity} {market}) was looked up: it is {state}.")
+_STATES = {
+    OrderState.REJECTED: ("order_rejected", LogLevel.WARNING, _REJECTED),
+    OrderState.UNKNOWN: ("order_unknown", LogLevel.WARNING, _LOST),
+}
+
+_UNDECIDED = frozenset({OrderState.SUBMITTING, OrderState.UNKNOWN})
+
+_FIELDS = [
+    "state",
+    "venue_order_id",
+    "filled_quantity",
+    "filled_cost",
+    "error_code",
+    "error",
+    "acknowledged_at",
+    "finished_at",
+    "lookup_count",
+    "miss_count",
+    "first_missed_at",
+    "next_lookup_at",
+    "updated_at",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Occasion:
+    """When something was learned, and whether by a look-up."""
+
+    now: datetime
+    is_lookup: bool
+
+    @property
+    def now_ms(self) -> int:
+        return to_ms(self.now)
+
+
+@transaction.atomic
+def record(knowledge: Mapping[int, Knowledge], *, clock: Clock, is_lookup: bool) -> None:
+    """Write down what was learned about orders.
+
+    A report may be late or repeat what is known: then it changes nothing. Executions are booked
+    in whatever state the order is.
+
+    Args:
+        knowledge: by order id, what was learned.
+        clock: tells when.
+        is_lookup: whether the order's sender is not waiting for this: then whoever has to go on
+            is woken.
+
+    Raises:
+        Unbookable: an amount has more digits than the books keep; nothing was written.
+    """
+    occasion = _Occasion(clock.now(), is_lookup)
+    orders = lock_orders(knowledge)
+    booked = book_batch([(order, _fills_of(knowledge[order.pk])) for order in orders])
+    logs = []
+    for order in orders:
+        before = OrderState(order.state)
+        _learn(order, knowledge[order.pk], booked[order.pk], occasion)
+        _schedule(order, booked[order.pk], occasion)
+        order.save(update_fields=_FIELDS)
+        if order.state != before:
+            logs += _describe(order, before, is_lookup=is_lookup)
+        if is_lookup and (booked[order.pk].is_news or _has_ended(before, order)):
+            _wake(order)
+    if logs:
+        LogEntry.objects.bulk_create(logs)
+
+
+def _fills_of(knowledge: Knowledge) -> tuple:  # type: ignore[type-arg]
+    return knowledge.fills if isinstance(knowledge, Reported | Missing) else ()
+
+
+def _learn(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occasion) -> None:
+    order.lookup_count += occasion.is_lookup
+    order.filled_cost = booked.cost
+    order.filled_quantity = max(order.filled_quantity, booked.quantity)
+    if isinstance(knowledge, Reported):
+        _learn_report(order, knowledge, occasion)
+    elif isinstance(knowledge, Refused):
+        if order.state in _UNDECIDED:  # a look-up that found it was right
+            _fail(order, OrderEvent.REFUSE, knowledge.error)
+    elif isinstance(knowledge, Lost):
+        _fail(order, OrderEvent.LOSE_TRACK, knowledge.error)
+    elif isinstance(knowledge, Missing):
+        _learn_missing(order, occasion)
+    elif order.state in LIVE_STATES:
+        order.error_code, order.error = knowledge.error.code, str(knowledge.error)
+
+
+def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None:
+    report = reported.order
+    order.filled_quantity = max(order.filled_quantity, report.filled_quantity)
+    order.venue_order_id = order.venue_order_id or report.venue_order_id
+    order.acknowledged_at = order.acknowledged_at or occasion.now
+    order.miss_count, order.first_missed_at = 0, None
+    order.error_code, order.error = None, ""
+    event = event_of(status=report.status, quantity=order.quantity, filled=order.filled_quantity)
+    order.state = absorb(OrderState(order.state), event)
+
+
+def _learn_missing(order: Order, occasion: _Occasion) -> None:
+    """Conclude from repeated silence, and from nothing else, that an order is not there."""
+    if order.state not in LIVE_STATES:
+        return
+    order.miss_count += 1
+    order.first_missed_at = order.first_missed_at or occasion.now
+    error = OrderAbsent(venue=order.account.venue.code, cause=f"{order.miss_count} look-ups")
+    if not is_absence_proven(
+        miss_count=order.miss_count,
+        first_missed_at_ms=to_ms(order.first_missed_at),
+        now_ms=occasion.now_ms,
+    ):
+        order.error_code, order.error = error.code, str(error)
+        return
+    # what was acknowledged once has ended; what never was, never existed
+    was_there = bool(order.venue_order_id) or order.filled_quantity > ZERO
+    _fail(order, OrderEvent.CANCEL if was_there else OrderEvent.REFUSE, error)
+
+
+def _fail(order: Order, event: OrderEvent, error: ArbError) -> None:
+    state = absorb(OrderState(order.state), event)
+    if state != order.state:
+        order.state = state
+        order.error_code, order.error = error.code, str(error)
+
+
+def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:
+    """Say when the order is looked at next: never, once nothing is left to be learned."""
+    delay_ms: int | None = None
+    if order.state in LIVE_STATES:
+        order.finished_at = None
+        delay_ms = lookup_delay_ms(order.lookup_count)
+    else:
+        order.finished_at = order.finished_at or occasion.now
+        if booked.is_fee_missing or booked.quantity < order.filled_quantity:
+            delay_ms = detail_delay_ms(order.lookup_count)
+        elif _is_watched(order, occasion):
+            delay_ms = WATCH_DELAY_MS
+    order.next_lookup_at = (
+        None if delay_ms is None else occasion.now + timedelta(milliseconds=delay_ms)
+    )
+
+
+def _is_watched(order: Order, occasion: _Occasion) -> bool:
+    """Return whether an order that was concluded to be absent may still turn up."""
+    if order.error_code != OrderAbsent.code or order.submitted_at is None:
+        return False
+    return occasion.now_ms - to_ms(order.submitted_at) < WATCH_SPAN_MS
+
+
+def _has_ended(before: OrderState, order: Order) -> bool:
+    return before in LIVE_STATES and order.state not in LIVE_STATES
+
+
+def _wake(order: Order) -> None:
+    if order.execution_id is not None:
+        enqueue_on_commit("strategies.settle_execution", execution_id=order.execution_id)
+
+
+def _describe(order: Order, before: OrderState, *, is_lookup: bool) -> list[LogEntry]:
+    """Return the log line about a change that a person wants to know of."""
+    state = OrderState(order.state)
+    event, level, template = _STATES.get(state, ("order_resolved", LogLevel.INFO, _RESOLVED))
+    if state not in _STATES and not (is_lookup and before is OrderState.UNKNOWN):
+        return []
+    return [
+        draft_log(
+            strategy_id=order.strategy_id,
+            level=level,
+            event=event,
+            template=template,
+            order_id=order.pk,
+            side=order.side,
+            quantity=order.quantity,
+            market=str(order.market),
+            cause=order.error,
+            state=state.value,
+        )
+    ]

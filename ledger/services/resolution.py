@@ -1,0 +1,200 @@
+"""Look up what is not known about orders, until it is known; never send anything again."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from ledger.domain.orders import (
+    ORDER_TRANSITIONS,
+    PENDING_TIMEOUT_MS,
+    SUBMIT_TIMEOUT_MS,
+    OrderEvent,
+    OrderState,
+)
+from ledger.models import LogLevel, Order
+from ledger.selectors import (
+    get_order,
+    get_order_with_secrets,
+    list_due_orders,
+    list_venue_order_ids,
+    lock_orders,
+)
+from ledger.services.logs import write_log
+from ledger.services.lookups import Finding, Search, Unreachable, find
+from ledger.services.recording import record
+from markets.errors import VenueUnavailable
+from markets.gateway.factory import gateway_for
+
+logger = logging.getLogger(__name__)
+
+SWEEP_ORDERS_MAX = 50
+"""Orders that one sweep looks up; the next one goes on."""
+
+SWEEP_TIME_MAX_MS = 20_000
+"""A sweep begins no further look-up after so long [ms]."""
+
+LOOKUP_LEASE = timedelta(seconds=60)
+"""For so long no other sweep takes an order that is being looked up."""
+
+_NEVER_SENT = "The order was not sent in time: the process that wrote it has stopped."
+_SENDER_LOST = "The process that was sending the order has stopped before it wrote down the answer."
+_EXPIRED = _("Order {order_id} was written but never sent, and is void now.")
+_ABANDONED = _("The sender of order {order_id} is gone: whether it was sent is looked up.")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What a sweep did.
+
+    Attributes:
+        looked_up: orders that a venue was asked about.
+        failed: of those, how many gave an unforeseen error, which is in the log.
+        skipped: orders left for the next sweep, because their venue does not answer.
+    """
+
+    looked_up: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def resolve_unknown(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
+    """Look one order up now, whether it is due or not.
+
+    Args:
+        order_id: any order; of one that still waits for its sender, or about which nothing is
+            left to be learned, no venue is asked.
+        clock: tells the time.
+
+    Returns:
+        The order as it stands now.
+
+    Raises:
+        OrderNotFound: no order has this id.
+        SecretUnreadable: the configured keys do not open its account's secrets.
+    """
+    get_order(order_id)
+    if _take(order_id, clock.now(), is_forced=True):
+        _look_up(order_id, clock)
+    return get_order(order_id)
+
+
+def resolve_unknown_orders(
+    *, clock: Clock = SYSTEM_CLOCK, limit: int = SWEEP_ORDERS_MAX
+) -> SweepReport:
+    """Look up every order that is due: the sweep behind every lost message and dead process.
+
+    It gives up orders that nobody sent, takes over those whose sender died, and asks venues about
+    those whose outcome, executions or fees are not known. A venue that does not answer is asked
+    once a sweep. Two sweeps at the same time share the work.
+
+    Args:
+        clock: tells the time.
+        limit: orders to look up at most.
+    """
+    started_ms = clock.monotonic_ms()
+    silent: set[str] = set()
+    looked_up = failed = skipped = 0
+    for order_id, venue in list_due_orders(now=clock.now(), limit=limit):
+        if venue in silent or clock.monotonic_ms() - started_ms > SWEEP_TIME_MAX_MS:
+            skipped += 1
+            continue
+        try:
+            if not _take(order_id, clock.now(), is_forced=False):
+                continue
+            looked_up += 1
+            finding = _look_up(order_id, clock)
+        except Exception:
+            # one order that cannot be written down must not keep the others from being looked up
+            logger.exception("Order %s: look-up failed", order_id)
+            failed += 1
+            continue
+        if isinstance(finding, Unreachable) and isinstance(finding.error, VenueUnavailable):
+            silent.add(venue)
+    return SweepReport(looked_up, failed, skipped)
+
+
+def _look_up(order_id: int, clock: Clock) -> Finding:
+    """Ask the venue about an order, outside of any transaction, and write the answer down.
+
+    The door is opened even if the account is disabled by now: reading what became of its money
+    is no trading.
+    """
+    order = get_order_with_secrets(order_id)
+    gateway = gateway_for(order.account.venue.to_spec(), order.account.to_credentials())
+    search = Search(
+        request=order.to_request(),
+        sent_at_ms=to_ms(order.submitted_at or order.created_at),
+        venue_order_id=order.venue_order_id,
+        foreign_ids=list_venue_order_ids(order),
+    )
+    finding = find(gateway, search)
+    record({order_id: finding}, clock=clock, is_lookup=True)
+    return finding
+
+
+@transaction.atomic(durable=True)
+def _take(order_id: int, now: datetime, *, is_forced: bool) -> bool:
+    """Return whether a venue has to be asked about the order, by us.
+
+    An order whose sender is overdue is settled here as far as that is possible without asking.
+    """
+    order = lock_orders([order_id])[0]
+    is_due = order.next_lookup_at is not None and order.next_lookup_at <= now
+    if order.state == OrderState.PENDING:
+        if _is_older(order.created_at, now, PENDING_TIMEOUT_MS):
+            _expire(order, now)
+        return False
+    if order.state == OrderState.SUBMITTING:
+        if not _is_older(order.submitted_at or order.created_at, now, SUBMIT_TIMEOUT_MS):
+            return False
+        _abandon(order)
+    elif order.next_lookup_at is None or not (is_due or is_forced):
+        return False
+    order.next_lookup_at = now + LOOKUP_LEASE
+    order.save(update_fields=["state", "error_code", "error", "next_lookup_at", "updated_at"])
+    return True
+
+
+def _expire(order: Order, now: datetime) -> None:
+    """Give up an order that nobody claimed: the prices it was decided on are gone."""
+    order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.REFUSE)
+    order.error = _NEVER_SENT
+    order.finished_at, order.next_lookup_at = now, None
+    order.save(
+        update_fields=[
+            "state",
+            "error_code",
+            "error",
+            "finished_at",
+            "next_lookup_at",
+            "updated_at",
+        ]
+    )
+    _tell(order, "order_expired", _EXPIRED)
+
+
+def _abandon(order: Order) -> None:
+    order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.LOSE_TRACK)
+    order.error = _SENDER_LOST
+    _tell(order, "order_abandoned", _ABANDONED)
+
+
+def _tell(order: Order, event: str, template: str) -> None:
+    write_log(
+        strategy_id=order.strategy_id,
+        level=LogLevel.WARNING,
+        event=event,
+        template=template,
+        order_id=order.pk,
+    )
+    if order.execution_id is not None:
+        enqueue_on_commit("strategies.settle_execution", execution_id=order.execution_id)
+
+
+def _is_older(moment: datetime, now: datetime, age_ms: int) -> bool:
+    return now - moment > timedelta(milliseconds=age_ms)

@@ -1,0 +1,186 @@
+"""Talk to venues about orders. Nothing here touches the database, so it may run in threads."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from arbplatform.core.clock import Clock
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import ArbError
+from ledger.domain.orders import SEND_DEADLINE_MS
+from markets.domain.orders import (
+    OrderKind,
+    OrderRequest,
+    TimeInForce,
+    VenueFill,
+    VenueOrder,
+    VenueOrderStatus,
+)
+from markets.errors import (
+    DuplicateClientId,
+    OutcomeUnknown,
+    VenueRejected,
+    VenueUnavailable,
+)
+from markets.gateway.base import VenueGateway
+
+logger = logging.getLogger(__name__)
+
+SENDERS_MAX = 16
+"""Orders that are on their way to venues at the same time, per call."""
+
+_IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An order that this process has claimed and has to send.
+
+    Attributes:
+        order_id: its row.
+        gateway: of its account.
+        request: what is sent.
+        claimed_at_ms: when it was claimed [ms since epoch].
+    """
+
+    order_id: int
+    gateway: VenueGateway
+    request: OrderRequest
+    claimed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The venue told what became of the order.
+
+    Attributes:
+        order: its report.
+        fills: executions, as far as they could be read.
+    """
+
+    order: VenueOrder
+    fills: tuple[VenueFill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The order does not exist at the venue."""
+
+    error: ArbError
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The order may exist at the venue."""
+
+    error: ArbError
+
+
+Outcome = Reported | Refused | Lost
+
+
+def send_all(dispatches: Sequence[Dispatch], *, clock: Clock) -> dict[int, Outcome]:
+    """Send orders, each once, at the same time when there are several.
+
+    Args:
+        dispatches: claimed orders.
+        clock: tells whether a claim is too old to be acted on.
+
+    Returns:
+        By order id, what became of it. Nothing that a venue does raises.
+    """
+    if len(dispatches) <= 1:
+        return {dispatch.order_id: send(dispatch, clock=clock) for dispatch in dispatches}
+    with ThreadPoolExecutor(min(len(dispatches), SENDERS_MAX), "order-sender") as senders:
+        outcomes = senders.map(lambda dispatch: send(dispatch, clock=clock), dispatches)
+        return {
+            dispatch.order_id: outcome
+            for dispatch, outcome in zip(dispatches, outcomes, strict=True)
+        }
+
+
+def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
+    """Send one order, once, and say what became of it."""
+    gateway, request = dispatch.gateway, dispatch.request
+    try:
+        _check_deadline(dispatch, clock)
+        report = gateway.submit_order(request)
+        check_echo(gateway, request, report)
+    except DuplicateClientId as error:
+        return _adopt(gateway, request, error)
+    except (VenueRejected, VenueUnavailable) as error:
+        return Refused(error)
+    except OutcomeUnknown as error:
+        return Lost(error)
+    except Exception as error:
+        # whatever broke may have broken after the request had left
+        logger.exception("Order %s: unforeseen error while sending", dispatch.order_id)
+        return Lost(OutcomeUnknown(venue=gateway.venue, cause=type(error).__name__))
+    return with_details(gateway, request, report)
+
+
+def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> Reported:
+    """Return a report with what the venue left out of it, as far as it can be read now.
+
+    Some venues answer with a bare id: an order that cannot rest is then read once. What cannot
+    be read is looked up later, so no failure here matters.
+    """
+    fills = report.fills
+    try:
+        if report.status is VenueOrderStatus.OPEN and _cannot_rest(request):
+            fresh = gateway.fetch_order(symbol=request.symbol, venue_order_id=report.venue_order_id)
+            check_echo(gateway, request, fresh)
+            report, fills = fresh, fresh.fills or fills
+        if sum((fill.quantity for fill in fills), ZERO) < report.filled_quantity:
+            fills = read_fills(gateway, request.symbol, report.venue_order_id)
+    except ArbError as error:
+        logger.warning("Details of order %s come later: %s", request.client_order_id, error)
+    except Exception:
+        logger.exception("Details of order %s come later", request.client_order_id)
+    return Reported(report, tuple(fills))
+
+
+def read_fills(gateway: VenueGateway, symbol: str, venue_order_id: str) -> tuple[VenueFill, ...]:
+    """Return the executions of one order; a venue that cannot filter sends others as well."""
+    fills = gateway.fetch_fills(symbol, venue_order_id=venue_order_id)
+    return tuple(fill for fill in fills if fill.venue_order_id == venue_order_id)
+
+
+def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:
+    """Refuse a report about another order than ours.
+
+    Raises:
+        OutcomeUnknown: market, side or client id is not what was asked about.
+    """
+    is_other_id = report.client_order_id not in (None, request.client_order_id)
+    if is_other_id or report.symbol != request.symbol or report.side is not request.side:
+        raise OutcomeUnknown(
+            venue=gateway.venue,
+            cause=f"the answer is about another order, {report.venue_order_id}",
+        )
+
+
+def _check_deadline(dispatch: Dispatch, clock: Clock) -> None:
+    """Refuse to act on a claim that others may already take for lost: nothing was sent yet."""
+    if clock.now_ms() - dispatch.claimed_at_ms > SEND_DEADLINE_MS:
+        raise VenueUnavailable(
+            venue=dispatch.gateway.venue, cause="the order came too late to be sent"
+        )
+
+
+def _adopt(gateway: VenueGateway, request: OrderRequest, error: DuplicateClientId) -> Outcome:
+    """Return the order that is there already under our client id: the first send arrived."""
+    try:
+        report = gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
+        check_echo(gateway, request, report)
+    except ArbError:
+        return Lost(error)
+    except Exception:
+        logger.exception("Order %s: unforeseen error while adopting", request.client_order_id)
+        return Lost(error)
+    return with_details(gateway, request, report)
+
+
+def _cannot_rest(request: OrderRequest) -> bool:
+    return request.kind is OrderKind.MARKET or request.time_in_force in _IMMEDIATE
