@@ -30,7 +30,6 @@ from markets.simulator.world import World
 
 logger = logging.getLogger(__name__)
 
-BODY_BYTES_MAX = 64 * 1024
 _JSON_HEADERS: Final = {"Content-Type": "application/json;charset=UTF-8"}
 _OK = 200
 _ENDPOINT_BY_METHOD: dict[str, dict[str, Endpoint]] = {}
@@ -71,7 +70,7 @@ class RequestHandler:
             await asyncio.sleep(venue.config.latency_ms / 1000)
         body = ""
         if request.can_read_body:
-            body = (await request.content.read(BODY_BYTES_MAX)).decode("utf-8", "replace")
+            body = (await request.read()).decode("utf-8", "replace")
         try:
             value = answer(
                 self._world,
