@@ -19,7 +19,7 @@ task_id: ContextVar[str] = ContextVar("task_id", default="")
 """Id of the background task that the present code serves."""
 
 _NAMES: Final = (
-    r"[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|apikey|signature|credential)"
+    r"[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|apikey|encryption[_-]?key|signature|credential)"
     r"[\w-]*|authorization|cookie|sessionid|csrfmiddlewaretoken|x-mbx-apikey"
     r"|(?:ok-access|bx|kc-api)-[\w-]+"
 )

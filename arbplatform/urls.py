@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from arbplatform.api.handlers import unknown_address
 from arbplatform.api.routes import route
+from arbplatform.dashboard import OverviewView
 from arbplatform.health import HealthView, live
 
 
@@ -27,6 +28,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         for app in ("markets", "accounts", "ledger", "strategies")
         if find_spec(f"{app}.api.urls")
     ),
+    route("overview", OverviewView.as_view(), name="overview"),
     route("health", HealthView.as_view(), name="health"),
 ]
 

@@ -101,7 +101,7 @@ def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
         if page.has_view_permission(request)
     }
     overview = {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}
-    groups = [{"title": None, "items": [overview]}]
+    groups: list[dict[str, Any]] = [{"title": None, "items": [overview]}]
     for group in GROUPS:
         pages = [_item(page) for page in group.pages if page.model in allowed]
         if pages:

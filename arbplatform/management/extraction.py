@@ -6,6 +6,7 @@ parameters, and in log templates. Templates go through Django's own reduction.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,6 +24,8 @@ TEMPLATE_ARGUMENTS: Final = frozenset({"template"})
 FIELD_CALLS: Final = frozenset({"Field"})
 FIELD_TEXTS: Final = frozenset({"title", "description"})
 CLASS_TEXTS: Final = frozenset({"summary", "title", "description"})
+_PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
+_WORD: Final = re.compile(r"[^\W\d_]")
 TEMPLATE_SUFFIXES: Final = frozenset({".html", ".txt"})
 
 
@@ -68,7 +71,7 @@ def _texts_in_template(path: Path) -> Iterator[Text]:
     reduced = templatize(path.read_text(encoding="utf-8"), origin=str(path))
     # what is left of the markup is no Python: its indentation would stop the tokenizer
     source = "\n".join(line.strip() for line in reduced.splitlines())
-    keywords = {"gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+    keywords = {"gettext": None, "_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
     for _line, singular, _comments, context in extract(
         "python", BytesIO(source.encode()), keywords=keywords
     ):
@@ -87,7 +90,7 @@ class _Finder(ast.NodeVisitor):
 
     def find(self, module: ast.Module) -> list[Text]:
         self.visit(module)
-        return [text for text in self._found if text.singular.strip()]
+        return [text for text in self._found if _WORD.search(_PLACEHOLDER.sub("", text.singular))]
 
     def visit_Call(self, node: ast.Call) -> None:
         name = _name_of(node.func)

@@ -77,6 +77,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"console": "arbplatform.console.template_filters"},
         },
     },
 ]
@@ -201,4 +202,3 @@ WHITENOISE_USE_FINDERS = True
 STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategies.plugins"])
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
-SIMULATOR_URL = env.str("SIMULATOR_URL", default="http://127.0.0.1:8790")

@@ -1,0 +1,48 @@
+"""How amounts look on the console's pages."""
+
+from decimal import ROUND_FLOOR, Decimal
+
+from django import template
+
+from arbplatform.core.decimals import to_plain
+
+register = template.Library()
+
+COARSE_PLACES = 2
+FINE_PLACES = 8
+
+
+@register.filter
+def money(amount: Decimal | None) -> str:
+    """Return an amount in a currency: two places, grouped; a dash for none."""
+    return "–" if amount is None else f"{_floor(amount, COARSE_PLACES):,.2f}"
+
+
+@register.filter
+def signed_money(amount: Decimal | None) -> str:
+    """Return a profit or loss: two places, grouped, with its sign."""
+    if amount is None:
+        return "–"
+    rounded = _floor(amount, COARSE_PLACES)
+    return f"{rounded:+,.2f}" if rounded else "0.00"
+
+
+@register.filter
+def signed_amount(amount: Decimal | None) -> str:
+    """Return a profit or loss in any asset: at most eight places, with its sign."""
+    if amount is None:
+        return "–"
+    text = to_plain(_floor(amount, FINE_PLACES))
+    return text if text.startswith("-") or text == "0" else f"+{text}"
+
+
+@register.filter
+def tone(amount: Decimal | None) -> str:
+    """Return the CSS class that colours a profit or loss."""
+    if not amount:
+        return "arb-neutral"
+    return "arb-positive" if amount > 0 else "arb-negative"
+
+
+def _floor(amount: Decimal, places: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_FLOOR)

@@ -1,0 +1,220 @@
+"""The state of the whole platform on one page: a read model across all apps.
+
+It is looked at every few seconds, so it reads running totals and bounded lists only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+from django.conf import settings
+
+from accounts.models import VenueAccount
+from accounts.selectors import list_accounts
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import Amount
+from arbplatform.persistence.fields import ExactSum
+from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.models import BookTotal
+from ledger.selectors import count_orders, get_figures, list_equity
+from markets.models import Venue
+from markets.selectors import list_venues
+from strategies.domain.states import StrategyState
+from strategies.models import Execution
+from strategies.selectors import count_executions, count_strategies, list_executions
+
+EQUITY_WINDOW: Final = timedelta(hours=24)
+EQUITY_POINTS_MAX: Final = 240
+EQUITY_ROWS_MAX: Final = 20_000
+ARBITRAGES_MAX: Final = 10
+VENUES_MAX: Final = 50
+ESTIMATE_STEP: Final = Decimal("0.00000001")
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """What everything was worth at one moment.
+
+    Attributes:
+        at: the moment.
+        total: all assets [reporting asset].
+        realised_pnl: of all strategies until then [reporting asset].
+    """
+
+    at: datetime
+    total: Amount
+    realised_pnl: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class VenueHealth:
+    """Whether a venue and its accounts answer.
+
+    Attributes:
+        code: of the venue.
+        name: for people.
+        is_enabled: whether it is used.
+        account_count: accounts of ours there that are enabled.
+        synced_at: when markets or balances were last read.
+        error: what went wrong last, empty if nothing is wrong.
+    """
+
+    code: str
+    name: str
+    is_enabled: bool
+    account_count: int
+    synced_at: datetime | None
+    error: str
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it is used and nothing is known to be wrong."""
+        return self.is_enabled and not self.error and self.synced_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of the whole platform.
+
+    Attributes:
+        at: when it was read.
+        reporting_asset: what totals are in.
+        strategies: how many strategies are in each state.
+        total_assets: of the newest equity snapshot [reporting asset]; None before the first one.
+        valued_at: when that snapshot was taken.
+        unpriced_assets: assets that the total leaves out, because they have no price.
+        today_pnl: realised since midnight UTC [reporting asset].
+        today_unpriced: assets that today's figure leaves out, because they have no price.
+        today_pnl_by_asset: the same [units of each asset].
+        total_pnl: realised since the start [reporting asset]; None before the first snapshot.
+        equity: the last ``EQUITY_WINDOW``, oldest first.
+        executions: how many arbitrages are in each state.
+        latest: the newest arbitrages, newest first.
+        orders_open: orders whose end is not known yet, those in UNKNOWN included.
+        orders_unknown: orders of which it is not known whether the venue has them.
+        imbalances: assets in which the books do not sum to zero: always none.
+        venues: health of each venue.
+    """
+
+    at: datetime
+    reporting_asset: str
+    strategies: dict[StrategyState, int]
+    total_assets: Amount | None
+    valued_at: datetime | None
+    unpriced_assets: Sequence[str]
+    today_pnl: Amount
+    today_unpriced: Sequence[str]
+    today_pnl_by_asset: dict[str, Amount]
+    total_pnl: Amount | None
+    equity: Sequence[EquityPoint]
+    executions: dict[str, int]
+    latest: Sequence[Execution]
+    orders_open: int
+    orders_unknown: int
+    imbalances: dict[str, Amount]
+    venues: Sequence[VenueHealth]
+
+    @property
+    def strategies_total(self) -> int:
+        """How many strategies there are."""
+        return sum(self.strategies.values())
+
+    @property
+    def running(self) -> int:
+        """How many strategies run."""
+        return self.strategies[StrategyState.RUNNING]
+
+    @property
+    def faulted(self) -> int:
+        """How many strategies were stopped by a fault."""
+        return self.strategies[StrategyState.FAULTED]
+
+    @property
+    def executions_total(self) -> int:
+        """How many arbitrages there are, whatever became of them."""
+        return sum(self.executions.values())
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the books sum to zero in every asset."""
+        return not self.imbalances
+
+
+def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
+    """Return the state of the whole platform."""
+    now = clock.now()
+    figures = get_figures(clock=clock)
+    snapshot = figures.equity
+    rows = snapshot.breakdown if snapshot else []
+    return Overview(
+        at=now,
+        reporting_asset=settings.REPORTING_ASSET,
+        strategies=count_strategies(),
+        total_assets=_round_estimate(snapshot.total) if snapshot else None,
+        valued_at=snapshot.taken_at if snapshot else None,
+        unpriced_assets=sorted({str(row["asset"]) for row in rows if row.get("value") is None}),
+        today_pnl=_round_estimate(figures.today_value.total),
+        today_unpriced=figures.today_value.unpriced,
+        today_pnl_by_asset=dict(sorted(figures.today.items())),
+        total_pnl=_round_estimate(snapshot.realised_pnl) if snapshot else None,
+        equity=read_equity(since=now - EQUITY_WINDOW),
+        executions=count_executions(),
+        latest=list(list_executions()[:ARBITRAGES_MAX]),
+        orders_open=sum(count_orders(state) for state in LIVE_STATES),
+        orders_unknown=count_orders(OrderState.UNKNOWN),
+        imbalances=read_imbalances(),
+        venues=read_venues(),
+    )
+
+
+def read_equity(*, since: datetime) -> list[EquityPoint]:
+    """Return the equity since a moment, oldest first, thinned to ``EQUITY_POINTS_MAX`` points.
+
+    The newest point is always there.
+    """
+    rows = list_equity().filter(taken_at__gte=since).order_by("-taken_at")
+    found = list(rows.values_list("taken_at", "total", "realised_pnl")[:EQUITY_ROWS_MAX])
+    stride = -(-len(found) // EQUITY_POINTS_MAX) or 1
+    return [
+        EquityPoint(at, _round_estimate(total), _round_estimate(realised_pnl))
+        for at, total, realised_pnl in reversed(found[::stride])
+    ]
+
+
+def read_imbalances() -> dict[str, Amount]:
+    """Return assets in which the running totals do not sum to zero: always none.
+
+    The totals are kept by the database with every posting; ``ledger.selectors.imbalances`` reads
+    the postings themselves and takes as long as the history is.
+    """
+    sums = BookTotal.objects.order_by().values_list("asset__code").annotate(sum=ExactSum("total"))
+    return {asset: total for asset, total in sums if total}
+
+
+def read_venues() -> list[VenueHealth]:
+    """Return how each venue is, by the last synchronisations of its markets and balances."""
+    accounts = list(list_accounts().filter(is_enabled=True))
+    return [
+        _health_of(venue, [account for account in accounts if account.venue_id == venue.pk])
+        for venue in list_venues()[:VENUES_MAX]
+    ]
+
+
+def _health_of(venue: Venue, accounts: Sequence[VenueAccount]) -> VenueHealth:
+    moments = [venue.synced_at, *(account.synced_at for account in accounts)]
+    errors = [venue.sync_error, *(account.sync_error for account in accounts)]
+    return VenueHealth(
+        code=venue.code,
+        name=venue.name,
+        is_enabled=venue.is_enabled,
+        account_count=len(accounts),
+        synced_at=max((moment for moment in moments if moment), default=None),
+        error=next((error for error in errors if error), ""),
+    )
+
+
+def _round_estimate(value: Amount) -> Amount:
+    """Return a valuation without digits that mean nothing: it is an estimate at mid prices."""
+    return value.quantize(ESTIMATE_STEP, rounding=ROUND_FLOOR)

@@ -1,0 +1,222 @@
+"""The base of the console's pages: actions report row by row, buttons act on POST only."""
+
+import pytest
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.test import Client, RequestFactory
+from django.urls import path
+
+from arbplatform.console.admin import (
+    ROWS_PER_ACTION_MAX,
+    PlatformAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    command_button,
+    plain,
+)
+from arbplatform.core.decimals import to_decimal
+from arbplatform.core.errors import Bug, Conflict, Message
+
+
+class GroupPage(PlatformAdmin):
+    actions_row = ("rename",)
+
+    @command_button(description="Rename", question="Rename it?")
+    def rename(self, request, form, object_id):
+        def command(row):
+            row.name += "!"
+            row.save()
+
+        return self.apply_to_one(request, object_id, command, done="renamed")
+
+
+SITE = admin.AdminSite(name="admin")
+SITE.register(Group, GroupPage)
+PAGE = SITE._registry[Group]
+urlpatterns = [path("admin/", SITE.urls)]
+
+
+@pytest.fixture
+def request_(superuser):
+    request = RequestFactory().post("/admin/auth/group/")
+    request.user = superuser
+    request.session = {}
+    request._messages = FallbackStorage(request)
+    return request
+
+
+def said(request):
+    return [(message.level, message.message) for message in request._messages]
+
+
+def test_each_row_is_reported_and_a_refusal_stops_no_other(request_, db):
+    rows = [Group.objects.create(name=name) for name in ("a", "b", "c")]
+
+    def command(row):
+        if row.name == "b":
+            raise Conflict("The group {name} is busy.", name=row.name)
+
+    count = PAGE.apply(request_, Group.objects.order_by("name"), command, done="started")
+
+    assert count == 2
+    assert said(request_) == [
+        (messages.SUCCESS, "a: started"),
+        (messages.ERROR, "b: The group b is busy."),
+        (messages.SUCCESS, "c: started"),
+    ]
+    assert len(rows) == 3
+
+
+def test_a_message_that_the_command_returns_is_shown(request_):
+    PAGE.apply(request_, [Group(name="a")], lambda row: Message("{n} found.", {"n": 3}))
+
+    assert said(request_) == [(messages.SUCCESS, "a: 3 found.")]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("inner"), Bug("inner {error_id}", error_id="x")])
+def test_a_bug_is_hidden_and_logged_and_the_others_go_on(request_, caplog, error):
+    def command(row):
+        if row.name == "a":
+            raise error
+
+    PAGE.apply(request_, [Group(name="a"), Group(name="b")], command)
+
+    (level, text), second = said(request_)
+    assert level == messages.ERROR
+    assert "inner" not in text
+    assert text.startswith("a: An internal error occurred")
+    assert second == (messages.SUCCESS, "b: done")
+    assert "inner" in caplog.text
+
+
+def test_too_many_rows_are_refused_and_nothing_is_done(request_):
+    done = []
+
+    count = PAGE.apply(request_, [Group(name="x")] * (ROWS_PER_ACTION_MAX + 1), done.append)
+
+    assert (count, done) == (0, [])
+    assert said(request_) == [
+        (messages.ERROR, "Choose at most 100 rows at once. Nothing was done.")
+    ]
+
+
+@pytest.fixture
+def browser(superuser):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(superuser)
+    return client
+
+
+ADDRESS = "/admin/auth/group/{}/rename/"
+
+
+@pytest.mark.urls(__name__)
+def test_a_button_asks_on_get_and_changes_nothing(browser):
+    group = Group.objects.create(name="g")
+
+    response = browser.get(ADDRESS.format(group.pk))
+
+    assert response.status_code == 200
+    assert "Rename it?" in response.content.decode()
+    group.refresh_from_db()
+    assert group.name == "g"
+
+
+@pytest.mark.urls(__name__)
+def test_a_button_without_the_csrf_token_changes_nothing(browser):
+    group = Group.objects.create(name="g")
+
+    response = browser.post(ADDRESS.format(group.pk), {"_form_submitted": "True"})
+
+    assert response.status_code == 403
+    group.refresh_from_db()
+    assert group.name == "g"
+
+
+@pytest.mark.urls(__name__)
+def test_a_confirmed_button_acts_and_goes_back(superuser):
+    group = Group.objects.create(name="g")
+    client = Client()
+    client.force_login(superuser)
+
+    response = client.post(
+        ADDRESS.format(group.pk),
+        {"_form_submitted": "True"},
+        HTTP_REFERER="http://testserver/admin/auth/group/?q=g",
+    )
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/auth/group/?q=g")
+    group.refresh_from_db()
+    assert group.name == "g!"
+
+
+@pytest.mark.urls(__name__)
+def test_in_the_dialog_the_way_back_is_a_header_that_htmx_follows(superuser):
+    group = Group.objects.create(name="g")
+    client = Client()
+    client.force_login(superuser)
+
+    response = client.post(
+        ADDRESS.format(group.pk),
+        {"_form_submitted": "True"},
+        HTTP_HX_REQUEST="true",
+        HTTP_HX_CURRENT_URL="http://testserver/admin/auth/group/",
+    )
+
+    assert (response.status_code, response["HX-Redirect"]) == (200, "/admin/auth/group/")
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "javascript:x"])
+def test_the_way_back_never_leads_elsewhere(superuser, address):
+    group = Group.objects.create(name="g")
+    client = Client()
+    client.force_login(superuser)
+
+    response = client.post(
+        ADDRESS.format(group.pk), {"_form_submitted": "True"}, HTTP_REFERER=address
+    )
+
+    assert response["Location"] == "/admin/auth/group/"
+
+
+@pytest.mark.urls(__name__)
+def test_a_button_for_a_row_that_is_gone_says_so(superuser):
+    client = Client()
+    client.force_login(superuser)
+
+    response = client.post(ADDRESS.format(4711), {"_form_submitted": "True"})
+
+    assert response.status_code == 302
+    said = [message.message for message in messages.get_messages(response.wsgi_request)]
+    assert said == ["The row 4711 does not exist any more."]
+
+
+@pytest.mark.urls(__name__)
+def test_a_button_needs_the_permission(staff):
+    group = Group.objects.create(name="g")
+    client = Client()
+    client.force_login(staff)
+
+    assert client.post(ADDRESS.format(group.pk), {"_form_submitted": "True"}).status_code == 403
+    group.refresh_from_db()
+    assert group.name == "g"
+
+
+def test_facts_cannot_be_added_changed_or_deleted(request_):
+    page = ReadOnlyAdmin(Group, SITE)
+    inline = type("Inline", (ReadOnlyInline,), {"model": Group})(Group, SITE)
+
+    assert not page.has_add_permission(request_)
+    assert not page.has_change_permission(request_)
+    assert not page.has_delete_permission(request_)
+    assert page.has_view_permission(request_)
+    assert not inline.has_add_permission(request_)
+    assert not inline.has_change_permission(request_)
+    assert not inline.has_delete_permission(request_)
+
+
+def test_money_is_plain_digits_and_nothing_is_a_dash():
+    assert plain(to_decimal("1E-8")) == "0.00000001"
+    assert plain(None) == "–"

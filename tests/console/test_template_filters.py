@@ -1,0 +1,46 @@
+"""How amounts look on pages."""
+
+from decimal import Decimal
+
+import pytest
+
+from arbplatform.console.template_filters import money, signed_amount, signed_money, tone
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("1234567.899", "1,234,567.89"), ("0", "0.00"), ("-0.001", "-0.01"), (None, "–")],
+)
+def test_money_has_two_places_and_is_never_rounded_up(amount, text):
+    assert money(amount and Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("12.345", "+12.34"), ("-12.345", "-12.35"), ("0.001", "0.00"), ("0", "0.00"), (None, "–")],
+)
+def test_a_result_has_its_sign(amount, text):
+    assert signed_money(amount and Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0.000123", "+0.000123"),
+        ("-0.5", "-0.5"),
+        ("0", "0"),
+        ("0.000000001", "0"),
+        ("1E+3", "+1000"),
+        (None, "–"),
+    ],
+)
+def test_a_result_in_an_asset_keeps_eight_places(amount, text):
+    assert signed_amount(amount and Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "name"),
+    [("1", "arb-positive"), ("-1", "arb-negative"), ("0", "arb-neutral"), (None, "arb-neutral")],
+)
+def test_profit_and_loss_have_colours(amount, name):
+    assert tone(amount and Decimal(amount)) == name
