@@ -21,8 +21,10 @@ _EVERY_MAX = 2**31 - 1
 
 def enable_schedule(strategy: Strategy) -> None:
     """Create or switch on the schedule of ``strategy`` and save the link to it."""
-    task = strategy.periodic_task or PeriodicTask()
-    task.name = schedule_name(strategy)
+    name = schedule_name(strategy)
+    task = strategy.periodic_task or PeriodicTask.objects.filter(name=name).first()
+    task = task or PeriodicTask()
+    task.name = name
     task.task = TICK_TASK
     task.interval = _interval(strategy.interval_ms)
     task.kwargs = json.dumps({"strategy_id": strategy.pk})

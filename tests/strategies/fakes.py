@@ -61,7 +61,8 @@ class FakeVenue:
         base, quote = request.symbol.split("/")
         bids, asks = self.books[request.symbol]
         levels = asks if request.side is Side.BUY else bids
-        rest, fills = request.quantity, []
+        rest = request.quantity
+        fills: list[VenueFill] = []
         while rest and levels and self._crosses(request, levels[0][0]):
             price, quantity = levels[0]
             taken = min(rest, quantity)

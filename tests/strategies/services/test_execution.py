@@ -1,0 +1,269 @@
+"""From an intent to orders, and from orders to an end."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from ledger.domain.orders import OrderState
+from ledger.models import LogEntry, Order
+from ledger.selectors import execution_movements, imbalances
+from ledger.services.journal import resolve_unknown
+from ledger.services.openings import is_opened
+from ledger.services.reconciliation import compare_with_venue
+from markets.domain.orders import Side
+from markets.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
+from strategies.domain.states import ExecutionState
+from strategies.models import Execution, Opportunity
+from strategies.services.settlement import settle_execution
+from strategies.services.ticks import run_tick
+
+pytestmark = pytest.mark.django_db
+
+
+def tick(strategy):
+    report = run_tick(strategy_id=strategy.pk, is_spacing_kept=False)
+    assert report.error == ""
+    return Execution.objects.get() if report.execution_ids else None
+
+
+def is_exact(accounts):
+    """Return whether the books balance and say what the venues say of every account in use."""
+    return imbalances() == {} and not any(
+        compare_with_venue(account_id=account.pk)
+        for account in accounts
+        if is_opened(account_id=account.pk)
+    )
+
+
+def test_a_triangle_is_traded_leg_by_leg_and_ends_in_the_asset_it_began_with(
+    triangular, triangle, accounts
+):
+    execution = tick(triangular)
+
+    assert execution.state == ExecutionState.COMPLETED
+    assert [
+        (order.leg_index, order.side, order.market.symbol)
+        for order in execution.orders.order_by("pk")
+    ] == [(0, "buy", "BTC/USDT"), (1, "buy", "ETH/BTC"), (2, "sell", "ETH/USDT")]
+    assert execution.profit_asset.code == "USDT"
+    assert execution.realised_profit == execution_movements(execution.pk)["USDT"]
+    assert execution.realised_profit > 0
+    assert is_exact(accounts)
+
+
+def test_each_leg_of_a_triangle_is_written_down_only_when_the_one_before_has_ended(
+    triangular, triangle
+):
+    written = []
+    triangle["alpha"].after_submit = lambda request: written.append(len(triangle["alpha"].requests))
+
+    tick(triangular)
+
+    assert written == [1, 2, 3]
+
+
+def test_a_leg_that_is_partly_filled_shrinks_the_next_ones_to_what_arrived(
+    triangular, triangle, accounts
+):
+    def drain(request):
+        if request.side is Side.BUY and request.symbol == "BTC/USDT":
+            triangle["alpha"].books["BTC/USDT"][1][0][1] = D("0.1")
+
+    triangle["alpha"].before_submit = drain
+
+    execution = tick(triangular)
+
+    first, second, third = execution.orders.order_by("leg_index")
+    assert (first.state, first.filled_quantity) == (OrderState.CANCELED, D("0.1"))
+    # 0.1 BTC less the fee of 0.1 % buy a little more than two ETH
+    assert second.filled_cost <= D("0.0999")
+    assert D("0.0999") - second.filled_cost < D("0.049") * D("0.00001") * 2
+    assert third.filled_quantity <= second.filled_quantity * D("0.999")
+    assert execution.state == ExecutionState.INCOMPLETE
+    assert execution.realised_profit > 0
+    assert is_exact(accounts)
+
+
+def test_a_triangle_whose_first_leg_brings_nothing_ends_there(triangular, triangle, accounts):
+    triangle["alpha"].before_submit = lambda request: triangle["alpha"].set_book(
+        "BTC/USDT", bids=[], asks=[]
+    )
+
+    execution = tick(triangular)
+
+    assert execution.state == ExecutionState.FAILED
+    assert (execution.realised_profit, execution.residuals) == (D(0), {})
+    assert execution.orders.count() == 1
+    assert len(triangle["alpha"].requests) == 1
+    assert is_exact(accounts)
+
+
+def test_a_triangle_stops_when_too_little_arrived_and_says_what_is_left_over(
+    triangular, triangle, accounts
+):
+    def drain(request):
+        if request.symbol == "BTC/USDT":
+            triangle["alpha"].books["BTC/USDT"][1][0][1] = D("0.00001")
+
+    triangle["alpha"].before_submit = drain
+
+    execution = tick(triangular)
+
+    assert execution.state == ExecutionState.INCOMPLETE
+    assert execution.orders.count() == 1
+    assert execution.residuals == {"BTC": "0.00000999"}
+    assert LogEntry.objects.filter(event="sequence_stopped").count() == 1
+    assert LogEntry.objects.filter(event="execution_incomplete").count() == 1
+    assert is_exact(accounts)
+
+
+def test_a_triangle_with_a_leg_of_unknown_outcome_sends_no_further_leg(
+    triangular, triangle, accounts
+):
+    def lose_answer(request):
+        if request.symbol == "ETH/BTC":
+            raise OutcomeUnknown(venue="alpha", cause="timeout")
+
+    triangle["alpha"].after_submit = lose_answer
+
+    execution = tick(triangular)
+
+    assert execution.state == ExecutionState.UNKNOWN
+    assert [request.symbol for request in triangle["alpha"].requests] == ["BTC/USDT", "ETH/BTC"]
+    assert execution.finished_at is None
+
+
+def test_an_unknown_leg_that_is_found_settles_the_execution_without_sending_more(
+    triangular, triangle, accounts
+):
+    def lose_answer(request):
+        if request.symbol == "ETH/BTC":
+            raise OutcomeUnknown(venue="alpha", cause="timeout")
+
+    triangle["alpha"].after_submit = lose_answer
+    execution = tick(triangular)
+    lost = Order.objects.get(state=OrderState.UNKNOWN)
+
+    resolve_unknown(order_id=lost.pk)
+    settled = settle_execution(execution_id=execution.pk)
+
+    assert settled.state == ExecutionState.INCOMPLETE
+    assert set(settled.residuals) == {"BTC", "ETH"}
+    assert len(triangle["alpha"].requests) == 2
+    assert is_exact(accounts)
+
+
+def test_one_refused_leg_of_two_leaves_an_exposure_that_is_flagged(cross, edge, accounts):
+    def refuse(request):
+        raise VenueRejected(venue="beta", cause="no")
+
+    edge["beta"].before_submit = refuse
+
+    execution = tick(cross)
+
+    assert execution.state == ExecutionState.INCOMPLETE
+    assert execution.realised_profit < 0
+    assert set(execution.residuals) == {"BTC"}
+    line = LogEntry.objects.get(event="execution_incomplete")
+    assert "BTC" in line.context["residuals"]
+    assert is_exact(accounts)
+
+
+def test_two_legs_that_were_never_sent_are_a_failure_without_a_trace_in_the_books(
+    cross, edge, accounts
+):
+    def unreachable(request):
+        raise VenueUnavailable(venue="x", cause="no route")
+
+    for code in ("alpha", "beta"):
+        edge[code].before_submit = unreachable
+
+    execution = tick(cross)
+
+    assert execution.state == ExecutionState.FAILED
+    assert (execution.realised_profit, execution.residuals) == (D(0), {})
+    assert {order.state for order in execution.orders.all()} == {OrderState.REJECTED}
+    assert is_exact(accounts)
+
+
+@pytest.mark.parametrize("buy", ["0", "0.2", "1"])
+@pytest.mark.parametrize("sell", ["0", "0.2", "1"])
+def test_every_pair_of_empty_partial_and_full_legs_is_booked_and_named(
+    cross, edge, accounts, buy, sell
+):
+    def drain(code, side, left):
+        def hook(request):
+            levels = edge[code].books["BTC/USDT"][side]
+            levels[:] = [[levels[0][0], D(left)]] if D(left) else []
+
+        return hook
+
+    edge["alpha"].before_submit = drain("alpha", 1, buy)
+    edge["beta"].before_submit = drain("beta", 0, sell)
+
+    execution = tick(cross)
+
+    filled = {
+        "0": {("0", "0"): ExecutionState.FAILED},
+        "1": {("1", "1"): ExecutionState.COMPLETED},
+    }
+    expected = ExecutionState.INCOMPLETE
+    for cases in filled.values():
+        expected = cases.get((buy, sell), expected)
+    assert execution.state == expected
+    assert execution.realised_profit == execution_movements(execution.pk).get("USDT", D(0))
+    assert is_exact(accounts)
+
+
+def test_a_late_fill_changes_how_an_execution_ended(cross, edge, accounts):
+    def refuse(request):
+        raise OutcomeUnknown(venue="beta", cause="timeout")
+
+    edge["beta"].after_submit = refuse
+    edge["alpha"].before_submit = lambda request: edge["alpha"].set_book(
+        "BTC/USDT", bids=[], asks=[]
+    )
+    execution = tick(cross)
+    lost = Order.objects.get(state=OrderState.UNKNOWN)
+    Order.objects.filter(pk=lost.pk).update(state=OrderState.REJECTED)  # "it was never there"
+    assert settle_execution(execution_id=execution.pk).state == ExecutionState.FAILED
+    Order.objects.filter(pk=lost.pk).update(state=OrderState.UNKNOWN)
+
+    resolve_unknown(order_id=lost.pk)  # and there it is
+    settled = settle_execution(execution_id=execution.pk)
+
+    assert settled.state == ExecutionState.INCOMPLETE
+    assert set(settled.residuals) == {"BTC"}
+    assert settled.realised_profit > 0
+    assert is_exact(accounts)
+
+
+def test_settling_twice_changes_and_logs_nothing(cross, edge):
+    execution = tick(cross)
+    lines = LogEntry.objects.count()
+
+    again = settle_execution(execution_id=execution.pk)
+
+    assert (again.state, again.realised_profit) == (execution.state, execution.realised_profit)
+    assert again.finished_at == execution.finished_at
+    assert LogEntry.objects.count() == lines
+
+
+def test_the_plan_keeps_the_legs_as_they_were_decided(cross, edge):
+    execution = tick(cross)
+
+    intent = Opportunity.objects.get().evidence["intent"]
+    assert execution.plan == intent["legs"]
+    assert execution.leg_count == 2
+
+
+def test_orders_are_never_beyond_their_limits(cross, edge):
+    edge["alpha"].set_book(
+        "BTC/USDT", bids=[("49990", "1")], asks=[("50000", "0.2"), ("50100", "9")]
+    )
+
+    tick(cross)
+
+    for request in edge["alpha"].requests:
+        for fill in edge["alpha"].orders[request.client_order_id].fills:
+            assert fill.price <= request.price
