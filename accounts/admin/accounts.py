@@ -1,0 +1,308 @@
+"""The pages of accounts and of what they hold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.forms import SECRET_INPUTS, AccountForm
+from accounts.domain.permissions import find_warnings, from_json
+from accounts.models import Balance, VenueAccount
+from accounts.selectors import list_accounts, list_balances
+from accounts.services import accounts, balances
+from arbplatform.console.admin import (
+    PlatformAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    command_button,
+    plain,
+)
+from arbplatform.core.errors import ArbError, Message
+from arbplatform.wording import render
+
+OUTCOME_LABELS = {"good": "success", "bad": "danger", "none": "info"}
+RIGHTS = {
+    "read": _("read"),
+    "trade": _("trade"),
+    "withdraw": _("withdraw"),
+    "transfer": _("transfer between wallets"),
+    "ip_restricted": _("restricted to IP addresses"),
+}
+YES, NO, UNTOLD = _("yes"), _("no"), _("the venue does not tell")
+
+
+class AmountColumns:
+    """Columns of a balance with money as plain digits."""
+
+    @display(description=_("free"), ordering="free")
+    def show_free(self, balance: Balance) -> str:
+        """Show what can be used now."""
+        return plain(balance.free)
+
+    @display(description=_("held"), ordering="held")
+    def show_held(self, balance: Balance) -> str:
+        """Show what is locked in orders or withdrawals."""
+        return plain(balance.held)
+
+    @display(description=_("total"))
+    def show_total(self, balance: Balance) -> str:
+        """Show all that is there."""
+        return plain(balance.total)
+
+
+class BalanceInline(AmountColumns, ReadOnlyInline):
+    """What the account holds."""
+
+    model = Balance
+    tab = True
+    per_page = 50
+    fields = ("wallet", "asset", "show_free", "show_held", "show_total", "synced_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Balance]:
+        """Return balances with their assets."""
+        return list_balances()
+
+
+@admin.register(Balance)
+class BalanceAdmin(AmountColumns, ReadOnlyAdmin):
+    """What the venues last said."""
+
+    list_display = (
+        "account",
+        "wallet",
+        "asset",
+        "show_free",
+        "show_held",
+        "show_total",
+        "synced_at",
+    )
+    list_filter = ("account__venue", "wallet", "asset")
+    search_fields = ("asset__code", "account__label", "account__venue__code")
+    fields = ("account", "wallet", "asset", "show_free", "show_held", "show_total", "synced_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Balance]:
+        """Return balances with what their columns need."""
+        return list_balances()
+
+
+@admin.register(VenueAccount)
+class VenueAccountAdmin(PlatformAdmin):
+    """Accounts. Secrets can be typed in and are never shown."""
+
+    form = AccountForm
+    inlines = (BalanceInline,)
+    list_display = (
+        "__str__",
+        "api_key_tail",
+        "is_enabled",
+        "show_connection",
+        "show_warnings",
+        "tested_at",
+        "show_sync",
+        "synced_at",
+    )
+    list_filter = ("venue", "is_enabled")
+    search_fields = ("label", "venue__code", "venue__name")
+    readonly_fields = (
+        "api_key_tail",
+        "show_connection",
+        "show_warnings",
+        "show_rights",
+        "tested_at",
+        "test_error",
+        "show_sync",
+        "synced_at",
+        "sync_error",
+    )
+    actions = ("test_selected", "sync_selected", "enable_selected", "disable_selected")
+    actions_row = ("test_one", "sync_one")
+    actions_detail = ("test_one", "sync_one")
+    add_fieldsets = (
+        (None, {"fields": ("venue", "label", "is_enabled")}),
+        (
+            _("Secrets"),
+            {
+                "fields": SECRET_INPUTS,
+                "description": _("They are stored encrypted and never shown again."),
+            },
+        ),
+    )
+    change_fieldsets = (
+        (None, {"fields": ("venue", "label", "is_enabled", "api_key_tail")}),
+        (
+            _("Connection"),
+            {"fields": ("show_connection", "tested_at", "test_error")},
+        ),
+        (_("Rights of the key"), {"fields": ("show_warnings", "show_rights")}),
+        (_("Balances"), {"fields": ("show_sync", "synced_at", "sync_error")}),
+        (_("New secrets"), {"fields": SECRET_INPUTS}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VenueAccount]:
+        """Return all accounts; their secrets are not even read."""
+        return list_accounts()
+
+    def get_fieldsets(self, request: HttpRequest, obj: VenueAccount | None = None) -> Any:
+        """Show what was found out only of an account that is there."""
+        return self.add_fieldsets if obj is None else self.change_fieldsets
+
+    def get_inlines(self, request: HttpRequest, obj: VenueAccount | None) -> Any:
+        """Show balances only of an account that is there."""
+        return () if obj is None else self.inlines
+
+    # columns ----------------------------------------------------------------------------------
+
+    @display(description=_("connection"), label=OUTCOME_LABELS)
+    def show_connection(self, account: VenueAccount) -> Any:
+        """Show how the last test ended."""
+        if account.tested_at is None:
+            return "none", _("not tested")
+        return ("good", _("works")) if account.test_error_code is None else ("bad", _("failed"))
+
+    @display(description=_("balances"), label=OUTCOME_LABELS)
+    def show_sync(self, account: VenueAccount) -> Any:
+        """Show how the last synchronisation ended."""
+        if account.sync_error_code is not None:
+            return "bad", _("failed")
+        return ("none", _("never")) if account.synced_at is None else ("good", _("up to date"))
+
+    @display(description=_("warnings"))
+    def show_warnings(self, account: VenueAccount) -> SafeString | str:
+        """Show what one should know about the rights of the key."""
+        found = find_warnings(from_json(account.permissions))
+        lines = (("⚠", render(text)) for text in found)
+        return format_html_join("", '<p class="arb-warning">{} {}</p>', lines) or "–"
+
+    @display(description=_("rights"))
+    def show_rights(self, account: VenueAccount) -> SafeString | str:
+        """Show each right and whether the key has it."""
+        answers = {True: YES, False: NO, None: UNTOLD}
+        lines = (
+            (RIGHTS.get(right.name, right.name), answers[right.is_granted])
+            for right in from_json(account.permissions)
+        )
+        return format_html_join("", "<p>{}: {}</p>", lines) or "–"
+
+    # actions ----------------------------------------------------------------------------------
+
+    @admin.action(description=_("Test the connection"), permissions=["change"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[VenueAccount]) -> None:
+        """Test each account's key; say of each one what it may do or why it does not work."""
+        self.apply(request, queryset, self._tester(request))
+
+    @admin.action(description=_("Synchronise balances"), permissions=["change"])
+    def sync_selected(self, request: HttpRequest, queryset: QuerySet[VenueAccount]) -> None:
+        """Read each account's balances."""
+        self.apply(request, queryset, sync_account)
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable_selected(self, request: HttpRequest, queryset: QuerySet[VenueAccount]) -> None:
+        """Switch accounts on."""
+        self.apply(request, queryset, self._switch(request, is_enabled=True), done=_("enabled"))
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable_selected(self, request: HttpRequest, queryset: QuerySet[VenueAccount]) -> None:
+        """Switch accounts off."""
+        self.apply(request, queryset, self._switch(request, is_enabled=False), done=_("disabled"))
+
+    @command_button(
+        description=_("Test the connection"),
+        question=_("The venue is asked what the key may do."),
+        icon="network_check",
+    )
+    def test_one(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
+        """Test the key."""
+        return self.apply_to_one(request, object_id, self._tester(request))
+
+    @command_button(
+        description=_("Synchronise balances"),
+        question=_("The balances of all wallets are read from the venue."),
+        icon="sync",
+    )
+    def sync_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Read the balances."""
+        return self.apply_to_one(request, object_id, sync_account)
+
+    def _tester(self, request: HttpRequest) -> Callable[[VenueAccount], Message]:
+        def command(account: VenueAccount) -> Message:
+            self.log_change(request, account, "Tested the connection.")
+            report = accounts.test_connection(account_id=account.pk)
+            for warning in report.warnings:
+                messages.warning(request, f"{account}: {render(warning)}")
+            granted = [right.name for right in report.findings if right.is_granted]
+            names = ", ".join(str(RIGHTS.get(name, name)) for name in granted)
+            return Message("The connection works. The key may: {rights}.", {"rights": names})
+
+        return command
+
+    def _switch(self, request: HttpRequest, *, is_enabled: bool) -> Callable[[VenueAccount], None]:
+        def command(account: VenueAccount) -> None:
+            accounts.update_account(account_id=account.pk, is_enabled=is_enabled)
+            self.log_change(request, account, "Enabled." if is_enabled else "Disabled.")
+
+        return command
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Leave out bulk deletion: each account may be refused for its own reason."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    # the form ---------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Model, form: AccountForm, change: bool) -> None:
+        """Register or change the account through its service."""
+        values: dict[str, Any] = {
+            "label": form.cleaned_data["label"],
+            "is_enabled": form.cleaned_data["is_enabled"],
+        }
+        typed = form.typed_secrets()
+        if change:
+            accounts.update_account(account_id=obj.pk, **values, **typed)
+            return
+        made = accounts.create_account(venue=form.cleaned_data["venue"], **values, **typed)
+        obj.pk = made.pk
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the form again if the service refuses what it let pass."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ArbError as error:
+            return self._refuse(request, error)
+
+    def delete_model(self, request: HttpRequest, obj: VenueAccount) -> None:
+        """Remove the account through its service."""
+        accounts.delete_account(account_id=obj.pk)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Say why an account that is in use is not removed."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ArbError as error:
+            return self._refuse(request, error)
+
+    def _refuse(self, request: HttpRequest, error: ArbError) -> HttpResponse:
+        messages.error(request, render(error.message))
+        return HttpResponseRedirect(request.path.replace("/delete/", "/change/"))
+
+
+def sync_account(account: VenueAccount) -> Message:
+    """Read an account's balances and say how many there are."""
+    rows = balances.sync_balances(account_id=account.pk)
+    return Message("{count} balances were read.", {"count": sum(bool(row.total) for row in rows)})

@@ -1,0 +1,123 @@
+"""What a person types in; services decide what it means."""
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.models import Transfer, VenueAccount
+from accounts.selectors import list_accounts
+from accounts.services.accounts import KEY_LENGTH_MAX
+from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
+from arbplatform.core.errors import ArbError, InvalidInput
+from arbplatform.wording import render
+
+SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
+
+
+class SecretField(forms.CharField):
+    """A secret that can be typed in; it is never put into a page, not even after an error."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"autocomplete": "new-password", "spellcheck": "false"}
+        widget = UnfoldAdminPasswordWidget(attrs=attributes, render_value=False)
+        super().__init__(max_length=KEY_LENGTH_MAX, widget=widget, **kwargs)
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An account. The stored secrets are no fields of it, so that they cannot get into the page."""
+
+    new_api_key = SecretField(label=_("API key"), required=False)
+    new_api_secret = SecretField(label=_("API secret"), required=False)
+    new_passphrase = SecretField(
+        label=_("passphrase"), required=False, help_text=_("Only for venues that ask for one.")
+    )
+
+    class Meta:
+        model = VenueAccount
+        fields = ("venue", "label", "is_enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            self.fields["new_api_key"].required = True
+            self.fields["new_api_secret"].required = True
+            return
+        self.fields["venue"].disabled = True
+        self.fields["venue"].help_text = _("Cannot change: register a new account instead.")
+        for name in SECRET_INPUTS:
+            self.fields[name].help_text = _("Leave empty to keep the present one.")
+
+    def typed_secrets(self) -> dict[str, Any]:
+        """Return what was typed as the arguments of the services."""
+        return {
+            name.removeprefix("new_"): self.cleaned_data[name]
+            for name in SECRET_INPUTS
+            if self.cleaned_data.get(name)
+        }
+
+
+class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A request for a transfer.
+
+    Attributes:
+        refusal: why the service did not take it, if it was asked.
+    """
+
+    refusal: ArbError | None = None
+
+    amount = forms.DecimalField(
+        label=_("amount"),
+        max_digits=STORED_DIGITS_MAX,
+        decimal_places=STORED_DECIMAL_PLACES,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=_("What leaves the source, network fee included."),
+    )
+    to_account = forms.ModelChoiceField(
+        label=_("to account"),
+        queryset=VenueAccount.objects.none(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        empty_label=_("the same account"),
+    )
+    network = forms.CharField(
+        label=_("network"),
+        max_length=32,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Empty: the receiving venue's default."),
+    )
+    request_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Transfer
+        fields = ("from_account", "from_wallet", "to_wallet", "asset")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        usable = list_accounts().filter(is_enabled=True)
+        for name in ("from_account", "to_account"):
+            field = self.fields[name]
+            if isinstance(field, forms.ModelChoiceField):
+                field.queryset = usable
+        # Made with the page: a second click on its button asks for the same transfer.
+        self.fields["request_key"].initial = secrets.token_urlsafe(16)
+
+    def clean(self) -> dict[str, Any] | None:
+        """Show why the service refused."""
+        if self.refusal is not None:
+            self.add_error(None, render(self.refusal.message))
+            if isinstance(self.refusal, InvalidInput):
+                for name, complaints in self.refusal.fields.items():
+                    target = name if name in self.fields else None
+                    self.add_error(target, [render(text) for text in complaints])
+        return super().clean()
+
+    def _post_clean(self) -> None:
+        """Leave out the model's own checks: the service makes them, with better words."""

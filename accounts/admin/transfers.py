@@ -1,0 +1,230 @@
+"""The pages of transfers: ask for one, and follow it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.forms import TransferForm
+from accounts.domain.transfers import TransferState
+from accounts.models import Transfer
+from accounts.selectors import list_transfers
+from accounts.services.transfers import poll_transfer, request_transfer
+from arbplatform.console.admin import PlatformAdmin, command_button, plain
+from arbplatform.core.errors import ArbError, Message
+from arbplatform.wording import render
+from markets.domain.funds import Wallet
+
+STATE_LABELS = {
+    TransferState.REQUESTED: "info",
+    TransferState.SUBMITTING: "info",
+    TransferState.SUBMITTED: "info",
+    TransferState.IN_TRANSIT: "info",
+    TransferState.ARRIVED: "success",
+    TransferState.FAILED: "danger",
+    TransferState.UNKNOWN: "warning",
+}
+
+
+@admin.register(Transfer)
+class TransferAdmin(PlatformAdmin):
+    """Transfers. They are asked for here and looked at; nothing of them can be typed in later."""
+
+    list_display = (
+        "id",
+        "show_state",
+        "asset",
+        "show_amount",
+        "from_account",
+        "from_wallet",
+        "to_account",
+        "to_wallet",
+        "show_fee",
+        "show_arrived",
+        "requested_by",
+        "created_at",
+        "arrived_at",
+    )
+    list_filter = ("state", "asset", "from_account__venue", "to_account__venue")
+    search_fields = ("client_transfer_id", "venue_transfer_id", "tx_id", "idempotency_key")
+    date_hierarchy = "created_at"
+    actions = ("poll_selected",)
+    actions_row = ("poll_one",)
+    actions_detail = ("poll_one",)
+    add_fieldsets = (
+        (_("From"), {"fields": ("from_account", "from_wallet")}),
+        (_("To"), {"fields": ("to_account", "to_wallet", "network")}),
+        (_("What"), {"fields": ("asset", "amount", "request_key")}),
+    )
+    change_fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "show_state",
+                    "error",
+                    "asset",
+                    "show_amount",
+                    "show_fee",
+                    "show_arrived",
+                )
+            },
+        ),
+        (_("Way"), {"fields": ("from_account", "from_wallet", "to_account", "to_wallet")}),
+        (
+            _("At the venues"),
+            {
+                "fields": (
+                    "network",
+                    "address",
+                    "tag",
+                    "client_transfer_id",
+                    "venue_transfer_id",
+                    "tx_id",
+                    "venue_deposit_id",
+                )
+            },
+        ),
+        (
+            _("Course"),
+            {
+                "fields": (
+                    "requested_by",
+                    "idempotency_key",
+                    "created_at",
+                    "submitted_at",
+                    "arrived_at",
+                    "lookup_count",
+                    "next_lookup_at",
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transfer]:
+        """Return transfers with what their columns need."""
+        return list_transfers()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Transfer | None = None) -> Any:
+        """Show a request's fields, or everything that is known of a transfer."""
+        return self.add_fieldsets if obj is None else self.change_fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Transfer | None = None) -> Any:
+        """Let nothing be typed in but a new request."""
+        if obj is None:
+            return ()
+        return tuple(name for _title, part in self.change_fieldsets for name in part["fields"])
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: what was asked for does not change."""
+        return False
+
+    def has_poll_permission(self, request: HttpRequest, *_args: object) -> bool:
+        """Let those who may change transfers ask the venues about them."""
+        return bool(super().has_change_permission(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: what was moved was moved."""
+        return False
+
+    # columns ----------------------------------------------------------------------------------
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def show_state(self, transfer: Transfer) -> tuple[str, str]:
+        """Show the state as a coloured label."""
+        return transfer.state, str(transfer.get_state_display())
+
+    @display(description=_("amount"), ordering="amount")
+    def show_amount(self, transfer: Transfer) -> str:
+        """Show what leaves the source."""
+        return plain(transfer.amount)
+
+    @display(description=_("network fee"), ordering="fee")
+    def show_fee(self, transfer: Transfer) -> str:
+        """Show the network's fee."""
+        return plain(transfer.fee)
+
+    @display(description=_("arrived amount"), ordering="arrived_amount")
+    def show_arrived(self, transfer: Transfer) -> str:
+        """Show what the destination credited."""
+        return plain(transfer.arrived_amount)
+
+    # actions ----------------------------------------------------------------------------------
+
+    @admin.action(description=_("Look up at the venues"), permissions=["poll"])
+    def poll_selected(self, request: HttpRequest, queryset: QuerySet[Transfer]) -> None:
+        """Look each transfer up now."""
+        self.apply(request, queryset, look_up_now)
+
+    @command_button(
+        description=_("Look up at the venues"),
+        question=_("The venues are asked what has become of the transfer. Nothing is sent again."),
+        icon="travel_explore",
+        permissions=("poll",),
+    )
+    def poll_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Look the transfer up now."""
+        return self.apply_to_one(request, object_id, look_up_now)
+
+    # the request ------------------------------------------------------------------------------
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask for a transfer; if it is refused, show the form again and say why.
+
+        Django saves forms inside a transaction; the service asks the venues, so it is called here.
+        """
+        if request.method != "POST":
+            return super().add_view(request, form_url, extra_context)
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.get_form(request, None, change=False)(request.POST)
+        try:
+            transfer = self._request(request, form) if form.is_valid() else None
+        except ArbError as refusal:
+            request.transfer_refusal = refusal  # type: ignore[attr-defined]  # for get_form
+            transfer = None
+        if transfer is None:
+            return super().add_view(request, form_url, extra_context)
+        name = f"{transfer}"
+        messages.success(request, render(Message("{transfer} is requested.", {"transfer": name})))
+        return HttpResponseRedirect(reverse("admin:accounts_transfer_change", args=(transfer.pk,)))
+
+    def get_form(
+        self, request: HttpRequest, obj: Transfer | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form, told of the service's refusal if there was one."""
+        if obj is not None:
+            return super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, obj, change=change, form=TransferForm, **kwargs)
+        form.refusal = getattr(request, "transfer_refusal", None)
+        return form
+
+    def _request(self, request: HttpRequest, form: TransferForm) -> Transfer:
+        typed = form.cleaned_data
+        target = typed["to_account"]
+        transfer = request_transfer(
+            from_account_id=typed["from_account"].pk,
+            to_account_id=None if target is None else target.pk,
+            from_wallet=Wallet(typed["from_wallet"]),
+            to_wallet=Wallet(typed["to_wallet"]),
+            asset=typed["asset"].code,
+            amount=typed["amount"],
+            network=typed["network"],
+            idempotency_key=typed["request_key"],
+            user=request.user if request.user.is_authenticated else None,
+        )
+        self.log_addition(request, transfer, "Requested.")
+        return transfer
+
+
+def look_up_now(transfer: Transfer) -> Message:
+    """Look a transfer up and say where it stands."""
+    found = poll_transfer(transfer_id=transfer.pk)
+    return Message("The transfer is {state}.", {"state": str(found.get_state_display())})

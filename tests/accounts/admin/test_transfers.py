@@ -1,0 +1,146 @@
+"""The pages of transfers."""
+
+from decimal import Decimal as D
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Transfer, VenueAccount
+from accounts.services.transfers import submit_transfer
+
+ACCOUNTS = "/admin/accounts/venueaccount/"
+TRANSFERS = "/admin/accounts/transfer/"
+CONFIRMED = {"_form_submitted": "True"}
+
+
+def said(response):
+    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
+
+
+def text(response):
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.fixture
+def transfer_form(alpha, beta, assets):
+    """A request for 0.5 BTC from alpha to beta."""
+    return {
+        "from_account": alpha[0].pk,
+        "from_wallet": "spot",
+        "to_account": beta[0].pk,
+        "to_wallet": "spot",
+        "asset": assets["BTC"].pk,
+        "amount": "0.5",
+        "network": "",
+        "request_key": "key-1",
+    }
+
+
+def test_a_transfer_is_requested(console, transfer_form, alpha, superuser):
+    answer = console.post(f"{TRANSFERS}add/", transfer_form)
+
+    transfer = Transfer.objects.get()
+    assert answer["Location"] == f"{TRANSFERS}{transfer.pk}/change/"
+    assert (transfer.amount, transfer.state, transfer.requested_by) == (
+        D("0.5"),
+        "requested",
+        superuser,
+    )
+    assert (transfer.to_account.venue.code, transfer.idempotency_key) == ("beta", "key-1")
+    assert said(answer) == [("success", f"{transfer} is requested.")]
+    assert LogEntry.objects.filter(object_id=transfer.pk).count() == 1
+    assert alpha[1].count("withdraw") == 0
+
+
+def test_a_transfer_between_wallets_is_requested(console, transfer_form, alpha):
+    console.post(f"{TRANSFERS}add/", transfer_form | {"to_account": "", "to_wallet": "funding"})
+
+    assert Transfer.objects.get().is_internal
+
+
+def test_a_second_click_asks_for_the_same_transfer(console, transfer_form):
+    first = console.post(f"{TRANSFERS}add/", transfer_form)
+    second = console.post(f"{TRANSFERS}add/", transfer_form)
+
+    assert first["Location"] == second["Location"]
+    assert Transfer.objects.count() == 1
+
+
+def test_two_forms_are_two_requests(console, assets):
+    pages = [text(console.get(f"{TRANSFERS}add/")) for _ in range(2)]
+    keys = {page.split('name="request_key" value="')[1].split('"')[0] for page in pages}
+
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"amount": "3"}, "alpha/main has 2 BTC free in its spot wallet"),
+        ({"amount": "-1"}, "Give a number above zero."),
+        ({"amount": "much"}, "Enter a number."),
+        ({"to_account": ""}, "source and destination are the same wallet"),
+        ({"to_wallet": "funding"}, "from spot wallet to spot wallet"),
+        ({"asset": ""}, "This field is required."),
+    ],
+)
+def test_a_refused_request_shows_the_form_again_and_why(console, transfer_form, change, complaint):
+    page = text(console.post(f"{TRANSFERS}add/", transfer_form | change))
+
+    assert complaint in page
+    assert 'value="key-1"' in page
+    assert not Transfer.objects.exists()
+
+
+def test_venues_are_asked_outside_of_any_transaction(
+    outside_transactions, console, transfer_form, alpha, beta
+):
+    alpha[1].on_call = beta[1].on_call = outside_transactions
+
+    console.post(f"{TRANSFERS}add/", transfer_form)
+
+    assert Transfer.objects.count() == 1
+
+
+def test_a_transfer_is_looked_up(console, ask, alpha, now):
+    transfer = submit_transfer(transfer_id=ask().pk, clock=now)
+    alpha[1].depart("tx-7")
+    path = reverse("admin:accounts_transfer_poll_one", args=(transfer.pk,))
+
+    answer = console.post(path, CONFIRMED)
+
+    assert said(answer) == [("success", f"{transfer}: The transfer is in transit.")]
+    assert Transfer.objects.get().tx_id == "tx-7"
+    answer = console.post(TRANSFERS, {"action": "poll_selected", "_selected_action": [transfer.pk]})
+    assert [level for level, _text in said(answer)] == ["success", "success"]
+    assert alpha[1].count("withdraw") == 1
+
+
+def test_nothing_of_a_transfer_can_be_typed_in(console, ask, transfer_form):
+    transfer = ask()
+
+    console.post(f"{TRANSFERS}{transfer.pk}/change/", transfer_form | {"amount": "1"})
+    console.post(f"{TRANSFERS}{transfer.pk}/delete/", {"post": "yes"})
+
+    stored = Transfer.objects.get()
+    assert (stored.amount, stored.state) == (D("0.5"), "requested")
+
+
+def test_who_may_only_look_can_change_nothing(staff, alpha, transfer_form):
+    staff.user_permissions.set(
+        Permission.objects.filter(codename__startswith="view_", content_type__app_label="accounts")
+    )
+    client = Client()
+    client.force_login(staff)
+
+    assert client.get(ACCOUNTS).status_code == 200
+    assert client.post(f"{TRANSFERS}add/", transfer_form).status_code == 403
+    client.post(ACCOUNTS, {"action": "test_selected", "_selected_action": [alpha[0].pk]})
+    client.post(reverse("admin:accounts_venueaccount_test_one", args=(alpha[0].pk,)), CONFIRMED)
+    client.post(f"{ACCOUNTS}{alpha[0].pk}/delete/", {"post": "yes"})
+    assert (alpha[1].calls, Transfer.objects.count(), VenueAccount.objects.count()) == ([], 0, 2)
