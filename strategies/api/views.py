@@ -177,8 +177,9 @@ class ExecutionView(APIView):
     @extend_schema(responses=ExecutionDetailSerializer)
     def get(self, request: Request, pk: int) -> Response:
         """Return the execution."""
-        context = {"legs": list_legs(pk)}
-        return Response(ExecutionDetailSerializer(get_execution(pk), context=context).data)
+        execution = get_execution(pk)
+        context = {"legs": list_legs(execution.pk)}
+        return Response(ExecutionDetailSerializer(execution, context=context).data)
 
 
 def _parse(serializer: Any) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""Opportunities and executions over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from strategies.models import Execution, Opportunity
+from strategies.services.ticks import run_tick
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def traded(make_cross, start, edge):
+    """A strategy that has executed one opportunity and skipped another."""
+    strategy = make_cross(symbols=["BTC/USDT", "ETH/USDT"])
+    edge["beta"].set_book("ETH/USDT", bids=[("2530", "1")], asks=[("2531", "1")])
+    start(strategy)
+    run_tick(strategy_id=strategy.pk)
+    return strategy
+
+
+def results(client, address, **query):
+    response = client.get(address, query)
+    assert response.status_code == 200, response.json()
+    return response.json()["data"]["results"]
+
+
+def test_opportunities_are_listed_newest_first_without_their_evidence(user_api, traded):
+    rows = results(user_api, "/api/opportunities")
+
+    assert [row["decision"] for row in rows] == ["skipped", "executed"]
+    assert rows[0]["reason"] == "one_per_tick"
+    assert rows[0]["reason_text"] == "another one of the same tick was better"
+    assert rows[0]["execution"] is None
+    assert rows[1]["execution"] == Execution.objects.get().pk
+    assert all("evidence" not in row for row in rows)
+    assert all(isinstance(row["edge_bps"], str) for row in rows)
+
+
+def test_opportunities_are_filtered_by_strategy_decision_reason_and_time(user_api, traded):
+    address = "/api/opportunities"
+    now = SYSTEM_CLOCK.now()
+
+    assert len(results(user_api, address, strategy_id=traded.pk)) == 2
+    assert results(user_api, address, strategy_id=4711) == []
+    assert [row["decision"] for row in results(user_api, address, decision="executed")] == [
+        "executed"
+    ]
+    assert len(results(user_api, address, reason="one_per_tick")) == 1
+    assert len(results(user_api, address, since=(now - timedelta(hours=1)).isoformat())) == 2
+    assert results(user_api, address, since=(now + timedelta(hours=1)).isoformat()) == []
+    assert results(user_api, address, until=(now - timedelta(hours=1)).isoformat()) == []
+
+
+def test_an_opportunity_comes_with_its_evidence(user_api, traded):
+    pk = Opportunity.objects.get(decision="executed").pk
+
+    data = user_api.get(f"/api/opportunities/{pk}").json()["data"]
+
+    assert {book["venue"] for book in data["evidence"]["books"]} == {"alpha", "beta"}
+    assert data["evidence"]["intent"]["legs"][0]["side"] == "buy"
+
+
+def test_executions_are_listed_and_filtered(user_api, traded):
+    address = "/api/executions"
+
+    rows = results(user_api, address)
+    assert [row["state"] for row in rows] == ["completed"]
+    assert float(rows[0]["realised_profit"]) > 0
+    assert rows[0]["profit_asset"] == "USDT"
+    assert len(results(user_api, address, strategy_id=traded.pk, state="completed")) == 1
+    assert results(user_api, address, state="failed") == []
+    assert results(user_api, address, strategy_id=4711) == []
+
+
+def test_an_execution_comes_with_plan_and_legs(user_api, traded):
+    pk = Execution.objects.get().pk
+
+    data = user_api.get(f"/api/executions/{pk}").json()["data"]
+
+    assert [(leg["leg_index"], leg["side"], leg["state"]) for leg in data["legs"]] == [
+        (0, "buy", "filled"),
+        (1, "sell", "filled"),
+    ]
+    assert [leg["quantity"] for leg in data["legs"]] == [leg["quantity"] for leg in data["plan"]]
+
+
+@pytest.mark.parametrize("address", ["/api/opportunities", "/api/executions"])
+def test_history_can_only_be_read(staff_api, traded, address):
+    response = staff_api.post(address, {}, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (405, 1010)
+
+
+@pytest.mark.parametrize("address", ["/api/opportunities", "/api/executions"])
+@pytest.mark.parametrize("pk", ["4711", "9" * 30])
+def test_what_is_not_there_is_a_404(user_api, db, address, pk):
+    response = user_api.get(f"{address}/{pk}")
+
+    assert (response.status_code, response.json()["code"]) == (404, 1002)
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        ("/api/opportunities", {"decision": "perhaps"}),
+        ("/api/opportunities", {"since": "yesterday"}),
+        ("/api/opportunities", {"strategy_id": "x"}),
+        ("/api/executions", {"state": "happy"}),
+        ("/api/executions", {"until": "tomorrow"}),
+        ("/api/executions", {"page_size": "1000"}),
+    ],
+)
+def test_a_wrong_filter_is_refused(user_api, db, address, query):
+    response = user_api.get(address, query)
+
+    assert (response.status_code, response.json()["code"]) == (400, 1001)
