@@ -33,7 +33,7 @@ class StrategyCountsSerializer(serializers.Serializer[Any]):
     faulted = serializers.IntegerField()
 
 
-class EquityPointSerializer(serializers.Serializer[EquityPoint]):
+class OverviewPointSerializer(serializers.Serializer[EquityPoint]):
     """What everything was worth at one moment."""
 
     at = serializers.DateTimeField()
@@ -82,7 +82,7 @@ class OverviewSerializer(serializers.Serializer[Overview]):
     today_unpriced = serializers.ListField(child=serializers.CharField())
     today_pnl_by_asset = serializers.DictField(child=AmountField())
     total_pnl = AmountField(allow_null=True)
-    equity = EquityPointSerializer(many=True)
+    equity = OverviewPointSerializer(many=True)
     executions = serializers.DictField(child=serializers.IntegerField())
     latest_arbitrages = LatestArbitrageSerializer(source="latest", many=True)
     orders_open = serializers.IntegerField()

@@ -47,7 +47,7 @@ class EnvelopeSchema(AutoSchema):
             "type": "object",
             "required": ["code", "msg", "data"],
             "properties": {
-                "code": {"type": "integer", "enum": [SUCCESS_CODE]},
+                "code": {"type": "integer", "minimum": SUCCESS_CODE, "maximum": SUCCESS_CODE},
                 "msg": {"type": "string", "example": SUCCESS_MESSAGE},
                 "data": data,
             },

@@ -63,5 +63,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "WalletEnum": "accounts.models.WalletChoice",
         "TransferStateEnum": "accounts.models.TransferStateChoice",
+        "OrderStateEnum": "ledger.models.OrderStateChoice",
+        "OrderKindEnum": "ledger.models.OrderKindChoice",
+        "EntryKindEnum": "ledger.models.EntryKind",
+        "StrategyStateEnum": "strategies.models.StrategyStateChoice",
+        "ExecutionStateEnum": "strategies.models.ExecutionStateChoice",
     },
 }
