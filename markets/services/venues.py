@@ -117,6 +117,23 @@ def delete_venue(*, venue_id: int) -> None:
         raise VenueInUse(venue=venue.code, users=_names(error.restricted_objects)) from None
 
 
+def check_protocol(*, ccxt_id: str, options: object) -> None:
+    """Refuse what ccxt could not speak, or what belongs elsewhere.
+
+    Args:
+        ccxt_id: the ccxt class.
+        options: extra ccxt options.
+
+    Raises:
+        UnknownVenueClass: ccxt has no such class.
+        InvalidInput: the class has no spot markets, or the options are none or hold secrets.
+    """
+    if not has_spot(ccxt_id):
+        text = Message("{ccxt_id} has no spot markets.", {"ccxt_id": ccxt_id})
+        raise InvalidInput(fields={"ccxt_id": [text]})
+    _check_options(options)
+
+
 def _announce(venue: Venue) -> None:
     if venue.is_enabled:
         enqueue_on_commit("markets.sync_markets", venue_id=venue.pk)
@@ -138,10 +155,7 @@ def _check(venue: Venue) -> None:
                 for name, texts in error.message_dict.items()
             }
         ) from None
-    if not has_spot(venue.ccxt_id):
-        text = Message("{ccxt_id} has no spot markets.", {"ccxt_id": venue.ccxt_id})
-        raise InvalidInput(fields={"ccxt_id": [text]})
-    _check_options(venue.options)
+    check_protocol(ccxt_id=venue.ccxt_id, options=venue.options)
 
 
 def _check_options(options: object) -> None:

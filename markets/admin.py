@@ -1,0 +1,273 @@
+"""Venues, assets and markets in the console."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, command_button, plain
+from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.wording import render
+from markets.models import Asset, Market, Venue
+from markets.selectors import list_venues
+from markets.services.markets import sync_markets
+from markets.services.reach import measure_reach
+from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
+
+
+class VenueForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
+    """A venue, checked as the service will check it."""
+
+    class Meta:
+        model = Venue
+        fields = (
+            "code",
+            "name",
+            "ccxt_id",
+            "is_enabled",
+            "rest_origin",
+            "ws_origin",
+            "options",
+        )
+        widgets = {
+            # Django's own widgets for these would refuse what the model takes (no ws://).
+            "rest_origin": UnfoldAdminTextInputWidget,
+            "ws_origin": UnfoldAdminTextInputWidget,
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Add what only the service knows: ccxt's classes and what options may hold."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "ccxt_id" not in cleaned or "options" not in cleaned:
+            return cleaned
+        try:
+            check_protocol(ccxt_id=cleaned["ccxt_id"], options=cleaned["options"])
+        except InvalidInput as error:
+            for field, texts in (error.fields or {"ccxt_id": [error.message]}).items():
+                for text in texts:
+                    self.add_error(field, render(text))
+        return cleaned
+
+
+@admin.register(Venue)
+class VenueAdmin(PlatformAdmin):
+    """Exchanges, real or simulated."""
+
+    form = VenueForm
+    list_display = (
+        "code",
+        "name",
+        "ccxt_id",
+        "show_enabled",
+        "show_markets",
+        "rest_origin",
+        "synced_at",
+        "show_error",
+    )
+    list_filter = ("is_enabled", "ccxt_id")
+    search_fields = ("code", "name", "ccxt_id")
+    readonly_fields = ("synced_at", "sync_error", "created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("code", "name", "ccxt_id", "is_enabled")}),
+        (
+            _("Where it is"),
+            {
+                "fields": ("rest_origin", "ws_origin", "options"),
+                "description": _(
+                    "Set the origins for testnets, proxies, simulated and self-hosted venues: "
+                    "scheme, host, port and path prefix of every address are replaced by them."
+                ),
+            },
+        ),
+        (
+            _("Synchronisation"),
+            {"fields": ("synced_at", "sync_error", "created_at", "updated_at")},
+        ),
+    )
+    actions = ("sync_selected", "test_selected")
+    actions_row = ("sync_one", "test_one")
+    actions_detail = ("sync_one", "test_one")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Venue]:
+        """Return venues with the number of their active markets."""
+        return list_venues()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Venue | None = None) -> Any:
+        """Keep the code of an existing venue: strategies name venues by it."""
+        return (*self.readonly_fields, "code") if obj else self.readonly_fields
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Leave out Django's bulk deletion, which would pass by the service."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @display(description=_("enabled"), boolean=True, ordering="is_enabled")
+    def show_enabled(self, venue: Venue) -> bool:
+        """Show whether the venue may be used."""
+        return venue.is_enabled
+
+    @display(description=_("markets"), ordering="market_count")
+    def show_markets(self, venue: Any) -> int:
+        """Show how many active markets it has."""
+        count: int = venue.market_count
+        return count
+
+    @display(description=_("state"), label={True: "danger", False: "success"})
+    def show_error(self, venue: Venue) -> tuple[bool, Any]:
+        """Show whether the last synchronisation worked."""
+        if venue.sync_error:
+            return True, _("synchronisation failed")
+        return False, _("in order") if venue.synced_at else _("never synchronised")
+
+    @admin.action(description=_("Synchronise markets"))
+    def sync_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:
+        """Synchronise the markets of the chosen venues."""
+        self.apply(request, queryset, _sync)
+
+    @admin.action(description=_("Test connection"))
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:
+        """Ask the chosen venues for their time."""
+        self.apply(request, queryset, _test)
+
+    @command_button(
+        description=_("Synchronise markets"),
+        question=_("Take over the markets and rules that the venue states now?"),
+        icon="sync",
+    )
+    def sync_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Synchronise the markets of one venue."""
+        return self.apply_to_one(request, object_id, _sync)
+
+    @command_button(
+        description=_("Test connection"),
+        question=_("Ask the venue for its time?"),
+        icon="network_check",
+    )
+    def test_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Ask one venue for its time."""
+        return self.apply_to_one(request, object_id, _test)
+
+    def save_model(self, request: HttpRequest, obj: Venue, form: Any, change: bool) -> None:
+        """Save through the service."""
+        if change:
+            values = {name: form.cleaned_data[name] for name in form.changed_data}
+            saved = update_venue(venue_id=obj.pk, **values)
+        else:
+            saved = create_venue(**form.cleaned_data)
+        obj.__dict__.update(saved.__dict__)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Let a venue take its markets along, though nobody may delete those one by one."""
+        objects, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, missing - {Market._meta.verbose_name}, protected
+
+    def delete_model(self, request: HttpRequest, obj: Venue) -> None:
+        """Delete through the service."""
+        delete_venue(venue_id=obj.pk)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Refuse with the reason what came into use while the question was on the screen."""
+        try:
+            page: HttpResponse = super().delete_view(request, object_id, extra_context)
+        except ArbError as error:
+            messages.error(request, render(error.message))
+            return HttpResponseRedirect(reverse("admin:markets_venue_change", args=[object_id]))
+        return page
+
+
+@admin.register(Asset)
+class AssetAdmin(ReadOnlyAdmin):
+    """Coins and currencies; they come with the markets."""
+
+    list_display = ("code", "name", "created_at")
+    search_fields = ("code", "name")
+
+
+@admin.register(Market)
+class MarketAdmin(ReadOnlyAdmin):
+    """Markets with their rules, as the venues state them."""
+
+    list_display = (
+        "symbol",
+        "venue",
+        "show_active",
+        "show_tick",
+        "show_lot",
+        "show_quantity_min",
+        "show_notional_min",
+        "show_maker_fee",
+        "show_taker_fee",
+        "fee_mode",
+        "synced_at",
+    )
+    list_filter = ("venue", "is_active", "fee_mode")
+    list_select_related = ("venue",)
+    search_fields = ("symbol", "venue__code")
+    search_help_text = _("Symbol or venue")
+
+    @display(description=_("active"), boolean=True, ordering="is_active")
+    def show_active(self, market: Market) -> bool:
+        """Show whether the venue trades it now."""
+        return market.is_active
+
+    @display(description=_("tick"), ordering="tick")
+    def show_tick(self, market: Market) -> str:
+        """Show the price grid."""
+        return plain(market.tick)
+
+    @display(description=_("lot"), ordering="lot")
+    def show_lot(self, market: Market) -> str:
+        """Show the quantity grid."""
+        return plain(market.lot)
+
+    @display(description=_("minimum quantity"), ordering="quantity_min")
+    def show_quantity_min(self, market: Market) -> str:
+        """Show the smallest order."""
+        return plain(market.quantity_min)
+
+    @display(description=_("minimum notional"), ordering="notional_min")
+    def show_notional_min(self, market: Market) -> str:
+        """Show the smallest quantity times price."""
+        return plain(market.notional_min)
+
+    @display(description=_("maker fee"), ordering="maker_fee")
+    def show_maker_fee(self, market: Market) -> str:
+        """Show the fee of resting orders."""
+        return plain(market.maker_fee)
+
+    @display(description=_("taker fee"), ordering="taker_fee")
+    def show_taker_fee(self, market: Market) -> str:
+        """Show the fee of crossing orders."""
+        return plain(market.taker_fee)
+
+
+def _sync(venue: Venue) -> Message:
+    report = sync_markets(venue_id=venue.pk)
+    return Message(
+        "{total} markets: {added} added, {updated} updated, {deactivated} deactivated.",
+        {
+            "total": report.total,
+            "added": report.added,
+            "updated": report.updated,
+            "deactivated": report.deactivated,
+        },
+    )
+
+
+def _test(venue: Venue) -> Message:
+    reach = measure_reach(venue_id=venue.pk)
+    if reach.clock_offset_ms is None:
+        return Message("It answered in {round_trip} ms.", {"round_trip": reach.round_trip_ms})
+    return Message(
+        "It answered in {round_trip} ms; our clock is {offset} ms ahead of its.",
+        {"round_trip": reach.round_trip_ms, "offset": reach.clock_offset_ms},
+    )

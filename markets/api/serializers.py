@@ -1,0 +1,213 @@
+"""How venues, markets and their data look on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from arbplatform.api.fields import AmountField
+from markets.domain.symbols import split_symbol
+from markets.models import FeeModeChoice, Market, Venue
+
+DEPTH_DEFAULT = 20
+DEPTH_MAX = 500
+BARS_DEFAULT = 500
+BARS_MAX = 1_000
+SYMBOL_LENGTH_MAX = 65
+CODE_LENGTH_MAX = 32
+ORIGIN_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 64
+
+
+class VenueSerializer(serializers.ModelSerializer[Venue]):
+    """A venue."""
+
+    market_count = serializers.IntegerField(
+        read_only=True, help_text="Active markets; absent where it was not counted."
+    )
+
+    class Meta:
+        model = Venue
+        fields = (
+            "id",
+            "code",
+            "name",
+            "ccxt_id",
+            "is_enabled",
+            "rest_origin",
+            "ws_origin",
+            "options",
+            "synced_at",
+            "sync_error",
+            "market_count",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class UpdateVenueSerializer(serializers.Serializer[Any]):
+    """What can be changed about a venue; the service checks what it means."""
+
+    code = serializers.CharField(
+        max_length=CODE_LENGTH_MAX, required=False, help_text="It cannot change; may be repeated."
+    )
+    name = serializers.CharField(max_length=NAME_LENGTH_MAX, required=False)
+    ccxt_id = serializers.CharField(
+        max_length=CODE_LENGTH_MAX,
+        help_text="The ccxt class that speaks the venue's protocol: binance, okx, kraken …",
+    )
+    is_enabled = serializers.BooleanField(default=True)
+    rest_origin = serializers.CharField(
+        max_length=ORIGIN_LENGTH_MAX,
+        allow_blank=True,
+        default="",
+        help_text="Replaces scheme, host, port and path prefix of every REST address.",
+    )
+    ws_origin = serializers.CharField(
+        max_length=ORIGIN_LENGTH_MAX,
+        allow_blank=True,
+        default="",
+        help_text="The same for WebSocket addresses.",
+    )
+    options = serializers.DictField(
+        child=serializers.JSONField(),
+        default=dict,
+        help_text="Extra ccxt options; no secrets here.",
+    )
+
+
+class CreateVenueSerializer(UpdateVenueSerializer):
+    """A new venue."""
+
+    code = serializers.SlugField(
+        max_length=CODE_LENGTH_MAX, help_text="Short name, for instance binance."
+    )
+
+
+class SyncReportSerializer(serializers.Serializer[Any]):
+    """What a synchronisation changed."""
+
+    added = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    deactivated = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="Markets that the venue lists.")
+
+
+class MarketSerializer(serializers.Serializer[Market]):
+    """One symbol on one venue, with its rules."""
+
+    id = serializers.IntegerField()
+    venue = serializers.CharField(source="venue.code")
+    symbol = serializers.CharField()
+    base = serializers.CharField(source="base.code")
+    quote = serializers.CharField(source="quote.code")
+    tick = AmountField(help_text="Price grid [quote per base].")
+    lot = AmountField(help_text="Quantity grid [base].")
+    quantity_min = AmountField()
+    quantity_max = AmountField(allow_null=True)
+    notional_min = AmountField(help_text="Smallest quantity x price [quote].")
+    maker_fee = AmountField(help_text="Fraction of the amount traded.")
+    taker_fee = AmountField(help_text="Fraction of the amount traded.")
+    fee_mode = serializers.ChoiceField(choices=FeeModeChoice.choices)
+    is_active = serializers.BooleanField()
+    synced_at = serializers.DateTimeField()
+
+
+class MarketQuery(serializers.Serializer[Any]):
+    """Which market."""
+
+    symbol = serializers.CharField(
+        max_length=SYMBOL_LENGTH_MAX, help_text="Unified symbol, for instance BTC/USDT."
+    )
+    venue = serializers.CharField(
+        max_length=CODE_LENGTH_MAX,
+        required=False,
+        help_text="Code of a venue; default: the first enabled one that lists the symbol.",
+    )
+
+    def validate_symbol(self, value: str) -> str:
+        """Return the symbol in capitals.
+
+        Raises:
+            InvalidInput: not of the form ``BASE/QUOTE``.
+        """
+        symbol = value.upper()
+        split_symbol(symbol)
+        return symbol
+
+
+class BookQuery(MarketQuery):
+    """Which book, and how much of it."""
+
+    depth = serializers.IntegerField(
+        min_value=1, max_value=DEPTH_MAX, default=DEPTH_DEFAULT, help_text="Levels of each side."
+    )
+
+
+class CandleQuery(MarketQuery):
+    """Which bars."""
+
+    timeframe = serializers.RegexField(
+        r"^[0-9]{1,3}[smhdwM]$", default="1m", help_text="Width of a bar: 1m, 15m, 1h, 1d …"
+    )
+    since = serializers.DateTimeField(
+        required=False, help_text="Start of the first bar; default: the newest bars."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=BARS_MAX, default=BARS_DEFAULT)
+
+
+class TickerSerializer(serializers.Serializer[Any]):
+    """Best prices and the last day of one market."""
+
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    bid = AmountField(allow_null=True)
+    bid_quantity = AmountField(allow_null=True)
+    ask = AmountField(allow_null=True)
+    ask_quantity = AmountField(allow_null=True)
+    last = AmountField(allow_null=True)
+    high = AmountField(allow_null=True)
+    low = AmountField(allow_null=True)
+    base_volume = AmountField(allow_null=True)
+    quote_volume = AmountField(allow_null=True)
+    change_percent = AmountField(allow_null=True)
+    received_at_ms = serializers.IntegerField(help_text="When we had it [ms since epoch].")
+
+
+class LevelSerializer(serializers.Serializer[Any]):
+    """One price step of a book."""
+
+    price = AmountField()
+    quantity = AmountField()
+
+
+class BookSerializer(serializers.Serializer[Any]):
+    """Bids and asks of one market, best first."""
+
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    bids = LevelSerializer(many=True)
+    asks = LevelSerializer(many=True)
+    received_at_ms = serializers.IntegerField(help_text="When we had it [ms since epoch].")
+    venue_time_ms = serializers.IntegerField(allow_null=True)
+    sequence = serializers.IntegerField(allow_null=True)
+
+
+class CandleSerializer(serializers.Serializer[Any]):
+    """One bar."""
+
+    opened_at_ms = serializers.IntegerField(help_text="Start of the bar [ms since epoch].")
+    open = AmountField()
+    high = AmountField()
+    low = AmountField()
+    close = AmountField()
+    volume = AmountField(help_text="Traded in the bar [base].")
+
+
+class CandlesSerializer(serializers.Serializer[Any]):
+    """Bars of one market, oldest first."""
+
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    timeframe = serializers.CharField()
+    candles = CandleSerializer(many=True)

@@ -1,0 +1,22 @@
+"""Addresses of the app, below ``/api/``."""
+
+from arbplatform.api.routes import route
+from markets.api.views import (
+    BookView,
+    CandlesView,
+    MarketListView,
+    TickerView,
+    VenueListView,
+    VenueSyncView,
+    VenueView,
+)
+
+urlpatterns = [
+    route("venues", VenueListView.as_view(), name="venues"),
+    route("venues/<slug:key>", VenueView.as_view(), name="venue"),
+    route("venues/<slug:key>/sync", VenueSyncView.as_view(), name="venue-sync"),
+    route("markets/symbols", MarketListView.as_view(), name="markets-symbols"),
+    route("markets/kline", CandlesView.as_view(), name="markets-kline"),
+    route("markets/orderbook", BookView.as_view(), name="markets-orderbook"),
+    route("markets/ticker", TickerView.as_view(), name="markets-ticker"),
+]
