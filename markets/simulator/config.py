@@ -64,7 +64,7 @@ class MakersConfig(_Part):
         noise_bps: standard deviation of this venue's slow, mean-reverting deviation [bps].
         noise_half_life_s: how fast that deviation forgets [s].
         dislocation_bps: bounds of a sudden shift of one market [bps].
-        dislocation_every_s: mean time between two shifts of one market [s]; 0 for none.
+        dislocation_every_s: mean time between two shifts at this venue [s]; 0 for none.
         dislocation_lasts_s: bounds of how long a shift stands [s].
         levels: of each side.
         level_bps: distance between levels [bps].

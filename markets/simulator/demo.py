@@ -24,9 +24,9 @@ _DEMO_MARKETS: tuple[dict[str, str], ...] = (
 def demo_config(*, seed: int, keys: Mapping[str, tuple[str, str]]) -> SimulatorConfig:
     """Return three venues whose edges come and go.
 
-    Each market is dislocated about once a minute by 38 to 64 bps for two to five seconds: with fees
-    of 10 bps a leg and a spread of 4 bps that opens a triangular edge on each venue every 10 to
-    20 s and a cross-venue edge of about 5 to 40 bps net every few seconds.
+    Every 6 to 18 s one market of each venue is dislocated by 40 to 60 bps for two to five seconds:
+    with fees of 10 bps a leg and a spread of 4 bps that opens a triangular edge there, and a
+    cross-venue edge of some 10 to 40 bps net between it and the others.
 
     Args:
         seed: the same seed makes the same world.
@@ -39,8 +39,8 @@ def demo_config(*, seed: int, keys: Mapping[str, tuple[str, str]]) -> SimulatorC
         "spread_bps": 4.0,
         "noise_bps": 2.0,
         "noise_half_life_s": 5.0,
-        "dislocation_bps": (38.0, 64.0),
-        "dislocation_every_s": 60.0,
+        "dislocation_bps": (40.0, 60.0),
+        "dislocation_every_s": 12.0,
         "dislocation_lasts_s": (2.0, 5.0),
         "levels": 10,
         "level_bps": 3.0,

@@ -25,6 +25,8 @@ _REFILL_HALF_LIFE_S = 2.0
 _SIZE_STEP = 0.5
 """Each level is this much of the best one larger than the level before."""
 _CANDLE_STEPS = 6
+_FIRST_SHIFT_SOONER = 0.3
+"""The first dislocation comes sooner: who starts a simulation wants to see one."""
 
 
 class FairPrices:
@@ -64,7 +66,6 @@ class _MarketState:
     Attributes:
         shift: present dislocation [log price].
         shift_ends_ms: when it is over [ms since epoch].
-        next_shift_ms: when the next one starts [ms since epoch].
         next_flow_ms: when the next anonymous taker comes [ms since epoch].
         quoted: what was put on bids and asks last time [lots].
         taken: of bids and asks and not refilled yet [lots].
@@ -72,7 +73,6 @@ class _MarketState:
 
     shift: float = 0.0
     shift_ends_ms: float = 0.0
-    next_shift_ms: float = 0.0
     next_flow_ms: float = 0.0
     quoted: list[int] = field(default_factory=lambda: [0, 0])
     taken: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -102,13 +102,15 @@ class Makers:
         self._deviations = dict.fromkeys(venue.engine.assets, 0.0)
         self._states = {listing.id: _MarketState() for listing in venue.listings.values()}
         self._at_ms: int | None = None
+        self._next_shift_ms = math.inf
 
     def start(self, now_ms: int) -> None:
         """Invent the past, make plans, and quote all markets for the first time."""
         self._fair.advance(now_ms)
+        first_wait_ms = self._wait_ms(self._config.dislocation_every_s) * _FIRST_SHIFT_SOONER
+        self._next_shift_ms = now_ms + first_wait_ms
         for listing in self._venue.listings.values():
             state = self._states[listing.id]
-            state.next_shift_ms = now_ms + self._wait_ms(self._config.dislocation_every_s)
             state.next_flow_ms = now_ms + self._wait_ms(self._config.flow_every_s)
             self._venue.tapes[listing.id].prepend_minutes(self._invent_past(listing, now_ms))
         for _ in self.rounds(now_ms):
@@ -124,16 +126,19 @@ class Makers:
         elapsed_s = 0.0 if self._at_ms is None else max(now_ms - self._at_ms, 0) / 1000
         self._at_ms = now_ms
         self._deviate(elapsed_s)
+        self._dislocate(now_ms)
         for listing in self._venue.listings.values():
             state = self._states[listing.id]
-            self._dislocate(state, now_ms)
             self._quote(listing, state, elapsed_s)
             self._let_flow(listing, state, now_ms)
             yield listing.id
 
     def _wait_ms(self, mean_s: float) -> float:
-        """Return a random time to the next event [ms]; never for a mean of 0."""
-        return self._random.expovariate(1 / mean_s) * 1000 if mean_s else math.inf
+        """Return a random time to the next event [ms]; never for a mean of 0.
+
+        Between half and one and a half of the mean: nobody has to wait very long.
+        """
+        return mean_s * self._random.uniform(0.5, 1.5) * 1000 if mean_s else math.inf
 
     def _deviate(self, elapsed_s: float) -> None:
         """Let every asset's deviation forget a little and wander a little."""
@@ -144,17 +149,19 @@ class Makers:
             if step:
                 self._deviations[asset] += self._random.gauss(0, step)
 
-    def _dislocate(self, state: _MarketState, now_ms: int) -> None:
-        """Start or end a dislocation of one market when its time has come."""
-        if state.shift and now_ms >= state.shift_ends_ms:
-            state.shift = 0.0
-        if now_ms < state.next_shift_ms:
+    def _dislocate(self, now_ms: int) -> None:
+        """End dislocations that are over, and start one when its time has come."""
+        for state in self._states.values():
+            if state.shift and now_ms >= state.shift_ends_ms:
+                state.shift = 0.0
+        if now_ms < self._next_shift_ms:
             return
+        state = self._random.choice(list(self._states.values()))
         size_bps = self._random.uniform(*self._config.dislocation_bps)
         state.shift = self._random.choice((-1, 1)) * size_bps * BPS
         lasts_s = self._random.uniform(*self._config.dislocation_lasts_s)
         state.shift_ends_ms = now_ms + lasts_s * 1000
-        state.next_shift_ms = state.shift_ends_ms + self._wait_ms(self._config.dislocation_every_s)
+        self._next_shift_ms = now_ms + self._wait_ms(self._config.dislocation_every_s)
 
     def _middle(self, listing: Listing) -> float:
         """Return the logarithm of the middle price [quote per base]."""

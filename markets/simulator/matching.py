@@ -28,11 +28,10 @@ from markets.simulator.orders import (
     Ticket,
     Trade,
 )
-from markets.simulator.units import FEE_STEP, RATE_SCALE, from_units, to_units
+from markets.simulator.units import fee_of, from_units, to_units
 
 HOUSE = "house"
 FLOW = "flow"
-_FEE_DIVISOR = RATE_SCALE * FEE_STEP
 _NO_LIMIT = -(10**40)
 
 
@@ -260,7 +259,7 @@ class MatchingEngine:
                 account.free[gives] -= given
                 account.free[gets] += got
                 continue
-            fee = _fee(got, listing.maker_rate if is_maker else listing.taker_rate)
+            fee = fee_of(got, listing.maker_rate if is_maker else listing.taker_rate)
             purse = account.held if is_maker else account.free
             purse[gives] -= given
             account.free[gets] += got - fee
@@ -269,14 +268,6 @@ class MatchingEngine:
             account.remember_execution(execution)
             outcome.executions.append(execution)
         outcome.trades.append(Trade(number, maker, taker, price, quantity, cost, now_ms))
-
-
-def _fee(received: int, rate: int) -> int:
-    """Return ``units.fee_of`` without the call."""
-    if not rate:
-        return 0
-    fee = -(-received * rate // _FEE_DIVISOR) * FEE_STEP
-    return min(received, fee)
 
 
 def _wish(taker: Order, price: int) -> int:

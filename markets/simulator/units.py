@@ -14,6 +14,7 @@ FEE_STEP: int = 10 ** (PLACES - FEE_PLACES)
 RATE_SCALE: int = 10**8
 """Fee rates are whole multiples of 0.00000001."""
 
+_FEE_DIVISOR = RATE_SCALE * FEE_STEP
 _CONTEXT = Context(prec=80)
 
 
@@ -70,5 +71,5 @@ def fee_of(received: int, rate: int) -> int:
         received: [units].
         rate: [fraction x ``RATE_SCALE``].
     """
-    fee = -(-received * rate // (RATE_SCALE * FEE_STEP)) * FEE_STEP
+    fee = -(-received * rate // _FEE_DIVISOR) * FEE_STEP
     return min(received, fee)
