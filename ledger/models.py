@@ -1,5 +1,7 @@
 """The order journal, fills, the double-entry ledger, logs and equity."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -344,6 +346,19 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.market} {self.venue_trade_id}"
+
+    @property
+    def known_fee(self) -> Decimal | None:
+        """The fee, also if the venue stated it late; ``None`` while it is not known."""
+        late_fee: LateFee | None = getattr(self, "late_fee", None)
+        fee: Decimal | None = self.fee if late_fee is None else late_fee.amount
+        return fee
+
+    @property
+    def known_fee_asset(self) -> Asset | None:
+        """The asset of ``known_fee``."""
+        late_fee: LateFee | None = getattr(self, "late_fee", None)
+        return self.fee_asset if late_fee is None else late_fee.asset
 
 
 class LateFee(models.Model):

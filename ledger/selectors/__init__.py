@@ -7,8 +7,10 @@ from ledger.selectors.books import (
     get_entry,
     imbalances,
     in_transit,
+    list_book_totals,
     list_entries,
     list_holdings,
+    list_postings,
     list_total_errors,
     list_unbooked_transfer_ids,
     order_movements,
@@ -18,11 +20,14 @@ from ledger.selectors.books import (
     wallet_balances,
 )
 from ledger.selectors.equity import (
+    EquityPoint,
     Figures,
+    check_strategy_exists,
     get_figures,
     list_equity,
     list_logs,
     list_prices,
+    thin_out_equity,
     value_in_reporting,
 )
 from ledger.selectors.orders import (
@@ -41,8 +46,10 @@ from ledger.selectors.orders import (
 )
 
 __all__ = [
+    "EquityPoint",
     "Figures",
     "Holding",
+    "check_strategy_exists",
     "count_orders",
     "execution_movements",
     "find_entry",
@@ -54,6 +61,7 @@ __all__ = [
     "get_orders",
     "imbalances",
     "in_transit",
+    "list_book_totals",
     "list_due_orders",
     "list_entries",
     "list_equity",
@@ -62,6 +70,7 @@ __all__ = [
     "list_holdings",
     "list_logs",
     "list_orders",
+    "list_postings",
     "list_prices",
     "list_total_errors",
     "list_unbooked_transfer_ids",
@@ -72,6 +81,7 @@ __all__ = [
     "pnl_by_asset",
     "pnl_by_strategy",
     "start_of_utc_day",
+    "thin_out_equity",
     "value_in_reporting",
     "wallet_balances",
 ]

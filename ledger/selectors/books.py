@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
@@ -16,14 +16,25 @@ from ledger.domain.pnl import net_by_asset
 from ledger.domain.postings import TRADING_BOOKS
 from ledger.errors import EntryNotFound
 from ledger.models import BookKind, BookTotal, Entry, EntryKind, Posting, TradingDay
+from ledger.selectors.orders import without_secrets
 from markets.domain.funds import Wallet
 
 
 def list_entries() -> QuerySet[Entry]:
     """Return all entries with their postings, the newest first."""
-    return Entry.objects.select_related("strategy").prefetch_related(
-        "postings__asset", "postings__account__venue"
-    )
+    lines = Prefetch("postings", list_postings())
+    return Entry.objects.select_related("strategy").prefetch_related(lines)
+
+
+def list_postings() -> QuerySet[Posting]:
+    """Return all postings with account and asset."""
+    return without_secrets(Posting.objects.select_related("account__venue", "asset"), "account")
+
+
+def list_book_totals() -> QuerySet[BookTotal]:
+    """Return the running totals of all ledger accounts."""
+    rows = BookTotal.objects.select_related("account__venue", "asset")
+    return without_secrets(rows, "account")
 
 
 def get_entry(entry_id: int) -> Entry:

@@ -10,12 +10,29 @@ from django.db.models import QuerySet
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount, Price
+from arbplatform.core.errors import NotFound
 from ledger.domain.pnl import Valuation, value_amounts
 from ledger.models import AssetPrice, EquitySnapshot, LogEntry
 from ledger.selectors.books import pnl_by_asset, start_of_utc_day
 
 PRICE_AGE_MAX = timedelta(minutes=10)
 """An older price values nothing any more."""
+
+SERIES_ROWS_MAX = 20_000
+"""Snapshots that one chart is made from: a week at one every 30 s."""
+
+
+def check_strategy_exists(strategy_id: int) -> None:
+    """Refuse an id that is no strategy's: an empty list would look like "nothing happened".
+
+    Raises:
+        NotFound: no strategy has this id.
+    """
+    model = LogEntry._meta.get_field("strategy").related_model
+    if not model._default_manager.filter(pk=strategy_id).exists():  # noqa: SLF001
+        raise NotFound(
+            "No strategy has the id {id}. See /api/strategies for the known ones.", id=strategy_id
+        )
 
 
 def list_logs(strategy_id: int | None = None) -> QuerySet[LogEntry]:
@@ -51,6 +68,37 @@ def value_in_reporting(amounts: Mapping[str, Amount], *, clock: Clock = SYSTEM_C
 def list_equity() -> QuerySet[EquitySnapshot]:
     """Return the equity snapshots, the newest first."""
     return EquitySnapshot.objects.select_related("reporting_asset")
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """What everything was worth at one moment.
+
+    Attributes:
+        taken_at: the moment.
+        total: all assets [reporting asset].
+        realised_pnl: of all strategies until then [reporting asset].
+    """
+
+    taken_at: datetime
+    total: Amount
+    realised_pnl: Amount
+
+
+def thin_out_equity(snapshots: QuerySet[EquitySnapshot], *, points: int) -> list[EquityPoint]:
+    """Return an evenly thinned out series, oldest first, the newest snapshot always in it.
+
+    Args:
+        snapshots: of the newest ``SERIES_ROWS_MAX`` of these in the present reporting asset.
+        points: how many to return at most.
+    """
+    rows = list(
+        snapshots.filter(reporting_asset__code=settings.REPORTING_ASSET)
+        .order_by("-taken_at")
+        .values_list("taken_at", "total", "realised_pnl")[:SERIES_ROWS_MAX]
+    )
+    step = max(1, -(-len(rows) // points))
+    return [EquityPoint(*row) for row in reversed(rows[::step])]
 
 
 @dataclass(frozen=True, slots=True)

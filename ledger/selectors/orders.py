@@ -115,7 +115,7 @@ def count_orders(state: OrderState, *, strategy_id: int | None = None) -> int:
 def list_fills(strategy_id: int | None = None) -> QuerySet[Fill]:
     """Return fills with all that names them, the newest first: of one strategy or of all."""
     rows = Fill.objects.select_related(
-        "account__venue", "market__venue", "strategy", "fee_asset", "late_fee__asset"
+        "account__venue", "market__venue", "strategy", "order", "fee_asset", "late_fee__asset"
     )
     rows = without_secrets(rows, "account")
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)

@@ -1,0 +1,137 @@
+"""The pages of the double-entry books."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from accounts.models import VenueAccount
+from accounts.selectors import list_accounts
+from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
+from arbplatform.core.errors import Message
+from ledger.models import BookTotal, Entry, Posting
+from ledger.selectors import list_book_totals, list_entries, list_postings
+from ledger.services.reconciliation import compare_with_venue
+
+
+class PostingInline(ReadOnlyInline):
+    """The lines of an entry."""
+
+    model = Posting
+    fields = ("book", "account", "wallet", "asset", "show_amount")
+    readonly_fields = fields
+    show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        """Return postings with what their columns need."""
+        return list_postings()
+
+    @display(description=_("amount"))
+    def show_amount(self, posting: Posting) -> str:
+        """Show the amount."""
+        return plain(posting.amount)
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    """The double-entry books."""
+
+    inlines = (PostingInline,)
+    list_display = ("id", "occurred_at", "kind", "strategy", "show_movements", "memo", "key")
+    list_filter = ("kind", "strategy", ("occurred_at", RangeDateTimeFilter))
+    search_fields = ("key", "memo", "strategy__name")
+    date_hierarchy = "occurred_at"
+    fields = (
+        "key",
+        "kind",
+        "occurred_at",
+        "created_at",
+        "strategy",
+        "execution",
+        "transfer",
+        "reverses",
+        "memo",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        """Return entries with their lines."""
+        return list_entries()
+
+    @display(description=_("wallets"))
+    def show_movements(self, entry: Entry) -> SafeString | str:
+        """Show what the entry did to the wallets."""
+        lines = (
+            (plain(line.amount), line.asset.code, line.account)
+            for line in entry.postings.all()
+            if line.wallet
+        )
+        return format_html_join("", "<div>{} {} · {}</div>", lines) or "–"
+
+
+@admin.register(BookTotal)
+class BookTotalAdmin(ReadOnlyAdmin):
+    """What every ledger account holds, to the last booked fill."""
+
+    list_display = ("book", "account", "wallet", "asset", "show_total")
+    list_filter = ("book", "account__venue", "account", "wallet", "asset")
+    search_fields = ("asset__code", "account__label", "account__venue__code")
+    fields = list_display
+    readonly_fields = list_display
+    actions = ("compare_selected",)
+    actions_detail = ("compare_one",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BookTotal]:
+        """Return totals with what their columns need."""
+        return list_book_totals()
+
+    def has_compare_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person may ask venues for statements."""
+        return request.user.has_perm("ledger.view_booktotal")
+
+    @display(description=_("total"), ordering="total")
+    def show_total(self, row: BookTotal) -> str:
+        """Show the total."""
+        return plain(row.total)
+
+    @admin.action(description=_("Compare with venue"), permissions=["compare"])
+    def compare_selected(self, request: HttpRequest, queryset: QuerySet[BookTotal]) -> None:
+        """Compare all wallets of the chosen rows' accounts with their venues' statements."""
+        ids = set(queryset.values_list("account_id", flat=True))
+        self.apply(request, list_accounts().filter(pk__in=ids - {None}), compare)
+
+    @command_button(
+        description=_("Compare with venue"),
+        question=_("All wallets of the account are compared with what its venue states now."),
+        icon="balance",
+        permissions=("compare",),
+    )
+    def compare_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Compare all wallets of the row's account with its venue's statement."""
+        return self.apply_to_one(request, object_id, compare_row)
+
+
+def compare_row(row: BookTotal) -> Message:
+    """Compare the account of a row, if it has one."""
+    if row.account is None:
+        return Message("This ledger account is not kept by any venue: there is nothing to compare.")
+    return compare(row.account)
+
+
+def compare(account: VenueAccount) -> Message:
+    """Compare an account with its venue's statement and say every difference."""
+    differences = compare_with_venue(account_id=account.pk)
+    if not differences:
+        return Message("The books and the venue's statement are equal in every asset.")
+    listed = "; ".join(
+        f"{row.wallet} {row.asset}: {plain(row.booked)} / {plain(row.stated)}"
+        for row in differences
+    )
+    return Message(
+        "{count} differences (by the books / by the venue): {listed}",
+        {"count": len(differences), "listed": listed},
+    )

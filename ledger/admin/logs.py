@@ -1,0 +1,105 @@
+"""The pages of logs and equity."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from arbplatform.console.admin import ReadOnlyAdmin, plain
+from arbplatform.wording import render
+from ledger.models import EquitySnapshot, LogEntry, LogLevel
+from ledger.selectors import list_equity, list_logs
+
+LEVEL_LABELS = {
+    LogLevel.DEBUG.label: "info",
+    LogLevel.INFO.label: "success",
+    LogLevel.WARNING.label: "warning",
+    LogLevel.ERROR.label: "danger",
+}
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """What strategies and the platform wrote into their logs."""
+
+    list_display = ("created_at", "show_level", "strategy", "event", "show_message")
+    list_filter = ("level", "strategy", "event", ("created_at", RangeDateTimeFilter))
+    search_fields = ("event", "template", "strategy__name")
+    date_hierarchy = "created_at"
+    fields = ("created_at", "strategy", "show_level", "event", "show_message", "context")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        """Return log entries with their strategies."""
+        return list_logs()
+
+    @display(description=_("level"), ordering="level", label=LEVEL_LABELS)
+    def show_level(self, entry: LogEntry) -> Any:
+        """Show the severity as a coloured label."""
+        return LogLevel(entry.level).label
+
+    @display(description=_("message"))
+    def show_message(self, entry: LogEntry) -> str:
+        """Show the sentence in the reader's language."""
+        return render(entry.to_message())
+
+
+@admin.register(EquitySnapshot)
+class EquitySnapshotAdmin(ReadOnlyAdmin):
+    """What everything was worth, from time to time."""
+
+    list_display = ("taken_at", "show_total", "show_pnl", "reporting_asset", "show_unpriced")
+    list_filter = (("taken_at", RangeDateTimeFilter),)
+    date_hierarchy = "taken_at"
+    fields = ("taken_at", "reporting_asset", "show_total", "show_pnl", "show_breakdown")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EquitySnapshot]:
+        """Return snapshots with their reporting assets."""
+        return list_equity()
+
+    @display(description=_("total"), ordering="total")
+    def show_total(self, snapshot: EquitySnapshot) -> str:
+        """Show the total."""
+        return plain(snapshot.total)
+
+    @display(description=_("realised PnL"), ordering="realised_pnl")
+    def show_pnl(self, snapshot: EquitySnapshot) -> str:
+        """Show the result of all strategies."""
+        return plain(snapshot.realised_pnl)
+
+    @display(description=_("without a price"))
+    def show_unpriced(self, snapshot: EquitySnapshot) -> str:
+        """Name the assets that are not in the total."""
+        missing = {row["asset"] for row in snapshot.breakdown if row["price"] is None}
+        return ", ".join(sorted(missing)) or "–"
+
+    @display(description=_("breakdown"))
+    def show_breakdown(self, snapshot: EquitySnapshot) -> SafeString | str:
+        """Show amount, price and value by venue and asset."""
+        lines = format_html_join(
+            "",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            (
+                (
+                    row["venue"] or _("in transit"),
+                    row["asset"],
+                    row["amount"],
+                    row["price"] or "–",
+                    row["value"] or "–",
+                )
+                for row in snapshot.breakdown
+            ),
+        )
+        head = format_html_join(
+            "",
+            "<th>{}</th>",
+            ((name,) for name in (_("venue"), _("asset"), _("amount"), _("price"), _("value"))),
+        )
+        return format_html("<table><tr>{}</tr>{}</table>", head, lines)

@@ -1,0 +1,187 @@
+"""What lists of the ledger can be narrowed and ordered by."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+
+from arbplatform.core.errors import InvalidInput, Message
+from ledger.models import (
+    Entry,
+    EntryKind,
+    EquitySnapshot,
+    Fill,
+    LogEntry,
+    LogLevel,
+    Order,
+    OrderStateChoice,
+    SideChoice,
+)
+from ledger.selectors import check_strategy_exists
+
+ID_MAX = 2**63 - 1
+TEXT_LENGTH_MAX = 65
+
+LEVEL_CHOICES = [(level.name.lower(), level.label) for level in LogLevel]
+
+
+class IdFilter(django_filters.NumberFilter):
+    """A primary key: a whole number that the database can compare with."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=1, max_value=ID_MAX, **kwargs)
+
+
+def _text(field_name: str, label: str) -> django_filters.CharFilter:
+    return django_filters.CharFilter(field_name=field_name, max_length=TEXT_LENGTH_MAX, label=label)
+
+
+def _since(field_name: str) -> django_filters.IsoDateTimeFilter:
+    return django_filters.IsoDateTimeFilter(
+        field_name=field_name, lookup_expr="gte", label="This moment or later (ISO 8601)."
+    )
+
+
+def _until(field_name: str) -> django_filters.IsoDateTimeFilter:
+    return django_filters.IsoDateTimeFilter(
+        field_name=field_name, lookup_expr="lt", label="Before this moment (ISO 8601)."
+    )
+
+
+class OfStrategyFilter(django_filters.FilterSet):
+    """Rows of one strategy; one that does not exist is an error, not an empty list."""
+
+    strategy_id = IdFilter(method="filter_strategy", label="Id of a strategy.")
+
+    def filter_strategy(self, queryset: QuerySet[Any], _name: str, value: int) -> QuerySet[Any]:
+        """Keep what belongs to the strategy.
+
+        Raises:
+            NotFound: no strategy has this id.
+        """
+        check_strategy_exists(value)
+        return queryset.filter(strategy_id=value)
+
+
+class LogFilter(OfStrategyFilter):
+    """``?strategy_id=1&level_min=warning&since=2026-01-01T00:00:00Z``."""
+
+    level = django_filters.ChoiceFilter(
+        method="filter_level", choices=LEVEL_CHOICES, label="Exactly this severity."
+    )
+    level_min = django_filters.ChoiceFilter(
+        method="filter_level_min", choices=LEVEL_CHOICES, label="This severity or worse."
+    )
+    event = _text("event", "What happened, for instance order_rejected.")
+    since, until = _since("created_at"), _until("created_at")
+
+    class Meta:
+        model = LogEntry
+        fields: list[str] = []
+
+    def filter_level(
+        self, queryset: QuerySet[LogEntry], _name: str, value: str
+    ) -> QuerySet[LogEntry]:
+        """Keep one severity."""
+        return queryset.filter(level=LogLevel[value.upper()])
+
+    def filter_level_min(
+        self, queryset: QuerySet[LogEntry], _name: str, value: str
+    ) -> QuerySet[LogEntry]:
+        """Keep one severity and those above it."""
+        return queryset.filter(level__gte=LogLevel[value.upper()])
+
+
+class FillFilter(OfStrategyFilter):
+    """``?strategy_id=1&venue=binance&symbol=BTC/USDT&side=buy&since=…``."""
+
+    order = IdFilter(field_name="order_id", label="Id of an order.")
+    execution = IdFilter(field_name="order__execution_id", label="Id of an execution.")
+    account = IdFilter(field_name="account_id", label="Id of a venue account.")
+    venue = _text("account__venue__code", "Code of a venue.")
+    symbol = _text("market__symbol", "Unified symbol.")
+    side = django_filters.ChoiceFilter(choices=SideChoice.choices)
+    since, until = _since("executed_at"), _until("executed_at")
+
+    class Meta:
+        model = Fill
+        fields: list[str] = []
+
+
+class OrderFilter(OfStrategyFilter):
+    """``?strategy_id=1&state=unknown&venue=binance&side=sell&since=…``."""
+
+    execution = IdFilter(field_name="execution_id", label="Id of an execution.")
+    account = IdFilter(field_name="account_id", label="Id of a venue account.")
+    venue = _text("account__venue__code", "Code of a venue.")
+    symbol = _text("market__symbol", "Unified symbol.")
+    side = django_filters.ChoiceFilter(choices=SideChoice.choices)
+    state = django_filters.MultipleChoiceFilter(choices=OrderStateChoice.choices)
+    client_order_id = _text("client_order_id", "Our id of the order.")
+    since, until = _since("created_at"), _until("created_at")
+
+    class Meta:
+        model = Order
+        fields: list[str] = []
+
+
+class EntryFilter(OfStrategyFilter):
+    """``?kind=fill&account=1&asset=BTC&since=…``."""
+
+    execution = IdFilter(field_name="execution_id", label="Id of an execution.")
+    transfer = IdFilter(field_name="transfer_id", label="Id of a transfer.")
+    kind = django_filters.MultipleChoiceFilter(choices=EntryKind.choices)
+    account = IdFilter(
+        field_name="postings__account_id", distinct=True, label="Id of a venue account."
+    )
+    venue = django_filters.CharFilter(
+        field_name="postings__account__venue__code",
+        distinct=True,
+        max_length=TEXT_LENGTH_MAX,
+        label="Code of a venue.",
+    )
+    asset = django_filters.CharFilter(
+        field_name="postings__asset__code",
+        distinct=True,
+        max_length=TEXT_LENGTH_MAX,
+        label="Code of an asset.",
+    )
+    since, until = _since("occurred_at"), _until("occurred_at")
+
+    class Meta:
+        model = Entry
+        fields: list[str] = []
+
+
+class EquityFilter(django_filters.FilterSet):
+    """``?since=2026-01-01T00:00:00Z&until=…``."""
+
+    since, until = _since("taken_at"), _until("taken_at")
+
+    class Meta:
+        model = EquitySnapshot
+        fields: list[str] = []
+
+
+class StrictOrdering(OrderingFilter):
+    """``?ordering=-created_at,id``; a name that cannot be ordered by is an error."""
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request
+    ) -> list[str]:
+        """Return the fields, if all of them can be ordered by.
+
+        Raises:
+            InvalidInput: one of them cannot.
+        """
+        valid = super().remove_invalid_fields(queryset, fields, view, request)
+        if len(valid) != len(fields):
+            known = ", ".join(name for name, _label in self.get_valid_fields(queryset, view))
+            complaint = Message("Order by one or more of: {known}.", {"known": known})
+            raise InvalidInput(fields={self.ordering_param: [complaint]})
+        return valid

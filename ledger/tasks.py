@@ -1,0 +1,46 @@
+"""Background work on the ledger: ids in, one service each, safe to deliver twice."""
+
+import logging
+
+from celery import shared_task
+
+from arbplatform.core.errors import ArbError
+from ledger.services import equity, openings, transfers
+from ledger.services.journal import resolve_unknown_orders as resolve_orders
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="ledger.resolve_unknown_orders", ignore_result=True)
+def resolve_unknown_orders() -> None:
+    """Look up every order that is due. Two sweeps at the same time share the work."""
+    report = resolve_orders()
+    if report.looked_up or report.skipped:
+        logger.info("Orders looked up: %s", report)
+
+
+@shared_task(name="ledger.book_transfer", acks_late=True, ignore_result=True)
+def book_transfer(transfer_id: int) -> None:
+    """Book what one transfer has moved."""
+    transfers.book_transfer(transfer_id=transfer_id)
+
+
+@shared_task(name="ledger.book_transfers", ignore_result=True)
+def book_transfers() -> None:
+    """Book every transfer whose message was lost."""
+    transfers.book_transfers()
+
+
+@shared_task(name="ledger.open_account", ignore_result=True)
+def open_account(account_id: int) -> None:
+    """Take over what an account holds, once; a start of a strategy does so as well."""
+    try:
+        openings.ensure_opened(account_id=account_id)
+    except ArbError as error:
+        logger.warning("The books of account %s were not opened: %s", account_id, error)
+
+
+@shared_task(name="ledger.take_equity_snapshot", ignore_result=True)
+def take_equity_snapshot() -> None:
+    """Value everything that the books know."""
+    equity.take_snapshot()

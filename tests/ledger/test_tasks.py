@@ -1,0 +1,67 @@
+"""Tasks are thin: ids in, one service each; what they meet twice they do once."""
+
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import VenueAccount
+from ledger import tasks
+from ledger.domain.orders import OrderState
+from ledger.models import Entry, EquitySnapshot, Order
+
+NAMES = {
+    "ledger.resolve_unknown_orders",
+    "ledger.book_transfer",
+    "ledger.book_transfers",
+    "ledger.open_account",
+    "ledger.take_equity_snapshot",
+}
+
+
+def test_every_task_has_its_public_name():
+    assert {name for name in current_app.tasks if name.startswith("ledger.")} == NAMES
+
+
+def test_beat_schedules_only_what_exists():
+    scheduled = {row["task"] for row in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert {name for name in scheduled if name.startswith("ledger.")} <= NAMES
+
+
+def test_the_sweep_looks_up_what_is_due(order, venue):
+    venue._accept(order.to_request())
+    Order.objects.update(
+        state=OrderState.SUBMITTING, submitted_at=timezone.now() - timedelta(seconds=16)
+    )
+    Order.objects.update(next_lookup_at=timezone.now())
+
+    tasks.resolve_unknown_orders()
+
+    assert Order.objects.get().state == OrderState.FILLED
+    assert venue.submissions == []
+
+
+def test_an_account_is_opened_once(account, venue):
+    tasks.open_account(account.pk)
+    tasks.open_account(account.pk)
+
+    assert Entry.objects.get().key == f"opening:{account.pk}"
+
+
+def test_an_account_that_cannot_be_opened_is_only_logged(account, caplog):
+    VenueAccount.objects.update(is_enabled=False)
+
+    tasks.open_account(account.pk)
+
+    assert not Entry.objects.exists()
+    assert "not opened" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_snapshot_of_empty_books_is_not_taken():
+    tasks.take_equity_snapshot()
+
+    assert not EquitySnapshot.objects.exists()
