@@ -16,10 +16,11 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from arbplatform.console.admin import PlatformAdmin, command_button
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from strategies.admin.forms import PREFIX, make_form
 from strategies.admin.panel import build_panel
+from strategies.errors import StrategyRunning
 from strategies.models import Strategy, StrategyStateChoice
 from strategies.registry import Plugin, describe, list_plugins
 from strategies.selectors import list_strategies
@@ -203,6 +204,8 @@ class StrategyAdmin(PlatformAdmin):
         self, request: HttpRequest, obj: Strategy, form: "ModelForm[Strategy]", change: bool
     ) -> None:
         """Save through the service."""
+        if "name" not in form.cleaned_data:  # the page was shown read-only
+            raise StrategyRunning(name=obj.name, state=Message(obj.state))
         values = {
             "name": form.cleaned_data["name"],
             "slug": form.slug,  # type: ignore[attr-defined]  # see make_form
@@ -235,6 +238,16 @@ class StrategyAdmin(PlatformAdmin):
             return self._choose_type(request)
         page: HttpResponse = super().add_view(request, form_url, extra_context)
         return page
+
+    def get_deleted_objects(
+        self, objs: Iterable[Strategy], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name what would go: runs and logs belong to the strategy and go with it.
+
+        Whether it may go at all is the service's decision, which says why.
+        """
+        rows = [str(strategy) for strategy in objs]
+        return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
 
     def _choose_type(self, request: HttpRequest) -> HttpResponse:
         if not self.has_add_permission(request):

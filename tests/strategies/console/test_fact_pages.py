@@ -1,0 +1,94 @@
+"""The console's pages of runs, opportunities and executions: read-only."""
+
+import pytest
+
+from strategies.models import Execution, Opportunity, Run
+from strategies.services.ticks import run_tick
+
+pytestmark = pytest.mark.django_db
+
+MODELS = ("run", "opportunity", "execution")
+
+
+@pytest.fixture
+def traded(cross, edge):
+    run_tick(strategy_id=cross.pk)
+    return cross
+
+
+def text_of(response):
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_list_shows_what_happened(console, traded, model):
+    text = text_of(console.get(f"/admin/strategies/{model}/"))
+
+    assert "cross" in text
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_facts_can_neither_be_added_changed_nor_deleted(console, traded, model):
+    row = {"run": Run, "opportunity": Opportunity, "execution": Execution}[model].objects.get()
+
+    assert console.get(f"/admin/strategies/{model}/add/").status_code == 403
+    assert console.post(f"/admin/strategies/{model}/{row.pk}/delete/").status_code == 403
+    assert console.post(f"/admin/strategies/{model}/{row.pk}/change/", {}).status_code == 403
+
+
+def test_a_run_shows_the_parameters_that_it_had(console, traded):
+    text = text_of(console.get(f"/admin/strategies/run/{Run.objects.get().pk}/change/"))
+
+    assert "max_notional" in text
+
+
+def test_an_opportunity_shows_its_evidence_and_that_the_decision_holds(console, traded):
+    opportunity = Opportunity.objects.get()
+
+    text = text_of(console.get(f"/admin/strategies/opportunity/{opportunity.pk}/change/"))
+
+    assert "received_at_ms" in text
+    assert "The plugin comes to the same decision." in text
+
+
+def test_an_altered_opportunity_shows_the_difference(console, traded):
+    opportunity = Opportunity.objects.get()
+    opportunity.evidence["intent"]["notional"] = "1"
+    opportunity.save()
+
+    text = text_of(console.get(f"/admin/strategies/opportunity/{opportunity.pk}/change/"))
+
+    assert "notional was 1 and would be" in text
+
+
+def test_recomputing_is_a_button_whose_report_is_a_message(console, traded):
+    opportunity = Opportunity.objects.get()
+
+    response = console.post(
+        f"/admin/strategies/opportunity/{opportunity.pk}/recompute_one/",
+        {"_form_submitted": "True"},
+        follow=True,
+    )
+
+    assert [
+        "The plugin comes to the same decision." in str(m) for m in response.context["messages"]
+    ]
+
+
+def test_an_execution_shows_its_legs(console, traded):
+    execution = Execution.objects.get()
+
+    text = text_of(console.get(f"/admin/strategies/execution/{execution.pk}/change/"))
+
+    assert "BTC/USDT @ alpha" in text
+    assert "BTC/USDT @ beta" in text
+    assert "filled" in text
+    assert f"/admin/strategies/opportunity/{execution.opportunity_id}/change/" in text
+
+
+def test_lists_are_searched_and_filtered(console, traded):
+    assert "cross" in text_of(console.get("/admin/strategies/opportunity/", {"q": "alpha"}))
+    assert "cross" in text_of(
+        console.get("/admin/strategies/execution/", {"state__exact": "completed"})
+    )

@@ -1,0 +1,294 @@
+"""The console's pages of a strategy."""
+
+import pytest
+
+from ledger.models import Order
+from strategies.domain.states import StrategyState
+from strategies.models import Run, Strategy
+from strategies.services.runs import fault_strategy, stop_strategy
+from strategies.services.ticks import run_tick
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/strategies/strategy/"
+ADD = LIST + "add/"
+
+
+def page(strategy):
+    return f"{LIST}{strategy.pk}/change/"
+
+
+def text_of(response):
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def said(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.fixture
+def form(accounts):
+    return {
+        "name": "cross",
+        "accounts": [account.pk for account in accounts],
+        "interval_ms": "500",
+        "params__symbols": "BTC/USDT, ETH/USDT",
+        "params__min_edge_bps": "7.5",
+    }
+
+
+def press(console, address):
+    """Press a dialog's button: the form's POST with its token field."""
+    return console.post(address, {"_form_submitted": "True"}, follow=True)
+
+
+def test_the_list_shows_each_strategy_with_its_state(console, cross, make_triangular):
+    make_triangular("resting")
+
+    text = text_of(console.get(LIST))
+
+    assert "cross" in text
+    assert "resting" in text
+    assert "running" in text
+    assert "Cross-venue arbitrage" in text
+
+
+def test_the_list_is_narrowed_by_state_and_type(console, cross, make_triangular):
+    make_triangular("resting")
+
+    assert "resting" not in text_of(console.get(LIST, {"state__exact": "running"}))
+    assert "resting" in text_of(console.get(LIST, {"type": "triangular"}))
+
+
+def test_adding_asks_for_the_type_first(console, accounts):
+    text = text_of(console.get(ADD))
+
+    assert "?type=cross-venue" in text
+    assert "?type=triangular" in text
+    assert "?type=cross-venue" in text_of(console.get(ADD, {"type": "lottery"}))
+
+
+def test_the_form_has_a_field_for_each_parameter_with_its_help_and_default(console, accounts):
+    text = text_of(console.get(ADD, {"type": "cross-venue"}))
+
+    assert 'name="params__min_edge_bps"' in text
+    assert 'value="5"' in text
+    assert "Profit after fees and rounding" in text
+    assert 'name="params__assets"' not in text
+
+
+def test_a_strategy_is_added_with_its_parameters(console, form):
+    response = console.post(f"{ADD}?type=cross-venue", form, follow=True)
+
+    assert response.status_code == 200
+    strategy = Strategy.objects.get()
+    assert (strategy.name, strategy.type, strategy.interval_ms) == ("cross", "cross-venue", 500)
+    assert strategy.params["symbols"] == ["BTC/USDT", "ETH/USDT"]
+    assert strategy.params["min_edge_bps"] == "7.5"
+    assert strategy.params["max_notional"] == "1000"
+    assert strategy.accounts.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"params__symbols": "BTC-USDT"}, "BASE/QUOTE"),
+        ({"params__symbols": ""}, "This field is required"),
+        ({"params__min_edge_bps": "-1"}, "at least 0"),
+        ({"params__min_edge_bps": "much"}, "Must be a number"),
+        ({"params__depth": "0"}, "greater than or equal to 1"),
+        ({"name": ""}, "This field is required"),
+        ({"accounts": []}, "This field is required"),
+        ({"interval_ms": "1"}, "from 200 to 86400000"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_written(console, form, change, complaint):
+    response = console.post(f"{ADD}?type=cross-venue", {**form, **change})
+
+    assert complaint in text_of(response)
+    assert not Strategy.objects.exists()
+
+
+def test_unsuitable_accounts_are_a_complaint_at_that_field(console, form):
+    response = console.post(f"{ADD}?type=cross-venue", {**form, "accounts": form["accounts"][:1]})
+
+    assert "at least 2 venues" in text_of(response)
+    assert not Strategy.objects.exists()
+
+
+def test_a_strategy_at_rest_is_changed(console, make_cross, form):
+    strategy = make_cross()
+
+    console.post(page(strategy), {**form, "name": "renamed", "params__max_notional": "50"})
+
+    strategy.refresh_from_db()
+    assert strategy.name == "renamed"
+    assert (strategy.params["max_notional"], strategy.params["symbols"]) == (
+        "50",
+        ["BTC/USDT", "ETH/USDT"],
+    )
+
+
+def test_the_form_of_a_strategy_shows_its_present_parameters(console, make_cross):
+    text = text_of(console.get(page(make_cross(min_edge_bps="12.5"))))
+
+    assert 'value="12.5"' in text
+    assert 'value="BTC/USDT"' in text
+
+
+def test_a_running_strategy_is_shown_but_cannot_be_typed_in(console, cross, form):
+    text = text_of(console.get(page(cross)))
+
+    assert 'name="params__symbols"' not in text
+    assert 'name="name"' not in text
+    console.post(page(cross), {**form, "name": "renamed"})
+    cross.refresh_from_db()
+    assert cross.name == "cross"
+
+
+def test_a_strategy_that_was_started_while_its_form_was_open_is_not_changed(
+    console, make_cross, form, start, calm
+):
+    strategy = make_cross()
+    console.get(page(strategy))
+    start(strategy)
+
+    console.post(page(strategy), {**form, "name": "renamed"}, follow=True)
+
+    strategy.refresh_from_db()
+    assert strategy.name == "cross"
+
+
+def test_the_page_shows_what_the_strategy_does_and_why(console, cross, edge):
+    run_tick(strategy_id=cross.pk)
+    edge["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("50600", "1")])
+    run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+
+    text = text_of(console.get(page(cross)))
+
+    assert "Last decision" in text
+    assert "BTC/USDT alpha → beta" in text
+    assert "Latest executions" in text
+    assert "completed" in text
+    assert "Latest trades" in text
+    assert "Latest log lines" in text
+    assert f"/admin/ledger/fill/?strategy__id__exact={cross.pk}" in text
+
+
+def test_the_page_of_a_strategy_whose_type_is_gone_can_still_be_read(console, cross, settings):
+    settings.STRATEGY_PACKAGES = []
+
+    assert "cross-venue" in text_of(console.get(page(cross)))
+
+
+# start and stop ---------------------------------------------------------------------------------
+
+
+def test_the_start_button_asks_first_and_a_get_starts_nothing(console, make_cross, calm):
+    strategy = make_cross()
+
+    response = console.get(f"{LIST}{strategy.pk}/start_one/")
+
+    assert "begins to trade" in text_of(response)
+    strategy.refresh_from_db()
+    assert strategy.state == StrategyState.STOPPED
+
+
+def test_the_start_button_starts_and_the_stop_button_stops(console, make_cross, calm, superuser):
+    strategy = make_cross()
+
+    press(console, f"{LIST}{strategy.pk}/start_one/")
+    strategy.refresh_from_db()
+    assert strategy.state == StrategyState.RUNNING
+    assert Run.objects.get().started_by == superuser
+
+    press(console, f"{LIST}{strategy.pk}/stop_one/")
+    strategy.refresh_from_db()
+    assert strategy.state == StrategyState.STOPPED
+
+
+def test_a_start_that_is_refused_says_why(console, make_cross, calm):
+    strategy = make_cross(symbols=["DOGE/USDT"])
+
+    response = press(console, f"{LIST}{strategy.pk}/start_one/")
+
+    assert any("none of the markets" in text for text in said(response))
+    assert not Run.objects.exists()
+
+
+def test_several_strategies_are_started_and_each_is_reported(console, make_cross, calm):
+    good, bad = make_cross("good"), make_cross("bad", symbols=["DOGE/USDT"])
+
+    response = console.post(
+        LIST,
+        {"action": "start_selected", "_selected_action": [good.pk, bad.pk]},
+        follow=True,
+    )
+
+    assert sorted(text.split(":")[0] for text in said(response)) == ["bad", "good"]
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.state, bad.state) == (StrategyState.RUNNING, StrategyState.STOPPED)
+
+
+def test_several_strategies_are_stopped_and_each_is_reported(console, make_cross, cross):
+    resting = make_cross("resting")
+
+    response = console.post(
+        LIST,
+        {"action": "stop_selected", "_selected_action": [cross.pk, resting.pk]},
+        follow=True,
+    )
+
+    assert len(said(response)) == 2
+    cross.refresh_from_db()
+    assert cross.state == StrategyState.STOPPED
+
+
+# delete -----------------------------------------------------------------------------------------
+
+
+def test_a_strategy_that_never_traded_is_deleted_after_a_question(console, make_cross):
+    strategy = make_cross()
+
+    assert "Are you sure" in text_of(console.get(f"{LIST}{strategy.pk}/delete/"))
+    console.post(f"{LIST}{strategy.pk}/delete/", {"post": "yes"})
+
+    assert not Strategy.objects.exists()
+
+
+def test_a_running_strategy_is_not_deleted_and_the_reason_is_said(console, cross):
+    response = console.post(f"{LIST}{cross.pk}/delete/", {"post": "yes"}, follow=True)
+
+    assert any("Stop it first" in text for text in said(response))
+    assert Strategy.objects.count() == 1
+
+
+def test_a_strategy_with_history_is_not_deleted(console, cross, edge):
+    run_tick(strategy_id=cross.pk)
+    stop_strategy(strategy_id=cross.pk, user=None)
+
+    console.post(f"{LIST}{cross.pk}/delete/", {"post": "yes"}, follow=True)
+
+    assert Strategy.objects.count() == 1
+    assert Order.objects.count() == 2
+
+
+def test_nobody_without_permission_starts_anything(client, staff, make_cross, calm):
+    strategy = make_cross()
+    client.force_login(staff)
+
+    assert client.get(LIST).status_code == 403
+    assert (
+        client.post(f"{LIST}{strategy.pk}/start_one/", {"_form_submitted": "True"}).status_code
+        == 403
+    )
+    strategy.refresh_from_db()
+    assert strategy.state == StrategyState.STOPPED
+
+
+def test_a_faulted_strategy_shows_its_error(console, cross, calm):
+    fault_strategy(strategy_id=cross.pk, error="the plugin is broken")
+
+    assert "the plugin is broken" in text_of(console.get(page(cross)))
