@@ -1,0 +1,83 @@
+"""Many workers at once: one of them sends, and one row is written."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal as D
+
+import pytest
+from django.db import connection
+
+from accounts.domain.transfers import TransferState
+from accounts.models import Balance, Transfer
+from accounts.services.balances import sync_balances
+from accounts.services.transfers import poll_transfer, request_transfer, submit_transfer
+from markets.domain.funds import Wallet
+from markets.models import Asset
+
+WORKERS = 8
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+def run_at_once(command):
+    """Let all workers run the command at the same moment; return what each one got."""
+    start = threading.Barrier(WORKERS)
+
+    def work(number):
+        start.wait()
+        try:
+            return command(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(work, range(WORKERS)))
+
+
+@pytest.fixture
+def request_values(alpha, beta):
+    return {
+        "from_account_id": alpha[0].pk,
+        "to_account_id": beta[0].pk,
+        "from_wallet": Wallet.SPOT,
+        "to_wallet": Wallet.SPOT,
+        "asset": "BTC",
+        "amount": D("0.5"),
+        "idempotency_key": "key-1",
+    }
+
+
+def test_only_one_of_many_workers_sends(alpha, request_values):
+    transfer = request_transfer(**request_values)
+
+    run_at_once(lambda _number: submit_transfer(transfer_id=transfer.pk))
+
+    assert alpha[1].count("withdraw") == 1
+    assert Transfer.objects.get().state == TransferState.SUBMITTED
+
+
+def test_one_request_that_comes_many_times_at_once_is_one_transfer(request_values):
+    made = run_at_once(lambda _number: request_transfer(**request_values))
+
+    assert len({transfer.pk for transfer in made}) == 1
+    assert Transfer.objects.count() == 1
+
+
+def test_many_look_ups_at_once_end_in_one_arrival(alpha, beta, request_values):
+    transfer = submit_transfer(transfer_id=request_transfer(**request_values).pk)
+    alpha[1].depart()
+    beta[1].receive(alpha[1])
+
+    states = run_at_once(lambda _number: poll_transfer(transfer_id=transfer.pk).state)
+
+    assert set(states) == {TransferState.ARRIVED}
+    stored = Transfer.objects.get()
+    assert (stored.arrived_amount, stored.venue_deposit_id) == (D("0.4999"), "beta-d1")
+
+
+def test_many_synchronisations_at_once_agree(alpha):
+    alpha[1].wallets[Wallet.SPOT]["NEW"] = D("0.1")
+
+    run_at_once(lambda _number: sync_balances(account_id=alpha[0].pk))
+
+    assert Balance.objects.filter(account=alpha[0]).count() == 3
+    assert Asset.objects.filter(code="NEW").count() == 1
