@@ -8,7 +8,7 @@ from strategies.sdk import Evaluation, MarketView
 
 
 class Hooked(CrossVenue):
-    """Cross-venue arbitrage that first does what the test wants."""
+    """Cross-venue arbitrage; between decision and orders happens what the test wants."""
 
     slug = "hooked"
     title = "Hooked"
@@ -16,7 +16,8 @@ class Hooked(CrossVenue):
     hook: ClassVar[Callable[[], object] | None] = None
 
     def evaluate(self, view: MarketView) -> Evaluation:
-        """Call the hook, then decide."""
+        """Decide, then call the hook."""
+        evaluation = super().evaluate(view)
         if Hooked.hook is not None:
             Hooked.hook()
-        return super().evaluate(view)
+        return evaluation
