@@ -174,6 +174,13 @@ class Transfer(TimestampedModel):
     tx_id = models.CharField(_("transaction id"), max_length=128, blank=True, editable=False)
     error_code = models.PositiveIntegerField(_("error code"), null=True, editable=False)
     error = models.TextField(_("error"), blank=True, editable=False)
+    note = models.CharField(
+        _("note"),
+        max_length=300,
+        blank=True,
+        editable=False,
+        help_text=_("Who ended it by hand, and why."),
+    )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.domain.transfers import LIVE_STATES
 from accounts.errors import AccountNotFound, TransferNotFound
@@ -140,16 +140,13 @@ def free_balances(account_ids: Iterable[int]) -> dict[tuple[str, str], Decimal]:
     return totals
 
 
-def list_transfers(account_id: int | None = None) -> QuerySet[Transfer]:
-    """Return transfers, the newest first: all, or those from or to one account."""
-    rows = Transfer.objects.select_related(
+def list_transfers() -> QuerySet[Transfer]:
+    """Return all transfers, the newest first, with accounts, asset and who asked."""
+    return Transfer.objects.select_related(
         "from_account__venue", "to_account__venue", "asset", "requested_by"
     ).defer(
         *(f"{side}__{name}" for side in ("from_account", "to_account") for name in SECRET_FIELDS)
     )
-    if account_id is None:
-        return rows
-    return rows.filter(Q(from_account_id=account_id) | Q(to_account_id=account_id))
 
 
 def get_transfer(transfer_id: int) -> Transfer:

@@ -5,15 +5,18 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from accounts.models import Transfer, VenueAccount
 from accounts.selectors import list_accounts
 from accounts.services.accounts import KEY_LENGTH_MAX
+from accounts.services.settlement import REASON_LENGTH_MAX
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 from arbplatform.core.errors import ArbError, InvalidInput
 from arbplatform.wording import render
@@ -121,3 +124,30 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """Leave out the model's own checks: the service makes them, with better words."""
+
+
+class SettleForm(BaseDialogForm):
+    """How a transfer ended, as a person saw it."""
+
+    outcome = forms.ChoiceField(
+        label=_("outcome"),
+        choices=[
+            ("arrived", _("the funds have arrived")),
+            ("failed", _("the funds never left the source")),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+    arrived_amount = forms.DecimalField(
+        label=_("arrived amount"),
+        required=False,
+        max_digits=STORED_DIGITS_MAX,
+        decimal_places=STORED_DECIMAL_PLACES,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=_("Empty: the amount less the network fee."),
+    )
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=REASON_LENGTH_MAX,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=_("What you saw at the venues."),
+    )

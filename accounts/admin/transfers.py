@@ -8,12 +8,14 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
-from accounts.admin.forms import TransferForm
+from accounts.admin.forms import SettleForm, TransferForm
 from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
+from accounts.services.settlement import settle_transfer
 from accounts.services.transfers import poll_transfer, request_transfer
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, Message
@@ -55,7 +57,7 @@ class TransferAdmin(PlatformAdmin):
     date_hierarchy = "created_at"
     actions = ("poll_selected",)
     actions_row = ("poll_one",)
-    actions_detail = ("poll_one",)
+    actions_detail = ("poll_one", "settle_one")
     add_fieldsets = (
         (_("From"), {"fields": ("from_account", "from_wallet")}),
         (_("To"), {"fields": ("to_account", "to_wallet", "network")}),
@@ -68,6 +70,7 @@ class TransferAdmin(PlatformAdmin):
                 "fields": (
                     "show_state",
                     "error",
+                    "note",
                     "asset",
                     "show_amount",
                     "show_fee",
@@ -170,6 +173,36 @@ class TransferAdmin(PlatformAdmin):
     def poll_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Look the transfer up now."""
         return self.apply_to_one(request, object_id, look_up_now)
+
+    @action(
+        description=_("Settle by hand"),
+        icon="gavel",
+        variant=ActionVariant.WARNING,
+        permissions=("poll",),
+        dialog={
+            "title": _("Settle by hand"),
+            "description": _(
+                "Only for a transfer that the venues do not explain. "
+                "The ledger books what you say here."
+            ),
+            "form_class": SettleForm,
+            "form_submit_text": _("Settle by hand"),
+        },
+    )
+    def settle_one(self, request: HttpRequest, form: SettleForm, object_id: str) -> HttpResponse:
+        """End the transfer as the person says."""
+
+        def command(transfer: Transfer) -> None:
+            settle_transfer(
+                transfer_id=transfer.pk,
+                has_arrived=form.cleaned_data["outcome"] == "arrived",
+                arrived_amount=form.cleaned_data["arrived_amount"],
+                reason=form.cleaned_data["reason"],
+                user=request.user,  # type: ignore[arg-type]  # nobody is anonymous here
+            )
+            self.log_change(request, transfer, form.cleaned_data["reason"])
+
+        return self.apply_to_one(request, object_id, command)
 
     # the request ------------------------------------------------------------------------------
 

@@ -152,6 +152,7 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
             "state",
             "error_code",
             "error",
+            "note",
             "idempotency_key",
             "client_transfer_id",
             "venue_transfer_id",

@@ -113,8 +113,10 @@ class AccountView(APIView):
         body.is_valid(raise_exception=True)
         values: dict[str, Any] = body.validated_data
         if values.pop("venue", account.venue.code) != account.venue.code:
-            text = "The venue of an account cannot change. Register a new account there."
-            raise InvalidInput(fields={"venue": [Message(text)]})
+            complaint = Message(
+                "The venue of an account cannot change. Register a new account there."
+            )
+            raise InvalidInput(fields={"venue": [complaint]})
         return Response(AccountSerializer(update_account(account_id=pk, **values)).data)
 
 
@@ -220,13 +222,15 @@ def _read_key(request: Request, in_body: str) -> str:
     """
     in_header = request.headers.get(IDEMPOTENCY_HEADER, "")
     if in_header and in_body and in_header != in_body:
-        text = "The header Idempotency-Key and the body name different keys. Send one."
-        raise InvalidInput(fields={"idempotency_key": [Message(text)]})
+        complaint = Message(
+            "The header Idempotency-Key and the body name different keys. Send one."
+        )
+        raise InvalidInput(fields={"idempotency_key": [complaint]})
     key = in_header or in_body
     if not key:
-        text = (
+        complaint = Message(
             "Name the request in the header Idempotency-Key or in this field, "
             "so that repeating it moves nothing twice."
         )
-        raise InvalidInput(fields={"idempotency_key": [Message(text)]})
+        raise InvalidInput(fields={"idempotency_key": [complaint]})
     return key

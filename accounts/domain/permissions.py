@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from arbplatform.core.errors import Message
 from markets.domain.funds import PermissionFinding
 
-WITHDRAW_WARNING = (
+WITHDRAW_WARNING = Message(
     "This key may withdraw: whoever gets hold of it can empty the account. "
     "If no transfers between accounts are wanted, use a key without that right."
 )
-TRADE_WARNING = "This key may not trade: strategies that use the account will be refused."
-READ_WARNING = "This key may not read: balances and orders cannot be seen."
-ADDRESS_WARNING = "This key works from every IP address. Restrict it to the address of this server."
+TRADE_WARNING = Message("This key may not trade: strategies that use the account will be refused.")
+READ_WARNING = Message("This key may not read: balances and orders cannot be seen.")
+ADDRESS_WARNING = Message(
+    "This key works from every IP address. Restrict it to the address of this server."
+)
 
 
 def find_warnings(findings: Sequence[PermissionFinding]) -> list[Message]:
@@ -20,13 +22,13 @@ def find_warnings(findings: Sequence[PermissionFinding]) -> list[Message]:
     A right that the venue does not tell about gives no warning.
     """
     granted = {finding.name: finding.is_granted for finding in findings}
-    texts = (
+    warnings = (
         (granted.get("withdraw") is True, WITHDRAW_WARNING),
         (granted.get("read") is False, READ_WARNING),
         (granted.get("trade") is False, TRADE_WARNING),
         (granted.get("ip_restricted") is False, ADDRESS_WARNING),
     )
-    return [Message(text) for applies, text in texts if applies]
+    return [warning for applies, warning in warnings if applies]
 
 
 def to_json(findings: Sequence[PermissionFinding]) -> list[dict[str, str | bool | None]]:

@@ -19,6 +19,7 @@ from accounts.services.accounts import open_gateway
 from accounts.services.progress import Sighting
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import Message
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.errors import OutcomeUnknown
 from markets.gateway.base import VenueGateway
@@ -154,7 +155,7 @@ def _explain_absence(transfer: Transfer, sent: SentFunds, clock: Clock) -> Sight
         minutes = int(age.total_seconds() // 60)
         absent = TransferAbsent(venue=venue, count=count, minutes=minutes)
         return Sighting(TransferEvent.REFUSE, error=absent)
-    cause = "the transfer is not in its history yet"
+    cause = Message("the transfer is not in its history yet")
     return Sighting(_NO_NEWS[state], error=OutcomeUnknown(venue=venue, cause=cause))
 
 

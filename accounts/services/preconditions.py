@@ -29,8 +29,8 @@ def check_amount(amount: Amount) -> None:
     if not (amount.is_finite() and amount > 0):
         raise InvalidInput(fields={"amount": [Message("Give a number above zero.")]})
     if amount >= _AMOUNT_LIMIT or amount % _AMOUNT_STEP != 0:
-        text = "At most 22 digits before and 18 after the point can be stored."
-        raise InvalidInput(fields={"amount": [Message(text)]})
+        complaint = Message("At most 22 digits before and 18 after the point can be stored.")
+        raise InvalidInput(fields={"amount": [complaint]})
 
 
 def check_wallets(
@@ -131,7 +131,7 @@ def _check_source(source: VenueAccount, destination: DepositAddress, network: st
                 "venue": source.venue.code,
                 "network": network or "–",
                 "asset": destination.asset,
-                "reason": str(refusal),
+                "reason": refusal.message,
             },
         )
         raise InvalidTransfer(cause=cause) from refusal

@@ -39,6 +39,7 @@ class Sighting:
         venue_deposit_id: the destination's id.
         arrived_amount: what the destination credited [units of asset].
         error: why it failed, or why its outcome is not known.
+        note: what a person who ended it by hand had to say.
     """
 
     event: TransferEvent
@@ -48,6 +49,7 @@ class Sighting:
     venue_deposit_id: str | None = None
     arrived_amount: Amount | None = None
     error: ArbError | None = None
+    note: str | None = None
 
 
 def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
@@ -106,7 +108,7 @@ def postpone(*, transfer_id: int, error: ArbError, clock: Clock = SYSTEM_CLOCK) 
 
 def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
     """Add what is new; what a later look-up does not mention stays known."""
-    for name in ("venue_transfer_id", "tx_id", "fee", "venue_deposit_id", "arrived_amount"):
+    for name in ("venue_transfer_id", "tx_id", "fee", "venue_deposit_id", "arrived_amount", "note"):
         value = getattr(sighting, name)
         if value is not None:
             setattr(transfer, name, value)

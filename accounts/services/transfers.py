@@ -270,4 +270,4 @@ def _call(gateway: VenueGateway, transfer: Transfer) -> VenueTransfer:
 
 def _interrupted(transfer: Transfer) -> OutcomeUnknown:
     venue = transfer.from_account.venue.code
-    return OutcomeUnknown(venue=venue, cause="the request was interrupted")
+    return OutcomeUnknown(venue=venue, cause=Message("the request was interrupted"))

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Transfer, VenueAccount
 from accounts.services.transfers import submit_transfer
+from markets.errors import OutcomeUnknown
 
 ACCOUNTS = "/admin/accounts/venueaccount/"
 TRANSFERS = "/admin/accounts/transfer/"
@@ -144,3 +145,33 @@ def test_who_may_only_look_can_change_nothing(staff, alpha, transfer_form):
     client.post(reverse("admin:accounts_venueaccount_test_one", args=(alpha[0].pk,)), CONFIRMED)
     client.post(f"{ACCOUNTS}{alpha[0].pk}/delete/", {"post": "yes"})
     assert (alpha[1].calls, Transfer.objects.count(), VenueAccount.objects.count()) == ([], 0, 2)
+
+
+@pytest.fixture
+def lost(ask, alpha, now):
+    """A transfer whose reply was lost."""
+    alpha[1].failures["withdraw"] = [OutcomeUnknown(venue="alpha", cause="timed out")]
+    return submit_transfer(transfer_id=ask().pk, clock=now)
+
+
+def test_a_transfer_is_settled_by_hand_with_a_reason(console, lost, superuser):
+    path = reverse("admin:accounts_transfer_settle_one", args=(lost.pk,))
+    typed = CONFIRMED | {"outcome": "arrived", "arrived_amount": "0.4", "reason": "seen there"}
+
+    assert console.get(path).status_code == 200
+    assert Transfer.objects.get().state == "unknown"
+    assert console.post(path, typed).status_code == 302
+
+    stored = Transfer.objects.get()
+    assert (stored.state, stored.arrived_amount) == ("arrived", D("0.4"))
+    assert stored.note == "root: seen there"
+    assert LogEntry.objects.filter(user=superuser, change_message="seen there").count() == 1
+
+
+def test_without_a_reason_nothing_is_settled(console, lost):
+    path = reverse("admin:accounts_transfer_settle_one", args=(lost.pk,))
+
+    answer = console.post(path, CONFIRMED | {"outcome": "failed", "reason": ""})
+
+    assert answer.status_code == 200
+    assert Transfer.objects.get().state == "unknown"

@@ -52,6 +52,7 @@ def test_a_transfer_to_another_account_is_requested(post, alpha, beta, staff, da
         "state": "requested",
         "error_code": None,
         "error": "",
+        "note": "",
         "idempotency_key": "key-1",
         "client_transfer_id": transfer.client_transfer_id,
         "venue_transfer_id": "",

@@ -11,11 +11,12 @@ from accounts.domain.permissions import (
     from_json,
     to_json,
 )
+from arbplatform.core.errors import Message
 from markets.domain.funds import PermissionFinding
 
 
-def warn(*findings: tuple[str, bool | None]) -> list[str]:
-    return [str(text) for text in find_warnings([PermissionFinding(*f) for f in findings])]
+def warn(*findings: tuple[str, bool | None]) -> list[Message]:
+    return find_warnings([PermissionFinding(*finding) for finding in findings])
 
 
 @pytest.mark.parametrize(
