@@ -31,6 +31,7 @@ _TRANSFER_STATES = {
 
 def parse_fees(
     answer: object,
+    raw: object,
     markets: Mapping[str, Any],
     symbols: Sequence[str],
     quirks: Quirks,
@@ -38,7 +39,7 @@ def parse_fees(
     """Return an account's own fees by symbol; markets that the venue does not tell are left out.
 
     Raises:
-        Malformed: not fees by symbol.
+        Malformed: not fees by symbol, or an emptiness that the venue did not state.
     """
     rows = require_mapping(answer, "fees")
     found = {}
@@ -49,6 +50,8 @@ def parse_fees(
         maker, taker = number_or_none(row.get("maker")), number_or_none(row.get("taker"))
         if maker is not None and taker is not None:
             found[symbol] = FeeSchedule(maker, taker, fee_mode_of(markets[symbol], quirks))
+    if not found and not states_emptiness(raw):
+        raise Malformed(Message("the answer holds no {what}", {"what": "fees"}))
     return found
 
 

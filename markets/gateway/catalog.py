@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import ccxt
 
+from arbplatform.core.errors import Message
 from markets.gateway.base import VenueSpec
 from markets.gateway.client import Client, build_client, exchange_class
+from markets.gateway.error_map import Malformed
 from markets.gateway.limiter import RateLimiter
 
 logger = logging.getLogger(__name__)
@@ -134,6 +136,9 @@ class Catalog:
         source.has = {**source.has, "fetchCurrencies": False}
         source.begin_call()
         source.load_markets(True)
+        if not any(market.get("spot") for market in source.markets.values()):
+            # What would be believed here would take every market away from those who trade.
+            raise Malformed(Message("the answer holds no spot market"))
         if "timeDifference" in source.options:
             self.measure_clock(source)
         return source

@@ -162,7 +162,9 @@ class CcxtRestGateway:
                 rows = {symbol: client.fetch_trading_fee(symbol) for symbol in few}
             else:
                 return {}
-            return account_data.parse_fees(rows, client.markets, symbols, self._quirks)
+            return account_data.parse_fees(
+                rows, client.raw_answer, client.markets, symbols, self._quirks
+            )
 
     def fetch_balances(self, wallet: Wallet = Wallet.SPOT) -> Mapping[str, VenueBalance]:
         """Return every non-zero balance of a wallet by asset."""
@@ -210,7 +212,10 @@ class CcxtRestGateway:
             order_id, params = order.venue_order_id, {}
         with self._session.call(Effect.CANCEL, symbol) as client:
             try:
-                self._session.timed(client, lambda: client.cancel_order(order_id, symbol, params))
+                answer = self._session.timed(
+                    client, lambda: client.cancel_order(order_id, symbol, params)
+                )
+                order_data.check_cancellation(answer, client.raw_answer)
             except ccxt.CancelPending:
                 logger.info("%s will cancel %s later", self.venue, client_order_id)
 

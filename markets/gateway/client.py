@@ -30,6 +30,7 @@ SILENCE_MS_MAX = 600_000
 RATE_STATUSES = frozenset({418, 429})
 RECEIVE_WINDOW_MS = 5_000
 DIGITS_MAX = 9
+RETRY_OPTION = "maxRetriesOnFailure"
 
 Client = Any
 """An instance of a ccxt exchange class with ``CheckedCalls`` in front."""
@@ -74,6 +75,18 @@ class CheckedCalls:
             raise Malformed(Message("the answer is not JSON: {start}", {"start": _start(answer)}))
         self.raw_answer = answer
         return answer
+
+    def handle_option_integer_and_params(
+        self, params: Any, method_name: str, option_name: str, default: Any = None
+    ) -> Any:
+        """Answer "never" to ccxt's question how often a request may be repeated.
+
+        It would repeat orders as well, and takes the number from options of every kind.
+        """
+        if option_name == RETRY_OPTION:
+            return 0, self.omit(params, RETRY_OPTION)  # type: ignore[attr-defined]
+        parent: Any = super()
+        return parent.handle_option_integer_and_params(params, method_name, option_name, default)
 
     def throttle(self, cost: float | None = None) -> None:
         """Take a turn from the limiter that all connections to the venue share."""
@@ -256,7 +269,7 @@ def _configuration(
             **(options if isinstance(options, Mapping) else {}),
             # Pinned: a write is never repeated by the library, and what a market buy costs is
             # never guessed.
-            "maxRetriesOnFailure": 0,
+            RETRY_OPTION: 0,
             "adjustForTimeDifference": False,  # the offset is measured and set by the catalog
             "createMarketBuyOrderRequiresPrice": False,
             "recvWindow": RECEIVE_WINDOW_MS,

@@ -134,7 +134,6 @@ _READ_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
     (ccxt.ArgumentsRequired, VenueRejected),
     (ccxt.BadRequest, VenueRejected),
     (ccxt.OperationRejected, VenueRejected),
-    (ccxt.InvalidAddress, VenueRejected),
     (ccxt.InvalidOrder, VenueRejected),
 )
 

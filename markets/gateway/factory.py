@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
+from markets.gateway.client import exchange_class
 
 GATEWAYS_MAX = 64
 """Gateways that are kept; when there are more, the one unused for longest is closed."""
@@ -75,6 +76,7 @@ class _Factory:
             )
 
     def _catalog(self, venue_key: str, spec: VenueSpec) -> Catalog:
+        exchange_class(spec.ccxt_id)  # refuse an unknown class now, not at the first call
         return self._catalogs.take(venue_key, lambda: Catalog(spec, timeout_ms=self.timeout_ms))
 
     def close_all(self) -> None:

@@ -135,8 +135,6 @@ def parse_tickers(
         Malformed: not tickers by symbol, or an emptiness that the venue did not state.
     """
     rows = require_mapping(answer, "tickers")
-    if not rows and not states_emptiness(raw):
-        raise Malformed(Message("the answer holds no ticker"))
     found = {}
     for symbol in symbols:
         row = rows.get(symbol)
@@ -144,6 +142,8 @@ def parse_tickers(
             found[symbol] = parse_ticker(
                 row, venue=venue, symbol=symbol, received_at_ms=received_at_ms
             )
+    if not found and not states_emptiness(raw):
+        raise Malformed(Message("the answer holds no ticker"))
     return found
 
 

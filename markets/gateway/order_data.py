@@ -20,6 +20,7 @@ from markets.gateway.answers import (
     need_text,
     number_or_none,
     require_mapping,
+    states_emptiness,
     whole_or_none,
 )
 from markets.gateway.error_map import Malformed
@@ -38,6 +39,17 @@ def parse_new_order(answer: object, request: OrderRequest) -> VenueOrder:
     need_echo(order, "side", request.side.value)
     need_echo(order, "clientOrderId", request.client_order_id)
     return _order(order, symbol=request.symbol, request=request)
+
+
+def check_cancellation(answer: object, raw: object) -> None:
+    """Refuse an answer that does not even look like one to a cancellation.
+
+    Raises:
+        Malformed: it names no order, and the venue's own answer has no place for one.
+    """
+    order = require_mapping(answer, "order")
+    if not (order.get("id") or order.get("clientOrderId") or states_emptiness(raw)):
+        raise Malformed(Message("the answer holds no {what}", {"what": "order id"}))
 
 
 def parse_order(

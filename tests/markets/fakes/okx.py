@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -109,7 +109,7 @@ class FakeOkx:
     """The venue: state, matching, and its REST protocol."""
 
     def __init__(self, markets: Sequence[Spec] = DEFAULT_MARKETS) -> None:
-        self.markets = {spec.inst_id: spec for spec in markets}
+        self.markets = {spec.inst_id: replace(spec) for spec in markets}
         self.accounts: dict[str, Account] = {}
         self.orders: dict[str, Order] = {}
         self.fills: list[Fill] = []

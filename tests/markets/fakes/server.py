@@ -60,9 +60,15 @@ class Request:
         return json.loads(self.body)
 
 
+class Raw(str):
+    """JSON that is written already."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: ``data`` is sent as JSON unless it is text."""
+    """One answer: ``data`` is sent as JSON, or as it is if it is ``Raw`` text."""
 
     data: Any = None
     status: int = 200
@@ -176,10 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._misbehave(kind)
             return
         reply = scripted.respond(request)
-        is_text = isinstance(reply.data, str)
-        payload = reply.data if is_text else json.dumps(reply.data, separators=(",", ":"))
-        kind_of_text = "text/html" if is_text else "application/json"
-        self._send(reply.status, payload, kind_of_text, reply.headers)
+        is_raw = isinstance(reply.data, Raw)
+        payload = reply.data if is_raw else json.dumps(reply.data, separators=(",", ":"))
+        self._send(reply.status, payload, "application/json", reply.headers)
 
     def _misbehave(self, kind: Misbehaviour) -> None:
         html, plain = "text/html; charset=utf-8", "application/json"

@@ -1,0 +1,146 @@
+"""Fault 5 and its kin: what a venue answers when it is broken, call by call, over real HTTP.
+
+A read must fail, never be empty; a write must be unknown, never accepted or refused.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from decimal import Decimal as D
+
+import pytest
+
+from markets.domain.funds import DepositAddress, Wallet
+from markets.domain.orders import OrderRequest, Side, VenueOrderStatus
+from markets.errors import OutcomeUnknown, VenueUnavailable
+from markets.gateway.base import Credentials, VenueGateway, VenueSpec
+from markets.gateway.catalog import Catalog
+from markets.gateway.ccxt_rest import CcxtRestGateway
+from tests.markets.fakes.proxy import breakable
+from tests.markets.fakes.server import Misbehaviour, ScriptedServer
+from tests.markets.fakes.stage import STAGES, Stage, okx_stage, simulated_stage
+
+SYMBOL = "BTC/USDT"
+REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.1"), "arbtests0000000000000001", price=D(60_000))
+ADDRESS = DepositAddress("USDT", "some-address-elsewhere")
+TIMEOUT_MS = 250
+
+READS: dict[str, Callable[[VenueGateway], object]] = {
+    "time": lambda g: g.fetch_time_ms(),
+    "markets": lambda g: g.fetch_markets(),
+    "ticker": lambda g: g.fetch_ticker(SYMBOL),
+    "tickers": lambda g: g.fetch_tickers(),
+    "book": lambda g: g.fetch_book(SYMBOL),
+    "candles": lambda g: g.fetch_candles(SYMBOL),
+    "fees": lambda g: g.fetch_fees([SYMBOL]),
+    "balances": lambda g: g.fetch_balances(),
+    "funding balances": lambda g: g.fetch_balances(Wallet.FUNDING),
+    "order": lambda g: g.fetch_order(symbol=SYMBOL, client_order_id=REQUEST.client_order_id),
+    "order by id": lambda g: g.fetch_order(symbol=SYMBOL, venue_order_id="1"),
+    "open orders": lambda g: g.fetch_open_orders(SYMBOL),
+    "fills": lambda g: g.fetch_fills(SYMBOL),
+    "fills of an order": lambda g: g.fetch_fills(SYMBOL, venue_order_id="1"),
+    "deposit address": lambda g: g.fetch_deposit_address("USDT"),
+    "withdrawals": lambda g: g.fetch_withdrawals("USDT"),
+    "deposits": lambda g: g.fetch_deposits("USDT"),
+}
+WRITES: dict[str, Callable[[VenueGateway], object]] = {
+    "submit": lambda g: g.submit_order(REQUEST),
+    "cancel": lambda g: g.cancel_order(symbol=SYMBOL, client_order_id=REQUEST.client_order_id),
+    "transfer": lambda g: g.transfer(
+        asset="USDT", amount=D(1), from_wallet=Wallet.SPOT, to_wallet=Wallet.FUNDING
+    ),
+    "withdraw": lambda g: g.withdraw(
+        amount=D(5), destination=ADDRESS, client_transfer_id="arbtests00000000000000w1"
+    ),
+}
+
+
+@dataclass
+class Broken:
+    """A gateway that has worked so far, and the server behind it."""
+
+    gateway: VenueGateway
+    server: ScriptedServer
+    stage: Stage
+
+
+@pytest.fixture(scope="module", params=STAGES)
+def broken(request: pytest.FixtureRequest) -> Iterator[Broken]:
+    stage: Stage
+    with ExitStack() as stack:
+        if request.param == "okx":
+            okx = stack.enter_context(okx_stage())
+            stage, server, spec = okx, okx.venue.server, okx.spec
+        else:
+            stage = stack.enter_context(simulated_stage())
+            server = stack.enter_context(breakable(stage.spec.rest_origin))
+            spec = replace(stage.spec, rest_origin=f"{server.url}/alpha", ws_origin="")
+        gateway = _impatient_gateway(spec, stage.credentials)
+        stage.set_book(SYMBOL, bids=[("59990", "1")], asks=[("60000", "1")])
+        gateway.fetch_book(SYMBOL)
+        gateway.fetch_deposit_address("USDT")  # some venues want their networks first
+        yield Broken(gateway, server, stage)
+        gateway.close()
+
+
+def _impatient_gateway(spec: VenueSpec, credentials: Credentials) -> VenueGateway:
+    return CcxtRestGateway(spec, credentials, Catalog(spec, timeout_ms=TIMEOUT_MS))
+
+
+@pytest.mark.parametrize("kind", Misbehaviour)
+@pytest.mark.parametrize("call", READS)
+def test_a_read_that_is_answered_wrongly_fails_and_is_never_empty(
+    broken: Broken, call: str, kind: Misbehaviour
+) -> None:
+    broken.server.misbehave(kind)
+
+    with pytest.raises(VenueUnavailable) as failure:
+        READS[call](broken.gateway)
+
+    assert type(failure.value) is VenueUnavailable
+    assert "signature=" not in str(failure.value)
+
+
+@pytest.mark.parametrize("kind", Misbehaviour)
+@pytest.mark.parametrize("call", WRITES)
+def test_a_write_that_is_answered_wrongly_is_unknown_and_is_sent_once(
+    broken: Broken, call: str, kind: Misbehaviour
+) -> None:
+    sent = len(broken.server.requests)
+    broken.server.misbehave(kind)
+
+    with pytest.raises(OutcomeUnknown) as failure:
+        WRITES[call](broken.gateway)
+
+    assert len(broken.server.requests) == sent + 1
+    assert "signature=" not in str(failure.value)
+    assert broken.stage.credentials.api_secret not in str(failure.value)
+
+
+@pytest.mark.parametrize("kind", Misbehaviour)
+def test_after_a_broken_answer_the_next_one_is_read_as_usual(
+    broken: Broken, kind: Misbehaviour
+) -> None:
+    broken.server.misbehave(kind)
+    with pytest.raises(VenueUnavailable):
+        broken.gateway.fetch_balances()
+
+    assert broken.gateway.fetch_balances()["USDT"].free == D(100_000)
+
+
+@pytest.mark.parametrize("kind", Misbehaviour)
+def test_an_order_whose_state_cannot_be_read_is_still_accepted(kind: Misbehaviour) -> None:
+    with okx_stage() as stage:
+        gateway = _impatient_gateway(stage.spec, stage.credentials)
+        stage.set_book(SYMBOL, bids=[], asks=[("60000", "1")])
+        gateway.fetch_book(SYMBOL)
+        stage.venue.server.misbehave(kind, at="trade/order")
+
+        order = gateway.submit_order(REQUEST)
+
+        assert order.client_order_id == REQUEST.client_order_id
+        assert order.status is VenueOrderStatus.OPEN
+        assert order.filled_quantity == 0
+        assert order.venue_order_id in stage.venue.orders
+        gateway.close()

@@ -1,0 +1,313 @@
+"""Markets, clock and rate limit of a venue: when they are loaded, and what a refusal changes."""
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from markets.domain.orders import OrderRequest, Side
+from markets.errors import (
+    OutcomeUnknown,
+    UnknownSymbol,
+    VenueRateLimited,
+    VenueRejected,
+    VenueUnavailable,
+)
+from markets.gateway import catalog as catalog_module
+from markets.gateway.base import Credentials, VenueGateway, VenueSpec
+from markets.gateway.catalog import Catalog
+from markets.gateway.ccxt_rest import CcxtRestGateway
+from tests.markets.fakes.okx import FakeOkx, Spec
+from tests.markets.fakes.server import Misbehaviour, Reply, Request
+from tests.markets.fakes.stage import KEY, PASSPHRASE, SECRET, OkxStage, okx_stage
+
+SYMBOL = "BTC/USDT"
+REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.1"), "arbtests0000000000000001", price=D(60_000))
+LIST = "/some/prefix/api/v5/public/instruments"
+
+
+class Hand:
+    """A monotonic clock that a test moves."""
+
+    at_ms = 1_000_000.0
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    hand = Hand()
+    monkeypatch.setattr(catalog_module, "_monotonic_ms", lambda: hand.at_ms)
+    return hand
+
+
+@pytest.fixture
+def stage() -> Iterator[OkxStage]:
+    with okx_stage() as stage:
+        stage.set_book(SYMBOL, bids=[("59990", "1")], asks=[("60000", "1")])
+        yield stage
+
+
+@pytest.fixture
+def gateway(stage: OkxStage, hand: Hand) -> Iterator[VenueGateway]:
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=1_000))
+    yield gateway
+    gateway.close()
+
+
+def _lists(stage: OkxStage) -> int:
+    return stage.venue.server.paths().count(LIST)
+
+
+def _add(venue: FakeOkx, symbol: str) -> None:
+    spec = Spec(symbol, "0.1", "0.1", "0.1")
+    venue.markets[spec.inst_id] = spec
+    venue.set_book(symbol, bids=[("1", "1")], asks=[])
+
+
+def test_markets_are_loaded_once_for_all_calls_and_threads(
+    stage: OkxStage, gateway: VenueGateway
+) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        books = list(threads.map(lambda _n: gateway.fetch_book(SYMBOL), range(40)))
+
+    assert len(books) == 40
+    assert _lists(stage) == 1
+
+
+def test_old_markets_are_loaded_again(stage: OkxStage, gateway: VenueGateway, hand: Hand) -> None:
+    gateway.fetch_book(SYMBOL)
+    hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
+
+    gateway.fetch_book(SYMBOL)
+
+    assert _lists(stage) == 2
+
+
+def test_old_markets_stay_when_new_ones_cannot_be_had(
+    stage: OkxStage, gateway: VenueGateway, hand: Hand
+) -> None:
+    gateway.fetch_book(SYMBOL)
+    hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
+    stage.venue.server.misbehave(Misbehaviour.HTML_503, at="instruments")
+
+    assert gateway.fetch_book(SYMBOL).bids
+    assert gateway.fetch_book(SYMBOL).bids
+    assert _lists(stage) == 2, "the next try waits"
+
+
+def test_an_unknown_symbol_looks_for_new_markets_at_most_once_a_minute(
+    stage: OkxStage, gateway: VenueGateway, hand: Hand
+) -> None:
+    gateway.fetch_book(SYMBOL)
+    _add(stage.venue, "NEW/USDT")
+
+    with pytest.raises(UnknownSymbol):
+        gateway.fetch_book("NEW/USDT")
+    assert _lists(stage) == 1
+
+    hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
+    assert gateway.fetch_book("NEW/USDT").bids
+    assert _lists(stage) == 2
+    for _time in range(5):
+        with pytest.raises(UnknownSymbol):
+            gateway.fetch_book("NO/SUCH")
+    assert _lists(stage) == 2
+
+
+def test_a_refused_order_makes_the_rules_be_read_again(
+    stage: OkxStage, gateway: VenueGateway, hand: Hand
+) -> None:
+    gateway.fetch_book(SYMBOL)
+    stage.venue.markets["BTC-USDT"].lot = "0.5"
+    with pytest.raises(VenueRejected):
+        gateway.submit_order(REQUEST)
+
+    hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
+    with pytest.raises(VenueRejected, match="on its grid"):
+        gateway.submit_order(REQUEST)
+
+    assert stage.venue.server.paths().count("/some/prefix/api/v5/trade/batch-orders") == 1
+
+
+def test_fetching_markets_always_asks_the_venue(stage: OkxStage, gateway: VenueGateway) -> None:
+    gateway.fetch_book(SYMBOL)
+    _add(stage.venue, "NEW/USDT")
+
+    symbols = [rule.symbol for rule in gateway.fetch_markets()]
+
+    assert "NEW/USDT" in symbols
+    assert gateway.fetch_book("NEW/USDT").bids, "everyone sees the new markets"
+
+
+def test_a_first_load_that_fails_is_tried_again_by_the_next_call(
+    stage: OkxStage, gateway: VenueGateway
+) -> None:
+    stage.venue.server.misbehave(Misbehaviour.HTML_503, at="instruments")
+
+    with pytest.raises(VenueUnavailable):
+        gateway.submit_order(REQUEST)
+
+    assert gateway.submit_order(REQUEST).filled_quantity == D("0.1")
+
+
+class _SkewedOkx(FakeOkx):
+    """Refuses time stamps that are more than a second away from its own clock."""
+
+    ahead_ms = 0
+    refused = 0
+
+    def _respond(self, request: Request) -> Reply:
+        stamp = request.headers.get("ok-access-timestamp")
+        if request.path.endswith("public/time"):
+            reply = super()._respond(request)
+            reply.data["data"][0]["ts"] = str(int(reply.data["data"][0]["ts"]) + self.ahead_ms)
+            return reply
+        if stamp and not self._is_near(stamp):
+            self.refused += 1
+            return Reply({"code": "50102", "msg": "Timestamp request expired", "data": []}, 401)
+        return super()._respond(request)
+
+    def _is_near(self, stamp: str) -> bool:
+        sent = dt.datetime.fromisoformat(stamp)
+        here = dt.datetime.now(tz=dt.UTC) + dt.timedelta(milliseconds=self.ahead_ms)
+        return abs((here - sent).total_seconds()) < 1
+
+
+def _skewed(venue: _SkewedOkx) -> Any:
+    venue.add_account(KEY, SECRET, PASSPHRASE, {"USDT": "100000"})
+    venue.set_book(SYMBOL, bids=[], asks=[("60000", "1")])
+    return venue.running()
+
+
+def test_our_clock_is_corrected_by_the_venues_from_the_start() -> None:
+    venue = _SkewedOkx()
+    venue.ahead_ms = -60_000
+    with _skewed(venue) as url:
+        spec = VenueSpec("okx-like", "okx", url)
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+
+        assert gateway.fetch_balances()["USDT"].free == D(100_000)
+        assert venue.refused == 0
+        gateway.close()
+
+
+def test_an_order_refused_for_its_time_stamp_is_sent_again_once_with_the_same_id() -> None:
+    venue = _SkewedOkx()
+    with _skewed(venue) as url:
+        spec = VenueSpec("okx-like", "okx", url)
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway.fetch_book(SYMBOL)
+        venue.ahead_ms = 45_000  # a clock was set meanwhile
+
+        order = gateway.submit_order(REQUEST)
+
+        assert venue.refused == 1
+        assert order.filled_quantity == D("0.1")
+        assert [o.client_id for o in venue.orders.values()] == [REQUEST.client_order_id]
+        gateway.close()
+
+
+def test_a_time_stamp_refused_again_is_a_definite_failure() -> None:
+    venue = _SkewedOkx()
+    with _skewed(venue) as url:
+        spec = VenueSpec("okx-like", "okx", url)
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway.fetch_book(SYMBOL)
+        venue._is_near = lambda _stamp: False  # type: ignore[method-assign]
+
+        with pytest.raises(VenueUnavailable) as failure:
+            gateway.submit_order(REQUEST)
+
+        assert type(failure.value) is VenueUnavailable
+        assert venue.refused == 2
+        assert venue.orders == {}
+        gateway.close()
+
+
+def test_a_second_send_that_is_lost_is_unknown() -> None:
+    venue = _SkewedOkx()
+    with _skewed(venue) as url:
+        spec = VenueSpec("okx-like", "okx", url)
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway.fetch_book(SYMBOL)
+        venue.ahead_ms = 45_000
+
+        def respond(request: Request) -> Reply:
+            reply = venue._respond(request)
+            if venue.refused:
+                venue.server.misbehave(Misbehaviour.CLOSED, at="batch-orders")
+            return reply
+
+        venue.server.respond = respond
+        with pytest.raises(OutcomeUnknown):
+            gateway.submit_order(REQUEST)
+        gateway.close()
+
+
+def _credentials() -> Credentials:
+    return Credentials(KEY, SECRET, PASSPHRASE)
+
+
+@pytest.mark.parametrize(
+    ("spec", "unit_ms"),
+    [
+        (VenueSpec("v", "binance"), 50.0),
+        (VenueSpec("v", "binance", "https://testnet.example/x"), 50.0),
+        (VenueSpec("v", "binance", "http://127.0.0.1:1/x"), None),
+        (VenueSpec("v", "binance", "http://[::1]:1/x"), None),
+        (VenueSpec("v", "binance", "http://localhost:1/x"), None),
+        (VenueSpec("v", "binance", options={"enableRateLimit": False}), None),
+        (VenueSpec("v", "binance", options={"rateLimit": 7}), 7.0),
+        (
+            VenueSpec("v", "binance", "http://127.0.0.1:1/x", options={"enableRateLimit": True}),
+            50.0,
+        ),
+    ],
+)
+def test_the_pace_is_ccxts_but_local_addresses_have_none(
+    spec: VenueSpec, unit_ms: float | None
+) -> None:
+    limiter = Catalog(spec, timeout_ms=1).limiter
+
+    assert (limiter.unit_ms if limiter else None) == unit_ms
+
+
+def test_calls_beyond_the_rate_are_refused_before_they_are_sent(stage: OkxStage) -> None:
+    spec = replace(stage.spec, options={"enableRateLimit": True, "rateLimit": 10})
+    gateway = CcxtRestGateway(spec, stage.credentials, Catalog(spec, timeout_ms=1_000))
+
+    gateway.fetch_book(SYMBOL)
+    assert gateway._session.catalog.limiter is not None
+    gateway._session.catalog.limiter.silence(60_000)
+
+    with pytest.raises(VenueRateLimited):
+        gateway.submit_order(REQUEST)
+
+    assert stage.venue.orders == {}
+    gateway.close()
+
+
+def test_more_calls_than_connections_wait_and_then_fail(stage: OkxStage) -> None:
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=150))
+    gateway.fetch_book(SYMBOL)
+    release = threading.Event()
+    pool = gateway._session._pool
+    with ThreadPoolExecutor(16) as threads:
+        held = threading.Barrier(17, timeout=5)
+
+        def hold() -> None:
+            with pool.lend():
+                held.wait()
+                release.wait(5)
+
+        for _number in range(16):
+            threads.submit(hold)
+        held.wait()
+        with pytest.raises(VenueUnavailable, match="all connections are busy"):
+            gateway.fetch_book(SYMBOL)
+        release.set()
+    gateway.close()
