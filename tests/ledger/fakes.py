@@ -17,7 +17,7 @@ from markets.domain.orders import (
     VenueOrder,
     VenueOrderStatus,
 )
-from markets.errors import DuplicateClientId, NotSupportedByVenue, OrderAbsent
+from markets.errors import DuplicateClientId, NotSupportedByVenue, OrderAbsent, VenueUnavailable
 from markets.gateway.base import Credentials, VenueSpec
 
 NOW_MS = 1_767_225_600_000
@@ -139,6 +139,8 @@ class FakeVenue:
 
     def fetch_book(self, symbol: str, depth: int = 20) -> Book:
         self._begin("fetch_book")
+        if symbol not in self.books:
+            raise VenueUnavailable(venue=self.code, cause="no book")
         return self.books[symbol]
 
     def close(self) -> None:
