@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
 from django_celery_beat.admin import TaskSelectWidget
@@ -61,6 +62,11 @@ class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
     date_hierarchy = None
     list_display = ("name", "enabled", "interval", "crontab", "last_run_at", "total_run_count")
     list_filter = ("enabled", "one_off", "task")
+
+    @admin.display(description=_("crontab in words"))
+    def crontab_translation(self, obj: PeriodicTask) -> str:
+        """Return the crontab as a sentence."""
+        return str(obj.crontab.human_readable) if obj.crontab else ""
 
 
 @admin.register(AuthToken)

@@ -19,6 +19,8 @@ class PlatformConfig(AppConfig):
         use_exact_context()
         sqlite.install()
         from arbplatform import celery  # noqa: F401, PLC0415  binds shared_task to our broker
+        from arbplatform.console.foreign_names import name_foreign_models  # noqa: PLC0415
         from arbplatform.console.theme import theme_the_rest  # noqa: PLC0415  needs models
 
+        name_foreign_models()
         theme_the_rest(admin.site)

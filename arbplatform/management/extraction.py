@@ -82,31 +82,36 @@ def _texts_in_template(path: Path) -> Iterator[Text]:
 
 
 class _Finder(ast.NodeVisitor):
-    """Collects the texts of one module."""
+    """Collects the texts of one module, also those that it keeps in constants and tables."""
 
     def __init__(self, errors: frozenset[str]) -> None:
         self._errors = errors
         self._found: list[Text] = []
+        self._constants: dict[str, ast.expr] = {}
 
     def find(self, module: ast.Module) -> list[Text]:
+        for statement in module.body:
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.Constant | ast.Dict):
+                self._constants.update(dict.fromkeys(_assigned_names(statement), value))
         self.visit(module)
         return [text for text in self._found if _WORD.search(_PLACEHOLDER.sub("", text.singular))]
 
     def visit_Call(self, node: ast.Call) -> None:
         name = _name_of(node.func)
-        first = _strings(node.args[0]) if node.args else []
+        first = self._strings(node.args[0]) if node.args else []
         if name in GETTEXT | MESSAGES | self._errors:
             self._found.extend(map(Text, first))
         elif name in NGETTEXT and len(node.args) > 1:
-            self._found.extend(map(Text, first, _strings(node.args[1])))
+            self._found.extend(map(Text, first, self._strings(node.args[1])))
         elif name in PGETTEXT and len(node.args) > 1:
             self._found.extend(
-                Text(text, context=first[0]) for text in _strings(node.args[1]) if first
+                Text(text, context=first[0]) for text in self._strings(node.args[1]) if first
             )
         wanted = FIELD_TEXTS if name in FIELD_CALLS else TEMPLATE_ARGUMENTS
         for argument in node.keywords:
             if argument.arg in wanted:
-                self._found.extend(map(Text, _strings(argument.value)))
+                self._found.extend(map(Text, self._strings(argument.value)))
         self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
@@ -114,22 +119,30 @@ class _Finder(ast.NodeVisitor):
             names = _assigned_names(statement)
             value = getattr(statement, "value", None)
             if value is not None and names & CLASS_TEXTS:
-                self._found.extend(map(Text, _strings(value)))
+                self._found.extend(map(Text, self._strings(value)))
         self.generic_visit(node)
+
+    def _strings(self, node: ast.expr) -> list[str]:
+        """Return what ``node`` may evaluate to, as far as the module tells."""
+        match node:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.IfExp(body=one, orelse=other):
+                return self._strings(one) + self._strings(other)
+            case ast.Name(id=name) if name in self._constants:
+                return self._strings(self._constants[name])
+            case ast.Subscript(value=ast.Name(id=name)) if name in self._constants:
+                return self._strings(self._constants[name])
+            case ast.Dict(values=values):
+                return [text for value in values for text in self._strings(value)]
+            case _:
+                return []
 
 
 def _name_of(function: ast.expr) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
-
-
-def _strings(node: ast.expr) -> list[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
-    if isinstance(node, ast.IfExp):
-        return _strings(node.body) + _strings(node.orelse)
-    return []
 
 
 def _assigned_names(statement: ast.stmt) -> set[str]:

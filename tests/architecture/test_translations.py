@@ -94,6 +94,10 @@ Message("a message" if x else "another message")
 raise Refused("refused {a}" " in two parts", a=1)
 Field(title="field title", description="field text", default="not a text")
 write_log(template="log {b}", event="not-a-text")
+NAMED = "a named text"
+TABLE: dict[str, str] = {"x": "a text in a table", "y": NAMED}
+Message(NAMED)
+Message(TABLE[code], {})
 f(_(variable), Other("not a text"), Message("{a}: {b}"))
 """
 
@@ -123,6 +127,8 @@ def test_texts_are_found_wherever_they_may_stand(tmp_path):
         Text("field title"),
         Text("field text"),
         Text("log {b}"),
+        Text("a named text"),
+        Text("a text in a table"),
         Text("in a tag"),
         Text("one %(n)s", "many %(n)s"),
         Text("in an argument"),

@@ -1,0 +1,146 @@
+"""Every page of the console opens in both languages, and speaks one of them only."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from knox.models import AuthToken
+
+LANGUAGES = ("en", "zh-hans")
+PAGES = sorted(admin.site._registry.values(), key=lambda page: page.opts.label_lower)
+IDS = [page.opts.label_lower for page in PAGES]
+EXPECTED = {
+    "accounts.balance",
+    "accounts.transfer",
+    "accounts.venueaccount",
+    "auth.group",
+    "auth.user",
+    "axes.accessattempt",
+    "axes.accesslog",
+    "django_celery_beat.crontabschedule",
+    "django_celery_beat.intervalschedule",
+    "django_celery_beat.periodictask",
+    "knox.authtoken",
+    "ledger.entry",
+    "ledger.equitysnapshot",
+    "ledger.fill",
+    "ledger.logentry",
+    "ledger.order",
+    "markets.asset",
+    "markets.market",
+    "markets.venue",
+    "strategies.execution",
+    "strategies.opportunity",
+    "strategies.run",
+    "strategies.strategy",
+}
+
+
+def test_every_model_has_a_page():
+    assert set(IDS) >= EXPECTED
+
+
+def test_every_page_is_themed():
+    assert [page for page in PAGES if not hasattr(page, "list_filter_submit")] == []
+
+
+@pytest.fixture
+def browser(console, platform, superuser):
+    AuthToken.objects.create(user=superuser)
+    return console
+
+
+class Visible(HTMLParser):
+    """Collects what a person reads on a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        if tag in {"script", "style", "code", "pre"} or "material-symbols" in (
+            named.get("class") or ""
+        ):
+            self._hidden += tag not in VOID
+        elif self._hidden and tag not in VOID:
+            self._hidden += 1
+        self.texts += [
+            named[name] for name in ("placeholder", "title", "aria-label") if named.get(name)
+        ]
+
+    def handle_endtag(self, tag):
+        if self._hidden:
+            self._hidden -= 1
+
+    def handle_data(self, data):
+        if not self._hidden and data.strip():
+            self.texts.append(" ".join(data.split()))
+
+
+VOID = {"br", "img", "input", "link", "meta", "hr", "source", "col", "wbr", "path", "area"}
+
+
+def read(response):
+    parser = Visible()
+    parser.feed(response.content.decode())
+    return parser.texts
+
+
+DATA = re.compile(r"^#\d+ |^strategies: |^[A-Z][A-Za-z]+/|^Access Log for root")
+"""Texts that are names of rows, which are the same in every language."""
+NAMES = re.compile(r"\b[A-Z]{2,5}/[A-Z]{2,5}\b|\b(alpha|beta|main|root)\b")
+
+
+def english_in(texts):
+    """Return phrases without a Chinese character."""
+    return sorted(
+        {
+            text
+            for text in texts
+            if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", NAMES.sub("", text))
+            and not re.search("[一-鿿]", text)
+            and not DATA.search(text)
+            and text not in TERMS
+        }
+    )
+
+
+TERMS = {"API Key", "API Secret", "User Agent", "HTTP Accept"}
+"""What Chinese users of exchanges read in English too."""
+
+
+def addresses(page):
+    name = f"admin:{page.opts.app_label}_{page.opts.model_name}"
+    yield reverse(f"{name}_changelist")
+    if page.has_add_permission.__func__ is not None:
+        yield reverse(f"{name}_add")
+    row = page.model._default_manager.order_by("-pk").first()
+    if row is not None:
+        yield reverse(f"{name}_change", args=[row.pk])
+        yield reverse(f"{name}_history", args=[row.pk])
+        yield reverse(f"{name}_delete", args=[row.pk])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_page_opens_and_speaks_one_language(browser, page, language):
+    for address in addresses(page):
+        response = browser.get(address, HTTP_ACCEPT_LANGUAGE=language)
+
+        assert response.status_code in {200, 403}, address
+        if response.status_code == 200:
+            assert response["Content-Language"] == language
+        if language == "zh-hans" and response.status_code == 200:
+            assert english_in(read(response)) == [], address
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_search_on_every_list_finds_its_way(browser, language):
+    for page in PAGES:
+        if page.search_fields:
+            name = f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist"
+            assert browser.get(reverse(name), {"q": "alpha 7"}).status_code == 200
