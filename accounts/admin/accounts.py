@@ -8,11 +8,19 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.forms import SECRET_INPUTS, AccountForm
-from accounts.domain.permissions import find_warnings, from_json
+from accounts.domain.permissions import (
+    ADDRESS_WARNING,
+    READ_WARNING,
+    TRADE_WARNING,
+    WITHDRAW_WARNING,
+    find_warnings,
+    from_json,
+)
 from accounts.models import Balance, VenueAccount
 from accounts.selectors import list_accounts, list_balances
 from accounts.services import accounts, balances
@@ -34,6 +42,13 @@ RIGHTS = {
     "transfer": _("transfer between wallets"),
     "ip_restricted": _("restricted to IP addresses"),
 }
+RISKS = {
+    WITHDRAW_WARNING.template: _("may withdraw"),
+    READ_WARNING.template: _("may not read"),
+    TRADE_WARNING.template: _("may not trade"),
+    ADDRESS_WARNING.template: _("every IP address"),
+}
+RISK_LABELS = {"high": "danger", "low": "warning", "none": "info"}
 YES, NO, UNTOLD = _("yes"), _("no"), _("the venue does not tell")
 
 
@@ -61,6 +76,7 @@ class BalanceInline(AmountColumns, ReadOnlyInline):
 
     model = Balance
     tab = True
+    hide_title = True
     per_page = 50
     fields = ("wallet", "asset", "show_free", "show_held", "show_total", "synced_at")
     readonly_fields = fields
@@ -104,8 +120,7 @@ class VenueAccountAdmin(PlatformAdmin):
         "api_key_tail",
         "is_enabled",
         "show_connection",
-        "show_warnings",
-        "tested_at",
+        "show_risks",
         "show_sync",
         "synced_at",
     )
@@ -113,12 +128,12 @@ class VenueAccountAdmin(PlatformAdmin):
     search_fields = ("label", "venue__code", "venue__name")
     readonly_fields = (
         "api_key_tail",
-        "show_connection",
+        "tell_connection",
         "show_warnings",
         "show_rights",
         "tested_at",
         "test_error",
-        "show_sync",
+        "tell_sync",
         "synced_at",
         "sync_error",
     )
@@ -139,10 +154,10 @@ class VenueAccountAdmin(PlatformAdmin):
         (None, {"fields": ("venue", "label", "is_enabled", "api_key_tail")}),
         (
             _("Connection"),
-            {"fields": ("show_connection", "tested_at", "test_error")},
+            {"fields": ("tell_connection", "tested_at", "test_error")},
         ),
         (_("Rights of the key"), {"fields": ("show_warnings", "show_rights")}),
-        (_("Balances"), {"fields": ("show_sync", "synced_at", "sync_error")}),
+        (_("Balances"), {"fields": ("tell_sync", "synced_at", "sync_error")}),
         (_("New secrets"), {"fields": SECRET_INPUTS}),
     )
 
@@ -161,18 +176,33 @@ class VenueAccountAdmin(PlatformAdmin):
     # columns ----------------------------------------------------------------------------------
 
     @display(description=_("connection"), label=OUTCOME_LABELS)
-    def show_connection(self, account: VenueAccount) -> Any:
-        """Show how the last test ended."""
-        if account.tested_at is None:
-            return "none", _("not tested")
-        return ("good", _("works")) if account.test_error_code is None else ("bad", _("failed"))
+    def show_connection(self, account: VenueAccount) -> tuple[str, str]:
+        """Show how the last test ended, coloured."""
+        return connection_outcome(account)
+
+    @display(description=_("connection"))
+    def tell_connection(self, account: VenueAccount) -> str:
+        """Say how the last test ended."""
+        return connection_outcome(account)[1]
 
     @display(description=_("balances"), label=OUTCOME_LABELS)
-    def show_sync(self, account: VenueAccount) -> Any:
-        """Show how the last synchronisation ended."""
-        if account.sync_error_code is not None:
-            return "bad", _("failed")
-        return ("none", _("never")) if account.synced_at is None else ("good", _("up to date"))
+    def show_sync(self, account: VenueAccount) -> tuple[str, str]:
+        """Show how the last synchronisation ended, coloured."""
+        return sync_outcome(account)
+
+    @display(description=_("balances"))
+    def tell_sync(self, account: VenueAccount) -> str:
+        """Say how the last synchronisation ended."""
+        return sync_outcome(account)[1]
+
+    @display(description=_("warnings"), label=RISK_LABELS)
+    def show_risks(self, account: VenueAccount) -> tuple[str, str]:
+        """Show each warning in a word or two; the page of the account has the sentence."""
+        found = [warning.template for warning in find_warnings(from_json(account.permissions))]
+        if not found:
+            return "none", "–"
+        severity = "high" if WITHDRAW_WARNING.template in found else "low"
+        return severity, " · ".join(str(RISKS[template]) for template in found)
 
     @display(description=_("warnings"))
     def show_warnings(self, account: VenueAccount) -> SafeString | str:
@@ -300,6 +330,24 @@ class VenueAccountAdmin(PlatformAdmin):
     def _refuse(self, request: HttpRequest, error: ArbError) -> HttpResponse:
         messages.error(request, render(error.message))
         return HttpResponseRedirect(request.path.replace("/delete/", "/change/"))
+
+
+def connection_outcome(account: VenueAccount) -> tuple[str, str]:
+    """Return how the last test of the connection ended: a key of the colours, and a word."""
+    if account.tested_at is None:
+        return "none", gettext("not tested")
+    if account.test_error_code is None:
+        return "good", gettext("works")
+    return "bad", gettext("failed")
+
+
+def sync_outcome(account: VenueAccount) -> tuple[str, str]:
+    """Return how the last synchronisation ended: a key of the colours, and a word."""
+    if account.sync_error_code is not None:
+        return "bad", gettext("failed")
+    if account.synced_at is None:
+        return "none", gettext("never")
+    return "good", gettext("up to date")
 
 
 def sync_account(account: VenueAccount) -> Message:

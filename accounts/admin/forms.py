@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -48,6 +49,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        capitalise_labels(self)
         if self.instance.pk is None:
             self.fields["new_api_key"].required = True
             self.fields["new_api_secret"].required = True
@@ -104,6 +106,7 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        capitalise_labels(self)
         usable = list_accounts().filter(is_enabled=True)
         for name in ("from_account", "to_account"):
             field = self.fields[name]
@@ -151,3 +154,14 @@ class SettleForm(BaseDialogForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text=_("What you saw at the venues."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
+
+
+def capitalise_labels(form: forms.BaseForm) -> None:
+    """Write labels as Django writes those of a model's own fields."""
+    for field in form.fields.values():
+        if field.label:
+            field.label = capfirst(field.label)

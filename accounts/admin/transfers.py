@@ -9,13 +9,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.enums import ActionVariant
 
 from accounts.admin.forms import SettleForm, TransferForm
 from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
-from accounts.services.settlement import settle_transfer
+from accounts.services.settlement import SETTLEABLE, settle_transfer
 from accounts.services.transfers import poll_transfer, request_transfer
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, Message
@@ -42,13 +41,10 @@ class TransferAdmin(PlatformAdmin):
         "show_state",
         "asset",
         "show_amount",
-        "from_account",
-        "from_wallet",
-        "to_account",
-        "to_wallet",
+        "show_source",
+        "show_target",
         "show_fee",
         "show_arrived",
-        "requested_by",
         "created_at",
         "arrived_at",
     )
@@ -68,7 +64,7 @@ class TransferAdmin(PlatformAdmin):
             None,
             {
                 "fields": (
-                    "show_state",
+                    "state",
                     "error",
                     "note",
                     "asset",
@@ -131,6 +127,13 @@ class TransferAdmin(PlatformAdmin):
         """Let those who may change transfers ask the venues about them."""
         return bool(super().has_change_permission(request))
 
+    def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Let them end by hand only what was sent and has not ended."""
+        if not self.has_poll_permission(request):
+            return False
+        open_states = self.get_queryset(request).filter(state__in=SETTLEABLE)
+        return object_id is None or open_states.filter(pk=object_id).exists()
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: what was moved was moved."""
         return False
@@ -141,6 +144,16 @@ class TransferAdmin(PlatformAdmin):
     def show_state(self, transfer: Transfer) -> tuple[str, str]:
         """Show the state as a coloured label."""
         return transfer.state, str(transfer.get_state_display())
+
+    @display(description=_("from"), ordering="from_account")
+    def show_source(self, transfer: Transfer) -> str:
+        """Show the sending account and wallet."""
+        return f"{transfer.from_account} · {transfer.get_from_wallet_display()}"
+
+    @display(description=_("to"), ordering="to_account")
+    def show_target(self, transfer: Transfer) -> str:
+        """Show the receiving account and wallet."""
+        return f"{transfer.to_account} · {transfer.get_to_wallet_display()}"
 
     @display(description=_("amount"), ordering="amount")
     def show_amount(self, transfer: Transfer) -> str:
@@ -177,8 +190,7 @@ class TransferAdmin(PlatformAdmin):
     @action(
         description=_("Settle by hand"),
         icon="gavel",
-        variant=ActionVariant.WARNING,
-        permissions=("poll",),
+        permissions=("settle",),
         dialog={
             "title": _("Settle by hand"),
             "description": _(

@@ -175,3 +175,14 @@ def test_without_a_reason_nothing_is_settled(console, lost):
 
     assert answer.status_code == 200
     assert Transfer.objects.get().state == "unknown"
+
+
+def test_what_has_ended_is_not_offered_for_settling(console, ask_inside, now):
+    transfer = submit_transfer(transfer_id=ask_inside().pk, clock=now)
+    path = reverse("admin:accounts_transfer_settle_one", args=(transfer.pk,))
+
+    assert "Settle by hand" not in text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
+    answer = console.post(path, CONFIRMED | {"outcome": "failed", "reason": "no"})
+
+    assert answer.status_code == 403
+    assert Transfer.objects.get().state == "arrived"
