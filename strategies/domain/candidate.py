@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from operator import itemgetter
 
 from arbplatform.core.decimals import (
     BPS_PER_UNIT,
@@ -77,11 +78,6 @@ class Trade:
     def spent_asset(self) -> str:
         """Code of the asset that leaves."""
         return self.rules.quote if self.side is Side.BUY else self.rules.base
-
-    @property
-    def received_asset(self) -> str:
-        """Code of the asset that arrives."""
-        return self.rules.base if self.side is Side.BUY else self.rules.quote
 
     @property
     def levels(self) -> Sequence[Level]:
@@ -166,7 +162,7 @@ def cap_leg(trade: Trade, terms: Terms, *, is_first: bool, is_from_stock: bool) 
         budget = min(stock, terms.spend_max) if is_first else stock
         kind = CapKind.BALANCE if budget == stock else CapKind.SPEND_MAX
         caps.append((_quantity_within(budget / trade.factors.spend, trade.side, ladder), kind))
-    quantity, cap = min(caps)
+    quantity, cap = min(caps, key=itemgetter(0))
     leg = ChainLeg(
         side=trade.side,
         ladder=ladder.up_to(quantity),

@@ -7,7 +7,7 @@ asked for and what that leaves to do. Sentences are templates, translated before
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, Decimal
 
-from arbplatform.core.decimals import Bps, to_plain
+from arbplatform.core.decimals import Bps, floor_to_step, to_plain
 from arbplatform.core.errors import Message
 from strategies.domain.intents import Rejection
 
@@ -68,6 +68,7 @@ REASONS: Mapping[str, str] = {
 
 _SHOWN_DIGITS = 8
 _SHOWN_BPS = Decimal("0.01")
+_KEPT_BPS = Decimal("1e-8")
 
 
 def reject(subject: str, code: str, /, edge_bps: Bps | None = None, **context: object) -> Rejection:
@@ -80,7 +81,7 @@ def reject(subject: str, code: str, /, edge_bps: Bps | None = None, **context: o
         context: values of the sentence's other placeholders.
     """
     if edge_bps is not None:
-        context["edge_bps"] = edge_bps
+        edge_bps = context["edge_bps"] = floor_to_step(edge_bps, _KEPT_BPS)
     shown = {
         name: _show(name, value) if isinstance(value, Decimal) else value
         for name, value in context.items()
@@ -109,7 +110,7 @@ def nearest(rejections: Iterable[Rejection]) -> tuple[Rejection, ...]:
 
 def _show(name: str, value: Decimal) -> str:
     """Return a figure as a person wants to read it: rounded down, no exponent."""
-    if name.endswith("bps"):
+    if "bps" in name:
         return to_plain(value.quantize(_SHOWN_BPS, ROUND_FLOOR))
     if not value or value == value.to_integral_value():
         return to_plain(value)

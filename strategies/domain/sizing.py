@@ -50,7 +50,7 @@ def reject_at_top(trades: Sequence[Trade], terms: Terms, *, subject: str) -> Rej
     return reject(
         subject,
         "edge_below_min",
-        edge_bps=floor_to_step(edge.net_bps, _BPS_STEP),
+        edge_bps=edge.net_bps,
         edge_bps_min=terms.edge_bps_min,
         gross_bps=edge.gross_bps,
         fees_bps=edge.fees_bps,

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -178,6 +179,7 @@ class Triangular(StrategyPlugin[TriangularParams]):
         ranked = heapq.nlargest(
             NOMINEES_MAX + REJECTIONS_MAX,
             (item for item in venue.index.scan(rates) if self._starts_of(cycles[item[1]])),
+            key=itemgetter(0),
         )
         terms = self.params.to_terms(spend_max=self.params.max_start_amount)
         threshold = float(ONE + terms.edge_min) * (1 - FLOAT_MARGIN)
