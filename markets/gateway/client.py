@@ -46,6 +46,7 @@ class CheckedCalls:
 
     sent_count = 0
     raw_answer: Any = None
+    last_http_response: str | None = None
     rest_origin = ""
     moved_urls: tuple[tuple[str, str], ...] = ()
     limiter: RateLimiter | None = None
@@ -57,6 +58,7 @@ class CheckedCalls:
         """Forget the call before."""
         self.sent_count = 0
         self.raw_answer = None
+        self.last_http_response = None  # some classes judge a failure by it, even an old one
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Send one request; refuse addresses elsewhere and answers that are not JSON."""
@@ -64,6 +66,7 @@ class CheckedCalls:
             raise ccxt.InvalidProxySettings(
                 "a request would leave the configured REST origin; it was not sent"
             )
+        self.last_http_response = None
         try:
             answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:

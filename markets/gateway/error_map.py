@@ -79,13 +79,18 @@ def translate(
     """
     text = redact(str(error), secrets)
     code = _code_of(error, text)
-    if effect is Effect.READ:
+    is_ours = not isinstance(error, ccxt.BaseError | Malformed)
+    if effect is Effect.READ and (was_sent or not is_ours):
         target = _of_read(error, code, quirks)
     elif not was_sent:
         target = _of_unsent(error)
     else:
-        kind = (known_codes or {}).get(code, type(error)) if code else type(error)
+        # Once it trusts a key, ccxt reads a refusal of it as "too many requests" (fault 40).
+        is_masked = isinstance(error, ccxt.DDoSProtection)
+        kind = (known_codes or {}).get(code, type(error)) if is_masked else type(error)
         target = _of_write(error, kind, code, text, effect=effect, quirks=quirks)
+    if is_ours:
+        return target(venue=venue, cause=_cause_of_bug(error, was_sent=was_sent))
     return target(venue=venue, cause=_cause_of(error, text, code))
 
 
@@ -170,6 +175,8 @@ _WRITE_TARGETS: tuple[tuple[type[BaseException], _Target, bool], ...] = (
 def _of_read(error: BaseException, code: str, quirks: Quirks) -> _Target:
     if code in quirks.rate_codes:
         return VenueRateLimited
+    if code in quirks.auth_codes:
+        return VenueAuthFailed
     for kind, target in _READ_TARGETS:
         if isinstance(error, kind):
             return target
@@ -215,6 +222,7 @@ def _of_code(code: str, quirks: Quirks) -> _Target | None:
         (quirks.duplicate_codes, DuplicateClientId),
         (quirks.rate_codes, VenueRateLimited),
         (quirks.clock_codes, VenueUnavailable),
+        (quirks.auth_codes, VenueAuthFailed),
     )
     return next((target for codes, target in tables if code in codes), None)
 
@@ -271,10 +279,18 @@ def _cause_of(error: BaseException, text: str, code: str) -> object:
         for kind, message in _OWN_CAUSES:
             if type(error) is kind:
                 return message
-    if not isinstance(error, ccxt.BaseError):
-        return Message("the answer could not be read ({error})", {"error": type(error).__name__})
-    # ccxt puts the class's name before a sentence that it recognised.
-    return _short(code if code and text.endswith(f" {code}") else text) or type(error).__name__
+    is_sentence = bool(code) and not code.lstrip("-").isdigit()
+    return _short(code if is_sentence else text) or type(error).__name__
+
+
+def _cause_of_bug(error: BaseException, *, was_sent: bool) -> Message:
+    """Return what an exception that is not ccxt's means; its text may hold anything."""
+    name = {"error": type(error).__name__}
+    if was_sent:
+        return Message("the answer could not be read ({error})", name)
+    return Message(
+        "no request could be made ({error}); check the form of key, secret and options", name
+    )
 
 
 def _short(text: str) -> str:

@@ -62,6 +62,7 @@ class Quirks:
         order_params: more parameters of ``fetch_order``.
         permission_probe: what tells the rights of a key.
         clock_codes: definite refusals for nothing but the time stamp or nonce.
+        auth_codes: definite refusals of the key, where ccxt does not know them for that.
         rate_codes: definite refusals for nothing but the rate, made before the matching engine.
         duplicate_codes: "an order with this client id exists".
         unclear_codes: codes of writes that may have been carried out in spite of the error.
@@ -87,6 +88,7 @@ class Quirks:
     order_params: Mapping[str, Any] = field(default_factory=dict)
     permission_probe: PermissionProbe | None = None
     clock_codes: frozenset[str] = frozenset()
+    auth_codes: frozenset[str] = frozenset()
     rate_codes: frozenset[str] = frozenset()
     duplicate_codes: frozenset[str] = frozenset()
     unclear_codes: frozenset[str] = frozenset()
@@ -172,10 +174,12 @@ _BYBIT = Quirks(
 
 _KRAKEN = Quirks(
     lookup_params=("cl_ord_id",),
+    can_cancel_by_client_id=True,
     fee_mode=FeeMode.QUOTE,
     is_nonce_strict=True,
     has_order_trades=False,
     clock_codes=frozenset({"EAPI:Invalid nonce"}),
+    auth_codes=frozenset({"EAPI:Invalid signature"}),
     rate_codes=frozenset({"EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded"}),
     unclear_codes=frozenset(
         {"EService:Timeout", "EService:Deadline elapsed", "EGeneral:Internal error"}

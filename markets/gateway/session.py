@@ -12,7 +12,7 @@ from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
 from markets.domain.funds import Wallet
 from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
-from markets.gateway.answers import require_list
+from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.client import Client, build_client, known_codes
@@ -158,6 +158,9 @@ class Session:
                 raise UnknownSymbol(symbol=symbol)
 
     def _translated(self, error: Exception, effect: Effect, client: Client | None) -> VenueError:
+        if isinstance(error, ccxt.OrderNotFound) and client is not None and _is_unfounded(client):
+            # The class found no order in an answer that has no place for one (fault 12).
+            error = Malformed(Message("the answer holds no {what}", {"what": "order"}))
         if not isinstance(error, ccxt.BaseError | Malformed):
             logger.error("Unforeseen error in a call to %s", self.venue, exc_info=error)
         key = self._credentials
@@ -170,3 +173,8 @@ class Session:
             known_codes=known_codes(client) if client is not None else None,
             secrets=(key.api_secret, key.passphrase, key.api_key) if key else (),
         )
+
+
+def _is_unfounded(client: Client) -> bool:
+    """Return whether the venue answered, without an error, something that states no absence."""
+    return client.raw_answer is not None and not states_emptiness(client.raw_answer)

@@ -1,6 +1,6 @@
 """The same play on different venues: what the conformance suite needs of each of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 from markets.gateway.base import Credentials, VenueSpec
 from markets.simulator.running import RunningSimulator, start_in_thread
+from tests.markets.fakes.exchange import FakeExchange
+from tests.markets.fakes.kraken import FakeKraken
 from tests.markets.fakes.okx import FakeOkx
 
 Rows = Sequence[tuple[str, str]]
 
-KEY, SECRET, PASSPHRASE = "ours-ours-ours", "secret-secret-secret", "pass-pass"
+KEY, SECRET, PASSPHRASE = "ours-ours-ours", "c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "pass-pass"
 BALANCES = {"USDT": "100000", "BTC": "2", "ETH": "30"}
 
 
@@ -27,6 +29,17 @@ class Stage(Protocol):
     spec: VenueSpec
     credentials: Credentials
 
+    @property
+    def taker_fee(self) -> Decimal: ...
+
+    @property
+    def is_fee_in_quote(self) -> bool: ...
+
+    @property
+    def moves_funds(self) -> bool:
+        """Whether it has a second wallet, withdrawals and rights of keys."""
+        ...
+
     def set_book(self, symbol: str, *, bids: Rows, asks: Rows) -> None: ...
 
     def statement(self) -> Mapping[str, Decimal]: ...
@@ -39,6 +52,9 @@ class SimulatedStage:
     simulator: RunningSimulator
     spec: VenueSpec
     credentials: Credentials
+    taker_fee: Decimal = Decimal("0.001")
+    is_fee_in_quote: bool = False
+    moves_funds: bool = True
 
     def set_book(self, symbol: str, *, bids: Rows, asks: Rows) -> None:
         self.simulator.control.set_book("alpha", symbol, bids, asks)
@@ -48,12 +64,21 @@ class SimulatedStage:
 
 
 @dataclass
-class OkxStage:
-    """The okx fake."""
+class FakeStage:
+    """A fake venue with a protocol of its own."""
 
-    venue: FakeOkx
+    venue: FakeExchange
     spec: VenueSpec
     credentials: Credentials
+    moves_funds: bool
+
+    @property
+    def taker_fee(self) -> Decimal:
+        return self.venue.taker_fee
+
+    @property
+    def is_fee_in_quote(self) -> bool:
+        return self.venue.is_fee_in_quote
 
     def set_book(self, symbol: str, *, bids: Rows, asks: Rows) -> None:
         self.venue.set_book(symbol, bids=bids, asks=asks)
@@ -73,20 +98,37 @@ def simulated_stage() -> Iterator[SimulatedStage]:
 
 
 @contextmanager
-def okx_stage() -> Iterator[OkxStage]:
-    venue = FakeOkx()
+def okx_stage() -> Iterator[FakeStage]:
+    with _fake_stage(FakeOkx(), "okx") as stage:
+        yield stage
+
+
+@contextmanager
+def kraken_stage() -> Iterator[FakeStage]:
+    with _fake_stage(FakeKraken(), "kraken") as stage:
+        yield stage
+
+
+@contextmanager
+def _fake_stage(venue: FakeExchange, ccxt_id: str) -> Iterator[FakeStage]:
     venue.add_account(KEY, SECRET, PASSPHRASE, BALANCES)
     with venue.running() as url:
-        spec = VenueSpec("okx-like", "okx", f"{url}/some/prefix")
-        yield OkxStage(venue, spec, Credentials(KEY, SECRET, PASSPHRASE))
+        spec = VenueSpec(f"{ccxt_id}-like", ccxt_id, f"{url}/some/prefix")
+        credentials = Credentials(KEY, SECRET, PASSPHRASE)
+        yield FakeStage(venue, spec, credentials, moves_funds=ccxt_id == "okx")
 
 
-STAGES = ("binance", "okx")
+STAGES = ("binance", "kraken", "okx")
 
 
 def open_stage(ccxt_id: str) -> AbstractContextManager[Stage]:
     """Open the stage of a protocol, one of ``STAGES``."""
-    return okx_stage() if ccxt_id == "okx" else simulated_stage()
+    stages: dict[str, Callable[[], AbstractContextManager[Stage]]] = {
+        "binance": simulated_stage,
+        "kraken": kraken_stage,
+        "okx": okx_stage,
+    }
+    return stages[ccxt_id]()
 
 
 def simulator_config() -> dict[str, Any]:

@@ -244,8 +244,12 @@ def test_a_wish_that_makes_no_sense_is_bounded(
     server: ScriptedServer, header: str, wait_ms: int
 ) -> None:
     silences: list[float] = []
-    limiter = RateLimiter(1, now_ms=lambda: 0.0, sleep=lambda _s: None)
-    limiter.silence = silences.append  # type: ignore[method-assign]
+
+    class Listening(RateLimiter):
+        def silence(self, duration_ms: float) -> None:
+            silences.append(duration_ms)
+
+    limiter = Listening(1, now_ms=lambda: 0.0, sleep=lambda _s: None)
     server.respond = lambda _request: Reply({}, status=429, headers={"Retry-After": header})
     spec = VenueSpec("v", "binance", f"{server.url}/at")
 

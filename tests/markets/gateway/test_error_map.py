@@ -122,6 +122,9 @@ def test_an_exception_that_is_not_ccxts_decides_nothing(error: Exception) -> Non
     assert type(translate(error, Effect.WRITE, "v")) is OutcomeUnknown
     assert type(translate(error, Effect.CANCEL, "v")) is OutcomeUnknown
     assert type(translate(error, Effect.WRITE, "v", was_sent=False)) is VenueRejected
+    unsent = translate(error, Effect.READ, "v", was_sent=False)
+    assert type(unsent) is VenueRejected
+    assert "check the form of key, secret and options" in str(unsent)
     assert type(error).__name__ in str(translate(error, Effect.READ, "v"))
 
 
