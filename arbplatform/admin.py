@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
 from django_celery_beat.admin import TaskSelectWidget
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from knox.admin import AuthTokenAdmin as KnoxTokenAdmin
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 
-for model in (User, Group, PeriodicTask, AuthToken):
+for model in (User, Group, PeriodicTask, CrontabSchedule, AuthToken):
     admin.site.unregister(model)
 
 
@@ -62,11 +62,35 @@ class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
     date_hierarchy = None
     list_display = ("name", "enabled", "interval", "crontab", "last_run_at", "total_run_count")
     list_filter = ("enabled", "one_off", "task")
+    readonly_fields = ("last_run_at", "total_run_count")
+    fieldsets = (
+        (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
+        (
+            _("Schedule"),
+            {
+                "fields": (
+                    "interval",
+                    "crontab",
+                    "solar",
+                    "clocked",
+                    "start_time",
+                    "last_run_at",
+                    "total_run_count",
+                    "one_off",
+                )
+            },
+        ),
+        (_("Arguments"), {"fields": ("args", "kwargs")}),
+        (_("Execution Options"), {"fields": ("expires", "expire_seconds", "queue", "priority")}),
+    )
 
-    @admin.display(description=_("crontab in words"))
-    def crontab_translation(self, obj: PeriodicTask) -> str:
-        """Return the crontab as a sentence."""
-        return str(obj.crontab.human_readable) if obj.crontab else ""
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(ModelAdmin):
+    """Times of day and week. Beat's own page adds an explanation that exists in English only."""
+
+    list_display = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
+    fields = list_display
 
 
 @admin.register(AuthToken)

@@ -1,5 +1,6 @@
 """The two faces of the overview: the console's first page and ``GET /api/overview``."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 from django.apps import apps
@@ -16,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.fields import AmountField
+from arbplatform.core.decimals import to_decimal
 from arbplatform.overview import EquityPoint, Overview, read_overview
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution
@@ -148,8 +150,16 @@ def _row(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     return {
         "execution": execution,
         "variant": STATE_VARIANTS[ExecutionState(execution.state)],
+        "residuals": _residuals(execution),
         "link": _link(request, "strategies.execution", "change", execution.pk),
     }
+
+
+def _residuals(execution: Execution) -> list[tuple[str, Decimal]]:
+    """Return what an arbitrage that fell short left over: without it its result would mislead."""
+    if execution.state == ExecutionState.COMPLETED:
+        return []
+    return [(asset, to_decimal(amount)) for asset, amount in execution.residuals.items()]
 
 
 def _link(request: HttpRequest, model: str, page: str, *args: object) -> str | None:

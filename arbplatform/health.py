@@ -145,7 +145,11 @@ class HealthView(APIView):
             return Response(data)
         error = PartDown(parts=", ".join(down))
         body = {"code": error.code, "msg": render(error.message), "data": data}
-        return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return JsonResponse(
+            body,
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            json_dumps_params={"ensure_ascii": False},
+        )
 
 
 @require_safe

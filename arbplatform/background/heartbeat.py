@@ -1,7 +1,8 @@
 """Signs of life of the worker and of beat, left where the web process can see them.
 
-Both write the time into the cache (Redis), at most once every ``BEAT_EVERY_MS``. The worker does so
-on Celery's own heartbeat, beat whenever it publishes a task: a beat that hangs, hangs visibly.
+Both write the time into the cache (Redis), at most once every ``BEAT_EVERY_MS``: the worker from
+the timer of its event loop and after every task, beat whenever it publishes a task. What hangs,
+hangs visibly.
 """
 
 import logging
@@ -58,9 +59,16 @@ def read_age_ms(part: str, clock: Clock = SYSTEM_CLOCK) -> int | None:
 
 def install() -> None:
     """Listen to Celery; only the process that is a worker or beat will ever show anything."""
-    signals.heartbeat_sent.connect(_WORKER.show, weak=False, dispatch_uid="arb.heartbeat.worker")
-    signals.worker_ready.connect(_WORKER.show, weak=False, dispatch_uid="arb.heartbeat.ready")
+    signals.worker_ready.connect(_start_worker, weak=False, dispatch_uid="arb.heartbeat.ready")
+    signals.task_postrun.connect(_WORKER.show, weak=False, dispatch_uid="arb.heartbeat.task")
     signals.beat_init.connect(_start_beat, weak=False, dispatch_uid="arb.heartbeat.beat")
+
+
+def _start_worker(sender: Any = None, **_: Any) -> None:
+    _WORKER.show()
+    timer = getattr(sender, "timer", None)
+    if timer is not None:
+        timer.call_repeatedly(BEAT_EVERY_MS / 1_000, _WORKER.show)
 
 
 def _start_beat(**_: Any) -> None:

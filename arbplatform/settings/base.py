@@ -187,6 +187,7 @@ LANGUAGE_CODE = env.str("ARB_LANGUAGE", default="zh-hans")
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "arbplatform" / "locale"]
 USE_I18N = True
+FORMAT_MODULE_PATH = ["arbplatform.console.formats"]
 TIME_ZONE = env.str("ARB_TIME_ZONE", default="UTC")
 USE_TZ = True
 

@@ -1,0 +1,154 @@
+"""Settings: what they derive, and that each environment can be loaded."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+from django.utils.formats import date_format, localize
+
+from arbplatform.settings.base import broker_url, database
+from arbplatform.settings.env import SECRETS_FILE, ensure_local_secrets
+
+ROOT = Path(settings.BASE_DIR)
+SECRETS = {
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "FIELD_ENCRYPTION_KEYS": "dGVzdHMtb25seS1rZXktdGhhdC1ndWFyZHMtbm90aGk=",
+    "ARB_INSTALL_ID": "tests",
+}
+
+
+def run(script, module, tmp_path, **environment):
+    """Run a script with settings of its own in a process of its own."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {*SECRETS, "DATABASE_URL", "REDIS_URL", "ARB_DATA_DIR"}
+    }
+    return subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {script}"],
+        cwd=ROOT,
+        env={
+            **clean,
+            "DJANGO_SETTINGS_MODULE": module,
+            "ARB_DATA_DIR": str(tmp_path / "data"),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("redis", "kombu"),
+    [
+        ("redis://127.0.0.1:6379/3", "redis://127.0.0.1:6379/3"),
+        ("unix:///var/run/redis.sock", "redis+socket:///var/run/redis.sock?virtual_host=0"),
+        ("unix:///r.sock?db=2", "redis+socket:///r.sock?virtual_host=2"),
+    ],
+)
+def test_a_redis_address_is_written_as_kombu_reads_it(redis, kombu):
+    assert broker_url(redis) == kombu
+
+
+def test_sqlite_is_made_safe_for_concurrent_writers():
+    options = database("sqlite:////data/x.sqlite3")["OPTIONS"]
+
+    assert options["transaction_mode"] == "IMMEDIATE"
+    assert "journal_mode=WAL" in options["init_command"]
+    assert "synchronous=FULL" in options["init_command"]
+
+
+def test_postgresql_connections_are_kept_and_checked():
+    config = database("postgres://user:pass@127.0.0.1:5432/arb")
+
+    assert (config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == (60, True)
+    assert "init_command" not in config.get("OPTIONS", {})
+
+
+def test_a_first_run_makes_its_secrets_once_and_hides_them(tmp_path):
+    path = ensure_local_secrets(tmp_path / "new")
+    first = path.read_text()
+
+    again = ensure_local_secrets(tmp_path / "new")
+
+    assert (again, again.read_text()) == (path, first)
+    assert path.name == SECRETS_FILE
+    assert path.stat().st_mode & 0o077 == 0
+    assert {line.split("=")[0] for line in first.splitlines()} == set(SECRETS)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_installations_never_share_a_secret(tmp_path):
+    one, other = (ensure_local_secrets(tmp_path / name).read_text() for name in ("a", "b"))
+
+    assert not set(one.splitlines()) & set(other.splitlines())
+
+
+def test_a_first_run_needs_nothing_from_the_environment(tmp_path):
+    script = "from django.conf import settings as s; print(s.DEBUG, s.LANGUAGE_CODE)"
+
+    done = run(script, "arbplatform.settings.dev", tmp_path)
+
+    assert done.stdout.split() == ["False", "zh-hans"], done.stderr
+
+
+def test_production_has_no_default_secrets(tmp_path):
+    done = run("", "arbplatform.settings.prod", tmp_path)
+
+    assert done.returncode != 0
+    assert "SECRET_KEY" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_production_passes_the_deployment_checks(tmp_path):
+    script = (
+        "from django.core.management import call_command;"
+        "call_command('check', deploy=True, fail_level='WARNING')"
+    )
+
+    done = run(script, "arbplatform.settings.prod", tmp_path, **SECRETS)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_production_logs_json_and_says_in_red_what_it_is(tmp_path):
+    script = (
+        "import logging; from django.conf import settings as s;"
+        "logging.getLogger('x').warning('api_secret=%s', 'pl4nted'); print(s.ARB_ENVIRONMENT)"
+    )
+
+    done = run(script, "arbplatform.settings.prod", tmp_path, **SECRETS)
+
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert (line["level"], line["logger"], line["message"]) == ("WARNING", "x", "api_secret=***")
+    assert done.stdout.strip() == "production"
+
+
+def test_every_variable_is_in_the_example():
+    example = (ROOT / ".env.example").read_text()
+    used = {
+        word.split('"')[1]
+        for path in (ROOT / "arbplatform" / "settings").glob("*.py")
+        for word in path.read_text().split("env.")[1:]
+        if word.split("(")[0] in {"str", "bool", "int", "list", "float"}
+        for word in [word[word.index("(") :]]
+        if '"' in word
+    }
+
+    assert sorted(name for name in used if f"{name}=" not in example) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_times_are_sortable_to_the_second_in_every_language(language):
+    moment = datetime(2026, 11, 25, 20, 54, 4, tzinfo=UTC)
+
+    with translation.override(language):
+        assert localize(moment) == "2026-11-25 20:54:04"
+        assert date_format(moment.date()) == "2026-11-25"
