@@ -97,7 +97,8 @@ class ReplayConfig(_Part):
         exchange: whose books to take.
         symbol: the market they belong to.
         speed: 1 is the recorded pace, 10 ten times that; 0 waits for the control API to advance.
-        start, count: first frame of this exchange to use, and how many; ``None`` for all.
+        start, count: first line of the file to use, and how many; ``None`` for all. Venues that
+            replay the same file keep step, so they must agree on speed, start and count.
         levels: of each side that are quoted.
     """
 
@@ -200,7 +201,25 @@ class SimulatorConfig(_Part):
     def _check_unique(self) -> Self:
         _refuse_repeated("venue code", [venue.code for venue in self.venues])
         _refuse_repeated("api_key", [a.api_key for v in self.venues for a in v.accounts])
+        self._check_prices()
+        self._check_replays()
         return self
+
+    def _check_prices(self) -> None:
+        prices: dict[str, Decimal] = {}
+        for venue in self.venues:
+            for asset, price in (venue.makers.prices if venue.makers else {}).items():
+                if prices.setdefault(asset, price) != price:
+                    raise ValueError(f"venues name different prices for {asset}: give one for all")
+
+    def _check_replays(self) -> None:
+        ways: dict[str, tuple[float, int, int | None]] = {}
+        for replay in (venue.replay for venue in self.venues):
+            if replay is None:
+                continue
+            way = (replay.speed, replay.start, replay.count)
+            if ways.setdefault(replay.path, way) != way:
+                raise ValueError(f"{replay.path} is replayed in two ways: give one pace and part")
 
     def to_json(self) -> str:
         """Return the configuration as the file ``parse_config`` reads; it holds secrets."""

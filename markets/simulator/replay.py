@@ -41,8 +41,12 @@ class Frame:
     asks: Sequence[Sequence[Any]]
 
 
-def read_frames(path: Path) -> Iterator[Frame]:
+def read_frames(path: Path, start: int = 0) -> Iterator[Frame]:
     """Yield the books of a recording in the order of the file.
+
+    Args:
+        path: the file.
+        start: lines to pass over first.
 
     Raises:
         InvalidInput: the file cannot be read, or a line of it is no book.
@@ -52,7 +56,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
         with _open(path) as lines:
             while line := lines.readline(LINE_BYTES_MAX):
                 number += 1
-                if line.strip():
+                if number > start and line.strip():
                     yield _parse(line)
     except (OSError, lzma.LZMAError) as error:
         raise InvalidInput(
@@ -152,7 +156,7 @@ class Replay:
         self.is_over = False
         self.at_s: float | None = None
         self._parts: dict[str, list[VenueReplay]] = {}
-        self._frames = read_frames(Path(config.path))
+        self._frames = read_frames(Path(config.path), config.start)
         self._next: Frame | None = None
         self._left = config.count
 
@@ -161,19 +165,18 @@ class Replay:
         self._parts.setdefault(part.config.exchange, []).append(part)
 
     def begin(self) -> None:
-        """Pass over the frames before the configured start.
+        """Read the first frame.
 
         Raises:
             InvalidInput: the recording cannot be read, or ends before its start.
         """
-        for _ in range(self.config.start):
-            if next(self._frames, None) is None:
-                raise InvalidInput(
-                    "The recording {path} has no frame {start}.",
-                    path=self.config.path,
-                    start=self.config.start,
-                )
         self._fetch()
+        if self._next is None:
+            raise InvalidInput(
+                "The recording {path} has no frame {start}.",
+                path=self.config.path,
+                start=self.config.start,
+            )
 
     def next_at_s(self) -> float | None:
         """Return the recorded time of the next frame [s since epoch]; ``None`` at the end."""

@@ -73,22 +73,12 @@ class Simulator:
             Unavailable: the port is taken.
             InvalidInput: a recording cannot be read.
         """
-        self.world.start()
-        server = web.Server(RequestHandler(self.world, self._sockets), access_log=None)
-        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port, backlog=1024)
         try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise Unavailable(
-                "The simulator cannot listen on {host}:{port}: {cause}. Choose another port.",
-                host=self._host,
-                port=self.port,
-                cause=os.strerror(error.errno or 0),
-            ) from None
-        self.port = self._runner.addresses[0][1]
+            self.world.start()
+            await self._listen()
+        except BaseException:
+            await self.close()
+            raise
         self._spawn(_settle(self.world))
         if self._journal is not None:
             self._spawn(_compact(self.world, self._journal))
@@ -98,6 +88,22 @@ class Simulator:
         for replay in self.world.distinct_replays():
             if replay.config.speed:
                 self._spawn(_play(replay))
+
+    async def _listen(self) -> None:
+        server = web.Server(RequestHandler(self.world, self._sockets), access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Unavailable(
+                "The simulator cannot listen on {host}:{port}: {cause}. Choose another port.",
+                host=self._host,
+                port=self.port,
+                cause=os.strerror(error.errno or 0),
+            ) from None
+        self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
         """Stop what moves, say goodbye to clients, and stop listening."""

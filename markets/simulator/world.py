@@ -3,7 +3,6 @@
 from random import Random
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import InvalidInput
 from markets.simulator.config import SimulatorConfig
 from markets.simulator.makers import FairPrices, Makers
 from markets.simulator.protocol.listen_keys import ListenKeys
@@ -67,12 +66,7 @@ class World:
             if venue.makers is None:
                 continue
             volatility_bps = max(volatility_bps, venue.makers.volatility_bps)
-            for asset, price in venue.makers.prices.items():
-                if prices.setdefault(asset, float(price)) != float(price):
-                    raise InvalidInput(
-                        "The venues name different prices for {asset}: give one for all.",
-                        asset=asset,
-                    )
+            prices |= {asset: float(price) for asset, price in venue.makers.prices.items()}
         fair = FairPrices(prices, volatility_bps, Random(f"{self.config.seed}"))  # noqa: S311
         return {
             code: Makers(venue, venue.config.makers, fair, self._random_of(code))

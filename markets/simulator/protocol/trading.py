@@ -34,6 +34,7 @@ ROWS_MAX = 1_000
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
+_SELF_TRADES = {rule.value: rule for rule in SelfTrade}
 _FORMS = frozenset({"ACK", "RESULT", "FULL"})
 
 
@@ -285,12 +286,11 @@ def _read_client_id(params: Params, name: str) -> str:
 
 
 def _read_self_trade(params: Params) -> SelfTrade:
-    named = params.get("selfTradePreventionMode")
-    if named is None:
-        return DEFAULT_SELF_TRADE
-    if named not in SelfTrade:
-        raise codes.illegal("selfTradePreventionMode", "|".join(SelfTrade))
-    return SelfTrade(named)
+    named = params.get("selfTradePreventionMode", DEFAULT_SELF_TRADE.value)
+    rule = _SELF_TRADES.get(named)
+    if rule is None:
+        raise codes.illegal("selfTradePreventionMode", "|".join(_SELF_TRADES))
+    return rule
 
 
 def _to_wire(refusal: OrderRefused, ticket: Ticket) -> codes.WireError:

@@ -1,0 +1,75 @@
+import pytest
+
+from markets.simulator.running import start_in_thread
+from tests.markets.simulator.worlds import (
+    ASKS,
+    BIDS,
+    KEYS,
+    OTHER_KEY,
+    READER_KEY,
+    RawClient,
+    two_venues,
+)
+
+
+@pytest.fixture
+def simulator():
+    """Two venues, alpha and beta; on alpha BTC/USDT is quoted around 50,000."""
+    with start_in_thread(two_venues()) as running:
+        running.control.set_book("alpha", "BTC/USDT", BIDS, ASKS)
+        yield running
+
+
+@pytest.fixture
+def clients(simulator):
+    """Makes clients that are closed at the end."""
+    opened = []
+
+    def connect(venue="alpha", key=None, **more):
+        opened.append(RawClient(simulator.url, venue, key, **more))
+        return opened[-1]
+
+    yield connect
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def anyone(clients):
+    """A client without a key."""
+    return clients()
+
+
+@pytest.fixture
+def ours(clients):
+    """Our account at alpha."""
+    return clients(key=KEYS["alpha"])
+
+
+@pytest.fixture
+def other(clients):
+    """Another customer's account at alpha."""
+    return clients(key=OTHER_KEY)
+
+
+@pytest.fixture
+def reader(clients):
+    """A key at alpha that may only read."""
+    return clients(key=READER_KEY)
+
+
+@pytest.fixture
+def at_beta(clients):
+    """Our account at beta."""
+    return clients("beta", KEYS["beta"])
+
+
+@pytest.fixture
+def spot(simulator):
+    """Returns what an account has in its spot wallet: asset to (free, held)."""
+
+    def read(label="ours", venue="alpha", wallet="spot"):
+        found = simulator.control.statement(venue, label)["balances"][wallet]
+        return {asset: (row["free"], row["held"]) for asset, row in found.items()}
+
+    return read

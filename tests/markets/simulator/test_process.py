@@ -1,0 +1,128 @@
+"""The simulator as a process: started, stopped, killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+
+from tests.markets.simulator.worlds import KEYS, RawClient, ask, two_venues
+
+TIMEOUT_S = 60
+MAKERS = {"prices": {"BTC": "50000", "ETH": "2500", "USDT": "1"}, "history_minutes": 0}
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(two_venues(makers=MAKERS)))
+    return path
+
+
+def command(*arguments):
+    return [sys.executable, "manage.py", "simulate", *map(str, arguments)]
+
+
+@pytest.fixture
+def start(config, tmp_path):
+    """Starts simulators; whatever still runs at the end is killed."""
+    running = []
+
+    def begin(*more):
+        process = subprocess.Popen(
+            command("--config", config, "--port", 0, "--state-dir", tmp_path / "state", *more),
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "Simulated venues alpha, beta on http://" in line
+        return process, line.split()[-1]
+
+    yield begin
+    for process in running:
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.communicate(timeout=TIMEOUT_S)
+
+
+def facts(url):
+    """Return what our account at alpha has, did and asked for."""
+    client = RawClient(url, key=KEYS["alpha"])
+    found = (
+        ask(f"{url}/statement/alpha?label=ours")[1]["balances"],
+        client.get("api/v3/allOrders", symbol="BTCUSDT", limit=1000)[1],
+        client.get("api/v3/openOrders")[1],
+        client.get("api/v3/myTrades", symbol="BTCUSDT", limit=1000)[1],
+    )
+    client.close()
+    return found
+
+
+def test_a_killed_simulator_comes_back_with_everything_that_it_had_answered(start):
+    process, url = start()
+    client = RawClient(url, key=KEYS["alpha"])
+    answered = {}
+    with suppress(OSError):
+        for number in range(400):
+            if number == 250:
+                os.kill(process.pid, signal.SIGKILL)
+            side, price = ("BUY", "50500") if number % 2 else ("SELL", "49500")
+            if number % 5 == 0:
+                side, price = "BUY", "40000"
+            status, order = client.order(
+                side=side,
+                price=price,
+                quantity="0.001",
+                timeInForce="GTC" if number % 5 == 0 else "IOC",
+                newClientOrderId=f"order-{number}",
+            )
+            assert status == 200
+            answered[order["clientOrderId"]] = order
+    process.wait(TIMEOUT_S)
+    client.close()
+    assert 250 <= len(answered) < 400
+
+    _, url = start()
+    balances, orders, open_orders, trades = facts(url)
+
+    found = {order["clientOrderId"]: order for order in orders}
+    assert set(answered) <= set(found)
+    assert len(found) <= len(answered) + 1  # one may have been taken without an answer
+    for name, order in answered.items():
+        if order["status"] != "NEW":
+            assert found[name]["executedQty"] == order["executedQty"]
+            assert found[name]["cummulativeQuoteQty"] == order["cummulativeQuoteQty"]
+    fills = {fill["tradeId"] for order in answered.values() for fill in order["fills"]}
+    assert fills <= {trade["id"] for trade in trades}
+    wanted = {"BTC": Decimal(2), "USDT": Decimal(100_000)}
+    for trade in trades:
+        sign = 1 if trade["isBuyer"] else -1
+        wanted["BTC"] += sign * Decimal(trade["qty"])
+        wanted["USDT"] -= sign * Decimal(trade["quoteQty"])
+        wanted[trade["commissionAsset"]] -= Decimal(trade["commission"])
+    for asset, amount in wanted.items():
+        row = balances["spot"][asset]
+        assert Decimal(row["free"]) + Decimal(row["held"]) == amount
+    held = sum(Decimal(order["price"]) * Decimal(order["origQty"]) for order in open_orders)
+    assert Decimal(balances["spot"]["USDT"]["held"]) == held > 0
+    client = RawClient(url, key=KEYS["alpha"])
+    assert client.order(newClientOrderId="order-0", price="40000")[1]["code"] == -2010
+    client.close()
+
+
+def test_a_stop_signal_ends_it_in_an_orderly_way(start):
+    process, url = start("--seed", "5")
+    assert [venue["code"] for venue in ask(url)[1]["venues"]] == ["alpha", "beta"]
+    assert ask(f"{url}/healthz") == (200, {"status": "ok"})
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(TIMEOUT_S) == 0
