@@ -1,27 +1,25 @@
 """Runs, opportunities and executions: facts to look at, and decisions to check."""
 
 import json
+import re
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
 from arbplatform.core.errors import Message
+from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice
-from strategies.models import (
-    Decision,
-    Execution,
-    ExecutionStateChoice,
-    Opportunity,
-    Run,
-)
+from strategies.admin.panel import brief, when
+from strategies.models import Decision, Execution, ExecutionStateChoice, Opportunity, Run
 from strategies.selectors import list_executions, list_opportunities, list_runs
 from strategies.services.evidence import recompute
 
@@ -46,6 +44,8 @@ ORDER_LABELS = {
     OrderStateChoice.PENDING.label: "",
     OrderStateChoice.SUBMITTING.label: "info",
 }
+_LEVEL = re.compile(r'\[\s+("[^"]*"),\s+("[^"]*")\s+\]')
+"""A pair of texts, as the levels of a book are: one line instead of four."""
 LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 
 
@@ -94,7 +94,7 @@ class OpportunityAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
-        "detected_at",
+        "show_detected_at",
         "strategy",
         "summary",
         "show_edge",
@@ -110,7 +110,7 @@ class OpportunityAdmin(ReadOnlyAdmin):
     fields = (
         "strategy",
         "run",
-        "detected_at",
+        "show_detected_at",
         "summary",
         "route",
         "show_edge",
@@ -127,6 +127,11 @@ class OpportunityAdmin(ReadOnlyAdmin):
         """Return all opportunities; their evidence is read on their own pages only."""
         return list_opportunities()
 
+    @display(description=_("detected at"), ordering="detected_at")
+    def show_detected_at(self, opportunity: Opportunity) -> str:
+        """Show the moment to the second."""
+        return when(opportunity.detected_at)
+
     @display(description=_("edge [bps]"), ordering="edge_bps")
     def show_edge(self, opportunity: Opportunity) -> str:
         """Show the edge with two places."""
@@ -135,12 +140,12 @@ class OpportunityAdmin(ReadOnlyAdmin):
     @display(description=_("notional"), ordering="notional")
     def show_notional(self, opportunity: Opportunity) -> str:
         """Show the notional with its asset."""
-        return f"{plain(opportunity.notional)} {opportunity.profit_asset.code}"
+        return f"{brief(opportunity.notional)} {opportunity.profit_asset.code}"
 
     @display(description=_("expected profit"), ordering="expected_profit")
     def show_expected(self, opportunity: Opportunity) -> str:
         """Show the expected profit with its asset."""
-        return f"{plain(opportunity.expected_profit)} {opportunity.profit_asset.code}"
+        return f"{brief(opportunity.expected_profit)} {opportunity.profit_asset.code}"
 
     @display(description=_("decision"), ordering="decision", label=DECISION_LABELS)
     def show_decision(self, opportunity: Opportunity) -> str:
@@ -232,7 +237,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
-        "created_at",
+        "show_created_at",
         "strategy",
         "show_summary",
         "show_state",
@@ -252,14 +257,24 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "show_expected",
         "show_realised",
         "show_residuals",
-        "created_at",
-        "finished_at",
+        "show_created_at",
+        "show_finished_at",
         "show_plan",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
         """Return all executions."""
         return list_executions()
+
+    @display(description=_("created at"), ordering="created_at")
+    def show_created_at(self, execution: Execution) -> str:
+        """Show the beginning to the second."""
+        return when(execution.created_at)
+
+    @display(description=_("finished at"), ordering="finished_at")
+    def show_finished_at(self, execution: Execution) -> str:
+        """Show the end to the second."""
+        return when(execution.finished_at)
 
     @display(description=_("summary"))
     def show_summary(self, execution: Execution) -> str:
@@ -280,12 +295,12 @@ class ExecutionAdmin(ReadOnlyAdmin):
     @display(description=_("expected profit"), ordering="expected_profit")
     def show_expected(self, execution: Execution) -> str:
         """Show the expected profit with its asset."""
-        return f"{plain(execution.expected_profit)} {execution.profit_asset.code}"
+        return f"{brief(execution.expected_profit)} {execution.profit_asset.code}"
 
     @display(description=_("realised profit"), ordering="realised_profit")
     def show_realised(self, execution: Execution) -> str:
         """Show the realised profit with its asset."""
-        return f"{plain(execution.realised_profit)} {execution.profit_asset.code}"
+        return f"{brief(execution.realised_profit)} {execution.profit_asset.code}"
 
     @display(description=_("residuals"))
     def show_residuals(self, execution: Execution) -> str:
@@ -295,7 +310,26 @@ class ExecutionAdmin(ReadOnlyAdmin):
     @display(description=_("plan"))
     def show_plan(self, execution: Execution) -> SafeString:
         """Show the legs as they were decided."""
-        return _pretty(execution.plan)
+        heads = [
+            _("venue"),
+            _("symbol"),
+            _("side"),
+            _("quantity"),
+            _("limit price"),
+            _("expected to spend"),
+            _("expected to receive"),
+        ]
+        names = ["venue", "symbol", "side", "quantity", "limit_price"]
+        names += ["expected_spent", "expected_received"]
+        cell = '<td class="pr-6 py-1">{}</td>'
+        rows = [[render(str(leg.get(name, ""))) for name in names] for leg in execution.plan]
+        lines = [format_html_join("", cell, ((value,) for value in row)) for row in rows]
+        head = '<th class="font-semibold pr-6 py-1 text-left">{}</th>'
+        return format_html(
+            "<table><tr>{}</tr>{}</table>",
+            format_html_join("", head, ((capfirst(text),) for text in heads)),
+            format_html_join("", "<tr>{}</tr>", ((line,) for line in lines)),
+        )
 
 
 def _recompute(opportunity: Opportunity) -> Message:
@@ -309,7 +343,7 @@ def _recompute(opportunity: Opportunity) -> Message:
 
 
 def _pretty(value: Any) -> SafeString:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = _LEVEL.sub(r"[\1, \2]", json.dumps(value, ensure_ascii=False, indent=2))
     return format_html(
         '<pre class="overflow-auto text-xs" style="max-height: 40rem">{}</pre>', text
     )

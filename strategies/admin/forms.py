@@ -140,6 +140,11 @@ class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run tim
         fields = ["name", "accounts", "interval_ms"]
         widgets = {"accounts": FilteredSelectMultiple(_("accounts"), is_stacked=False)}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.slug:  # the page of a new strategy shows it
+            self.instance.type = self.slug
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters as they were typed; empty ones are left to their defaults."""
         typed: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -11,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from arbplatform.console.admin import plain
+from arbplatform.core.decimals import floor_to_step, to_plain
 from arbplatform.wording import render
+from strategies.domain.states import StrategyState
 from strategies.models import Execution, Strategy
 from strategies.selectors import (
     get_last_run,
@@ -24,6 +26,15 @@ from strategies.services.decisions import render_decision
 from strategies.services.pnl import PnlReport, report_pnl
 
 ROWS = 10
+SHOWN_STEP = Decimal("1e-8")
+"""Amounts are shown down to this; the API and the exports have every digit."""
+
+STATE_LABELS = {
+    StrategyState.RUNNING: "success",
+    StrategyState.STOPPING: "warning",
+    StrategyState.FAULTED: "danger",
+    StrategyState.STOPPED: "",
+}
 
 Row = Sequence[Any]
 
@@ -39,11 +50,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A number of the page."""
+    """A number of the page, or a state with the colour of its label."""
 
     title: str
     value: str
     note: str = ""
+    is_label: bool = False
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ def build_panel(strategy: Strategy) -> Panel:
             headers=[_("What"), _("Edge [bps]"), _("Result"), _("Why")],
             rows=_decision_rows(decision),
         ),
-        decided_at=_when(_parse(decision.get("at"))),
+        decided_at=when(_parse(decision.get("at"))),
         executions=_executions(strategy),
         trades=_trades(strategy),
         logs=_logs(strategy),
@@ -89,13 +102,19 @@ def execution_link(execution: Execution, text: str) -> str:
 
 def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
     run = get_last_run(strategy.pk)
-    assets = ", ".join(f"{plain(amount)} {code}" for code, amount in pnl.by_asset.items() if amount)
+    assets = ", ".join(f"{brief(amount)} {code}" for code, amount in pnl.by_asset.items() if amount)
     done = pnl.executions
     return [
-        Card(_("Status"), strategy.get_state_display(), _when(strategy.started_at)),
+        Card(
+            _("Status"),
+            strategy.get_state_display(),
+            when(strategy.started_at),
+            is_label=True,
+            colour=STATE_LABELS[StrategyState(strategy.state)],
+        ),
         Card(
             _("Realised PnL"),
-            f"{plain(pnl.total.quantize(pnl.total.__class__('0.01')))} {pnl.reporting_asset}",
+            f"{pnl.total:.2f} {pnl.reporting_asset}",
             assets,
         ),
         Card(
@@ -106,7 +125,7 @@ def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
         Card(
             _("Ticks of this run"),
             str(run.tick_count if run else 0),
-            _when(strategy.last_tick_at),
+            when(strategy.last_tick_at),
         ),
     ]
 
@@ -152,11 +171,11 @@ def _executions(strategy: Strategy) -> Table:
         headers=[_("Time"), _("What"), _("State"), _("Expected"), _("Realised"), _("Left over")],
         rows=[
             (
-                execution_link(row, _when(row.created_at)),
+                execution_link(row, when(row.created_at)),
                 row.opportunity.summary,
                 row.get_state_display(),
-                f"{plain(row.expected_profit)} {row.profit_asset.code}",
-                f"{plain(row.realised_profit)} {row.profit_asset.code}",
+                f"{brief(row.expected_profit)} {row.profit_asset.code}",
+                f"{brief(row.realised_profit)} {row.profit_asset.code}",
                 ", ".join(f"{amount} {code}" for code, amount in row.residuals.items()),
             )
             for row in rows
@@ -178,13 +197,13 @@ def _trades(strategy: Strategy) -> Table:
         ],
         rows=[
             (
-                _when(row.executed_at),
+                when(row.executed_at),
                 row.market.venue.code,
                 row.market.symbol,
                 row.get_side_display(),
-                plain(row.price),
-                plain(row.quantity),
-                f"{plain(row.fee)} {row.fee_asset.code if row.fee_asset else ''}",
+                brief(row.price),
+                brief(row.quantity),
+                f"{brief(row.fee)} {row.fee_asset.code if row.fee_asset else ''}",
             )
             for row in list_latest_trades(strategy_id=strategy.pk, limit=ROWS)
         ],
@@ -196,14 +215,20 @@ def _logs(strategy: Strategy) -> Table:
         title=_("Latest log lines"),
         headers=[_("Time"), _("Level"), _("Message")],
         rows=[
-            (_when(row.created_at), row.get_level_display(), render(row.to_message()))
+            (when(row.created_at), row.get_level_display(), render(row.to_message()))
             for row in list_latest_logs(strategy_id=strategy.pk, limit=ROWS)
         ],
     )
 
 
-def _when(moment: datetime | None) -> str:
+def when(moment: datetime | None) -> str:
+    """Return a moment to the second, in the console's time zone."""
     return "–" if moment is None else date_format(localtime(moment), "Y-m-d H:i:s")
+
+
+def brief(amount: Decimal | None) -> str:
+    """Return an amount with at most eight places, rounded down; a dash for none."""
+    return "–" if amount is None else to_plain(floor_to_step(amount, SHOWN_STEP))
 
 
 def _parse(text: str | None) -> datetime | None:

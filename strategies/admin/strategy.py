@@ -19,19 +19,16 @@ from arbplatform.console.admin import PlatformAdmin, command_button
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from strategies.admin.forms import PREFIX, make_form
-from strategies.admin.panel import build_panel
+from strategies.admin.panel import STATE_LABELS, build_panel, when
+from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
 from strategies.errors import StrategyRunning
 from strategies.models import Strategy, StrategyStateChoice
 from strategies.registry import Plugin, describe, list_plugins
 from strategies.selectors import list_strategies
 from strategies.services import runs, strategies
 
-STATE_LABELS = {
-    StrategyStateChoice.RUNNING.label: "success",
-    StrategyStateChoice.STOPPING.label: "warning",
-    StrategyStateChoice.FAULTED.label: "danger",
-    StrategyStateChoice.STOPPED.label: "",
-}
+LABELS = {StrategyStateChoice(state).label: colour for state, colour in STATE_LABELS.items()}
+STOPPABLE = STRATEGY_TRANSITIONS.sources(StrategyEvent.STOP)
 BASIC_FIELDS = ("name", "accounts", "interval_ms")
 
 
@@ -65,7 +62,7 @@ class StrategyAdmin(PlatformAdmin):
         "show_accounts",
         "interval_ms",
         "show_executions",
-        "last_tick_at",
+        "show_last_tick",
         "show_error",
     )
     list_filter = ("state", TypeFilter)
@@ -89,7 +86,7 @@ class StrategyAdmin(PlatformAdmin):
         plugin = find_plugin(strategy.type)
         return strategy.type if plugin is None else render(plugin.title)
 
-    @display(description=_("status"), ordering="state", label=STATE_LABELS)
+    @display(description=_("status"), ordering="state", label=LABELS)
     def show_state(self, strategy: Strategy) -> str:
         """Show the state as a coloured label."""
         return strategy.get_state_display()
@@ -103,6 +100,11 @@ class StrategyAdmin(PlatformAdmin):
     def show_executions(self, strategy: Strategy) -> int:
         """Show how many executions there were."""
         return int(getattr(strategy, "executed", 0))
+
+    @display(description=_("last tick at"), ordering="last_tick_at")
+    def show_last_tick(self, strategy: Strategy) -> str:
+        """Show the last tick to the second."""
+        return when(strategy.last_tick_at)
 
     @display(description=_("last error"))
     def show_error(self, strategy: Strategy) -> str:
@@ -151,6 +153,18 @@ class StrategyAdmin(PlatformAdmin):
     def _stop(self, request: HttpRequest, row: Strategy) -> None:
         runs.stop_strategy(strategy_id=row.pk, user=request.user)
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer start to what rests and stop to what does not."""
+        strategy = self.get_object(request, object_id)
+        is_at_rest = strategy is None or strategy.state in strategies.AT_REST
+        is_stoppable = strategy is not None and strategy.state in STOPPABLE
+        offered = {"start_one": is_at_rest, "stop_one": is_stoppable}
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if offered.get(action.method.original_function_name, True)
+        ]
+
     def get_actions(self, request: HttpRequest) -> Any:
         """Leave out bulk deletion: each strategy may be refused for its own reason."""
         actions = super().get_actions(request)
@@ -190,15 +204,16 @@ class StrategyAdmin(PlatformAdmin):
 
     @display(description=_("parameters"))
     def show_params(self, strategy: Strategy) -> SafeString:
-        """Show the parameters as they are."""
-        return format_html(
-            "<table>{}</table>",
-            format_html_join(
-                "",
-                '<tr><th class="font-semibold pr-4 text-left">{}</th><td>{}</td></tr>',
-                ((name, _present(value)) for name, value in strategy.params.items()),
-            ),
-        )
+        """Show the parameters under the names that the form gives them, in its order."""
+        titles = {
+            name: render(part.get("title") or name)
+            for name, part in _schema(strategy.type)["properties"].items()
+        }
+        names = [name for name in titles if name in strategy.params]
+        names += [name for name in strategy.params if name not in titles]
+        rows = ((titles.get(name, name), _present(strategy.params[name])) for name in names)
+        line = '<tr><th class="font-semibold pr-6 py-1 text-left">{}</th><td>{}</td></tr>'
+        return format_html("<table>{}</table>", format_html_join("", line, rows))
 
     def save_model(
         self, request: HttpRequest, obj: Strategy, form: "ModelForm[Strategy]", change: bool
