@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
+from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import NotFound
 from ledger.domain.orders import LIVE_STATES
 from ledger.models import Fill, LogEntry, Order
@@ -52,8 +53,18 @@ def lock_strategy(strategy_id: int) -> Strategy:
 
 def read_state(strategy_id: int) -> StrategyState | None:
     """Return the state that a strategy has at this moment; ``None`` when it is gone."""
-    state = Strategy.objects.filter(pk=strategy_id).values_list("state", flat=True).first()
+    rows = Strategy.objects.order_by().filter(pk=strategy_id)
+    state = rows.values_list("state", flat=True).first()
     return None if state is None else StrategyState(state)
+
+
+def read_standing(strategy_id: int) -> tuple[StrategyState | None, bool]:
+    """Return a strategy's state at this moment, and whether an order's end is not known yet."""
+    unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
+    rows = Strategy.objects.order_by().filter(pk=strategy_id).annotate(open=Exists(unresolved))
+    for state, is_open in rows.values_list("state", "open"):
+        return StrategyState(state), bool(is_open)
+    return None, False
 
 
 def count_strategies() -> dict[StrategyState, int]:
@@ -181,7 +192,9 @@ def lock_execution(execution_id: int) -> Execution:
     Raises:
         NotFound: there is none with this id.
     """
-    found = Execution.objects.select_for_update().filter(pk=execution_id).first()
+    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
+    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
+    found = rows.select_for_update(of=("self",)).filter(pk=execution_id).first()
     if found is None:
         raise NotFound("No execution has the id {id}.", id=execution_id)
     return found
@@ -196,6 +209,12 @@ def list_legs(execution_id: int) -> list[Order]:
     )
 
 
+def list_outcomes(execution_id: int) -> list[tuple[str, Amount, str]]:
+    """Return state, filled quantity and error of each order of an execution."""
+    rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
+    return list(rows.values_list("state", "filled_quantity", "error"))
+
+
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
     """Return executions that have not ended, oldest first, with their strategies."""
     return (
@@ -203,11 +222,6 @@ def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
         .filter(state__in=[ExecutionState.EXECUTING, ExecutionState.UNKNOWN])
         .order_by("id")[:limit]
     )
-
-
-def has_unresolved_orders(strategy_id: int) -> bool:
-    """Return whether the end of any order of the strategy is not known yet."""
-    return Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES).exists()
 
 
 def count_orders(strategy_id: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from strategies.domain.states import StrategyState
 from strategies.models import Reason
 from strategies.sdk import Intent
-from strategies.selectors import has_unresolved_orders, list_accounts_of, read_state
+from strategies.selectors import list_accounts_of, read_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
         strategy_id: of the strategy.
         venues: codes of the venues that it trades on.
     """
+    state, has_unresolved = read_standing(strategy_id)
     accounts = list_accounts_of(strategy_id)
     enabled = {account.venue.code for account in accounts if account.is_enabled}
     return Gate(
-        is_running=read_state(strategy_id) is StrategyState.RUNNING,
-        has_unresolved=has_unresolved_orders(strategy_id),
+        is_running=state is StrategyState.RUNNING,
+        has_unresolved=has_unresolved,
         disabled_venues=frozenset(
             account.venue.code for account in accounts if not account.venue.is_enabled
         ),

@@ -1,20 +1,18 @@
 """Say how an execution ended, from its orders and the ledger."""
 
-from decimal import Decimal
-
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import ZERO, to_plain
+from arbplatform.core.decimals import ZERO, Quantity, to_plain
 from ledger.domain.orders import LIVE_STATES, OrderState
-from ledger.models import LogLevel, Order
+from ledger.models import LogLevel
 from ledger.selectors import execution_movements
 from ledger.services.logs import write_log
 from strategies.domain.legs import LegOutcome, judge
 from strategies.domain.states import EXECUTION_TRANSITIONS, FINISHED_STATES, ExecutionState
 from strategies.models import Execution
-from strategies.selectors import list_legs, lock_execution
+from strategies.selectors import list_outcomes, lock_execution
 from strategies.services.claims import TickClaim
 from strategies.services.runs import is_ticking
 
@@ -65,8 +63,9 @@ def settle_execution(
     execution = lock_execution(execution_id)
     if claim is None and _is_in_progress(execution, clock):
         return execution
-    orders = list_legs(execution_id)
-    event = judge([_outcome(order) for order in orders], leg_count=execution.leg_count)
+    orders = list_outcomes(execution_id)
+    outcomes = [_outcome(state, filled) for state, filled, _error in orders]
+    event = judge(outcomes, leg_count=execution.leg_count)
     before = ExecutionState(execution.state)
     movements = execution_movements(execution_id)
     asset = execution.profit_asset.code
@@ -85,7 +84,7 @@ def settle_execution(
         update_fields=["state", "realised_profit", "residuals", "finished_at", "updated_at"]
     )
     if after is not before:
-        _log(execution, orders)
+        _log(execution, [error for _state, _filled, error in orders if error])
     return execution
 
 
@@ -98,16 +97,16 @@ def _is_in_progress(execution: Execution, clock: Clock) -> bool:
     )
 
 
-def _outcome(order: Order) -> LegOutcome:
-    state = OrderState(order.state)
+def _outcome(text: str, filled_quantity: Quantity) -> LegOutcome:
+    state = OrderState(text)
     return LegOutcome(
         is_live=state in LIVE_STATES,
         is_filled=state is OrderState.FILLED,
-        filled_quantity=Decimal(order.filled_quantity),
+        filled_quantity=filled_quantity,
     )
 
 
-def _log(execution: Execution, orders: list[Order]) -> None:
+def _log(execution: Execution, errors: list[str]) -> None:
     level, template = _LOG_LINES[ExecutionState(execution.state)]
     residuals = ", ".join(f"{amount} {code}" for code, amount in execution.residuals.items())
     write_log(
@@ -121,5 +120,5 @@ def _log(execution: Execution, orders: list[Order]) -> None:
         expected=to_plain(execution.expected_profit),
         asset=execution.profit_asset.code,
         residuals=residuals or "–",
-        errors=" ".join(order.error for order in orders if order.error),
+        errors=" ".join(errors),
     )
