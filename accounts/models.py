@@ -204,6 +204,16 @@ class Transfer(TimestampedModel):
                 condition=~Q(from_account=F("to_account"), from_wallet=F("to_wallet")),
                 name="transfer_goes_somewhere",
             ),
+            models.UniqueConstraint(
+                fields=["from_account", "to_account", "venue_transfer_id"],
+                condition=~Q(venue_transfer_id=""),
+                name="transfer_unique_departure",
+            ),
+            models.UniqueConstraint(
+                fields=["to_account", "venue_deposit_id"],
+                condition=~Q(venue_deposit_id=""),
+                name="transfer_unique_arrival",
+            ),
         ]
 
     def __str__(self) -> str:

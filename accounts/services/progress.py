@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.domain.transfers import (
     BOOKED_STATES,
@@ -67,8 +67,9 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
 def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK) -> Transfer:
     """Move a transfer along its state machine and keep what was learned.
 
-    A sighting that comes too late, because another process saw more, changes nothing. A new state
-    is told to the ledger after the commit.
+    A sighting that comes too late, because another process saw more, changes nothing; neither does
+    one of a venue's record that another transfer has claimed meanwhile. A new state is told to the
+    ledger after the commit.
 
     Raises:
         TransferNotFound: no transfer has this id.
@@ -89,7 +90,8 @@ def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK)
         transfer.next_lookup_at = now + lookup_delay(transfer.lookup_count)
     if after is TransferState.ARRIVED:
         transfer.arrived_at = now
-    transfer.save()
+    if not _save(transfer):
+        return lock_transfer(transfer_id)
     if after is not before:
         _announce(transfer, after)
     return transfer
@@ -104,6 +106,17 @@ def postpone(*, transfer_id: int, error: ArbError, clock: Clock = SYSTEM_CLOCK) 
         error=str(error),
         updated_at=now,
     )
+
+
+def _save(transfer: Transfer) -> bool:
+    """Store the row, unless another transfer has claimed the venue's record that it rests on."""
+    try:
+        with transaction.atomic():
+            transfer.save()
+    except IntegrityError:
+        logger.warning("%s rests on a record that belongs to another transfer", transfer)
+        return False
+    return True
 
 
 def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:

@@ -10,7 +10,8 @@ from accounts.errors import (
     TransferNotFound,
 )
 from accounts.models import Transfer
-from accounts.services.progress import claim
+from accounts.services.lookups import look_up
+from accounts.services.progress import claim, record
 from accounts.services.transfers import (
     poll_transfer,
     poll_transfers,
@@ -214,3 +215,21 @@ def test_unknown_transfers_are_named(db):
     for command in (submit_transfer, poll_transfer):
         with pytest.raises(TransferNotFound, match="7"):
             command(transfer_id=7)
+
+
+def test_a_record_that_another_look_up_claims_meanwhile_is_not_claimed_twice(ask, alpha, now):
+    alpha[1].late_failures["withdraw"] = [
+        OutcomeUnknown(venue="alpha", cause="timed out"),
+        OutcomeUnknown(venue="alpha", cause="timed out"),
+    ]
+    first, second = (
+        submit_transfer(transfer_id=ask(idempotency_key=k).pk, clock=now) for k in "ab"
+    )
+    alpha[1].withdrawals = [replace(r, client_transfer_id=None) for r in alpha[1].withdrawals[:1]]
+    sighting = look_up(second, clock=now)
+    assert poll_transfer(transfer_id=first.pk, clock=now).venue_transfer_id == "alpha-x1"
+
+    late = record(transfer_id=second.pk, sighting=sighting, clock=now)
+
+    assert (sighting.venue_transfer_id, late.state) == ("alpha-x1", S.UNKNOWN)
+    assert Transfer.objects.get(pk=second.pk).venue_transfer_id == ""
