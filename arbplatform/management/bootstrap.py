@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from arbplatform.core.errors import Unavailable
+from arbplatform.core.errors import ArbError, Unavailable
 
 ADMIN_NAME = "admin"
 PASSWORD_BYTES = 12
@@ -84,6 +84,12 @@ def ensure_administrator(password: str = "") -> Administrator:
     generated = "" if password else secrets.token_urlsafe(PASSWORD_BYTES)
     users.create_superuser(ADMIN_NAME, password=password or generated)
     return Administrator(ADMIN_NAME, generated)
+
+
+def to_report(error: ArbError) -> dict[str, object]:
+    """Return a refusal as the supervisor takes it, to be told in the terminal's language."""
+    context = {name: str(value) for name, value in error.message.context.items()}
+    return {"error": {"template": error.message.template, "context": context}}
 
 
 def describe_database() -> str:

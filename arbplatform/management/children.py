@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from arbplatform.core.errors import Unavailable
+from arbplatform.core.errors import Message, Unavailable
 from arbplatform.management.terminal import BoundedLog, Terminal
 
 RESTART_DELAY_MIN_S = 0.5
@@ -122,7 +122,9 @@ class Child:
         try:
             await asyncio.wait_for(asyncio.shield(self._keeper), self.spec.stop_timeout_s)
         except TimeoutError:
-            self._terminal.say(f"{self.spec.name} does not end by itself and is killed.")
+            self._terminal.say(
+                Message("{name} does not end by itself and is killed.", {"name": self.spec.name})
+            )
             self.kill()
             await asyncio.wait_for(self._keeper, KILL_TIMEOUT_S)
         self._log.close()
@@ -144,8 +146,10 @@ class Child:
                 delay_s = RESTART_DELAY_MIN_S
             self.restart_count += 1
             self._terminal.say(
-                f"{self.spec.name} ended unexpectedly ({describe_end(code)}); "
-                f"it starts again in {delay_s:g} s."
+                Message(
+                    "{name} ended unexpectedly ({how}); it starts again in {delay_s} s.",
+                    {"name": self.spec.name, "how": describe_end(code), "delay_s": f"{delay_s:g}"},
+                )
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
@@ -253,15 +257,16 @@ async def read_lines(stream: asyncio.StreamReader, relay: Callable[[str], None])
         relay(pending.decode(errors="replace"))
 
 
-def describe_end(code: int) -> str:
+def describe_end(code: int) -> Message:
     """Return how a process ended, for people.
 
-    >>> describe_end(1), describe_end(-9)
+    >>> str(describe_end(1)), str(describe_end(-9))
     ('exit code 1', 'killed by SIGKILL')
     """
     if code >= 0:
-        return f"exit code {code}"
+        return Message("exit code {code}", {"code": code})
     try:
-        return f"killed by {signal.Signals(-code).name}"
+        name = signal.Signals(-code).name
     except ValueError:
-        return f"killed by signal {-code}"
+        name = str(-code)
+    return Message("killed by {signal}", {"signal": name})

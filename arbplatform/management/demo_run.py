@@ -5,12 +5,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from arbplatform.core.errors import Conflict, Unavailable
+from arbplatform.core.errors import Conflict, Message, Unavailable
+from arbplatform.management.speech import label, render
 from arbplatform.management.stack import StackOptions
 from arbplatform.management.supervisor import Supervisor, until_signal
 from arbplatform.management.terminal import Terminal
@@ -19,6 +21,7 @@ SECONDS_MAX = 86_400
 NEEDED_TYPES = ("cross-venue", "triangular")
 """The demo runs one strategy of each type, and each has to have traded."""
 INTERRUPTED = 130
+LABEL_COLUMNS = 21
 
 
 async def run_demo(
@@ -50,7 +53,12 @@ async def run_demo(
         )
     except Unavailable:
         is_kept = True
-        terminal.say(f"The directory {directory} is kept: its folder logs says what went wrong.")
+        terminal.say(
+            Message(
+                "The directory {path} is kept: its folder logs says what went wrong.",
+                {"path": directory},
+            )
+        )
         raise
     finally:
         if not is_kept:
@@ -71,27 +79,35 @@ def _choose_directory(data_dir: Path | None) -> Path:
 
 
 async def _trade(platform: Supervisor, seconds: int, terminal: Terminal) -> int:
-    terminal.say("Starting the demo on a scratch directory …")
+    terminal.say(Message("Starting the demo on a scratch directory …"))
     async with platform:
-        terminal.say(f"Trading for {seconds} s. Look at it: {platform.url}/admin/")
-        for line in credentials(platform.prepared):
-            terminal.say(line)
+        terminal.say(
+            Message(
+                "Trading for {seconds} s. Look at it: {url}",
+                {"seconds": seconds, "url": f"{platform.url}/admin/"},
+            )
+        )
+        say_login(platform, terminal)
         await _show_time(seconds)
-        terminal.say("Stopping the strategies and comparing every book …")
-        report = dict(await platform.run_command("settle", "settle_demo"))
+        terminal.say(Message("Stopping the strategies and comparing every book …"))
+        report = await platform.run_command("settle", "settle_demo")
         report["restarts"] = platform.restart_count
     report["ok"] = not failures(report)
     for line in describe(report):
-        terminal.say(line)
-    terminal.say(json.dumps(report, sort_keys=True))
+        terminal.write(line)
+    terminal.write(json.dumps(report, sort_keys=True))
     return 0 if report["ok"] else 1
 
 
-def credentials(prepared: Mapping[str, object]) -> list[str]:
-    """Return the line that says how to log in."""
-    if not prepared.get("password"):
-        return []
-    return [f"Log in as {prepared['username']} with the password {prepared['password']}"]
+def say_login(platform: Supervisor, terminal: Terminal) -> None:
+    """Say how to log in; a password only when it was generated just now."""
+    prepared = platform.prepared
+    if prepared.get("password"):
+        terminal.say(
+            Message("Log in as {username} with the password {password} (shown this once)", prepared)
+        )
+    elif prepared.get("username"):
+        terminal.say(Message("Log in as {username}", prepared))
 
 
 async def _show_time(seconds: int) -> None:
@@ -106,45 +122,72 @@ async def _show_time(seconds: int) -> None:
             progress.advance(task)
 
 
-def failures(report: Mapping[str, Any]) -> list[str]:
+def failures(report: Mapping[str, Any]) -> list[Message]:
     """Return what keeps the demo from being a success; nothing when all is well."""
-    executed = report["arbitrages"]
-    found = [f"no {kind} arbitrage was executed" for kind in NEEDED_TYPES if not executed.get(kind)]
-    found += [f"the ledger is off by {off} {asset}" for asset, off in report["imbalance"].items()]
+    found = [
+        Message("no {type} arbitrage was executed", {"type": kind})
+        for kind in NEEDED_TYPES
+        if not report["arbitrages"].get(kind)
+    ]
     found += [
-        "{account} {wallet}: {asset} is booked as {booked}, the venue says {stated}".format(**row)
+        Message("the ledger is off by {amount} {asset}", {"amount": amount, "asset": asset})
+        for asset, amount in report["imbalance"].items()
+    ]
+    found += [
+        Message("{account} {wallet}: {asset} is booked as {booked}, the venue says {stated}", row)
         for row in report["differences"]
     ]
-    found += [f"{report[name]} orders {text}" for name, text in _OPEN_ENDS if report[name]]
+    if report["orders_unknown"]:
+        count = {"count": report["orders_unknown"]}
+        found.append(Message("{count} orders have an unknown outcome", count))
+    if report["orders_unfinished"]:
+        count = {"count": report["orders_unfinished"]}
+        found.append(Message("{count} orders are not finished", count))
     return found
 
 
-_OPEN_ENDS = (
-    ("orders_unknown", "have an unknown outcome"),
-    ("orders_unfinished", "are not finished"),
-)
-
-
 def describe(report: Mapping[str, Any]) -> list[str]:
-    """Return the summary for people."""
-    executed = ", ".join(f"{count} {kind}" for kind, count in report["arbitrages"].items())
-    pnl = ", ".join(f"{amount} {asset}" for asset, amount in report["pnl"].items())
-    lines = [
-        "",
-        f"  arbitrages executed   {executed or 'none'}",
-        f"  fills booked          {report['fills']}",
-        f"  realised PnL          {pnl or 'none'}",
-        f"  in total              {report['pnl_total']} {report['reporting_asset']}",
-        f"  ledger imbalance      {report['imbalance'] or 'none'}",
-        "  against statements    {} differences in {} balances".format(
-            len(report["differences"]) or "no", report["balances_compared"]
+    """Return the summary for people, line by line."""
+    rows = (
+        (Message("arbitrages executed"), _list(report["arbitrages"])),
+        (Message("fills booked"), report["fills"]),
+        (Message("realised PnL"), _list(report["pnl"])),
+        (Message("in total"), _worth(report)),
+        (Message("ledger imbalance"), _list(report["imbalance"])),
+        (
+            Message("against statements"),
+            render(
+                Message(
+                    "{count} differences in {total} balances",
+                    {"count": len(report["differences"]), "total": report["balances_compared"]},
+                )
+            ),
         ),
-        f"  orders unknown        {report['orders_unknown']}",
-        f"  errors logged         {report['errors']}",
-        f"  processes restarted   {report['restarts']}",
-        "",
-    ]
+        (Message("orders unknown"), report["orders_unknown"]),
+        (Message("errors logged"), report["errors"]),
+        (Message("processes restarted"), report["restarts"]),
+    )
     found = failures(report)
-    if found:
-        return [*lines, "The demo failed: " + "; ".join(found) + ".", ""]
-    return [*lines, "Every book balances.", ""]
+    verdict = (
+        Message("The demo failed: {causes}.", {"causes": "; ".join(map(render, found))})
+        if found
+        else Message("Every book balances.")
+    )
+    lines = [f"  {label(name, LABEL_COLUMNS)} {value}" for name, value in rows]
+    return ["", *lines, "", render(verdict), ""]
+
+
+def _list(amounts: Mapping[str, object]) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "-"
+
+
+def _worth(report: Mapping[str, Any]) -> str:
+    worth = f"{Decimal(report['pnl_total']):.8f} {report['reporting_asset']}"
+    if not report["pnl_unpriced"]:
+        return worth
+    return render(
+        Message(
+            "{worth}, without {assets}, which have no price",
+            {"worth": worth, "assets": ", ".join(report["pnl_unpriced"])},
+        )
+    )

@@ -12,14 +12,16 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.management import demo_run
+from arbplatform.management.speech import label, render
 from arbplatform.management.stack import StackOptions
 from arbplatform.management.supervisor import Supervisor, until_signal
 from arbplatform.management.terminal import Terminal
 from arbplatform.settings.env import DATA_DIR, env
 
 PORT_MAX = 65_535
+LABEL_COLUMNS = 10
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return asyncio.run(run)
     except ArbError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{render(error.message)}\n")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -97,35 +99,29 @@ async def _run_up(options: StackOptions, terminal: Terminal) -> int:
 
     async def serve() -> int:
         async with platform:
-            for line in summary(platform):
-                terminal.say(line)
+            _introduce(platform, terminal)
             await asyncio.Event().wait()  # until a signal cancels it
         return 0
 
-    terminal.say("arbplatform is starting; the first start takes some seconds longer.")
+    terminal.say(Message("arbplatform is starting; the first start takes some seconds longer."))
     await until_signal(serve(), platform=platform, terminal=terminal)
-    terminal.say("arbplatform has stopped.")
+    terminal.say(Message("arbplatform has stopped."))
     return 0
 
 
-def summary(platform: Supervisor) -> list[str]:
-    """Return what a person needs to know once everything runs."""
-    lines = [
-        "",
-        "arbplatform is running.",
-        f"  console    {platform.url}/admin/",
-        f"  API        {platform.url}/api/docs",
-        f"  data       {platform.options.data_dir}",
-    ]
-    prepared = platform.prepared
-    if prepared.get("password"):
-        lines.append(
-            f"  log in as  {prepared['username']} with the password {prepared['password']} "
-            "(shown this once)"
-        )
-    elif prepared.get("username"):
-        lines.append(f"  log in as  {prepared['username']}")
-    return [*lines, "Stop it with Ctrl-C.", ""]
+def _introduce(platform: Supervisor, terminal: Terminal) -> None:
+    """Say what a person needs to know once everything runs."""
+    terminal.write()
+    terminal.say(Message("arbplatform is running."))
+    for name, value in (
+        (Message("console"), f"{platform.url}/admin/"),
+        (Message("API"), f"{platform.url}/api/docs"),
+        (Message("data"), str(platform.options.data_dir)),
+    ):
+        terminal.write(f"  {label(name, LABEL_COLUMNS)} {value}")
+    demo_run.say_login(platform, terminal)
+    terminal.say(Message("Stop it with Ctrl-C."))
+    terminal.write()
 
 
 def _directory(text: str) -> Path:

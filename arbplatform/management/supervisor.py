@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from arbplatform.core.errors import Unavailable
+from arbplatform.core.errors import Message, Unavailable
 from arbplatform.management import preflight, stack
 from arbplatform.management.children import Child, ChildSpec, LinePipe, spawn
 from arbplatform.management.demo_venues import SimulatedVenues
@@ -57,13 +57,13 @@ class Supervisor:
     async def __aexit__(self, *_details: object) -> None:
         await self._exit.aclose()
 
-    async def run_command(self, name: str, *arguments: str) -> dict[str, object]:
+    async def run_command(self, name: str, *arguments: str) -> dict[str, Any]:
         """Run a management command beside the platform and return what it reports.
 
         Args:
             name: of its log file.
-            arguments: of ``manage.py``; the command writes one JSON object to its output, with
-                the field ``error`` when it had to refuse.
+            arguments: of ``manage.py``; the command writes one JSON object to its output: its
+                report or, in the field ``error``, the message of a refusal.
 
         Raises:
             Unavailable: it refused or crashed.
@@ -88,9 +88,9 @@ class Supervisor:
             await answers.drain()
             await complaints.drain()
             log.close()
-        report: dict[str, object] = json.loads(output[-1]) if output else {}
+        report: dict[str, Any] = json.loads(output[-1]) if output else {}
         if "error" in report:
-            raise Unavailable("{sentence}", sentence=report["error"])
+            raise Unavailable(report["error"]["template"], **report["error"]["context"])
         if code or not report:
             raise Unavailable(
                 "The step {name} failed. Read the end of logs/{name}.log in the data directory "
@@ -196,7 +196,7 @@ async def until_signal(
             platform.kill()
             return
         is_stopping = True
-        terminal.say("Stopping; what is under way is finished first.")
+        terminal.say(Message("Stopping; what is under way is finished first."))
         task.cancel()
 
     loop = asyncio.get_running_loop()

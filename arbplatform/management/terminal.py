@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from arbplatform.core.errors import Message
+from arbplatform.management.speech import render
+
 LOG_BYTES_MAX = 5_000_000
 """A child's log is turned at this size; one older file is kept."""
 
@@ -25,9 +28,13 @@ class Terminal:
         self._is_gone = False
         self.is_quiet = is_quiet
 
-    def say(self, sentence: str) -> None:
-        """Show a sentence of the supervisor."""
-        self._write(f"{sentence}\n")
+    def say(self, message: Message) -> None:
+        """Show a sentence of the supervisor, in the terminal's language."""
+        self.write(render(message))
+
+    def write(self, line: str = "") -> None:
+        """Show a line as it is."""
+        self._write(f"{line}\n")
 
     def relay(self, name: str, line: str) -> None:
         """Show a line that the child ``name`` wrote."""

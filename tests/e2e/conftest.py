@@ -72,7 +72,9 @@ class Platform:
                     *("--data-dir", self.data_dir, *arguments),
                 ],
                 # empty values keep a developer's .env file out
-                env=inherited | {"DATABASE_URL": "", "REDIS_URL": ""} | environment,
+                env=inherited
+                | {"DATABASE_URL": "", "REDIS_URL": "", "LC_ALL": "C.UTF-8"}
+                | environment,
                 cwd=work_dir,
                 stdout=output,
                 stderr=subprocess.STDOUT,

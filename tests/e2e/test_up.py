@@ -200,6 +200,13 @@ def test_a_redis_server_that_does_not_answer_is_refused_in_one_sentence(start):
     assert "planted" not in refused.output
 
 
+def test_a_refusal_is_told_in_the_language_of_the_terminal(start):
+    refused = start("--no-demo", "--port", "0", DATABASE_URL="nonsense", LC_ALL="zh_CN.UTF-8")
+
+    assert refused.wait() == 1
+    assert "DATABASE_URL 不是" in refused.output.splitlines()[-1]
+
+
 def test_a_data_directory_that_cannot_be_made_is_refused_in_one_sentence(start, tmp_path):
     obstacle = tmp_path / "file"
     obstacle.touch()

@@ -8,7 +8,8 @@ GOOD = {
     "arbitrages": {"cross-venue": 9, "triangular": 2},
     "fills": 24,
     "pnl": {"BTC": "0.00001", "USDT": "12.5"},
-    "pnl_total": "13.1",
+    "pnl_total": "13.123456789123",
+    "pnl_unpriced": [],
     "reporting_asset": "USDT",
     "imbalance": {},
     "balances_compared": 12,
@@ -32,7 +33,22 @@ def test_a_demo_that_traded_both_types_and_balances_is_a_success():
     assert describe(GOOD)[-2] == "Every book balances."
     assert "  arbitrages executed   9 cross-venue, 2 triangular" in describe(GOOD)
     assert "  realised PnL          0.00001 BTC, 12.5 USDT" in describe(GOOD)
-    assert "  against statements    no differences in 12 balances" in describe(GOOD)
+    assert "  in total              13.12345679 USDT" in describe(GOOD)
+    assert "  against statements    0 differences in 12 balances" in describe(GOOD)
+
+
+def test_the_summary_is_told_in_the_language_of_the_terminal(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+
+    lines = describe(GOOD)
+
+    assert "  已实现盈亏            0.00001 BTC, 12.5 USDT" in lines
+
+
+def test_a_total_that_leaves_something_out_says_so():
+    lines = describe(GOOD | {"pnl_unpriced": ["BTC"]})
+
+    assert "  in total              13.12345679 USDT, without BTC, which have no price" in lines
 
 
 @pytest.mark.parametrize(
@@ -54,7 +70,7 @@ def test_whatever_does_not_add_up_makes_the_demo_a_failure(change, reason):
 
     (found,) = failures(report)
 
-    assert found.startswith(reason)
+    assert str(found).startswith(reason)
     assert describe(report)[-2] == f"The demo failed: {found}."
 
 

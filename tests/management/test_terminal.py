@@ -1,5 +1,6 @@
 import io
 
+from arbplatform.core.errors import Message
 from arbplatform.management.terminal import BoundedLog, Terminal
 
 
@@ -32,7 +33,7 @@ def test_a_quiet_terminal_shows_the_supervisor_only():
     terminal = Terminal(screen, is_quiet=True)
 
     terminal.relay("web", "hello")
-    terminal.say("Running.")
+    terminal.say(Message("Running."))
 
     assert screen.getvalue() == "Running.\n"
 
@@ -42,7 +43,7 @@ def test_a_terminal_that_was_closed_does_not_stop_the_platform():
     terminal = Terminal(screen)
     screen.close()
 
-    terminal.say("Nobody reads this.")
+    terminal.say(Message("Nobody reads this."))
     terminal.relay("web", "Nor this.")
 
 

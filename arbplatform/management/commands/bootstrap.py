@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from arbplatform.core.errors import ArbError
 from arbplatform.management import bootstrap, demo_seed
+from arbplatform.management.bootstrap import to_report
 
 
 class Command(BaseCommand):
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         try:
             report = prepare(simulator)
         except ArbError as error:
-            report = {"error": str(error)}
+            report = to_report(error)
         self.stdout.write(json.dumps(report))
 
 

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from arbplatform.core.errors import ArbError
 from arbplatform.management import demo_audit
+from arbplatform.management.bootstrap import to_report
 
 
 class Command(BaseCommand):
@@ -21,5 +22,5 @@ class Command(BaseCommand):
             demo_audit.settle()
             report = demo_audit.audit()
         except ArbError as error:
-            report = {"error": str(error)}
+            report = to_report(error)
         self.stdout.write(json.dumps(report))
