@@ -19,6 +19,7 @@ from ledger.selectors.books import (
 )
 from ledger.selectors.equity import list_logs, value_in_reporting
 from ledger.selectors.orders import count_orders, list_fills
+from ledger.services.equity import take_snapshot
 from ledger.services.reconciliation import compare_with_venue
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.selectors import list_executions, list_stopping, list_strategies
@@ -45,7 +46,9 @@ def settle() -> None:
 
 def audit() -> dict[str, Any]:
     """Return what was traded, and every difference between our books and the venues'."""
+    take_snapshot()  # so that the profit is valued at fresh prices
     pnl = pnl_by_asset()
+    worth = value_in_reporting(pnl)
     executed: Counter[str] = Counter()
     outcomes: dict[str, Counter[str]] = {}
     for slug, state in list_executions().values_list("strategy__type", "state"):
@@ -67,7 +70,8 @@ def audit() -> dict[str, Any]:
         "outcomes": {slug: dict(states) for slug, states in outcomes.items()},
         "fills": list_fills().count(),
         "pnl": _plain(pnl),
-        "pnl_total": to_plain(value_in_reporting(pnl).total),
+        "pnl_total": to_plain(worth.total),
+        "pnl_unpriced": list(worth.unpriced),
         "reporting_asset": settings.REPORTING_ASSET,
         "imbalance": _plain(imbalances() | list_total_errors()),
         "balances_compared": len(list_holdings()),
