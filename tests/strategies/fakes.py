@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal as D
 from threading import Lock
 from typing import Any
 
 from accounts.models import VenueAccount
-from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.clock import SYSTEM_CLOCK, SystemClock
 from markets.domain.book import Book, Level
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import PermissionFinding, VenueBalance, Wallet
@@ -43,7 +44,8 @@ class FakeVenue:
     books: dict[str, tuple[list[list[D]], list[list[D]]]] = field(default_factory=dict)
     before_submit: Callable[[OrderRequest], None] | None = None
     after_submit: Callable[[OrderRequest], None] | None = None
-    before_book: Callable[[str], None] | None = None
+    before_book: Callable[[str], object] | None = None
+    before_balances: Callable[[], object] | None = None
     orders: dict[str, VenueOrder] = field(default_factory=dict)
     requests: list[OrderRequest] = field(default_factory=list)
     is_reachable: bool = True
@@ -143,6 +145,8 @@ class FakeGateway:
         return Book(state.code, symbol, bids, asks, received_at_ms=SYSTEM_CLOCK.now_ms())
 
     def fetch_balances(self, wallet: Wallet = Wallet.SPOT) -> Mapping[str, VenueBalance]:
+        if self._state.before_balances:
+            self._state.before_balances()
         if not self._state.is_reachable:
             raise VenueUnavailable(venue=self._state.code, cause="no answer")
         if wallet is not Wallet.SPOT:
@@ -244,3 +248,16 @@ class FakeVenues:
         return VenueAccount.objects.create(
             venue=venue, label="main", api_key="key-" + code, api_secret="secret"
         )
+
+
+class SkewedClock(SystemClock):
+    """The system's clock, which a test can put forward."""
+
+    def __init__(self):
+        self.ahead_ms = 0
+
+    def now(self):
+        return super().now() + timedelta(milliseconds=self.ahead_ms)
+
+    def advance_ms(self, duration_ms):
+        self.ahead_ms += duration_ms

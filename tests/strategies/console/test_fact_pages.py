@@ -30,7 +30,8 @@ def test_each_list_shows_what_happened(console, traded, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_facts_can_neither_be_added_changed_nor_deleted(console, traded, model):
-    row = {"run": Run, "opportunity": Opportunity, "execution": Execution}[model].objects.get()
+    rows = {"run": Run.objects, "opportunity": Opportunity.objects, "execution": Execution.objects}
+    row = rows[model].get()
 
     assert console.get(f"/admin/strategies/{model}/add/").status_code == 403
     assert console.post(f"/admin/strategies/{model}/{row.pk}/delete/").status_code == 403

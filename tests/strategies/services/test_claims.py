@@ -26,22 +26,26 @@ def running(make_cross):
     return strategy
 
 
-def test_a_claim_is_won_once_until_it_is_given_back(running, clock):
-    won = claim_tick(running, clock=clock, is_spacing_kept=False)
+def win(strategy, clock):
+    claim = claim_tick(strategy, clock=clock, is_spacing_kept=False)
+    assert claim is not None
+    return claim
 
-    assert won is not None
+
+def test_a_claim_is_won_once_until_it_is_given_back(running, clock):
+    won = win(running, clock)
+
     assert claim_tick(running, clock=clock, is_spacing_kept=False) is None
     running.refresh_from_db()
     assert (running.tick_token, running.tick_expires_at) == (won.token, clock.now() + lease())
 
 
 def test_an_expired_claim_is_anybodys(running, clock):
-    first = claim_tick(running, clock=clock)
+    first = win(running, clock)
     clock.advance_ms(lease() // timedelta(milliseconds=1))
 
-    second = claim_tick(running, clock=clock)
+    second = win(running, clock)
 
-    assert second is not None
     assert second.token != first.token
 
 
@@ -73,14 +77,14 @@ def test_the_time_between_ticks_can_be_left_out_of_account(running, clock):
 
 
 def test_a_fresh_claim_needs_no_extension(running, clock):
-    claim = claim_tick(running, clock=clock)
+    claim = win(running, clock)
     Strategy.objects.update(tick_token="taken away")
 
     assert extend_claim(claim, clock=clock)  # nothing was read or written
 
 
 def test_a_claim_that_runs_short_is_given_its_full_time_again(running, clock):
-    claim = claim_tick(running, clock=clock)
+    claim = win(running, clock)
     clock.advance_ms((lease() - step_max()) // timedelta(milliseconds=1) + 1)
 
     assert extend_claim(claim, clock=clock)
@@ -91,7 +95,7 @@ def test_a_claim_that_runs_short_is_given_its_full_time_again(running, clock):
 
 @pytest.mark.parametrize("loss", ["expired", "taken"])
 def test_a_claim_that_is_gone_cannot_be_extended(running, clock, loss):
-    claim = claim_tick(running, clock=clock)
+    claim = win(running, clock)
     if loss == "expired":
         clock.advance_ms(lease() // timedelta(milliseconds=1))
     else:
@@ -105,7 +109,8 @@ def test_a_claim_that_is_gone_cannot_be_extended(running, clock, loss):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_ticks_at_once_one_runs_and_the_others_are_dropped(cross, edge, accounts):
-    barrier, outcomes = Barrier(6), []
+    barrier, all_tried = Barrier(6), Event()
+    outcomes = []
 
     def begin():
         barrier.wait()
@@ -117,7 +122,6 @@ def test_of_many_ticks_at_once_one_runs_and_the_others_are_dropped(cross, edge, 
 
     # the one that runs is held until all others have tried
     edge["alpha"].before_book = lambda symbol: all_tried.wait(timeout=10)
-    all_tried = Event()
     threads = [Thread(target=begin) for _ in range(6)]
     for thread in threads:
         thread.start()

@@ -13,9 +13,10 @@ from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side
 from markets.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
 from strategies.domain.states import ExecutionState
-from strategies.models import Execution, Opportunity
+from strategies.models import Execution, Opportunity, Strategy
 from strategies.services.settlement import settle_execution
 from strategies.services.ticks import run_tick
+from tests.strategies.fakes import SkewedClock
 
 pytestmark = pytest.mark.django_db
 
@@ -267,3 +268,40 @@ def test_orders_are_never_beyond_their_limits(cross, edge):
     for request in edge["alpha"].requests:
         for fill in edge["alpha"].orders[request.client_order_id].fills:
             assert fill.price <= request.price
+
+
+def test_a_tick_that_loses_its_claim_between_two_legs_sends_no_further_leg(
+    triangular, triangle, accounts
+):
+    clock = SkewedClock()
+
+    def oversleep(request):
+        clock.advance_ms(3_600_000)
+        Strategy.objects.update(tick_token="another tick")
+
+    triangle["alpha"].after_submit = oversleep
+
+    run_tick(strategy_id=triangular.pk, clock=clock)
+
+    execution = Execution.objects.get()
+    assert execution.state == ExecutionState.INCOMPLETE
+    assert len(triangle["alpha"].requests) == 1
+    assert "lost its turn" in LogEntry.objects.get(event="sequence_stopped").template
+    assert is_exact(accounts)
+
+
+def test_a_message_about_an_order_does_not_end_an_execution_whose_tick_still_runs(
+    triangular, triangle
+):
+    states = []
+
+    def deliver_message(request):
+        if len(triangle["alpha"].requests) == 1:
+            states.append(settle_execution(execution_id=Execution.objects.get().pk).state)
+
+    triangle["alpha"].before_submit = deliver_message
+
+    run_tick(strategy_id=triangular.pk)
+
+    assert states == [ExecutionState.EXECUTING]
+    assert Execution.objects.get().state == ExecutionState.COMPLETED

@@ -1,7 +1,6 @@
 """Start and stop."""
 
 import json
-from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -30,6 +29,8 @@ from strategies.services.runs import (
     start_strategy,
     stop_strategy,
 )
+from strategies.services.strategies import update_strategy
+from tests.strategies.fakes import SkewedClock
 
 pytestmark = pytest.mark.django_db
 
@@ -179,6 +180,19 @@ def test_start_is_refused_when_the_balances_cannot_be_read(make_cross, calm, sta
     assert is_untouched(strategy)
 
 
+def test_a_strategy_that_is_changed_while_it_is_being_started_does_not_start(
+    make_cross, calm, start
+):
+    strategy = make_cross()
+    # the balances are read between the checks and the start
+    calm["beta"].before_balances = lambda: update_strategy(strategy_id=strategy.pk, name="other")
+
+    with pytest.raises(NotReadyToStart, match="was changed"):
+        start(strategy)
+
+    assert is_untouched(strategy)
+
+
 def test_stop_ends_the_run_and_switches_the_schedule_off(cross, staff):
     stopped = stop_strategy(strategy_id=cross.pk, user=staff, reason="maintenance")
 
@@ -192,6 +206,7 @@ def test_stop_ends_the_run_and_switches_the_schedule_off(cross, staff):
 
 def test_stop_lets_a_running_tick_finish(cross):
     claim = claim_tick(cross, clock=SYSTEM_CLOCK)
+    assert claim is not None
 
     stopping = stop_strategy(strategy_id=cross.pk, user=None)
 
@@ -202,14 +217,12 @@ def test_stop_lets_a_running_tick_finish(cross):
 
 
 def test_a_stopping_strategy_whose_tick_never_ended_is_at_rest_when_its_lease_is_over(cross):
-    claim = claim_tick(cross, clock=SYSTEM_CLOCK)
+    clock = SkewedClock()
+    claim_tick(cross, clock=clock)
     stop_strategy(strategy_id=cross.pk, user=None)
 
-    class Later:
-        def now(self):
-            return claim.expires_at + timedelta(milliseconds=1)
-
-    settled = settle_stopping(strategy_id=cross.pk, clock=Later())
+    clock.advance_ms(3_600_000)
+    settled = settle_stopping(strategy_id=cross.pk, clock=clock)
 
     assert (settled.state, settled.tick_token) == (StrategyState.STOPPED, "")
     assert Run.objects.get().stopped_at is not None
@@ -259,7 +272,8 @@ def test_nobody_starts_or_stops_what_is_not_there(db):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_starts_at_once_one_wins_and_the_other_is_told(make_cross, calm):
     strategy = make_cross()
-    barrier, outcomes = Barrier(2), []
+    barrier = Barrier(2)
+    outcomes: list[object] = []
 
     def begin():
         barrier.wait()

@@ -1,12 +1,11 @@
 """One tick: look, decide, act, say why."""
 
-from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
 
 from accounts.models import VenueAccount
-from arbplatform.core.clock import SYSTEM_CLOCK, SystemClock
+from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import imbalances, pnl_by_asset, wallet_balances
@@ -19,6 +18,7 @@ from strategies.models import Decision, Execution, Opportunity, Reason, Run, Str
 from strategies.services.endings import FAILURES_MAX
 from strategies.services.runs import stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.strategies.fakes import SkewedClock
 from tests.strategies.samples import Hooked
 
 pytestmark = pytest.mark.django_db
@@ -337,19 +337,6 @@ def test_a_tick_says_how_long_each_stage_took(cross, edge):
 
     assert list(report.durations_ms) == ["read", "fetch", "evaluate", "execute", "finish"]
     assert all(duration >= 0 for duration in report.durations_ms.values())
-
-
-class SkewedClock(SystemClock):
-    """The system's clock, which a test can put forward."""
-
-    def __init__(self):
-        self.ahead_ms = 0
-
-    def now(self):
-        return super().now() + timedelta(milliseconds=self.ahead_ms)
-
-    def advance_ms(self, duration_ms):
-        self.ahead_ms += duration_ms
 
 
 def unknown_order(strategy):
