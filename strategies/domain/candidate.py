@@ -151,7 +151,7 @@ def cap_leg(trade: Trade, terms: Terms, *, is_first: bool, is_from_stock: bool) 
         share=terms.participation,
         depth=terms.depth,
     )
-    stock = trade.free * terms.balance_share
+    stock = max(ZERO, trade.free * terms.balance_share)
     caps = [(ladder.depth, CapKind.DEPTH)]
     if trade.rules.quantity_max is not None:
         caps.append((trade.rules.quantity_max, CapKind.QUANTITY_MAX))

@@ -98,10 +98,9 @@ class CycleIndex:
         listed = tuple(dict.fromkeys(markets))
         self.markets: tuple[str, ...] = tuple(market.symbol for market in listed)
         self.cycles: tuple[Cycle, ...] = tuple(_bounded(_find_cycles(listed), cycles_max))
-        slots = {symbol: 2 * index for index, symbol in enumerate(self.markets)}
-        self._slots: tuple[tuple[int, ...], ...] = tuple(
-            tuple(slots[hop.symbol] + (hop.side is Side.SELL) for hop in cycle.hops)
-            for cycle in self.cycles
+        self._slots = {symbol: 2 * index for index, symbol in enumerate(self.markets)}
+        self._routes: tuple[tuple[int, ...], ...] = tuple(
+            tuple(self.slot_of(hop.symbol, hop.side) for hop in cycle.hops) for cycle in self.cycles
         )
         by_market: dict[str, list[int]] = {symbol: [] for symbol in self.markets}
         for position, cycle in enumerate(self.cycles):
@@ -109,31 +108,33 @@ class CycleIndex:
                 by_market[hop.symbol].append(position)
         self.by_market: Mapping[str, Sequence[int]] = by_market
 
+    def slot_of(self, symbol: str, side: Side) -> int:
+        """Return where in a table of rates the rate of a market in one direction stands."""
+        return self._slots[symbol] + (side is Side.SELL)
+
+    def blank_rates(self) -> list[float]:
+        """Return a table of rates in which no market can be passed."""
+        return [0.0] * (2 * len(self.markets))
+
     def scan(
-        self, rates: Mapping[tuple[str, Side], float], positions: Sequence[int] | None = None
+        self, rates: Sequence[float], positions: Sequence[int] | None = None
     ) -> list[tuple[float, int]]:
         """Return what one unit sent around each cycle brings back, nominally.
 
         Args:
-            rates: units received per unit spent, fees included, at the top of each book. What is
-                missing counts 0.
+            rates: by slot, the units received per unit spent, fees included, at the top of the
+                book; 0 where there is none.
             positions: cycles to look at, for instance ``by_market`` of the market that changed;
                 ``None`` for all.
 
         Returns:
             Rate and position in ``cycles`` of every cycle that can be passed.
         """
-        table = [
-            rates.get((symbol, side), 0.0)
-            for symbol in self.markets
-            for side in (Side.BUY, Side.SELL)
-        ]
-        slots = self._slots
-        looked_at = range(len(slots)) if positions is None else positions
+        routes = self._routes
         found = []
-        for position in looked_at:
-            first, second, third = slots[position]
-            rate = table[first] * table[second] * table[third]
+        for position in range(len(routes)) if positions is None else positions:
+            first, second, third = routes[position]
+            rate = rates[first] * rates[second] * rates[third]
             if rate:
                 found.append((rate, position))
         return found

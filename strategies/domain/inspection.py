@@ -14,7 +14,9 @@ def name_market(key: MarketKey) -> str:
     return f"{key.symbol} {key.venue}"
 
 
-def reject_book(view: MarketView, key: MarketKey, *, age_ms_max: int) -> Rejection | None:
+def reject_book(
+    view: MarketView, key: MarketKey, *, age_ms_max: int, depth: int
+) -> Rejection | None:
     """Return why a market cannot be used at all now; ``None`` when it can.
 
     Args:
@@ -22,6 +24,7 @@ def reject_book(view: MarketView, key: MarketKey, *, age_ms_max: int) -> Rejecti
         key: a market whose rules are in ``view``.
         age_ms_max: oldest book that may be used, either way: a book from the future means that a
             clock jumped [ms].
+        depth: how many levels of each side to look at.
     """
     named: dict[str, Any] = {"symbol": key.symbol, "venue": key.venue}
     subject = name_market(key)
@@ -37,7 +40,20 @@ def reject_book(view: MarketView, key: MarketKey, *, age_ms_max: int) -> Rejecti
         return reject(
             subject, "book_crossed", **named, bid=book.best_bid.price, ask=book.best_ask.price
         )
+    if not _is_ordered(book, depth):
+        return reject(subject, "book_broken", **named)
     return None
+
+
+def _is_ordered(book: Book, depth: int) -> bool:
+    """Return whether all prices are positive and none is better than one that stands before it."""
+    asks = [level.price for level in book.asks[:depth]]
+    bids = [level.price for level in book.bids[:depth]]
+    return (
+        asks == sorted(asks)
+        and bids == sorted(bids, reverse=True)
+        and all(price > 0 for price in (*asks[:1], *bids[-1:]))
+    )
 
 
 def reject_empty_sides(book: Book, *, subject: str) -> Iterator[Rejection]:

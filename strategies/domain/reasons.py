@@ -33,6 +33,10 @@ REASONS: Mapping[str, str] = {
         "The order book of {symbol} on {venue} is broken: its best bid {bid} is not below its best "
         "ask {ask}."
     ),
+    "book_broken": (
+        "The order book of {symbol} on {venue} is broken: its prices are not positive or not in "
+        "order."
+    ),
     "books_skewed": (
         "The order books were taken {skew_ms} ms apart; {skew_ms_max} ms are allowed."
     ),

@@ -53,7 +53,7 @@ def size_triangle(trades: tuple[Trade, ...], *, terms: Terms, subject: str) -> I
     )
 
 
-def top_rates(book: Book, rules: MarketRules) -> dict[tuple[str, Side], float]:
+def top_rates(book: Book, rules: MarketRules) -> dict[Side, float]:
     """Return what a unit brings at the top of a book in both directions, to nominate cycles.
 
     Args:
@@ -64,7 +64,7 @@ def top_rates(book: Book, rules: MarketRules) -> dict[tuple[str, Side], float]:
     for side, best in ((Side.BUY, book.best_ask), (Side.SELL, book.best_bid)):
         if best is not None and best.price > 0:
             leg = PricedLeg(side, best.price, fee_factors(rules.fees, side))
-            rates[book.symbol, side] = float(round_trip_rate((leg,)))
+            rates[side] = float(round_trip_rate((leg,)))
     return rates
 
 

@@ -127,7 +127,9 @@ class CrossVenue(StrategyPlugin[CrossVenueParams]):
                 continue
             books: dict[MarketKey, Book] = {}
             for key in keys:
-                fault = reject_book(view, key, age_ms_max=self.params.book_age_ms_max)
+                fault = reject_book(
+                    view, key, age_ms_max=self.params.book_age_ms_max, depth=self.params.depth
+                )
                 if fault is not None:
                     yield fault
                     continue

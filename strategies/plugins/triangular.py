@@ -157,7 +157,9 @@ class Triangular(StrategyPlugin[TriangularParams]):
         books: dict[str, Book] = {}
         for symbol in index.markets:
             key = MarketKey(code, symbol)
-            fault = reject_book(view, key, age_ms_max=self.params.book_age_ms_max)
+            fault = reject_book(
+                view, key, age_ms_max=self.params.book_age_ms_max, depth=self.params.depth
+            )
             if fault is not None:
                 rejections.append(fault)
                 continue
@@ -172,9 +174,10 @@ class Triangular(StrategyPlugin[TriangularParams]):
         )
 
     def _look_at_all(self, venue: _Venue) -> Iterator[Intent | Rejection]:
-        rates = {}
+        rates = venue.index.blank_rates()
         for symbol, book in venue.books.items():
-            rates.update(top_rates(book, venue.rules[symbol]))
+            for side, rate in top_rates(book, venue.rules[symbol]).items():
+                rates[venue.index.slot_of(symbol, side)] = rate
         cycles = venue.index.cycles
         ranked = heapq.nlargest(
             NOMINEES_MAX + REJECTIONS_MAX,

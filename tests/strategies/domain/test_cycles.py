@@ -142,13 +142,12 @@ def test_the_index_names_the_cycles_that_a_market_touches():
 
 def test_a_scan_multiplies_the_rates_of_the_right_sides():
     index = CycleIndex(markets_of("B/A", "C/B", "C/A"))
-    rates = {
-        ("B/A", Side.BUY): 2.0,
-        ("C/B", Side.BUY): 3.0,
-        ("C/A", Side.SELL): 5.0,
-        ("C/A", Side.BUY): 7.0,
-        ("C/B", Side.SELL): 11.0,
-    }
+    rates = index.blank_rates()
+    rates[index.slot_of("B/A", Side.BUY)] = 2.0
+    rates[index.slot_of("C/B", Side.BUY)] = 3.0
+    rates[index.slot_of("C/A", Side.SELL)] = 5.0
+    rates[index.slot_of("C/A", Side.BUY)] = 7.0
+    rates[index.slot_of("C/B", Side.SELL)] = 11.0
 
     found = index.scan(rates)
 
@@ -159,7 +158,7 @@ def test_a_scan_multiplies_the_rates_of_the_right_sides():
 
 def test_a_scan_of_one_market_looks_at_its_cycles_only():
     index = CycleIndex(markets_of("B/A", "C/B", "C/A", "D/A", "D/B"))
-    rates = {(symbol, side): 1.0 for symbol in index.markets for side in Side}
+    rates = [1.0 for _ in index.blank_rates()]
 
     found = index.scan(rates, index.by_market["C/B"])
 

@@ -73,6 +73,12 @@ def test_says_which_balance_is_too_low_and_what_would_be_needed():
     )
 
 
+def test_a_negative_balance_is_none_at_all():
+    refusal = make_case(asks=[(100, 1)], bids=[(103, 1)], quote_free=-5).solve()
+
+    assert (refusal.code, refusal.message.context["free"]) == ("balance_too_low", "0")
+
+
 def test_says_that_the_base_to_sell_is_missing():
     refusal = make_case(asks=[(100, 1)], bids=[(103, 1)], base_free=0).solve()
 

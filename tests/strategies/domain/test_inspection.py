@@ -16,7 +16,7 @@ KEY = MarketKey("alpha", "BTC/USDT")
 
 def judge(books, *, is_active=True):
     view = make_view(books, [make_rules(is_active=is_active)], {})
-    rejection = reject_book(view, KEY, age_ms_max=2000)
+    rejection = reject_book(view, KEY, age_ms_max=2000, depth=2)
     return rejection and (rejection.code, str(rejection.message))
 
 
@@ -46,6 +46,28 @@ def test_a_book_whose_bid_reaches_its_ask_is_broken(bid):
             "best ask 100."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        {"asks": [(101, 1), (100, 1)]},
+        {"bids": [(98, 1), (99, 1)]},
+        {"asks": [(0, 1), (100, 1)]},
+        {"bids": [(99, 1), (-1, 1)]},
+    ],
+)
+def test_a_book_with_impossible_prices_is_broken(sides):
+    code, sentence = judge([make_book(**sides)])
+
+    assert code == "book_broken"
+    assert sentence.endswith("is broken: its prices are not positive or not in order.")
+
+
+def test_levels_that_are_not_looked_at_may_be_in_any_order():
+    levels = [(100, 1), (100, 1), (99, 1)]
+
+    assert judge([make_book(asks=levels)]) is None
 
 
 def test_a_missing_book_is_named():

@@ -333,7 +333,7 @@ def test_top_rates_are_units_received_per_unit_spent():
 
     rates = top_rates(book, make_rules(symbol="X/USDT", fee="0.1"))
 
-    assert rates == {("X/USDT", Side.BUY): 0.09, ("X/USDT", Side.SELL): 7.2}
+    assert rates == {Side.BUY: 0.09, Side.SELL: 7.2}
 
 
 def test_an_empty_or_worthless_side_has_no_rate():
