@@ -15,6 +15,7 @@ from markets.gateway.client import (
     RECEIVE_WINDOW_MS,
     build_client,
     exchange_class,
+    has_spot,
     is_never_sent,
     known_codes,
 )
@@ -379,3 +380,25 @@ def test_requests_carry_what_the_server_saw(server: ScriptedServer) -> None:
 
     assert seen[0].form["symbol"] == "BTCUSDT"
     assert json.dumps(dict(seen[0].headers)).count(CREDENTIALS.api_secret) == 0
+
+
+def test_a_sentence_that_ccxt_recognised_a_part_of_is_noted_within_bounds() -> None:
+    client = build_client(VenueSpec("v", "binance"), None, timeout_ms=1)
+
+    with pytest.raises(ccxt.BadRequest) as failure:
+        client.throw_broadly_matched_exception({"abc": ccxt.BadRequest}, "x abc" * 100, "said")
+
+    assert failure.value.venue_code.startswith("x abc")
+    assert len(failure.value.venue_code) == 100
+    client.throw_broadly_matched_exception({"abc": ccxt.BadRequest}, "nothing known", "said")
+
+
+def test_without_a_limiter_nothing_waits() -> None:
+    client = build_client(VenueSpec("v", "binance"), None, timeout_ms=1)
+
+    assert client.throttle(1_000) is None
+
+
+@pytest.mark.parametrize(("ccxt_id", "expected"), [("okx", True), ("binanceusdm", False)])
+def test_classes_that_trade_spot_are_told_from_others(ccxt_id: str, expected: bool) -> None:
+    assert has_spot(ccxt_id) is expected
