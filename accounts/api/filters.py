@@ -4,6 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
+from arbplatform.api.filters import since_filter, until_filter
 
 
 class AccountFilter(django_filters.FilterSet):
@@ -35,8 +36,8 @@ class TransferFilter(django_filters.FilterSet):
     )
     asset = django_filters.CharFilter(field_name="asset__code")
     state = django_filters.ChoiceFilter(choices=TransferStateChoice.choices)
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    since = since_filter("created_at")
+    until = until_filter("created_at")
 
     class Meta:
         model = Transfer

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core import exceptions as django_errors
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext
@@ -230,6 +230,11 @@ def _database_down(exc: DatabaseError, path: str) -> Answer:
     return Answer(Unavailable(), 503)
 
 
+def _unstorable(exc: DataError, path: str) -> Answer:
+    logger.warning("The database does not take a value at %s: %s", path, exc)
+    return Answer(InvalidInput("A value is outside of what can be stored."), 400)
+
+
 def _other_api_error(exc: drf.APIException, path: str) -> Answer:
     if exc.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return report_bug(exc, path)
@@ -251,5 +256,6 @@ _FOREIGN: tuple[tuple[Any, Callable[[Any, str], Answer]], ...] = (
     ((django_errors.RequestDataTooBig, django_errors.TooManyFieldsSent), _too_large),
     (django_errors.SuspiciousOperation, _suspicious),
     (UnreadablePostError, _unreadable),
+    (DataError, _unstorable),
     ((OperationalError, InterfaceError), _database_down),
 )

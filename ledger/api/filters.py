@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
+from arbplatform.api.filters import MomentFilter, since_filter, until_filter
 from arbplatform.core.errors import InvalidInput, Message
 from ledger.models import (
     Entry,
@@ -41,16 +42,12 @@ def _text(field_name: str, label: str) -> django_filters.CharFilter:
     return django_filters.CharFilter(field_name=field_name, max_length=TEXT_LENGTH_MAX, label=label)
 
 
-def _since(field_name: str) -> django_filters.IsoDateTimeFilter:
-    return django_filters.IsoDateTimeFilter(
-        field_name=field_name, lookup_expr="gte", label="This moment or later (ISO 8601)."
-    )
+def _since(field_name: str) -> MomentFilter:
+    return since_filter(field_name, label="This moment or later (ISO 8601).")
 
 
-def _until(field_name: str) -> django_filters.IsoDateTimeFilter:
-    return django_filters.IsoDateTimeFilter(
-        field_name=field_name, lookup_expr="lt", label="Before this moment (ISO 8601)."
-    )
+def _until(field_name: str) -> MomentFilter:
+    return until_filter(field_name, label="Before this moment (ISO 8601).")
 
 
 class OfStrategyFilter(django_filters.FilterSet):

@@ -25,7 +25,9 @@ LEVEL_NAMES = [level.name.lower() for level in LogLevel]
 class LogSerializer(serializers.ModelSerializer[LogEntry]):
     """One line of a log, in the reader's language."""
 
-    strategy = serializers.CharField(source="strategy.name", read_only=True, default=None)
+    strategy = serializers.CharField(
+        source="strategy.name", read_only=True, default=None, allow_null=True
+    )
     level = serializers.SerializerMethodField()
     message = serializers.SerializerMethodField()
     context = serializers.DictField(  # type: ignore[assignment]  # hides Field.context
@@ -60,7 +62,9 @@ class LogSerializer(serializers.ModelSerializer[LogEntry]):
 class FillSerializer(serializers.ModelSerializer[Fill]):
     """One execution. A fee that the venue stated later is shown as if it had been there."""
 
-    strategy = serializers.CharField(source="strategy.name", read_only=True, default=None)
+    strategy = serializers.CharField(
+        source="strategy.name", read_only=True, default=None, allow_null=True
+    )
     execution_id = serializers.IntegerField(
         source="order.execution_id", read_only=True, allow_null=True
     )
@@ -104,7 +108,9 @@ class FillSerializer(serializers.ModelSerializer[Fill]):
 class OrderSerializer(serializers.ModelSerializer[Order]):
     """One order of the journal."""
 
-    strategy = serializers.CharField(source="strategy.name", read_only=True, default=None)
+    strategy = serializers.CharField(
+        source="strategy.name", read_only=True, default=None, allow_null=True
+    )
     account = serializers.CharField(source="account.label", read_only=True)
     venue = serializers.CharField(source="account.venue.code", read_only=True)
     symbol = serializers.CharField(source="market.symbol", read_only=True)
@@ -165,7 +171,9 @@ class PostingSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class EntrySerializer(serializers.ModelSerializer[Entry]):
     """One balanced event."""
 
-    strategy = serializers.CharField(source="strategy.name", read_only=True, default=None)
+    strategy = serializers.CharField(
+        source="strategy.name", read_only=True, default=None, allow_null=True
+    )
     kind = serializers.ChoiceField(choices=EntryKind.choices, read_only=True)
     postings = PostingSerializer(many=True, read_only=True)
 

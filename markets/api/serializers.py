@@ -22,7 +22,10 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
     """A venue."""
 
     market_count = serializers.IntegerField(
-        read_only=True, help_text="Active markets; absent where it was not counted."
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="Active markets; null where they were not counted.",
     )
 
     class Meta:

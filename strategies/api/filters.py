@@ -2,6 +2,8 @@
 
 import django_filters as filters
 
+from arbplatform.api.filters import since_filter, until_filter
+from arbplatform.api.filters import since_filter, until_filter
 from strategies.models import (
     Decision,
     Execution,
@@ -31,8 +33,8 @@ class OpportunityFilter(filters.FilterSet):
     strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
     decision = filters.MultipleChoiceFilter(choices=Decision.choices)
     reason = filters.MultipleChoiceFilter(choices=Reason.choices)
-    since = filters.IsoDateTimeFilter(field_name="detected_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="detected_at", lookup_expr="lt")
+    since = since_filter("detected_at")
+    until = until_filter("detected_at")
 
     class Meta:
         model = Opportunity
@@ -44,8 +46,8 @@ class ExecutionFilter(filters.FilterSet):
 
     strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
     state = filters.MultipleChoiceFilter(choices=ExecutionStateChoice.choices)
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    since = since_filter("created_at")
+    until = until_filter("created_at")
 
     class Meta:
         model = Execution

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from django.core import exceptions as django_errors
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.utils import translation
 from rest_framework import exceptions as drf
@@ -122,6 +122,7 @@ def test_named_fields_are_reported(call):
         (django_errors.SuspiciousOperation(), 400, InvalidInput.code),
         (UnreadablePostError(), 400, errors.MalformedBody.code),
         (OperationalError("down"), 503, Unavailable.code),
+        (DataError("out of range"), 400, InvalidInput.code),
         (django_errors.ValidationError("wrong"), 400, InvalidInput.code),
     ],
 )
