@@ -3,7 +3,6 @@
 import django_filters as filters
 
 from arbplatform.api.filters import since_filter, until_filter
-from arbplatform.api.filters import since_filter, until_filter
 from strategies.models import (
     Decision,
     Execution,
