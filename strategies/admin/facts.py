@@ -18,31 +18,31 @@ from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_but
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice
-from strategies.admin.panel import brief, when
+from strategies.admin.panel import brief, coloured, when
 from strategies.models import Decision, Execution, ExecutionStateChoice, Opportunity, Run
 from strategies.selectors import list_executions, list_opportunities, list_runs
 from strategies.services.evidence import recompute
 
 EXECUTION_LABELS = {
-    ExecutionStateChoice.EXECUTING.label: "info",
-    ExecutionStateChoice.COMPLETED.label: "success",
-    ExecutionStateChoice.INCOMPLETE.label: "warning",
-    ExecutionStateChoice.FAILED.label: "",
-    ExecutionStateChoice.UNKNOWN.label: "danger",
+    ExecutionStateChoice.EXECUTING.value: "info",
+    ExecutionStateChoice.COMPLETED.value: "success",
+    ExecutionStateChoice.INCOMPLETE.value: "warning",
+    ExecutionStateChoice.FAILED.value: "",
+    ExecutionStateChoice.UNKNOWN.value: "danger",
 }
 DECISION_LABELS = {
-    Decision.EXECUTED.label: "success",
-    Decision.SKIPPED.label: "",
-    Decision.DENIED.label: "warning",
+    Decision.EXECUTED.value: "success",
+    Decision.SKIPPED.value: "",
+    Decision.DENIED.value: "warning",
 }
 ORDER_LABELS = {
-    OrderStateChoice.FILLED.label: "success",
-    OrderStateChoice.CANCELED.label: "warning",
-    OrderStateChoice.REJECTED.label: "danger",
-    OrderStateChoice.UNKNOWN.label: "danger",
-    OrderStateChoice.OPEN.label: "info",
-    OrderStateChoice.PENDING.label: "",
-    OrderStateChoice.SUBMITTING.label: "info",
+    OrderStateChoice.FILLED.value: "success",
+    OrderStateChoice.CANCELED.value: "warning",
+    OrderStateChoice.REJECTED.value: "danger",
+    OrderStateChoice.UNKNOWN.value: "danger",
+    OrderStateChoice.OPEN.value: "info",
+    OrderStateChoice.PENDING.value: "",
+    OrderStateChoice.SUBMITTING.value: "info",
 }
 _LEVEL = re.compile(r'\[\s+("[^"]*"),\s+("[^"]*")\s+\]')
 """A pair of texts, as the levels of a book are: one line instead of four."""
@@ -147,10 +147,11 @@ class OpportunityAdmin(ReadOnlyAdmin):
         """Show the expected profit with its asset."""
         return f"{brief(opportunity.expected_profit)} {opportunity.profit_asset.code}"
 
-    @display(description=_("decision"), ordering="decision", label=DECISION_LABELS)
-    def show_decision(self, opportunity: Opportunity) -> str:
+    @display(description=_("decision"), ordering="decision")
+    def show_decision(self, opportunity: Opportunity) -> SafeString:
         """Show the decision as a coloured label."""
-        return opportunity.get_decision_display()
+        text = opportunity.get_decision_display()
+        return coloured(text, DECISION_LABELS[opportunity.decision])
 
     @display(description=_("execution"))
     def show_execution(self, opportunity: Opportunity) -> str:
@@ -190,7 +191,7 @@ class LegInline(ReadOnlyInline):
 
     model = Order
     fk_name = "execution"
-    verbose_name_plural = _("legs")
+    verbose_name_plural = _("orders")
     ordering = ("leg_index", "id")
     fields = (
         "leg_index",
@@ -215,10 +216,10 @@ class LegInline(ReadOnlyInline):
         """Show the limit price."""
         return plain(order.price)
 
-    @display(description=_("state"), label=ORDER_LABELS)
-    def show_state(self, order: Order) -> str:
+    @display(description=_("state"))
+    def show_state(self, order: Order) -> SafeString:
         """Show the state as a coloured label."""
-        return order.get_state_display()
+        return coloured(order.get_state_display(), ORDER_LABELS[order.state])
 
     @display(description=_("filled quantity"))
     def show_filled(self, order: Order) -> str:
@@ -287,10 +288,10 @@ class ExecutionAdmin(ReadOnlyAdmin):
         address = reverse("admin:strategies_opportunity_change", args=[execution.opportunity_id])
         return format_html(LINK, address, execution.opportunity.summary)
 
-    @display(description=_("state"), ordering="state", label=EXECUTION_LABELS)
-    def show_state(self, execution: Execution) -> str:
+    @display(description=_("state"), ordering="state")
+    def show_state(self, execution: Execution) -> SafeString:
         """Show the state as a coloured label."""
-        return execution.get_state_display()
+        return coloured(execution.get_state_display(), EXECUTION_LABELS[execution.state])
 
     @display(description=_("expected profit"), ordering="expected_profit")
     def show_expected(self, execution: Execution) -> str:

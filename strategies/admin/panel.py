@@ -6,9 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -29,12 +31,13 @@ ROWS = 10
 SHOWN_STEP = Decimal("1e-8")
 """Amounts are shown down to this; the API and the exports have every digit."""
 
-STATE_LABELS = {
-    StrategyState.RUNNING: "success",
-    StrategyState.STOPPING: "warning",
-    StrategyState.FAULTED: "danger",
-    StrategyState.STOPPED: "",
+STATE_LABELS: Mapping[str, str] = {
+    StrategyState.RUNNING.value: "success",
+    StrategyState.STOPPING.value: "warning",
+    StrategyState.FAULTED.value: "danger",
+    StrategyState.STOPPED.value: "",
 }
+"""Colours by value: the texts are another in each language."""
 
 Row = Sequence[Any]
 
@@ -110,7 +113,7 @@ def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
             strategy.get_state_display(),
             when(strategy.started_at),
             is_label=True,
-            colour=STATE_LABELS[StrategyState(strategy.state)],
+            colour=STATE_LABELS[strategy.state],
         ),
         Card(
             _("Realised PnL"),
@@ -219,6 +222,11 @@ def _logs(strategy: Strategy) -> Table:
             for row in list_latest_logs(strategy_id=strategy.pk, limit=ROWS)
         ],
     )
+
+
+def coloured(text: str, colour: str) -> SafeString:
+    """Return ``text`` as a coloured label, on lists and on pages alike."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
 
 
 def when(moment: datetime | None) -> str:

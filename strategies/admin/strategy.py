@@ -19,15 +19,14 @@ from arbplatform.console.admin import PlatformAdmin, command_button
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from strategies.admin.forms import PREFIX, make_form
-from strategies.admin.panel import STATE_LABELS, build_panel, when
+from strategies.admin.panel import STATE_LABELS, build_panel, coloured, when
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
 from strategies.errors import StrategyRunning
-from strategies.models import Strategy, StrategyStateChoice
+from strategies.models import Strategy
 from strategies.registry import Plugin, describe, list_plugins
 from strategies.selectors import list_strategies
 from strategies.services import runs, strategies
 
-LABELS = {StrategyStateChoice(state).label: colour for state, colour in STATE_LABELS.items()}
 STOPPABLE = STRATEGY_TRANSITIONS.sources(StrategyEvent.STOP)
 BASIC_FIELDS = ("name", "accounts", "interval_ms")
 
@@ -86,10 +85,10 @@ class StrategyAdmin(PlatformAdmin):
         plugin = find_plugin(strategy.type)
         return strategy.type if plugin is None else render(plugin.title)
 
-    @display(description=_("status"), ordering="state", label=LABELS)
-    def show_state(self, strategy: Strategy) -> str:
+    @display(description=_("status"), ordering="state")
+    def show_state(self, strategy: Strategy) -> SafeString:
         """Show the state as a coloured label."""
-        return strategy.get_state_display()
+        return coloured(strategy.get_state_display(), STATE_LABELS[strategy.state])
 
     @display(description=_("accounts"))
     def show_accounts(self, strategy: Strategy) -> str:

@@ -292,3 +292,10 @@ def test_a_faulted_strategy_shows_its_error(console, cross, calm):
     fault_strategy(strategy_id=cross.pk, error="the plugin is broken")
 
     assert "the plugin is broken" in text_of(console.get(page(cross)))
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_running_strategy_is_green_in_every_language(console, cross, language):
+    text = text_of(console.get(LIST, headers={"accept-language": language}))
+
+    assert "bg-green-100" in text
