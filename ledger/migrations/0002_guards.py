@@ -5,10 +5,10 @@ Both databases refuse
 - changing or deleting a row of a table of facts;
 - committing an entry whose postings do not sum to zero in every asset.
 
-On PostgreSQL a deferred constraint trigger sums the entry up at commit. SQLite has no deferred
-triggers, but deferred foreign keys: every posting adds to the imbalance of its (entry, asset) in
-a small table, whose rows disappear when they reach zero, and which refer to a table that is always
-empty. A row that is left at commit has nothing to refer to, so the commit fails.
+There are no deferred triggers on SQLite, and one for each row would be slow on PostgreSQL, but both
+have deferred foreign keys: every posting adds to the imbalance of its (entry, asset) in a small
+table, whose rows disappear when they reach zero, and which refer to a table that is always empty.
+A row that is left at commit has nothing to refer to, so the commit fails.
 
 Both also keep ``BookTotal`` and ``TradingDay`` in the transaction of the postings.
 
@@ -32,19 +32,21 @@ TOTAL_KEY = "{row}.book || ':' || COALESCE({row}.account_id, 0) || ':' || {row}.
 DAY_KEY = "COALESCE(entry.strategy_id, 0) || ':' || {day} || ':' || {row}.asset_id"
 
 
-# SQLite ---------------------------------------------------------------------------------------
-
-SQLITE_TABLES = (
-    "CREATE TABLE ledger_never (id integer PRIMARY KEY CHECK (0))",
+TABLES = (
+    "CREATE TABLE ledger_never (id bigint PRIMARY KEY CHECK (1 = 0))",
     """CREATE TABLE ledger_imbalance (
         entry_id bigint NOT NULL,
         asset_id bigint NOT NULL,
-        total text NOT NULL,
-        never_id integer NOT NULL DEFAULT 1
+        total {total_type} NOT NULL,
+        never_id bigint NOT NULL DEFAULT 1 CONSTRAINT ledger_entry_must_balance
             REFERENCES ledger_never (id) DEFERRABLE INITIALLY DEFERRED,
         PRIMARY KEY (entry_id, asset_id)
     )""",
 )
+TOTAL_TYPES = {"sqlite": "text", "postgresql": "numeric"}
+
+
+# SQLite ---------------------------------------------------------------------------------------
 
 _IMMUTABLE = "SELECT RAISE(ABORT, 'ledger facts are immutable: book a reversal');"
 _SQLITE_DAY = "substr(entry.occurred_at, 1, 10)"
@@ -105,12 +107,11 @@ POSTGRES_FUNCTIONS = {
         END""",
     "ledger_check_balance": """
         BEGIN
-            IF (SELECT SUM(amount) FROM ledger_posting
-                WHERE entry_id = NEW.entry_id AND asset_id = NEW.asset_id) <> 0 THEN
-                RAISE EXCEPTION 'ledger entry % does not balance in asset %',
-                    NEW.entry_id, NEW.asset_id
-                    USING ERRCODE = 'integrity_constraint_violation';
-            END IF;
+            INSERT INTO ledger_imbalance AS kept (entry_id, asset_id, total)
+                SELECT entry_id, asset_id, SUM(amount) FROM added
+                GROUP BY entry_id, asset_id HAVING SUM(amount) <> 0
+                ON CONFLICT (entry_id, asset_id) DO UPDATE SET total = kept.total + EXCLUDED.total;
+            DELETE FROM ledger_imbalance WHERE total = 0;
             RETURN NULL;
         END""",
     # sorted, so that two transactions lock the same rows in the same order
@@ -143,9 +144,9 @@ POSTGRES_TRIGGERS = {
             FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change()"""
         for table in FACTS
     },
-    "ledger_posting_balance": """CREATE CONSTRAINT TRIGGER ledger_posting_balance
-        AFTER INSERT ON ledger_posting DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW EXECUTE FUNCTION ledger_check_balance()""",
+    "ledger_posting_balance": """CREATE TRIGGER ledger_posting_balance
+        AFTER INSERT ON ledger_posting REFERENCING NEW TABLE AS added
+        FOR EACH STATEMENT EXECUTE FUNCTION ledger_check_balance()""",
     "ledger_posting_totals": """CREATE TRIGGER ledger_posting_totals
         AFTER INSERT ON ledger_posting REFERENCING NEW TABLE AS added
         FOR EACH STATEMENT EXECUTE FUNCTION ledger_add_totals()""",
@@ -181,10 +182,9 @@ def drop_guards(connection):
 
 def _forwards(apps, schema_editor):
     connection = schema_editor.connection
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            for statement in SQLITE_TABLES:
-                cursor.execute(statement)
+    with connection.cursor() as cursor:
+        for statement in TABLES:
+            cursor.execute(statement.format(total_type=TOTAL_TYPES[connection.vendor]))
     create_guards(connection)
 
 
@@ -192,12 +192,11 @@ def _backwards(apps, schema_editor):
     connection = schema_editor.connection
     drop_guards(connection)
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("DROP TABLE ledger_imbalance")
-            cursor.execute("DROP TABLE ledger_never")
-            return
-        for name in POSTGRES_FUNCTIONS:
-            cursor.execute(f"DROP FUNCTION IF EXISTS {name}()")
+        cursor.execute("DROP TABLE ledger_imbalance")
+        cursor.execute("DROP TABLE ledger_never")
+        if connection.vendor == "postgresql":
+            for name in POSTGRES_FUNCTIONS:
+                cursor.execute(f"DROP FUNCTION IF EXISTS {name}()")
 
 
 class Migration(migrations.Migration):

@@ -43,6 +43,7 @@ from ledger.selectors.orders import (
     list_venue_order_ids,
     lock_orders,
     lock_pending_orders,
+    relock_orders,
 )
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "order_movements",
     "pnl_by_asset",
     "pnl_by_strategy",
+    "relock_orders",
     "start_of_utc_day",
     "thin_out_equity",
     "value_in_reporting",

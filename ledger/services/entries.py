@@ -5,14 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from ledger.domain.postings import Book, Line, check_balanced, reversal_lines
 from ledger.errors import ImmutableRecord
 from ledger.models import Entry, EntryKind, Posting
 from ledger.selectors import find_entry, get_entry
+from ledger.services.rows import insert_rows, mark_inserted
 from markets.domain.funds import Wallet
 from markets.services.assets import ensure_assets
+
+_ENTRY_COLUMNS = (
+    "key",
+    "kind",
+    "strategy_id",
+    "execution_id",
+    "transfer_id",
+    "reverses_id",
+    "memo",
+    "occurred_at",
+    "created_at",
+)
+_POSTING_COLUMNS = ("entry_id", "book", "account_id", "wallet", "asset_id", "amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,7 @@ class EntryDraft:
     memo: str = ""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write_entries(
     *, drafts: Sequence[EntryDraft], asset_ids: Mapping[str, int] | None = None
 ) -> list[Entry]:
@@ -58,17 +73,26 @@ def write_entries(
     """
     for draft in drafts:
         check_balanced(draft.key, draft.lines)
-    entries = Entry.objects.bulk_create([_to_entry(draft) for draft in drafts])
+    entries = _insert_entries(drafts)
     known = dict(asset_ids or {})
     unknown = {line.asset for draft in drafts for line in draft.lines} - known.keys()
     if unknown:
         known |= {code: asset.pk for code, asset in ensure_assets(sorted(unknown)).items()}
-    Posting.objects.bulk_create(
+    insert_rows(
+        Posting,
+        _POSTING_COLUMNS,
         [
-            _to_posting(entry.pk, line, known[line.asset])
+            (
+                entry.pk,
+                line.book,
+                line.account_id,
+                line.wallet or "",
+                known[line.asset],
+                line.amount,
+            )
             for entry, draft in zip(entries, drafts, strict=True)
             for line in draft.lines
-        ]
+        ],
     )
     return entries
 
@@ -174,25 +198,23 @@ def _sort_key(line: Line) -> tuple[object, ...]:
     return (line.book, line.asset, line.account_id or 0, line.wallet or "", line.amount)
 
 
-def _to_entry(draft: EntryDraft) -> Entry:
-    return Entry(
-        key=draft.key,
-        kind=draft.kind,
-        occurred_at=draft.occurred_at,
-        strategy_id=draft.strategy_id,
-        execution_id=draft.execution_id,
-        transfer_id=draft.transfer_id,
-        reverses_id=draft.reverses_id,
-        memo=draft.memo,
-    )
-
-
-def _to_posting(entry_id: int, line: Line, asset_id: int) -> Posting:
-    return Posting(
-        entry_id=entry_id,
-        book=line.book,
-        account_id=line.account_id,
-        wallet=line.wallet or "",
-        asset_id=asset_id,
-        amount=line.amount,
-    )
+def _insert_entries(drafts: Sequence[EntryDraft]) -> list[Entry]:
+    entries = [
+        Entry(
+            key=draft.key,
+            kind=draft.kind,
+            strategy_id=draft.strategy_id,
+            execution_id=draft.execution_id,
+            transfer_id=draft.transfer_id,
+            reverses_id=draft.reverses_id,
+            memo=draft.memo,
+            occurred_at=draft.occurred_at,
+            created_at=timezone.now(),
+        )
+        for draft in drafts
+    ]
+    rows = [[getattr(entry, column) for column in _ENTRY_COLUMNS] for entry in entries]
+    ids = insert_rows(Entry, _ENTRY_COLUMNS, rows, key="key")
+    for entry in entries:
+        mark_inserted(entry, ids[entry.key])
+    return entries

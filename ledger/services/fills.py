@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import from_ms
@@ -18,11 +19,30 @@ from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, O
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.entries import EntryDraft, write_entries
 from ledger.services.logs import draft_log
+from ledger.services.rows import insert_rows, mark_inserted
 from markets.domain.orders import Side, VenueFill
 from markets.services.assets import ensure_assets
 
 FEE_FRACTION_MAX = Fraction("0.02")
 """A larger part of the notional as a fee is booked, since it is real, and reported."""
+
+_FILL_COLUMNS = (
+    "order_id",
+    "account_id",
+    "market_id",
+    "strategy_id",
+    "venue_trade_id",
+    "side",
+    "price",
+    "quantity",
+    "cost",
+    "fee",
+    "fee_asset_id",
+    "is_maker",
+    "executed_at",
+    "entry_id",
+    "created_at",
+)
 
 _CONFLICT = _(
     "Trade {trade_id} of order {order_id} was reported again with another price or quantity. "
@@ -128,7 +148,9 @@ class _Booking:
         self.drafts: list[_Draft] = []
         self.logs: list[LogEntry] = []
         self.orders = {order.pk: order for order, _fills in batch}
-        for fill in list_fills_of_orders(self.booked):
+        # executions are booked under the order's lock and counted in it: zero means none
+        executed = [order.pk for order, _fills in batch if order.filled_quantity]
+        for fill in list_fills_of_orders(executed) if executed else ():
             self._count(fill, has_fee=fill.fee is not None or hasattr(fill, "late_fee"))
 
     def add(self, order: Order, reported: VenueFill) -> None:
@@ -150,9 +172,9 @@ class _Booking:
                 drafts=[draft.entry for draft in self.drafts], asset_ids=self.asset_ids
             )
             self._insert(entries)
-        missing = self.known.keys() - self.with_fee
+        lacking = {order_id for order_id, _trade_id in self.known.keys() - self.with_fee}
         for order_id, booked in self.booked.items():
-            booked.is_fee_missing = any(key[0] == order_id for key in missing)
+            booked.is_fee_missing = order_id in lacking
             if booked.fills and booked.quantity > self.orders[order_id].quantity:
                 self._log_overfill(self.orders[order_id], booked)
         if self.logs:
@@ -169,7 +191,8 @@ class _Booking:
             else:
                 late_fees.append(draft.make)
                 self.booked[draft.order_id].late_fees.append(draft.make)
-        Fill.objects.bulk_create(fills)
+        if fills:
+            _insert_fills(fills)
         if late_fees:
             LateFee.objects.bulk_create(late_fees)
 
@@ -182,7 +205,7 @@ class _Booking:
         fee = reported.fee if has_fee else None
         fee_asset = reported.fee_asset if has_fee else None
         fill = Fill(
-            order=order,
+            order_id=order.pk,
             account_id=order.account_id,
             market_id=order.market_id,
             strategy_id=order.strategy_id,
@@ -294,6 +317,15 @@ def _asset_ids(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[str, 
     if foreign:
         ids |= {code: asset.pk for code, asset in ensure_assets(foreign).items()}
     return ids
+
+
+def _insert_fills(fills: Sequence[Fill]) -> None:
+    for fill in fills:
+        fill.created_at = timezone.now()
+    rows = [[getattr(fill, column) for column in _FILL_COLUMNS] for fill in fills]
+    ids = insert_rows(Fill, _FILL_COLUMNS, rows, key="entry_id")
+    for fill in fills:
+        mark_inserted(fill, ids[fill.entry_id])
 
 
 def _entry(

@@ -161,9 +161,11 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
     claimed = _claim(order_ids, clock)
     dispatches, outcomes = _open_gateways(claimed)
     outcomes |= send_all(dispatches, clock=clock)
-    if outcomes:
-        _record(outcomes, clock)
-    return get_orders(order_ids)
+    done = {order.pk: order for order in _record(claimed, outcomes, clock)}
+    others = [pk for pk in order_ids if pk not in done]
+    if others:
+        done |= {order.pk: order for order in get_orders(others)}
+    return [done[pk] for pk in order_ids]
 
 
 def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
@@ -285,27 +287,30 @@ def _open_gateway(order: Order) -> VenueGateway | ArbError:
         return VenueUnavailable(venue=order.account.venue.code, cause=type(error).__name__)
 
 
-def _record(outcomes: Mapping[int, Outcome], clock: Clock) -> None:
+def _record(orders: Sequence[Order], outcomes: Mapping[int, Outcome], clock: Clock) -> list[Order]:
     """Write down all outcomes together; if that fails, one by one.
 
     What cannot be written down even so is UNKNOWN: a look-up will try again, and the error stays
     visible until somebody has mended its cause.
     """
+    if not orders:
+        return []
     try:
-        record(outcomes, clock=clock, is_lookup=False)
+        return record(orders=orders, knowledge=outcomes, clock=clock, is_lookup=False)
     except Exception:
         logger.exception("The outcomes of orders %s are recorded singly", sorted(outcomes))
-        for order_id, outcome in outcomes.items():
-            _record_one(order_id, outcome, clock)
+        return [_record_one(order, outcomes[order.pk], clock) for order in orders]
 
 
-def _record_one(order_id: int, outcome: Outcome, clock: Clock) -> None:
+def _record_one(order: Order, outcome: Outcome, clock: Clock) -> Order:
     try:
-        record({order_id: outcome}, clock=clock, is_lookup=False)
+        knowledge = {order.pk: outcome}
+        return record(orders=[order], knowledge=knowledge, clock=clock, is_lookup=False)[0]
     except Exception as error:
-        logger.exception("Order %s: the outcome cannot be recorded", order_id)
+        logger.exception("Order %s: the outcome cannot be recorded", order.pk)
         lost = Lost(OutcomeUnknown(_UNRECORDED, cause=type(error).__name__))
-        record({order_id: lost}, clock=clock, is_lookup=False)
+        knowledge = {order.pk: lost}
+        return record(orders=[order], knowledge=knowledge, clock=clock, is_lookup=False)[0]
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """Write down what was learned about orders: state, executions and entries in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,10 +24,11 @@ from ledger.domain.orders import (
     lookup_delay_ms,
 )
 from ledger.models import LogEntry, LogLevel, Order
-from ledger.selectors import lock_orders
+from ledger.selectors import relock_orders
 from ledger.services.fills import Booked, book_batch
 from ledger.services.logs import draft_log
 from ledger.services.lookups import Missing, Unreachable
+from ledger.services.rows import update_row
 from ledger.services.sending import Lost, Refused, Reported
 from markets.errors import OrderAbsent
 
@@ -73,36 +74,48 @@ class _Occasion:
 
 
 @transaction.atomic
-def record(knowledge: Mapping[int, Knowledge], *, clock: Clock, is_lookup: bool) -> None:
+def record(
+    *,
+    orders: Sequence[Order],
+    knowledge: Mapping[int, Knowledge],
+    clock: Clock,
+    is_lookup: bool,
+) -> list[Order]:
     """Write down what was learned about orders.
 
     A report may be late or repeat what is known: then it changes nothing. Executions are booked
     in whatever state the order is.
 
     Args:
+        orders: loaded with account and market; what is known of them is read again here.
         knowledge: by order id, what was learned.
         clock: tells when.
         is_lookup: whether the order's sender is not waiting for this: then whoever has to go on
             is woken.
 
+    Returns:
+        The orders as they are now.
+
     Raises:
         Unbookable: an amount has more digits than the books keep; nothing was written.
     """
     occasion = _Occasion(clock.now(), is_lookup)
-    orders = lock_orders(knowledge)
-    booked = book_batch([(order, _fills_of(knowledge[order.pk])) for order in orders])
+    locked = relock_orders(orders)
+    booked = book_batch([(order, _fills_of(knowledge[order.pk])) for order in locked])
     logs = []
-    for order in orders:
+    for order in locked:
         before = OrderState(order.state)
         _learn(order, knowledge[order.pk], booked[order.pk], occasion)
         _schedule(order, booked[order.pk], occasion)
-        order.save(update_fields=_FIELDS)
+        order.updated_at = occasion.now
+        update_row(Order, order.pk, {name: getattr(order, name) for name in _FIELDS})
         if order.state != before:
             logs += _describe(order, before, is_lookup=is_lookup)
         if is_lookup and (booked[order.pk].is_news or _has_ended(before, order)):
             _wake(order)
     if logs:
         LogEntry.objects.bulk_create(logs)
+    return locked
 
 
 def _fills_of(knowledge: Knowledge) -> tuple:  # type: ignore[type-arg]

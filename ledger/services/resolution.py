@@ -133,7 +133,7 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
         foreign_ids=list_venue_order_ids(order),
     )
     finding = find(gateway, search)
-    record({order_id: finding}, clock=clock, is_lookup=True)
+    record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
     return finding
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
+from importlib import import_module
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -178,6 +179,25 @@ def test_an_entry_may_be_out_of_balance_until_it_is_committed(account, assets):
 
     assert imbalances() == {}
     assert Posting.objects.count() == 3
+
+
+def test_the_table_that_must_be_empty_takes_no_row(db):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        execute("INSERT INTO ledger_never (id) VALUES (1)")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_guards_can_be_taken_down_and_put_up_again(account, assets):
+    guards = import_module("ledger.migrations.0002_guards")
+    with connection.schema_editor() as editor:
+        guards._backwards(None, editor)
+    with connection.schema_editor() as editor:
+        guards._forwards(None, editor)
+
+    with pytest.raises(IntegrityError):
+        commit([("raw", assets["BTC"], "1")], account)
+
+    assert not Entry.objects.exists()
 
 
 def test_running_totals_and_days_follow_the_postings(account, assets, strategy):
