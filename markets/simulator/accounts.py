@@ -81,6 +81,11 @@ class Account:
         """Return the free balances of a wallet by asset [units]; changing them changes it."""
         return self.free if wallet is Wallet.SPOT else self.funding
 
+    @property
+    def has_open_orders(self) -> bool:
+        """Whether any order of the account rests in a book."""
+        return any(self.open_orders.values())
+
     def remember_order(self, order: Order) -> None:
         """Make a new order findable, and forget the oldest ended one beyond the bound."""
         self.orders[order.id] = order

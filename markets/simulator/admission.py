@@ -6,7 +6,7 @@ from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.simulator.accounts import Account
 from markets.simulator.book import BookSide
 from markets.simulator.listing import OPEN_ORDERS_MAX, Listing
-from markets.simulator.orders import Order, OrderRefused, Refusal, Ticket
+from markets.simulator.orders import Order, OrderRefused, Refusal, SelfTrade, Ticket
 from markets.simulator.units import floor_to_units
 
 NEVER_RESTING = frozenset({TimeInForce.IOC, TimeInForce.FOK})
@@ -29,9 +29,7 @@ def admit(account: Account, listing: Listing, ticket: Ticket, now_ms: int) -> Or
     else:
         price = 0
         quote_quantity = floor_to_units(ticket.quote_quantity or Decimal(0))
-        quantity = _check_market(
-            account, listing, is_buy=is_buy, quantity=quantity, quote_quantity=quote_quantity
-        )
+        quantity = _check_market(account, listing, ticket, quantity, quote_quantity)
     return Order(
         0,
         account,
@@ -58,8 +56,6 @@ def _check_limit(
         raise OrderRefused(Refusal.LOT_SIZE)
     if cost < listing.notional_min:
         raise OrderRefused(Refusal.NOTIONAL)
-    if account.is_house:
-        return
     asset, needed = (
         (listing.quote, cost) if is_buy else (listing.base, quantity * listing.lot_units)
     )
@@ -81,22 +77,23 @@ def _check_resting(
 
 
 def _check_market(
-    account: Account, listing: Listing, *, is_buy: bool, quantity: int, quote_quantity: int
+    account: Account, listing: Listing, ticket: Ticket, quantity: int, quote_quantity: int
 ) -> int:
     """Return how many lots a market order can ask for, after walking the book it would meet."""
+    is_buy = ticket.side is Side.BUY
     side = listing.book.asks if is_buy else listing.book.bids
-    if not side.keys:
+    # Own orders expire instead of trading: the walk must pay for what stands behind them.
+    skipped = None if ticket.self_trade is SelfTrade.NONE else account
+    lots, cost = _walk(listing, side, skipped, quantity, quote_quantity)
+    if not lots and (quantity or not side.keys):
         raise OrderRefused(Refusal.NO_LIQUIDITY)
-    lots, cost = _walk(listing, side, quantity=quantity, quote_quantity=quote_quantity)
     if not quantity:
         # By quote amount: as many whole lots as it buys, or as bring it in.
         quantity = lots
-    if not quantity:
+    if not listing.lots_min <= quantity <= listing.lots_max:
         raise OrderRefused(Refusal.LOT_SIZE)
     if (quote_quantity or cost) < listing.notional_min:
         raise OrderRefused(Refusal.NOTIONAL)
-    if account.is_house:
-        return quantity
     asset, needed = (
         (listing.quote, max(cost, quote_quantity))
         if is_buy
@@ -108,13 +105,21 @@ def _check_market(
 
 
 def _walk(
-    listing: Listing, side: BookSide, *, quantity: int, quote_quantity: int
+    listing: Listing, side: BookSide, skipped: Account | None, quantity: int, quote_quantity: int
 ) -> tuple[int, int]:
-    """Return lots and cost [quote units] that a market order meets on ``side``."""
+    """Return lots and cost [quote units] that a market order meets on ``side``.
+
+    Args:
+        listing: the market.
+        side: the other side of its book.
+        skipped: whose orders do not count.
+        quantity: wanted [lots]; 0 when ``quote_quantity`` says how much.
+        quote_quantity: wanted [quote units].
+    """
     lots = cost = 0
     for key in reversed(side.keys):
         price = abs(key)
-        total = side.levels[key].total
+        total = side.levels[key].total_without(skipped)
         if quantity:
             step = min(total, quantity - lots)
         else:

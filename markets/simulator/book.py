@@ -5,6 +5,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from markets.simulator.accounts import Account
     from markets.simulator.orders import Order
 
 
@@ -21,6 +22,13 @@ class Level:
     def __init__(self) -> None:
         self.orders: OrderedDict[int, Order] = OrderedDict()
         self.total = 0
+
+    def total_without(self, account: "Account | None") -> int:
+        """Return what orders of others than ``account`` want to trade [lots]."""
+        if account is None or not account.has_open_orders:
+            return self.total
+        own = sum(order.remaining for order in self.orders.values() if order.account is account)
+        return self.total - own
 
 
 class BookSide:

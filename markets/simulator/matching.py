@@ -97,8 +97,7 @@ class MatchingEngine:
         order = admit(account, listing, ticket, now_ms)
         order.id = self._next_order_id()
         order.client_id = order.client_id or f"sim-{order.id}"
-        if not account.is_house:
-            account.remember_order(order)
+        account.remember_order(order)
         return self._execute(order, now_ms)
 
     def cancel(self, order: Order, now_ms: int) -> bool:
@@ -178,9 +177,6 @@ class MatchingEngine:
 
     def _settle_rest(self, order: Order, now_ms: int) -> None:
         """Let what did not trade rest or end."""
-        if order.remaining == 0:
-            order.status = OrderStatus.FILLED
-            return
         if order.kind is OrderKind.MARKET or order.time_in_force in NEVER_RESTING:
             order.status = OrderStatus.EXPIRED
             order.updated_ms = now_ms
@@ -211,8 +207,6 @@ class MatchingEngine:
             if not level.orders and opposite.levels.get(key) is level:
                 opposite.drop(key)
             opposite.touch(key)
-            if not taker.remaining:
-                break
 
     def _match_level(
         self, taker: Order, level: Level, price: int, wish: int, outcome: Outcome
@@ -291,18 +285,19 @@ def _prevent_self_trade(taker: Order, maker: Order, outcome: Outcome) -> bool:
 
 
 def _can_fill(order: Order, opposite: BookSide, limit_key: int) -> bool:
-    """Return whether a fill-or-kill order finds all it wants from others."""
+    """Return whether a fill-or-kill order finds all it wants, from others if it must."""
     missing = order.remaining
-    has_own = bool(order.account.open_orders.get(order.listing.id))
+    rule = order.self_trade
+    skipped = None if rule is SelfTrade.NONE else order.account
     for key in reversed(opposite.keys):
         if key < limit_key:
             return False
         level = opposite.levels[key]
-        missing -= level.total
-        if has_own:
-            missing += sum(
-                other.remaining for other in level.orders.values() if other.account is order.account
-            )
+        others = level.total_without(skipped)
+        if others < level.total and rule is not SelfTrade.EXPIRE_MAKER:
+            # An own order stands in the way and would end this one.
+            return False
+        missing -= others
         if missing <= 0:
             return True
     return False

@@ -109,6 +109,7 @@ class NaiveExchange:
             raise Refused("would take")
 
     def _admit_market(self, owner, side, quantity, candidates):
+        candidates = [other for other in candidates if other.owner != owner]
         if not candidates:
             raise Refused("no liquidity")
         cost, missing = Decimal(0), quantity

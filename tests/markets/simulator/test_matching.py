@@ -9,6 +9,7 @@ from markets.simulator import accounts
 from markets.simulator.listing import OPEN_ORDERS_MAX, ListingRules
 from markets.simulator.matching import MatchingEngine
 from markets.simulator.orders import OrderRefused, OrderStatus, Refusal, SelfTrade, Ticket
+from markets.simulator.units import UNITS_PER_ONE
 
 SYMBOL = "BTC/USDT"
 
@@ -139,6 +140,15 @@ def test_a_fok_order_that_fits_is_filled_over_several_levels(engine):
     assert [trade.price for trade in outcome.trades] == [1_000_000, 1_000_100]
 
 
+def test_a_fok_order_does_not_count_what_is_beyond_its_limit(engine):
+    send(engine, "ann", "sell", "0.4", "10000")
+    send(engine, "ann", "sell", "0.4", "10001")
+
+    outcome = send(engine, "ben", "buy", "0.6", "10000", TimeInForce.FOK)
+
+    assert (outcome.order.status, outcome.trades) == (OrderStatus.EXPIRED, [])
+
+
 def test_a_post_only_order_that_would_trade_is_refused(engine):
     send(engine, "ann", "sell", "1", "10000")
 
@@ -196,6 +206,48 @@ def test_the_resting_order_of_the_same_account_expires_by_default(engine):
     assert outcome.order.status is OrderStatus.FILLED
     assert [trade.maker.account.label for trade in outcome.trades] == ["ben"]
     assert engine.held_of("ann", "BTC") == 0
+
+
+def test_a_market_order_is_priced_without_the_own_orders_that_it_would_make_expire(engine):
+    send(engine, "ann", "buy", "9", "10000")  # 10,000 USDT stay free
+    send(engine, "ann", "sell", "1", "10000.01")
+    send(engine, "ben", "sell", "1", "20000")
+
+    with pytest.raises(OrderRefused) as refused:
+        send(engine, "ann", "buy", "1")
+
+    assert refused.value.reason is Refusal.INSUFFICIENT_BALANCE
+    assert send(engine, "ann", "buy", "0.5").order.cost == 10_000 * UNITS_PER_ONE
+    assert engine.free_of("ann", "USDT") == 0
+
+
+def test_a_market_order_that_would_meet_only_its_own_account_is_refused(engine):
+    resting = send(engine, "ann", "sell", "1", "10000").order
+
+    with pytest.raises(OrderRefused) as refused:
+        send(engine, "ann", "buy", "0.5")
+
+    assert refused.value.reason is Refusal.NO_LIQUIDITY
+    assert resting.status is OrderStatus.NEW
+
+
+@pytest.mark.parametrize(
+    ("rule", "executed"),
+    [
+        (SelfTrade.EXPIRE_MAKER, 1_000),
+        (SelfTrade.EXPIRE_TAKER, 0),
+        (SelfTrade.EXPIRE_BOTH, 0),
+        (SelfTrade.NONE, 1_000),
+    ],
+)
+def test_a_fok_order_counts_own_orders_as_its_self_trade_rule_says(engine, rule, executed):
+    send(engine, "ben", "sell", "0.5", "9999")
+    send(engine, "ann", "sell", "0.5", "10000")
+    send(engine, "ben", "sell", "0.5", "10001")
+
+    order = send(engine, "ann", "buy", "1", "10001", TimeInForce.FOK, self_trade=rule).order
+
+    assert order.executed == executed
 
 
 @pytest.mark.parametrize(

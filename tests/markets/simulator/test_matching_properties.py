@@ -17,7 +17,7 @@ from tests.markets.simulator.naive_exchange import NaiveExchange, NaiveOrder, Re
 OWNERS = ("ann", "ben", "cleo")
 SYMBOL = "BASE/QUOTE"
 ASSETS = ("BASE", "QUOTE")
-FUNDS = {"BASE": Decimal("0.4"), "QUOTE": Decimal(3)}
+FUNDS = {"BASE": Decimal("0.7"), "QUOTE": Decimal(6)}
 REFUSALS = {
     "notional": Refusal.NOTIONAL,
     "balance": Refusal.INSUFFICIENT_BALANCE,
@@ -44,8 +44,10 @@ places = st.builds(
     Place,
     owner=st.sampled_from(OWNERS),
     side=st.sampled_from(["buy", "sell"]),
-    kind=st.sampled_from(["gtc", "gtc", "gtc", "ioc", "fok", "post_only", "market"]),
-    price=st.integers(9_900, 10_100).map(lambda ticks: ticks * Decimal("0.001")),
+    kind=st.sampled_from(["gtc", "gtc", "gtc", "gtc", "ioc", "fok", "fok", "post_only", "market"]),
+    price=st.one_of(st.integers(9_900, 10_100), st.integers(4_000, 20_000)).map(
+        lambda ticks: ticks * Decimal("0.001")
+    ),
     quantity=st.integers(1, 120).map(lambda lots: lots * Decimal("0.0007")),
 )
 scripts = st.lists(
