@@ -17,10 +17,10 @@ from ledger.models import EquitySnapshot, LogEntry, LogLevel
 from ledger.selectors import list_equity, list_logs
 
 LEVEL_LABELS = {
-    LogLevel.DEBUG.label: "info",
-    LogLevel.INFO.label: "success",
-    LogLevel.WARNING.label: "warning",
-    LogLevel.ERROR.label: "danger",
+    LogLevel.DEBUG.value: "info",
+    LogLevel.INFO.value: "success",
+    LogLevel.WARNING.value: "warning",
+    LogLevel.ERROR.value: "danger",
 }
 
 
@@ -42,7 +42,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     @display(description=_("level"), ordering="level", label=LEVEL_LABELS)
     def show_level(self, entry: LogEntry) -> Any:
         """Show the severity as a coloured label."""
-        return LogLevel(entry.level).label
+        return entry.level, LogLevel(entry.level).label
 
     @display(description=_("message"))
     def show_message(self, entry: LogEntry) -> str:

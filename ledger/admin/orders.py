@@ -17,15 +17,15 @@ from ledger.selectors import list_fills, list_orders
 from ledger.services.journal import cancel_order, resolve_unknown
 
 STATE_LABELS = {
-    OrderStateChoice.PENDING.label: "info",
-    OrderStateChoice.SUBMITTING.label: "info",
-    OrderStateChoice.OPEN.label: "info",
-    OrderStateChoice.FILLED.label: "success",
-    OrderStateChoice.CANCELED.label: "warning",
-    OrderStateChoice.REJECTED.label: "danger",
-    OrderStateChoice.UNKNOWN.label: "danger",
+    OrderStateChoice.PENDING.value: "info",
+    OrderStateChoice.SUBMITTING.value: "info",
+    OrderStateChoice.OPEN.value: "info",
+    OrderStateChoice.FILLED.value: "success",
+    OrderStateChoice.CANCELED.value: "warning",
+    OrderStateChoice.REJECTED.value: "danger",
+    OrderStateChoice.UNKNOWN.value: "danger",
 }
-SIDE_LABELS = {SideChoice.BUY.label: "success", SideChoice.SELL.label: "danger"}
+SIDE_LABELS = {SideChoice.BUY.value: "success", SideChoice.SELL.value: "danger"}
 
 
 class FillColumns:
@@ -34,7 +34,7 @@ class FillColumns:
     @display(description=_("side"), ordering="side", label=SIDE_LABELS)
     def show_side(self, fill: Fill) -> Any:
         """Show the side as a coloured label."""
-        return SideChoice(fill.side).label
+        return fill.side, SideChoice(fill.side).label
 
     @display(description=_("price"), ordering="price")
     def show_price(self, fill: Fill) -> str:
@@ -169,12 +169,12 @@ class OrderAdmin(ReadOnlyAdmin):
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def show_state(self, order: Order) -> Any:
         """Show the state as a coloured label."""
-        return OrderStateChoice(order.state).label
+        return order.state, OrderStateChoice(order.state).label
 
     @display(description=_("side"), ordering="side", label=SIDE_LABELS)
     def show_side(self, order: Order) -> Any:
         """Show the side as a coloured label."""
-        return SideChoice(order.side).label
+        return order.side, SideChoice(order.side).label
 
     @display(description=_("symbol"), ordering="market__symbol")
     def show_symbol(self, order: Order) -> str:

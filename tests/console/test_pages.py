@@ -144,3 +144,23 @@ def test_a_search_on_every_list_finds_its_way(browser, language):
         if page.search_fields:
             name = f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist"
             assert browser.get(reverse(name), {"q": "alpha 7"}).status_code == 200
+
+
+COLOURED = [
+    "/admin/ledger/order/",
+    "/admin/ledger/fill/",
+    "/admin/ledger/logentry/",
+    "/admin/strategies/execution/",
+    "/admin/strategies/opportunity/",
+    "/admin/strategies/strategy/",
+    "/admin/accounts/venueaccount/",
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("address", COLOURED)
+def test_states_have_their_colour_in_every_language(browser, address, language):
+    html = browser.get(address, HTTP_ACCEPT_LANGUAGE=language).content.decode()
+
+    list_of_rows = html[html.index('id="result_list"') :]
+    assert re.search("bg-(green|blue|orange|red)-100", list_of_rows)
