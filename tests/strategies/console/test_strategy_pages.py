@@ -1,6 +1,7 @@
 """The console's pages of a strategy."""
 
 import pytest
+from django.utils import translation
 
 from ledger.models import Order
 from strategies.domain.states import StrategyState
@@ -296,6 +297,7 @@ def test_a_faulted_strategy_shows_its_error(console, cross, calm):
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_a_running_strategy_is_green_in_every_language(console, cross, language):
-    text = text_of(console.get(LIST, headers={"accept-language": language}))
+    with translation.override(language):  # gives the old language back at the end
+        text = text_of(console.get(LIST, headers={"accept-language": language}))
 
     assert "bg-green-100" in text
