@@ -189,11 +189,11 @@ def _to_message(detail: ErrorDetails, known: Sequence[str]) -> Message:
     context = {name: _plain(value) for name, value in detail.get("ctx", {}).items()}
     if detail["type"] == PARAM_ERROR:
         return Message(context["template"], context["context"])
-    template = _SENTENCES.get(detail["type"])
-    if template is None:
+    if detail["type"] not in _SENTENCES:
         return Message(_OTHER, {"cause": detail["msg"]})
     context["known"] = ", ".join(known)
-    return Message(template, {name: context[name] for name in _placeholders(template)})
+    needed = _placeholders(_SENTENCES[detail["type"]])
+    return Message(_SENTENCES[detail["type"]], {name: context[name] for name in needed})
 
 
 def _placeholders(template: str) -> list[str]:

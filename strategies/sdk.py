@@ -8,13 +8,12 @@ in a replay, and every decision can be computed again from its evidence.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import Message
 from strategies.domain.intents import Evaluation, ExecutionMode, Intent, LegIntent, Rejection
 from strategies.domain.view import AssetKey, MarketKey, MarketView, Scope
 
@@ -46,22 +45,20 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def param_error(template: str, **context: object) -> PydanticCustomError:
+def param_error(message: Message) -> PydanticCustomError:
     """Return what a validator of ``Params`` raises when it refuses a value.
 
     Args:
-        template: English sentence with named placeholders that says what to enter instead; it is
-            translated before it is filled in.
-        context: values of the placeholders; JSON values or ``Decimal``.
+        message: sentence that says what to enter instead; its context holds JSON values.
     """
-    shown = {
-        name: to_plain(value) if isinstance(value, Decimal) else value
-        for name, value in context.items()
-    }
     return PydanticCustomError(
         PARAM_ERROR,
         "{sentence}",
-        {"sentence": template.format(**shown), "template": template, "context": shown},
+        {
+            "sentence": str(message),
+            "template": message.template,
+            "context": dict(message.context),
+        },
     )
 
 

@@ -7,7 +7,7 @@ from itertools import permutations
 from pydantic import Field, field_validator
 
 from arbplatform.core.decimals import ZERO
-from arbplatform.core.errors import InvalidInput
+from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.book import Book
 from markets.domain.orders import Side
 from markets.domain.symbols import split_symbol
@@ -66,13 +66,14 @@ class CrossVenueParams(TakingParams):
             try:
                 quotes[split_symbol(symbol).quote] = symbol
             except InvalidInput as error:
-                raise param_error(error.message.template, symbol=symbol) from None
+                raise param_error(error.message) from None
         if len(quotes) > 1:
             one, other = list(quotes.values())[:2]
             raise param_error(
-                "{one} and {other} have different quote assets. Make one strategy for each.",
-                one=one,
-                other=other,
+                Message(
+                    "{one} and {other} have different quote assets. Make one strategy for each.",
+                    {"one": one, "other": other},
+                )
             )
         return symbols
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX, Amount
+from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX, Amount, to_plain
+from arbplatform.core.errors import Message
 from strategies.domain.candidate import UNLIMITED, Terms
 from strategies.sdk import BOOK_DEPTH_DEFAULT, Params, param_error
 
@@ -100,7 +101,10 @@ class TakingParams(Params):
         minimum = info.data.get("min_edge_bps")
         if minimum is not None and value <= minimum:
             raise param_error(
-                "Must be above the minimum edge of {min_edge_bps} bps.", min_edge_bps=minimum
+                Message(
+                    "Must be above the minimum edge of {min_edge_bps} bps.",
+                    {"min_edge_bps": to_plain(minimum)},
+                )
             )
         return value
 
@@ -129,5 +133,5 @@ def refuse_repetitions(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``values`` if each stands there once."""
     for value in values:
         if values.count(value) > 1:
-            raise param_error("{value} is named twice.", value=value)
+            raise param_error(Message("{value} is named twice.", {"value": value}))
     return values

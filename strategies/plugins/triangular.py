@@ -9,6 +9,7 @@ from operator import itemgetter
 from pydantic import Field, ValidationInfo, field_validator
 
 from arbplatform.core.decimals import ONE, ZERO, Amount
+from arbplatform.core.errors import Message
 from markets.domain.book import Book
 from markets.domain.rules import MarketRules
 from strategies.domain.candidate import Terms
@@ -76,7 +77,7 @@ class TriangularParams(TakingParams):
         assets = info.data.get("assets")
         for start in refuse_repetitions(starts):
             if assets is not None and start not in assets:
-                raise param_error("{asset} is not among the assets.", asset=start)
+                raise param_error(Message("{asset} is not among the assets.", {"asset": start}))
         return starts
 
 
