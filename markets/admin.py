@@ -62,7 +62,6 @@ class VenueAdmin(PlatformAdmin):
     form = VenueForm
     list_display = (
         "code",
-        "name",
         "ccxt_id",
         "show_enabled",
         "show_markets",
@@ -204,11 +203,25 @@ class MarketAdmin(ReadOnlyAdmin):
         "show_lot",
         "show_quantity_min",
         "show_notional_min",
-        "show_maker_fee",
-        "show_taker_fee",
+        "show_fees",
+        "fee_mode",
+    )
+    fields = (
+        "symbol",
+        "venue",
+        "base",
+        "quote",
+        "show_active",
+        "show_tick",
+        "show_lot",
+        "show_quantity_min",
+        "show_quantity_max",
+        "show_notional_min",
+        "show_fees",
         "fee_mode",
         "synced_at",
     )
+    readonly_fields = fields
     list_filter = ("venue", "is_active", "fee_mode")
     list_select_related = ("venue",)
     search_fields = ("symbol", "venue__code")
@@ -234,20 +247,20 @@ class MarketAdmin(ReadOnlyAdmin):
         """Show the smallest order."""
         return plain(market.quantity_min)
 
+    @display(description=_("maximum quantity"))
+    def show_quantity_max(self, market: Market) -> str:
+        """Show the largest order."""
+        return plain(market.quantity_max)
+
     @display(description=_("minimum notional"), ordering="notional_min")
     def show_notional_min(self, market: Market) -> str:
         """Show the smallest quantity times price."""
         return plain(market.notional_min)
 
-    @display(description=_("maker fee"), ordering="maker_fee")
-    def show_maker_fee(self, market: Market) -> str:
-        """Show the fee of resting orders."""
-        return plain(market.maker_fee)
-
-    @display(description=_("taker fee"), ordering="taker_fee")
-    def show_taker_fee(self, market: Market) -> str:
-        """Show the fee of crossing orders."""
-        return plain(market.taker_fee)
+    @display(description=_("maker / taker fee"), ordering="taker_fee")
+    def show_fees(self, market: Market) -> str:
+        """Show the fees of resting and of crossing orders [%]."""
+        return f"{plain(market.maker_fee * 100)} % / {plain(market.taker_fee * 100)} %"
 
 
 def _sync(venue: Venue) -> Message:

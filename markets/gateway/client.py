@@ -209,8 +209,8 @@ def build_client(
 
 def known_codes(client: Client) -> Mapping[str, type[BaseException]]:
     """Return the class's table from the venue's spot codes to ccxt exceptions."""
-    table = client.exceptions or {}
-    spot = table.get("spot") if isinstance(table.get("spot"), dict) else {}
+    table: dict[str, Any] = client.exceptions or {}
+    spot: dict[str, Any] = table.get("spot") or {}
     codes = {**(table.get("exact") or {}), **(spot.get("exact") or {})}
     return {code: kind for code, kind in codes.items() if isinstance(kind, type)}
 

@@ -53,7 +53,12 @@ def test_market_numbers_are_plain_digits(console: Client, alpha: Venue) -> None:
     page = console.get(_url("market_changelist")).content.decode()
 
     assert "0.0001" in page
+    assert "0.08 % / 0.1 %" in page
     assert "E-" not in page
+    market = Market.objects.get(symbol="BTC/USDT")
+    detail = console.get(_url("market_change", market.pk)).content.decode()
+    assert "0.0001" in detail
+    assert "0.000100" not in detail
 
 
 @pytest.mark.parametrize("model", ["asset", "market"])
