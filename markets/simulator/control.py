@@ -1,12 +1,15 @@
 """What the simulation itself answers: its list of venues, health, statements, control."""
 
 import ipaddress
+from functools import partial
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from arbplatform.core.errors import InvalidInput
 from markets.domain.funds import Wallet
+from markets.simulator.config import parse_fault
 from markets.simulator.protocol.params import Params, parse_query
 from markets.simulator.units import format_units
 from markets.simulator.venue import Venue
@@ -35,6 +38,8 @@ async def answer_control(
             answer = _statement
         case ("POST", ["control", code, "replay", "advance"]) if code in world.venues:
             answer = _advance
+        case (("POST" | "DELETE"), ["control", code, "faults"]) if code in world.venues:
+            answer = partial(_change_faults, await request.read())
         case _:
             text = f"There is nothing at {path}. GET / lists the venues."
             return _json({"error": text}, _NOT_FOUND)
@@ -80,6 +85,18 @@ def _advance(world: World, code: str, params: Params) -> web.Response:
     if replay is None:
         return _json({"error": f"The venue {code} has no replay."}, _NOT_FOUND)
     return _json({"advanced": replay.advance(int(frames)), "position": replay.position})
+
+
+def _change_faults(body: bytes, world: World, code: str, _: Params) -> web.Response:
+    """Arm the fault in the body, or disarm all when there is no body."""
+    if not body:
+        world.faults[code].clear()
+        return _json({"armed": 0})
+    try:
+        world.faults[code].add(parse_fault(orjson.loads(body)))
+    except (InvalidInput, ValueError) as error:
+        return _json({"error": str(error)}, _BAD_REQUEST)
+    return _json({"armed": 1})
 
 
 def _describe(venue: Venue) -> dict[str, Any]:

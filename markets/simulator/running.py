@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from arbplatform.core.errors import Unavailable
-from markets.simulator.config import SimulatorConfig, parse_config
+from markets.simulator.config import SimulatorConfig, parse_config, parse_fault
 from markets.simulator.control import statement
 from markets.simulator.journal import Journal
 from markets.simulator.makers import Makers
@@ -204,6 +204,15 @@ class Control:
             for levels in (bids, asks)
         ]
         self.call(lambda: where.quote(listing, sides[0], sides[1]))
+
+    def add_fault(self, venue: str, kind: str, **more: Any) -> None:
+        """Let something go wrong: a kind of ``FaultKind`` and other fields of ``FaultConfig``."""
+        fault = parse_fault({"kind": kind} | more)
+        self.call(lambda: self.world.faults[venue].add(fault))
+
+    def clear_faults(self, venue: str) -> None:
+        """Let nothing go wrong any more."""
+        self.call(self.world.faults[venue].clear)
 
     def statement(self, venue: str, label: str) -> Mapping[str, Any]:
         """Return what an account owns, exactly."""

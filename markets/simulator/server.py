@@ -8,6 +8,7 @@ addresses are those of the exchange whose protocol is spoken.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ import orjson
 from aiohttp import web
 
 from markets.simulator.control import answer_control
+from markets.simulator.faults import spoil
 from markets.simulator.journal import JournalFailed
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
@@ -71,12 +73,20 @@ class RequestHandler:
         body = ""
         if request.can_read_body:
             body = (await request.read()).decode("utf-8", "replace")
+        question = partial(self._answer, venue, request, rest, query, body)
+        faults = self._world.faults[first]
+        fault = faults.pick(request.method, rest) if faults.is_armed else None
+        return question() if fault is None else await spoil(fault, request, question)
+
+    def _answer(
+        self, venue: Venue, request: web.BaseRequest, path: str, query: str, body: str
+    ) -> web.Response:
         try:
             value = answer(
                 self._world,
                 venue,
                 method=request.method,
-                path=rest,
+                path=path,
                 query=query,
                 body=body,
                 api_key=request.headers.get("X-MBX-APIKEY"),
@@ -88,7 +98,7 @@ class RequestHandler:
         except Exception:
             # A bug of the simulator must look like a failure of the venue, not like an answer.
             logger.exception(
-                "the simulator failed to answer %s /%s/%s", request.method, first, rest
+                "the simulator failed to answer %s /%s/%s", request.method, venue.code, path
             )
             return _refusal(codes.UNKNOWN_ERROR)
         return json_response(value)

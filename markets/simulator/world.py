@@ -4,6 +4,7 @@ from random import Random
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.simulator.config import SimulatorConfig
+from markets.simulator.faults import FaultPlan
 from markets.simulator.makers import FairPrices, Makers
 from markets.simulator.protocol.listen_keys import ListenKeys
 from markets.simulator.replay import Replay, VenueReplay
@@ -20,6 +21,7 @@ class World:
         venues: by code.
         makers: by venue code.
         replays: by venue code; venues that show the same file share one.
+        faults: by venue code.
         listen_keys: names of user data streams.
         settlement: what is on its way between the venues.
     """
@@ -34,6 +36,10 @@ class World:
         self.config = config
         self.clock = clock
         self.venues = {venue.code: Venue(venue, clock, recorder) for venue in config.venues}
+        self.faults = {
+            venue.code: FaultPlan(venue.faults, self._random_of(f"faults:{venue.code}"))
+            for venue in config.venues
+        }
         self.listen_keys = ListenKeys()
         self.settlement = Settlement(
             self.venues.values(),

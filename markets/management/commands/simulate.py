@@ -1,6 +1,7 @@
 """``manage.py simulate``: run the simulated venues alone, until told to stop."""
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from markets.simulator.running import HOST, Simulator
 
 DEFAULT_PORT = 8010
 PORT_MAX = 65_535
+_COLLECT_AFTER = (50_000, 20, 50)
 
 
 class Command(BaseCommand):
@@ -58,5 +60,8 @@ class Command(BaseCommand):
         codes = ", ".join(simulator.world.venues)
         self.stdout.write(f"Simulated venues {codes} on http://{HOST}:{simulator.port}")
         self.stdout.flush()
+        # Orders and trades live long: looking through all of them often would only delay answers.
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
         await stop.wait()
         await simulator.close()
