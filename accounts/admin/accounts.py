@@ -37,7 +37,7 @@ from arbplatform.wording import render
 OUTCOME_LABELS = {"good": "success", "bad": "danger", "none": "info"}
 RIGHTS = {
     "read": _("read"),
-    "trade": _("trade"),
+    "trade": _("trading"),
     "withdraw": _("withdraw"),
     "transfer": _("transfer between wallets"),
     "ip_restricted": _("restricted to IP addresses"),

@@ -98,7 +98,7 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Empty: the receiving venue's default."),
     )
-    request_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    request_key = forms.CharField(label="", max_length=64, widget=forms.HiddenInput)
 
     class Meta:
         model = Transfer

@@ -55,8 +55,8 @@ class TransferAdmin(PlatformAdmin):
     actions_row = ("poll_one",)
     actions_detail = ("poll_one", "settle_one")
     add_fieldsets = (
-        (_("From"), {"fields": ("from_account", "from_wallet")}),
-        (_("To"), {"fields": ("to_account", "to_wallet", "network")}),
+        (_("Source"), {"fields": ("from_account", "from_wallet")}),
+        (_("Destination"), {"fields": ("to_account", "to_wallet", "network")}),
         (_("What"), {"fields": ("asset", "amount", "request_key")}),
     )
     change_fieldsets = (

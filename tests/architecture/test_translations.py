@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from arbplatform.management import catalogue
 from arbplatform.management.extraction import Text, find_texts
 
-TERMS_OF_THE_FIELD = {"API key", "API secret", "HTTP Accept", "User Agent", "passphrase"}
+TERMS_OF_THE_FIELD = {"API", "API key", "API secret", "HTTP Accept", "User Agent", "passphrase"}
 """What Chinese users of exchanges read in English too."""
 
 
