@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
@@ -49,11 +49,11 @@ class StrategyListView(generics.ListAPIView[Strategy]):
 
     serializer_class = StrategySerializer
     filterset_class = StrategyFilter
-    ordering_fields = ["name", "type", "state", "started_at", "last_tick_at", "created_at", "id"]
+    ordering_fields = ["name", "type", "status", "started_at", "last_tick_at", "created_at", "id"]
 
     def get_queryset(self) -> QuerySet[Strategy]:
-        """Return all strategies."""
-        return list_strategies()
+        """Return all strategies; their state can be sorted by under its public name."""
+        return list_strategies().annotate(status=F("state"))
 
     @extend_schema(
         request=StrategyBodySerializer,

@@ -167,6 +167,8 @@ def test_the_list_is_paged_filtered_and_ordered(user_api, make_cross, make_trian
     everything = user_api.get(LIST, {"ordering": "-name", "page_size": 2}).json()["data"]
     assert everything["count"] == 3
     assert [row["name"] for row in everything["results"]] == ["third", "cross"]
+    sorted_by_status = user_api.get(LIST, {"ordering": "status,name"}).json()["data"]
+    assert [row["name"] for row in sorted_by_status["results"]] == ["cross", "another", "third"]
     running = user_api.get(LIST, {"status": "running"}).json()["data"]
     assert [row["name"] for row in running["results"]] == ["cross"]
     typed = user_api.get(LIST, {"type": "triangular"}).json()["data"]

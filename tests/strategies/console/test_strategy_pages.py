@@ -301,3 +301,19 @@ def test_a_running_strategy_is_green_in_every_language(console, cross, language)
         text = text_of(console.get(LIST, headers={"accept-language": language}))
 
     assert "bg-green-100" in text
+
+
+def test_the_links_of_a_page_lead_to_lists_of_that_strategy_only(
+    console, cross, make_triangular, edge
+):
+    other = make_triangular("another")
+    run_tick(strategy_id=cross.pk)
+    addresses = [address for _, address in console.get(page(cross)).context["panel"].links]
+    assert len(addresses) == 6
+
+    for address in addresses:
+        own = console.get(address)
+        foreign = console.get(address.replace(f"={cross.pk}", f"={other.pk}"))
+        assert own.status_code == foreign.status_code == 200, address
+        assert own.context["cl"].result_count > 0, address
+        assert foreign.context["cl"].result_count == 0, address
