@@ -23,7 +23,7 @@ from tests.markets.fakes.stage import STAGES, FakeStage, Stage, okx_stage, open_
 SYMBOL = "BTC/USDT"
 REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.1"), "arbtests0000000000000001", price=D(60_000))
 ADDRESS = DepositAddress("USDT", "some-address-elsewhere")
-TIMEOUT_MS = 250
+PATIENCE_MS, IMPATIENCE_MS = 5_000, 100
 
 READS: dict[str, Callable[[VenueGateway], object]] = {
     "time": lambda g: g.fetch_time_ms(),
@@ -64,9 +64,14 @@ FUNDS_CALLS = frozenset(
 class Broken:
     """A gateway that has worked so far, and the server behind it."""
 
-    gateway: VenueGateway
+    gateway: CcxtRestGateway
     server: ScriptedServer
     stage: Stage
+
+    def misbehave(self, kind: Misbehaviour) -> None:
+        """Break the next answer; who must wait for nothing need not wait long."""
+        _set_patience(self.gateway, kind)
+        self.server.misbehave(kind)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ def broken(request: pytest.FixtureRequest) -> Iterator[Broken]:
         else:
             server = stack.enter_context(breakable(stage.spec.rest_origin))
             spec = replace(stage.spec, rest_origin=f"{server.url}/alpha", ws_origin="")
-        gateway = _impatient_gateway(spec, stage.credentials)
+        gateway = _gateway(spec, stage.credentials)
         stage.set_book(SYMBOL, bids=[("59990", "1")], asks=[("60000", "1")])
         gateway.fetch_book(SYMBOL)
         if stage.moves_funds:
@@ -97,8 +102,15 @@ def _cases(calls: Mapping[str, object]) -> list[tuple[str, str]]:
     ]
 
 
-def _impatient_gateway(spec: VenueSpec, credentials: Credentials) -> VenueGateway:
-    return CcxtRestGateway(spec, credentials, Catalog(spec, timeout_ms=TIMEOUT_MS))
+def _gateway(spec: VenueSpec, credentials: Credentials) -> CcxtRestGateway:
+    return CcxtRestGateway(spec, credentials, Catalog(spec, timeout_ms=PATIENCE_MS))
+
+
+def _set_patience(gateway: CcxtRestGateway, kind: Misbehaviour) -> None:
+    patience_ms = IMPATIENCE_MS if kind is Misbehaviour.TIMEOUT else PATIENCE_MS
+    gateway._session.catalog.timeout_ms = patience_ms
+    for client in gateway._session._pool._idle:
+        client.timeout = patience_ms
 
 
 @pytest.mark.parametrize("kind", Misbehaviour)
@@ -106,7 +118,7 @@ def _impatient_gateway(spec: VenueSpec, credentials: Credentials) -> VenueGatewa
 def test_a_read_that_is_answered_wrongly_fails_and_is_never_empty(
     broken: Broken, call: str, kind: Misbehaviour
 ) -> None:
-    broken.server.misbehave(kind)
+    broken.misbehave(kind)
 
     with pytest.raises(VenueUnavailable) as failure:
         READS[call](broken.gateway)
@@ -121,7 +133,7 @@ def test_a_write_that_is_answered_wrongly_is_unknown_and_is_sent_once(
     broken: Broken, call: str, kind: Misbehaviour
 ) -> None:
     sent = len(broken.server.requests)
-    broken.server.misbehave(kind)
+    broken.misbehave(kind)
 
     with pytest.raises(OutcomeUnknown) as failure:
         WRITES[call](broken.gateway)
@@ -136,16 +148,17 @@ def test_a_write_that_is_answered_wrongly_is_unknown_and_is_sent_once(
 def test_after_a_broken_answer_the_next_one_is_read_as_usual(
     broken: Broken, kind: Misbehaviour
 ) -> None:
-    broken.server.misbehave(kind)
+    broken.misbehave(kind)
     with pytest.raises(VenueUnavailable):
         broken.gateway.fetch_balances()
+    _set_patience(broken.gateway, Misbehaviour.EMPTY_200)
 
     assert broken.gateway.fetch_balances()["USDT"].free == D(100_000)
 
 
 def test_rights_that_cannot_be_read_are_unknown_but_the_key_is_proven_by_its_balances() -> None:
     with okx_stage() as stage:
-        gateway = _impatient_gateway(stage.spec, stage.credentials)
+        gateway = _gateway(stage.spec, stage.credentials)
         gateway.fetch_balances()
         stage.venue.server.misbehave(Misbehaviour.HTML_503, at="account/config")
 
@@ -159,9 +172,10 @@ def test_rights_that_cannot_be_read_are_unknown_but_the_key_is_proven_by_its_bal
 @pytest.mark.parametrize("kind", Misbehaviour)
 def test_an_order_whose_state_cannot_be_read_is_still_accepted(kind: Misbehaviour) -> None:
     with okx_stage() as stage:
-        gateway = _impatient_gateway(stage.spec, stage.credentials)
+        gateway = _gateway(stage.spec, stage.credentials)
         stage.set_book(SYMBOL, bids=[], asks=[("60000", "1")])
         gateway.fetch_book(SYMBOL)
+        _set_patience(gateway, kind)
         stage.venue.server.misbehave(kind, at="trade/order")
 
         order = gateway.submit_order(REQUEST)

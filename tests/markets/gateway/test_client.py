@@ -2,7 +2,6 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
-from urllib.parse import unquote
 
 import ccxt
 import pytest
@@ -21,7 +20,6 @@ from markets.gateway.client import (
 )
 from markets.gateway.error_map import Malformed
 from markets.gateway.limiter import RateLimiter
-from markets.gateway.order_calls import wire_number
 from tests.markets.fakes.server import Raw, Reply, Request, ScriptedServer
 
 CREDENTIALS = Credentials("k" * 32, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "pass")
@@ -302,76 +300,6 @@ def test_withdrawn_amounts_are_not_rounded() -> None:
 
     assert client.currency_to_precision("USDT", D("1.234567890123456789")) == "1.234567890123456789"
     assert client.currency_to_precision("USDT", 1e-8, "ETH") == "0.00000001"
-
-
-# Classes whose orders go out with exactly the digits they were given; measured, and held here so
-# that an upgrade of ccxt cannot change it unseen.
-EXACT = [
-    "alpaca", "bequant", "bigone", "bingx", "bit2c", "bitbank", "bitfinex", "bitflyer", "bitget",
-    "bithumb", "bitopro", "bitso", "bitstamp", "bitteam", "blockchaincom", "btcbox", "btcmarkets",
-    "btcturk", "btse", "coinbase", "coinbaseexchange", "coincheck", "coinmate", "coinsph",
-    "cryptocom", "cryptomus", "deepcoin", "deribit", "digifinex", "fmfwio", "foxbit", "gate",
-    "gateeu", "hashkey", "hitbtc", "hollaex", "independentreserve", "indodax", "kraken", "latoken",
-    "lbank", "luno", "mercado", "mexc", "myokx", "okx", "okxus", "onetrading", "p2b", "poloniex",
-    "toobit", "upbit", "weex", "whitebit", "woo", "xt",
-]  # fmt: skip
-
-
-class _Captured(Exception):
-    pass
-
-
-@pytest.mark.parametrize("ccxt_id", EXACT)
-def test_orders_go_out_with_exactly_the_digits_they_were_given(ccxt_id: str) -> None:
-    client = build_client(VenueSpec("v", ccxt_id), CREDENTIALS, timeout_ms=1)
-    client.uid = "1"
-    step = "0.00000001" if client.precisionMode == ccxt.TICK_SIZE else 8
-    quantity, price = D("1.23456789"), D("12345.67890123")
-    if client.precisionMode == ccxt.SIGNIFICANT_DIGITS:
-        quantity, price = D("1.2345678"), D("12345.678")
-    client.set_markets([_market(client, step)])
-    sent: list[str] = []
-
-    def capture(url: str, _method: str = "", _headers: Any = None, body: Any = None) -> None:
-        sent.append(unquote(f"{url} {body}"))
-        raise _Captured
-
-    client.fetch = capture
-    with pytest.raises(_Captured):
-        client.create_order(
-            "BTC/USDT", "limit", "buy", wire_number(quantity), wire_number(price),
-            {"clientOrderId": "arbtests0000000000000001", "timeInForce": "IOC"},
-        )  # fmt: skip
-
-    assert str(quantity) in sent[-1]
-    assert str(price) in sent[-1]
-
-
-@given(st.decimals(min_value=0, max_value=10**15, places=18))
-def test_a_number_for_ccxt_is_a_float_only_where_that_says_the_same(value: D) -> None:
-    assert D(str(wire_number(value))) == value
-
-
-def _market(client: Any, step: Any) -> dict[str, Any]:
-    market: dict[str, Any] = client.safe_market_structure(
-        {
-            "id": "BTCUSDT",
-            "lowercaseId": "btcusdt",
-            "symbol": "BTC/USDT",
-            "base": "BTC",
-            "quote": "USDT",
-            "baseId": "BTC",
-            "quoteId": "USDT",
-            "type": "spot",
-            "spot": True,
-            "contract": False,
-            "active": True,
-            "precision": {"amount": step, "price": step},
-            "limits": {"amount": {}, "price": {}, "cost": {}},
-            "info": {"baseAsset": "BTC", "quoteAsset": "USDT"},
-        }
-    )
-    return market
 
 
 def test_requests_carry_what_the_server_saw(server: ScriptedServer) -> None:

@@ -11,7 +11,6 @@ from markets.domain.book import Level
 from markets.domain.fees import FeeMode
 from markets.domain.funds import DepositAddress, VenueTransferStatus, Wallet
 from markets.domain.orders import (
-    OrderKind,
     OrderRequest,
     Side,
     TimeInForce,
@@ -389,17 +388,6 @@ def test_many_threads_share_a_gateway(stage: Stage, gateway: VenueGateway) -> No
     fills = gateway.fetch_fills(SYMBOL, since_ms=SYSTEM_CLOCK.now_ms() - 60_000)
     assert sum(fill.quantity for fill in fills) == D(1)
     assert stage.statement()["BTC"] == 3 - _fee(stage, D(1), is_quote=False)
-
-
-def test_a_market_order_needs_no_price(stage: Stage, gateway: VenueGateway) -> None:
-    if gateway.venue != "alpha":
-        pytest.skip("the fakes take limit orders only")
-
-    order = gateway.submit_order(
-        OrderRequest(SYMBOL, Side.SELL, D("0.5"), CLIENT_ID, kind=OrderKind.MARKET)
-    )
-
-    assert (order.status, order.filled_quantity) == (VenueOrderStatus.FILLED, D("0.5"))
 
 
 def test_representations_show_no_secret(gateway: VenueGateway, stage: Stage) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.domain.funds import VenueTransferStatus, Wallet
-from markets.domain.orders import OrderRequest, Side, TimeInForce
+from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
 from markets.errors import DuplicateClientId, NotSupportedByVenue, VenueRejected
 from markets.gateway.base import Credentials, VenueGateway
 from markets.gateway.factory import gateway_for
@@ -128,3 +128,12 @@ def test_what_a_class_does_not_offer_is_said_before_anything_is_sent() -> None:
                 call()
 
         assert len(stage.venue.server.requests) == sent
+
+
+def test_a_market_order_needs_no_price(gateway: VenueGateway) -> None:
+    order = gateway.submit_order(
+        OrderRequest(SYMBOL, Side.SELL, D("0.5"), "arbtests0000000000000002", kind=OrderKind.MARKET)
+    )
+
+    assert order.status is VenueOrderStatus.FILLED
+    assert order.average_price == D(59_990)
