@@ -157,6 +157,7 @@ class Entry(models.Model):
         "strategies.Strategy",
         on_delete=models.PROTECT,
         null=True,
+        db_index=False,  # the index below begins with it
         related_name="entries",
         verbose_name=_("strategy"),
     )
@@ -218,12 +219,17 @@ class Posting(models.Model):
         VenueAccount,
         on_delete=models.PROTECT,
         null=True,
+        db_index=False,  # the index below begins with it
         related_name="postings",
         verbose_name=_("venue account"),
     )
     wallet = models.CharField(_("wallet"), max_length=16, choices=WalletChoice, blank=True)
     asset = models.ForeignKey(
-        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("asset")
+        Asset,
+        on_delete=models.PROTECT,
+        db_index=False,  # written twelve times a trade, and of little use: there are few assets
+        related_name="+",
+        verbose_name=_("asset"),
     )
     amount = AmountField(_("amount"))
 
@@ -231,7 +237,7 @@ class Posting(models.Model):
         verbose_name = _("posting")
         verbose_name_plural = _("postings")
         ordering = ["id"]
-        indexes = [models.Index(fields=["book", "account", "asset"])]
+        indexes = [models.Index(fields=["account", "asset"])]
 
     def __str__(self) -> str:
         return f"{self.book} {self.amount} {self.asset.code}"
@@ -305,7 +311,11 @@ class Fill(models.Model):
         Order, on_delete=models.PROTECT, related_name="fills", verbose_name=_("order")
     )
     account = models.ForeignKey(
-        VenueAccount, on_delete=models.PROTECT, related_name="fills", verbose_name=_("account")
+        VenueAccount,
+        on_delete=models.PROTECT,
+        db_index=False,  # the unique constraint begins with it
+        related_name="fills",
+        verbose_name=_("account"),
     )
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="fills", verbose_name=_("market")
@@ -314,6 +324,7 @@ class Fill(models.Model):
         "strategies.Strategy",
         on_delete=models.PROTECT,
         null=True,
+        db_index=False,  # the index below begins with it
         related_name="fills",
         verbose_name=_("strategy"),
     )
@@ -324,7 +335,12 @@ class Fill(models.Model):
     cost = AmountField(_("cost"))
     fee = AmountField(_("fee"), null=True)
     fee_asset = models.ForeignKey(
-        Asset, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("fee asset")
+        Asset,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("fee asset"),
     )
     is_maker = models.BooleanField(_("maker"), null=True)
     executed_at = models.DateTimeField(_("executed at"), db_index=True)
@@ -337,6 +353,7 @@ class Fill(models.Model):
         verbose_name = _("trade")
         verbose_name_plural = _("trades")
         ordering = ["-executed_at", "-id"]
+        indexes = [models.Index(fields=["strategy", "executed_at"])]
         constraints = [
             # the side belongs to it: both halves of a trade with oneself carry one trade id
             models.UniqueConstraint(

@@ -30,11 +30,7 @@ _CHANGING = {
     "first_missed_at",
     "next_lookup_at",
 }
-_CHANGING_FIELDS = [
-    field
-    for field in Order._meta.concrete_fields
-    if field.name in _CHANGING
-]
+_CHANGING_FIELDS = [field for field in Order._meta.concrete_fields if field.name in _CHANGING]
 _RowT = TypeVar("_RowT", bound=Model)
 
 

@@ -199,6 +199,7 @@ def _sort_key(line: Line) -> tuple[object, ...]:
 
 
 def _insert_entries(drafts: Sequence[EntryDraft]) -> list[Entry]:
+    now = timezone.now()
     entries = [
         Entry(
             key=draft.key,
@@ -209,7 +210,7 @@ def _insert_entries(drafts: Sequence[EntryDraft]) -> list[Entry]:
             reverses_id=draft.reverses_id,
             memo=draft.memo,
             occurred_at=draft.occurred_at,
-            created_at=timezone.now(),
+            created_at=now,
         )
         for draft in drafts
     ]

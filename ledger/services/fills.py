@@ -320,8 +320,9 @@ def _asset_ids(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[str, 
 
 
 def _insert_fills(fills: Sequence[Fill]) -> None:
+    now = timezone.now()
     for fill in fills:
-        fill.created_at = timezone.now()
+        fill.created_at = now
     rows = [[getattr(fill, column) for column in _FILL_COLUMNS] for fill in fills]
     ids = insert_rows(Fill, _FILL_COLUMNS, rows, key="entry_id")
     for fill in fills:

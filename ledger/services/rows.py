@@ -5,10 +5,9 @@ needs to book an order: ``benchmarks/ledger_writes.py`` has the figures. Only th
 executions, which is on the way of every trade, is written like this.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +43,7 @@ def insert_rows(
     with connection.cursor() as cursor:
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            values = [to_sql(value) for row in part for value in row]
+            values = to_sql(value for row in part for value in row)
             cursor.execute(_insert_sql(table, tuple(columns), len(part), key), values)
             if key:
                 ids.update(cursor.fetchall())
@@ -61,7 +60,7 @@ def update_row(model: type[Model], pk: int, values: Mapping[str, object]) -> Non
     """
     table = model._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute(_update_sql(table, tuple(values)), [*map(to_sql, values.values()), pk])
+        cursor.execute(_update_sql(table, tuple(values)), [*to_sql(values.values()), pk])
 
 
 def mark_inserted(instance: Model, pk: int) -> None:
@@ -71,26 +70,23 @@ def mark_inserted(instance: Model, pk: int) -> None:
     instance._state.db = connection.alias  # noqa: SLF001
 
 
-def to_sql(value: object) -> Any:
-    """Return a value as the database driver takes it."""
-    convert = _CONVERTERS.get(type(value))
-    if convert is not None and connection.vendor == "sqlite":
-        return convert(value)
-    return value.value if isinstance(value, Enum) else value
+def to_sql(values: Iterable[object]) -> list[Any]:
+    """Return values as the database driver takes them; both take choices, which are text."""
+    if connection.vendor != "sqlite":
+        return list(values)
+    adapters = _sqlite_adapters()
+    return [
+        value if (adapt := adapters.get(type(value))) is None else adapt(value) for value in values
+    ]
 
 
-def _adapt_datetime(moment: datetime) -> object:
-    return connection.ops.adapt_datetimefield_value(moment)
-
-
-def _adapt_decimal(number: Decimal) -> str:
-    return format(number, "f")
-
-
-_CONVERTERS: dict[type, Callable[[Any], object]] = {
-    Decimal: _adapt_decimal,
-    datetime: _adapt_datetime,
-}
+@lru_cache(maxsize=1)
+def _sqlite_adapters() -> dict[type, Callable[[Any], object]]:
+    """Return how SQLite keeps what it has no type for: amounts as digits, times as text."""
+    return {
+        Decimal: lambda number: format(number, "f"),
+        datetime: connection.ops.adapt_datetimefield_value,
+    }
 
 
 @lru_cache(maxsize=256)
