@@ -1,6 +1,7 @@
-"""The one translation catalogue: gathered, merged and compiled without GNU gettext.
+"""The translation catalogues: gathered, merged and compiled without GNU gettext.
 
-It holds our own texts and those of the packages in the console that come without Chinese.
+One holds our own texts and those of the packages in the console that come without Chinese, a small
+one the texts that scripts of the console show.
 """
 
 import gettext
@@ -16,7 +17,7 @@ import polib
 from django.conf import settings
 
 from arbplatform.management.error_codes import all_errors
-from arbplatform.management.extraction import Text, find_texts
+from arbplatform.management.extraction import Text, find_script_texts, find_texts
 
 OWN_PACKAGES: Final = ("arbplatform", "markets", "accounts", "ledger", "strategies")
 FOREIGN_PACKAGES: Final = (
@@ -38,6 +39,8 @@ LEFT_OUT: Final = (
 )
 """Parts of those packages that are not installed or never shown."""
 
+PAGES: Final = "django"
+SCRIPTS: Final = "djangojs"
 LANGUAGE: Final = "zh_Hans"
 PATH: Final = Path(settings.BASE_DIR) / "arbplatform" / "locale" / LANGUAGE / "LC_MESSAGES"
 TRANSLATED_ELSEWHERE: Final = (
@@ -83,6 +86,18 @@ def gather() -> dict[Text, set[str]]:
     return texts
 
 
+def gather_for_scripts() -> dict[Text, set[str]]:
+    """Return the texts in the scripts of Django's admin that Django has no Chinese for."""
+    root = _root_of("django.contrib.admin")
+    known = _read_compiled(root / "locale" / LANGUAGE / "LC_MESSAGES" / f"{SCRIPTS}.mo")
+    scripts = root / "static" / "admin" / "js"
+    return {
+        text: {f"django/contrib/admin/static/admin/js/{file}" for file in files}
+        for text, files in find_script_texts(scripts).items()
+        if not _is_in(known, text)
+    }
+
+
 def merge(catalogue: polib.POFile, texts: Mapping[Text, set[str]]) -> None:
     """Bring ``catalogue`` up to ``texts``; translations of texts that stay are kept."""
     known = {_key(entry): entry for entry in catalogue}
@@ -107,9 +122,9 @@ def _describe(entry: polib.POEntry, text: Text, files: list[str]) -> None:
         entry.flags.append("python-brace-format")
 
 
-def load() -> polib.POFile:
-    """Return the catalogue as it is stored, or an empty one."""
-    path = PATH / "django.po"
+def load(domain: str = PAGES) -> polib.POFile:
+    """Return a catalogue as it is stored, or an empty one."""
+    path = PATH / f"{domain}.po"
     if path.exists():
         return polib.pofile(str(path), wrapwidth=100)
     catalogue = polib.POFile(wrapwidth=100)
@@ -124,11 +139,11 @@ def load() -> polib.POFile:
     return catalogue
 
 
-def save(catalogue: polib.POFile) -> None:
-    """Store the catalogue, readable and compiled."""
+def save(catalogue: polib.POFile, domain: str = PAGES) -> None:
+    """Store a catalogue, readable and compiled."""
     PATH.mkdir(parents=True, exist_ok=True)
-    catalogue.save(str(PATH / "django.po"))
-    (PATH / "django.mo").write_bytes(compile_catalogue(catalogue))
+    catalogue.save(str(PATH / f"{domain}.po"))
+    (PATH / f"{domain}.mo").write_bytes(compile_catalogue(catalogue))
 
 
 def compile_catalogue(catalogue: polib.POFile) -> bytes:
@@ -165,22 +180,28 @@ def _key(entry: polib.POEntry) -> Key:
 
 def is_translated_elsewhere(text: Text) -> bool:
     """Return whether Django or a package brings a Chinese translation of ``text`` along."""
+    return any(_is_in(known, text) for known in _foreign_translations())
+
+
+def _is_in(known: Mapping[object, str], text: Text) -> bool:
     key = f"{text.context}\x04{text.singular}" if text.context else text.singular
-    plural = (key, 0)
-    return any(key in known or plural in known for known in _foreign_translations())
+    return key in known or (key, 0) in known
 
 
 @cache
 def _foreign_translations() -> list[Mapping[object, str]]:
-    found = []
-    for package in TRANSLATED_ELSEWHERE:
-        root = _root_of(package)
-        for locale in (root / "conf" / "locale", root / "locale"):
-            path = locale / LANGUAGE / "LC_MESSAGES" / "django.mo"
-            if path.exists():
-                with path.open("rb") as file:
-                    translations = gettext.GNUTranslations(file)
-                found.append(translations._catalog)  # type: ignore[attr-defined]  # noqa: SLF001
+    paths = [
+        locale / LANGUAGE / "LC_MESSAGES" / f"{PAGES}.mo"
+        for root in map(_root_of, TRANSLATED_ELSEWHERE)
+        for locale in (root / "conf" / "locale", root / "locale")
+    ]
+    return [_read_compiled(path) for path in paths if path.exists()]
+
+
+def _read_compiled(path: Path) -> Mapping[object, str]:
+    with path.open("rb") as file:
+        translations = gettext.GNUTranslations(file)
+    found: Mapping[object, str] = translations._catalog  # type: ignore[attr-defined]  # noqa: SLF001
     return found
 
 

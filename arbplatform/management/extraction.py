@@ -71,14 +71,29 @@ def _texts_in_template(path: Path) -> Iterator[Text]:
     reduced = templatize(path.read_text(encoding="utf-8"), origin=str(path))
     # what is left of the markup is no Python: its indentation would stop the tokenizer
     source = "\n".join(line.strip() for line in reduced.splitlines())
+    yield from _extract("python", source.encode())
+
+
+def _extract(language: str, source: bytes) -> Iterator[Text]:
     keywords = {"gettext": None, "_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
     for _line, singular, _comments, context in extract(
-        "python", BytesIO(source.encode()), keywords=keywords
+        language, BytesIO(source), keywords=keywords
     ):
         if isinstance(singular, tuple):
             yield Text(singular[0], singular[1], context or "")
         elif singular:
             yield Text(singular, context=context or "")
+
+
+def find_script_texts(root: Path) -> dict[Text, set[str]]:
+    """Return every text in the JavaScript files below ``root``, with the files it stands in."""
+    found: dict[Text, set[str]] = {}
+    for path in sorted(root.rglob("*.js")):
+        if path.name.endswith(".min.js"):
+            continue
+        for text in _extract("javascript", path.read_bytes()):
+            found.setdefault(text, set()).add(path.relative_to(root).as_posix())
+    return found
 
 
 class _Finder(ast.NodeVisitor):

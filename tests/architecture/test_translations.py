@@ -6,19 +6,27 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from arbplatform.management import catalogue
-from arbplatform.management.extraction import Text, find_texts
+from arbplatform.management.extraction import Text, find_script_texts, find_texts
 
 TERMS_OF_THE_FIELD = {"API", "API key", "API secret", "HTTP Accept", "User Agent", "passphrase"}
 """What Chinese users of exchanges read in English too."""
 
 
+GATHER = {catalogue.PAGES: catalogue.gather, catalogue.SCRIPTS: catalogue.gather_for_scripts}
+
+
+@pytest.fixture(scope="module", params=GATHER)
+def domain(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def stored():
-    return catalogue.load()
+def stored(domain):
+    return catalogue.load(domain)
 
 
-def test_every_text_of_the_source_is_in_the_catalogue_and_nothing_else(stored):
-    gathered = {(text.context, text.singular) for text in catalogue.gather()}
+def test_every_text_of_the_source_is_in_the_catalogue_and_nothing_else(domain, stored):
+    gathered = {(text.context, text.singular) for text in GATHER[domain]()}
     known = {(entry.msgctxt or "", entry.msgid) for entry in stored}
 
     assert sorted(gathered - known) == [], "run manage.py messages"
@@ -29,8 +37,8 @@ def test_every_text_is_translated_with_the_same_placeholders(stored):
     assert catalogue.find_flaws(stored) == []
 
 
-def test_the_compiled_catalogue_is_current(stored):
-    compiled = (catalogue.PATH / "django.mo").read_bytes()
+def test_the_compiled_catalogue_is_current(domain, stored):
+    compiled = (catalogue.PATH / f"{domain}.mo").read_bytes()
 
     assert compiled == catalogue.compile_catalogue(stored), "run manage.py messages"
 
@@ -51,6 +59,19 @@ def test_the_catalogue_is_what_django_shows():
         assert gettext("Overview") == "总览"
     with translation.override("en"):
         assert gettext("Overview") == "Overview"
+
+
+def test_scripts_are_translated_too(console):
+    script = console.get("/admin/jsi18n/", HTTP_ACCEPT_LANGUAGE="zh-hans").content.decode()
+
+    assert r"\u70b9\u51fb\u6e05\u9664" in script
+
+
+def test_texts_of_scripts_are_found(tmp_path):
+    (tmp_path / "a.js").write_text("gettext('one'); ngettext('two', 'twos', n); other('three')")
+    (tmp_path / "b.min.js").write_text("gettext('four')")
+
+    assert find_script_texts(tmp_path) == {Text("one"): {"a.js"}, Text("two", "twos"): {"a.js"}}
 
 
 def test_flaws_are_found():

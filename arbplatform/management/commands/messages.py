@@ -4,7 +4,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from arbplatform.management.catalogue import find_flaws, gather, load, merge, save
+from arbplatform.management.catalogue import (
+    PAGES,
+    SCRIPTS,
+    find_flaws,
+    gather,
+    gather_for_scripts,
+    load,
+    merge,
+    save,
+)
 
 
 class Command(BaseCommand):
@@ -19,12 +28,14 @@ class Command(BaseCommand):
         Raises:
             CommandError: some texts are not translated yet; the files were written all the same.
         """
-        catalogue = load()
-        merge(catalogue, gather())
-        save(catalogue)
-        flaws = find_flaws(catalogue)
+        flaws = []
+        for domain, texts in ((PAGES, gather()), (SCRIPTS, gather_for_scripts())):
+            catalogue = load(domain)
+            merge(catalogue, texts)
+            save(catalogue, domain)
+            flaws += find_flaws(catalogue)
+            self.stdout.write(f"{domain}: {len(catalogue)} texts.")
         for flaw in flaws:
             self.stderr.write(f"{flaw.text!r} {flaw.complaint}")
-        self.stdout.write(f"{len(catalogue)} texts, {len(flaws)} flaws.")
         if flaws:
             raise CommandError("Translate the texts above in arbplatform/locale, then run again.")
