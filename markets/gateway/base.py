@@ -2,7 +2,8 @@
 
 A read that fails raises ``VenueUnavailable`` (or a subclass); an empty answer is only returned
 when the venue itself said "nothing". A write that fails without a definite refusal raises
-``OutcomeUnknown``.
+``OutcomeUnknown``. A market that the venue has not is ``UnknownSymbol`` in a read and
+``VenueRejected`` in a write: nothing was sent.
 """
 
 from collections.abc import Mapping, Sequence

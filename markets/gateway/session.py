@@ -11,7 +11,7 @@ import ccxt
 from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
 from markets.domain.funds import Wallet
-from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
+from markets.errors import UnknownSymbol, VenueError, VenueRejected, VenueUnavailable
 from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
@@ -55,14 +55,15 @@ class Session:
 
         Raises:
             VenueError: as ``error_map.translate`` decides.
-            UnknownSymbol: the venue has no such market.
+            UnknownSymbol: a read is about a market that the venue has not.
+            VenueRejected: a write is.
         """
         try:
             with self._pool.lend() as client, decimal.localcontext(prec=PRECISION_DIGITS):
                 # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
                 try:
                     self.catalog.prepare(client)
-                    self._need_markets(client, symbols)
+                    self._need_markets(client, symbols, effect)
                     yield client
                 except (VenueError, UnknownSymbol):
                     raise
@@ -93,11 +94,8 @@ class Session:
         try:
             return send()
         except ccxt.BaseError as error:
-            if not is_clock_refusal(error, self.quirks):
+            if not is_clock_refusal(error, self.quirks) or not self._corrects_clock(client):
                 raise
-        logger.warning("%s refused our clock; measuring it again", self.venue)
-        self.catalog.measure_clock(client)
-        self.catalog.prepare(client)
         client.begin_call()
         return send()
 
@@ -139,6 +137,16 @@ class Session:
         """Give the connections back."""
         self._pool.close()
 
+    def _corrects_clock(self, client: Client) -> bool:
+        """Measure the venue's clock again; ``False`` if it cannot be had."""
+        logger.warning("%s refused our clock; measuring it again", self.venue)
+        try:
+            self.catalog.measure_clock(client)
+        except (ccxt.BaseError, Malformed):
+            return False
+        self.catalog.prepare(client)
+        return True
+
     def _build(self) -> Client:
         return build_client(
             self._spec,
@@ -147,7 +155,7 @@ class Session:
             limiter=self.catalog.limiter,
         )
 
-    def _need_markets(self, client: Client, symbols: tuple[str, ...]) -> None:
+    def _need_markets(self, client: Client, symbols: tuple[str, ...], effect: Effect) -> None:
         missing = [symbol for symbol in symbols if symbol not in client.markets]
         if not missing:
             return
@@ -155,7 +163,10 @@ class Session:
         self.catalog.prepare(client)
         for symbol in missing:
             if symbol not in client.markets:
-                raise UnknownSymbol(symbol=symbol)
+                if effect is Effect.READ:
+                    raise UnknownSymbol(symbol=symbol)
+                cause = Message("it has no market {symbol}", {"symbol": symbol})
+                raise VenueRejected(venue=self.venue, cause=cause)
 
     def _translated(self, error: Exception, effect: Effect, client: Client | None) -> VenueError:
         if isinstance(error, ccxt.OrderNotFound) and client is not None and _is_unfounded(client):

@@ -229,6 +229,23 @@ def test_a_time_stamp_refused_again_is_a_definite_failure() -> None:
         gateway.close()
 
 
+def test_a_refused_time_stamp_stays_definite_when_the_clock_cannot_be_measured() -> None:
+    venue = _SkewedOkx()
+    with _skewed(venue) as url:
+        spec = VenueSpec("okx-like", "okx", url)
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway.fetch_book(SYMBOL)
+        venue.ahead_ms = 45_000
+        venue.server.misbehave(Misbehaviour.HTML_503, at="public/time")
+
+        with pytest.raises(VenueUnavailable) as failure:
+            gateway.submit_order(REQUEST)
+
+        assert type(failure.value) is VenueUnavailable
+        assert (venue.refused, venue.orders) == (1, {})
+        gateway.close()
+
+
 def test_a_second_send_that_is_lost_is_unknown() -> None:
     venue = _SkewedOkx()
     with _skewed(venue) as url:

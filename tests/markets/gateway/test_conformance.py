@@ -249,9 +249,19 @@ def test_a_market_that_does_not_exist_is_named(gateway: VenueGateway) -> None:
         lambda: gateway.fetch_book("NO/SUCH"),
         lambda: gateway.fetch_ticker("NO/SUCH"),
         lambda: gateway.fetch_candles("NO/SUCH"),
-        lambda: gateway.submit_order(replace(FIRST, symbol="NO/SUCH")),
     ):
         with pytest.raises(UnknownSymbol, match="NO/SUCH"):
+            call()
+
+
+def test_a_write_on_a_market_that_does_not_exist_is_a_definite_refusal(
+    gateway: VenueGateway,
+) -> None:
+    for call in (
+        lambda: gateway.submit_order(replace(FIRST, symbol="NO/SUCH")),
+        lambda: gateway.cancel_order(symbol="NO/SUCH", client_order_id=CLIENT_ID),
+    ):
+        with pytest.raises(VenueRejected, match="NO/SUCH"):
             call()
 
 
