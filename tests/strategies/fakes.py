@@ -35,6 +35,7 @@ class FakeVenue:
         code: of the venue.
         free: spot balances by asset.
         books: bids and asks by symbol.
+        keeps_open: an order that is not wholly filled is said to be open, whatever was asked for.
         before_submit: called before an order is looked at; what it raises never reached us.
         after_submit: called after an order was carried out; what it raises hides the answer.
     """
@@ -49,6 +50,7 @@ class FakeVenue:
     orders: dict[str, VenueOrder] = field(default_factory=dict)
     requests: list[OrderRequest] = field(default_factory=list)
     is_reachable: bool = True
+    keeps_open: bool = False
     lock: Lock = field(default_factory=Lock)
 
     def set_book(self, symbol: str, *, bids: Levels, asks: Levels) -> None:
@@ -74,7 +76,8 @@ class FakeVenue:
             levels[0][1] -= taken
             if not levels[0][1]:
                 levels.pop(0)
-        status = VenueOrderStatus.CANCELED if rest else VenueOrderStatus.FILLED
+        ended = VenueOrderStatus.OPEN if self.keeps_open else VenueOrderStatus.CANCELED
+        status = ended if rest else VenueOrderStatus.FILLED
         order = VenueOrder(
             venue_order_id=f"{self.code}-{len(self.orders) + 1}",
             client_order_id=request.client_order_id,

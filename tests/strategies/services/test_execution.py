@@ -154,6 +154,22 @@ def test_an_unknown_leg_that_is_found_settles_the_execution_without_sending_more
     assert is_exact(accounts)
 
 
+def test_a_triangle_with_a_leg_that_is_still_open_sends_no_further_leg(
+    triangular, triangle, accounts
+):
+    triangle["alpha"].keeps_open = True
+    triangle["alpha"].before_submit = lambda request: triangle["alpha"].set_book(
+        "BTC/USDT", bids=[("49990", "5")], asks=[("50000", "0.1")]
+    )
+
+    execution = tick(triangular)
+
+    order = execution.orders.get()
+    assert (order.state, order.filled_quantity) == (OrderState.OPEN, D("0.1"))
+    assert execution.state == ExecutionState.UNKNOWN
+    assert is_exact(accounts)
+
+
 def test_one_refused_leg_of_two_leaves_an_exposure_that_is_flagged(cross, edge, accounts):
     def refuse(request):
         raise VenueRejected(venue="beta", cause="no")

@@ -87,19 +87,25 @@ def test_two_strategies_of_one_interval_share_its_row(make_cross, calm, start):
     assert PeriodicTask.objects.filter(task="strategies.tick").count() == 2
 
 
-def test_beat_is_told_of_start_and_stop_after_their_commit(
-    make_cross, calm, start, django_capture_on_commit_callbacks
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_beat_is_told_of_start_and_stop_once_more_after_their_commit(
+    make_cross, calm, start, django_capture_on_commit_callbacks, command
 ):
     strategy = make_cross()
-    with django_capture_on_commit_callbacks(execute=True):
+    if command == "stop":
         start(strategy)
-    told_of_start = PeriodicTasks.last_change()
+    with django_capture_on_commit_callbacks() as callbacks:
+        if command == "start":
+            start(strategy)
+        else:
+            stop_strategy(strategy_id=strategy.pk, user=None)
+    told_before_commit = PeriodicTasks.last_change()
 
-    with django_capture_on_commit_callbacks(execute=True):
-        stop_strategy(strategy_id=strategy.pk, user=None)
+    for callback in callbacks:
+        callback()
 
-    assert told_of_start is not None
-    assert PeriodicTasks.last_change() > told_of_start
+    assert told_before_commit is not None
+    assert PeriodicTasks.last_change() > told_before_commit
 
 
 def test_a_second_start_is_refused_and_changes_nothing(cross, start):
