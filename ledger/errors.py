@@ -45,11 +45,8 @@ class InvalidOrderPlan(InvalidInput):
     summary = "The order makes no sense: {cause}"
 
 
-class AccountNotOpened(Conflict):
-    """The books do not know yet what the account held at the beginning."""
+class NoDifference(Conflict):
+    """Books and venue agree: there is nothing to adopt."""
 
     code = 4007
-    summary = (
-        "The books of {account} are not opened yet: its balances could not be read. "
-        "Test its connection and try again."
-    )
+    summary = "The books of {account} and its venue agree on {asset}: there is nothing to book."

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
@@ -15,7 +16,12 @@ from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_but
 from arbplatform.core.errors import Message
 from ledger.models import BookTotal, Entry, Posting
 from ledger.selectors import list_book_totals, list_entries, list_postings
-from ledger.services.reconciliation import compare_with_venue
+from ledger.services.reconciliation import adopt_difference, compare_with_venue
+from markets.domain.funds import Wallet
+
+_NO_VENUE = gettext_noop(
+    "This ledger account is not kept by any venue: there is nothing to compare."
+)
 
 
 class PostingInline(ReadOnlyInline):
@@ -83,7 +89,7 @@ class BookTotalAdmin(ReadOnlyAdmin):
     fields = list_display
     readonly_fields = list_display
     actions = ("compare_selected",)
-    actions_detail = ("compare_one",)
+    actions_detail = ("compare_one", "adopt_one")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BookTotal]:
         """Return totals with what their columns need."""
@@ -92,6 +98,10 @@ class BookTotalAdmin(ReadOnlyAdmin):
     def has_compare_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Return whether the person may ask venues for statements."""
         return request.user.has_perm("ledger.view_booktotal")
+
+    def has_adopt_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person may book what happened without the platform."""
+        return request.user.has_perm("ledger.add_entry")
 
     @display(description=_("total"), ordering="total")
     def show_total(self, row: BookTotal) -> str:
@@ -114,11 +124,36 @@ class BookTotalAdmin(ReadOnlyAdmin):
         """Compare all wallets of the row's account with its venue's statement."""
         return self.apply_to_one(request, object_id, compare_row)
 
+    @command_button(
+        description=_("Book the difference"),
+        question=_(
+            "What the venue states more or less than the books, of this asset in this wallet, is "
+            "booked as moved without the platform. Only do so if you know what it was."
+        ),
+        icon="edit_note",
+        permissions=("adopt",),
+    )
+    def adopt_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Book the difference to the venue's statement as an external movement."""
+
+        def adopt(row: BookTotal) -> Message:
+            if row.account_id is None or not row.wallet:
+                return Message(_NO_VENUE)
+            entry = adopt_difference(
+                account_id=row.account_id,
+                wallet=Wallet(row.wallet),
+                asset=row.asset.code,
+                memo=f"{request.user.get_username()}: console",
+            )
+            return Message("Booked as {key}.", {"key": entry.key})
+
+        return self.apply_to_one(request, object_id, adopt)
+
 
 def compare_row(row: BookTotal) -> Message:
     """Compare the account of a row, if it has one."""
     if row.account is None:
-        return Message("This ledger account is not kept by any venue: there is nothing to compare.")
+        return Message(_NO_VENUE)
     return compare(row.account)
 
 

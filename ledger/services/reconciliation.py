@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from accounts.selectors import get_account_with_secrets
+from accounts.selectors import get_account, get_account_with_secrets
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount
 from ledger.domain.postings import Purse, external_lines
+from ledger.errors import NoDifference
 from ledger.models import Entry, EntryKind
 from ledger.selectors import list_holdings
 from ledger.services.entries import book_entry
@@ -65,23 +66,36 @@ def compare_with_venue(*, account_id: int) -> list[Difference]:
 
 
 def adopt_difference(
-    *, account_id: int, difference: Difference, memo: str, clock: Clock = SYSTEM_CLOCK
+    *, account_id: int, wallet: Wallet, asset: str, memo: str, clock: Clock = SYSTEM_CLOCK
 ) -> Entry:
-    """Book a difference as a movement that happened without the platform.
+    """Book what the venue has more or less than the books as moved without the platform.
 
     For deposits, withdrawals and trades that a person made at the venue; never for a gap that is
-    not understood.
+    not understood. The venue is asked for a statement first.
 
     Args:
         account_id: venue account.
-        difference: from ``compare_with_venue``, just now.
-        memo: what it was.
+        wallet: purse inside the account.
+        asset: code.
+        memo: what it was, and who says so.
         clock: tells when.
+
+    Raises:
+        NoDifference: books and venue agree; nothing was booked.
+        AccountNotFound: no account has this id.
+        AccountDisabled: the account is switched off.
+        VenueError: the venue did not tell.
     """
-    now = clock.now()
-    key = f"external:{account_id}:{difference.wallet}:{difference.asset}:{clock.now_ms()}"
+    found = [
+        difference
+        for difference in compare_with_venue(account_id=account_id)
+        if (difference.wallet, difference.asset) == (wallet, asset)
+    ]
+    if not found:
+        raise NoDifference(account=str(get_account(account_id)), asset=asset)
+    difference, now = found[0], clock.now()
     return book_entry(
-        key=key,
+        key=f"external:{account_id}:{wallet}:{asset}:{clock.now_ms()}",
         kind=EntryKind.EXTERNAL,
         lines=external_lines(
             purse=Purse(account_id, difference.wallet),

@@ -209,3 +209,34 @@ def test_every_difference_to_the_venue_is_named(console, venue):
     booked = BookTotal.objects.get(book="wallet", asset__code="USDT").total
     listed = f"spot USDT: {booked} / {booked + D('0.01')}"
     assert texts(response) == [f"{row}: 1 differences (by the books / by the venue): {listed}"]
+
+
+@pytest.mark.usefixtures("history")
+def test_a_difference_that_a_person_explains_is_booked(console, venue):
+    venue.balances[Wallet.SPOT]["USDT"] += D("0.01")
+    row = BookTotal.objects.get(book="wallet", asset__code="USDT")
+    url = reverse("admin:ledger_booktotal_adopt_one", args=[row.pk])
+
+    response = console.post(url, {"_form_submitted": "True"}, follow=True)
+    again = console.post(url, {"_form_submitted": "True"}, follow=True)
+
+    entry = Entry.objects.get(kind="external")
+    assert texts(response) == [f"{row}: Booked as {entry.key}."]
+    assert entry.memo == "root: console"
+    assert BookTotal.objects.get(pk=row.pk).total == row.total + D("0.01")
+    assert "there is nothing to book" in texts(again)[0]
+
+
+@pytest.mark.usefixtures("history")
+def test_a_ledger_account_of_no_venue_is_not_compared(console, venue):
+    row = BookTotal.objects.get(book="trading", asset__code="USDT")
+    calls = len(venue.calls)
+
+    response = console.post(
+        reverse("admin:ledger_booktotal_adopt_one", args=[row.pk]),
+        {"_form_submitted": "True"},
+        follow=True,
+    )
+
+    assert "not kept by any venue" in texts(response)[0]
+    assert len(venue.calls) == calls

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.errors import AccountDisabled, AccountNotFound
 from accounts.models import VenueAccount
+from ledger.errors import NoDifference
 from ledger.models import Entry, EntryKind
 from ledger.selectors import imbalances, list_holdings, wallet_balances
 from ledger.services.fills import book_fills
@@ -190,12 +191,24 @@ def test_a_booking_during_the_read_makes_it_be_read_again(opened, funded, order)
 
 def test_a_movement_that_a_person_made_can_be_adopted(opened, funded, clock):
     funded.balances[Wallet.SPOT]["USDT"] += D(500)
-    (difference,) = compare_with_venue(account_id=opened.pk)
 
     entry = adopt_difference(
-        account_id=opened.pk, difference=difference, memo="deposit by hand", clock=clock
+        account_id=opened.pk,
+        wallet=Wallet.SPOT,
+        asset="USDT",
+        memo="deposit by hand",
+        clock=clock,
     )
 
     assert (entry.kind, entry.memo) == (EntryKind.EXTERNAL, "deposit by hand")
     assert compare_with_venue(account_id=opened.pk) == []
     assert imbalances() == {}
+
+
+def test_where_books_and_venue_agree_nothing_is_adopted(opened, funded):
+    funded.balances[Wallet.SPOT]["USDT"] += D(500)
+
+    with pytest.raises(NoDifference):
+        adopt_difference(account_id=opened.pk, wallet=Wallet.SPOT, asset="BTC", memo="?")
+
+    assert Entry.objects.count() == 1
