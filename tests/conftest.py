@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
@@ -18,6 +19,12 @@ PASSWORD = "correct-horse-battery"
 def empty_cache():
     """Throttles and cached prices of one test must not reach the next one."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def default_language():
+    """The language of a request stays with its thread; the next test must not inherit it."""
+    translation.deactivate()
 
 
 @pytest.fixture
