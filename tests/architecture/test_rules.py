@@ -24,7 +24,8 @@ MONEY_MODULES = [
         for part in ("domain", "services", "selectors", "plugins")
         for path in sorted((ROOT / app / part).rglob("*.py"))
     ),
-    *(path for app in APPS for path in [ROOT / app / "models.py"]),
+    *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models.py"))),
+    *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models/*.py"))),
     *sorted((ROOT / "markets" / "simulator").glob("matching*.py")),
 ]
 
