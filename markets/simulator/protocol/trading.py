@@ -39,7 +39,7 @@ _FORMS = frozenset({"ACK", "RESULT", "FULL"})
 
 
 def new_order(call: Call) -> dict[str, Any]:
-    """Take an order."""
+    """Take an order; its client id must never have been used by the account."""
     listing = require_listing(call)
     form = _form_of(call.params)
     ticket = _read_ticket(call.params)
