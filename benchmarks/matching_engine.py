@@ -16,9 +16,9 @@ from collections import deque
 from decimal import Decimal
 
 from markets.domain.orders import Side, TimeInForce
-from markets.simulator.listing import ListingRules
+from markets.simulator.exchange.listing import ListingRules
+from markets.simulator.exchange.orders import Order, OrderRefused, Ticket
 from markets.simulator.matching import MatchingEngine
-from markets.simulator.orders import Order, OrderRefused, Ticket
 from tests.markets.simulator.naive_exchange import NaiveExchange, NaiveOrder, Refused
 
 TARGET_PER_S = 50_000

@@ -17,12 +17,12 @@ from aiohttp import web
 from arbplatform.core.errors import Unavailable
 from markets.simulator.config import SimulatorConfig, parse_config, parse_fault
 from markets.simulator.control import statement
-from markets.simulator.journal import Journal, JournalFailed
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
 from markets.simulator.replay import Replay
 from markets.simulator.server import RequestHandler
-from markets.simulator.state import dump, restore
+from markets.simulator.storage.journal import Journal, JournalFailed
+from markets.simulator.storage.state import dump, restore
 from markets.simulator.world import World
 
 logger = logging.getLogger(__name__)

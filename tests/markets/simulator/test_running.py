@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from arbplatform.core.errors import InvalidInput, Unavailable
 from markets.simulator.control import _is_local
-from markets.simulator.journal import JournalFailed
 from markets.simulator.running import HOST, start_in_thread
+from markets.simulator.storage.journal import JournalFailed
 from tests.markets.simulator.worlds import KEYS, RawClient, account, ask, two_venues
 
 
