@@ -15,7 +15,8 @@ from markets.simulator.running import HOST, Simulator
 
 DEFAULT_PORT = 8010
 PORT_MAX = 65_535
-_COLLECT_AFTER = (50_000, 20, 50)
+COLLECT_AFTER = (50_000, 20, 50)
+"""Thresholds of the garbage collector: it would find next to nothing, slowly."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +69,6 @@ async def _serve(simulator: Simulator, host: str, say: Callable[[str], None]) ->
     say(f"Simulated venues {', '.join(simulator.world.venues)} on http://{host}:{simulator.port}")
     # Orders and trades live long: looking through all of them often would only delay answers.
     gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    gc.set_threshold(*COLLECT_AFTER)
     await stop.wait()
     await simulator.close()
