@@ -26,7 +26,7 @@ MONEY_MODULES = [
     ),
     *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models.py"))),
     *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models/*.py"))),
-    *sorted((ROOT / "markets" / "simulator").glob("matching*.py")),
+    *sorted((ROOT / "markets" / "simulator").rglob("matching*.py")),
 ]
 
 HOT_PATH = "finds candidates fast; every decision about one is made again in Decimal"
