@@ -18,7 +18,7 @@ ARGS ?=
 # Two test processes: the machines this is built on have two cores.
 TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
-PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --ignore=tests/e2e
+PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
 
 .PHONY: help run demo test test-sqlite test-postgres check lint types contracts migrations \
         docs-check format bench messages clean
@@ -35,12 +35,12 @@ demo: $(VENV)/.runtime
 test: test-sqlite test-postgres
 
 test-sqlite: $(VENV)/.development
-	DATABASE_URL= $(PYTEST_PARALLEL)
-	DATABASE_URL= $(PYTEST) tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) --ignore=tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) tests/e2e
 
 test-postgres: $(VENV)/.development
-	$(PY) -m tests.postgres $(PYTEST_PARALLEL)
-	$(PY) -m tests.postgres $(PYTEST) tests/e2e
+	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests --ignore=tests/e2e
+	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests/e2e
 
 check: lint types contracts migrations test
 
