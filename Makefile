@@ -20,8 +20,8 @@ TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
 PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
 
-.PHONY: help run demo test test-sqlite test-postgres check lint types contracts migrations \
-        docs-check format bench messages clean
+.PHONY: help run demo test test-sqlite test-postgres test-e2e e2e-sqlite e2e-postgres check lint \
+        types contracts migrations format bench messages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -32,14 +32,22 @@ run: $(VENV)/.runtime
 demo: $(VENV)/.runtime
 	@exec $(PY) manage.py demo $(ARGS)
 
-test: test-sqlite test-postgres
+test: test-sqlite test-postgres test-e2e
 
 test-sqlite: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) --ignore=tests/e2e
-	DATABASE_URL= $(PYTEST) $(PARALLEL) tests/e2e
 
 test-postgres: $(VENV)/.development
 	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests --ignore=tests/e2e
+
+# Real processes that mostly wait for one another: both databases at the same time.
+test-e2e: $(VENV)/.development
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e-sqlite e2e-postgres
+
+e2e-sqlite:
+	DATABASE_URL= $(PYTEST) $(PARALLEL) tests/e2e
+
+e2e-postgres:
 	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests/e2e
 
 check: lint types contracts migrations test
