@@ -1,0 +1,142 @@
+"""What a first run costs: memory of all its processes, and time to the first booked arbitrage.
+
+``manage.py up`` is started on an empty directory, as a newcomer would. Beside its worker, which
+uses threads, a second one with as many processes takes tasks from the same queue: that is the
+worker that Celery would start by default.
+
+Resident memory is the sum of PSS, which divides a page among the processes that share it, and the
+sum of RSS, which counts it once for each.
+
+Usage: ``python -m benchmarks.embedded_stack [--seconds 60]``. Targets: <= 900 MB resident, first
+booked arbitrage <= 60 s after the start.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET_MB = 900
+TARGET_S = 60
+TIMEOUT_S = 120
+WORKER_SLOTS = 8
+PREFORK_RUNS_S = 20
+FIRST_BOOKED = """
+    SELECT count(*) FROM strategies_execution WHERE state = 'completed'
+"""
+
+
+def memory_mb(pids: list[int]) -> tuple[float, float]:
+    """Return PSS and RSS of processes together [MB]."""
+    sums = {"Pss": 0, "Rss": 0}
+    for pid in pids:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+        for name in sums:
+            found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+            sums[name] += int(found[1]) if found else 0
+    return sums["Pss"] / 1024, sums["Rss"] / 1024
+
+
+def with_children(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += with_children(int(child))
+    return found
+
+
+def count_booked(data_dir: Path) -> int:
+    """Return how many arbitrages are executed and booked."""
+    try:
+        with closing(sqlite3.connect(data_dir / "db.sqlite3", timeout=5)) as connection:
+            return int(connection.execute(FIRST_BOOKED).fetchone()[0])
+    except sqlite3.OperationalError:  # not there yet, or not migrated yet
+        return 0
+
+
+def wait_for_first(data_dir: Path, started: float) -> float:
+    """Return how long it took until the first arbitrage was booked [s]."""
+    while time.monotonic() - started < TIMEOUT_S:
+        if count_booked(data_dir):
+            return time.monotonic() - started
+        time.sleep(0.05)
+    raise SystemExit(f"no arbitrage was booked within {TIMEOUT_S} s")
+
+
+def measure_prefork(data_dir: Path) -> tuple[float, float]:
+    """Return the memory of a worker with processes instead of threads [MB]."""
+    environment = os.environ | {
+        "ARB_DATA_DIR": str(data_dir),
+        "DJANGO_SETTINGS_MODULE": "arbplatform.settings.dev",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = ["-m", "celery", "--quiet", "-A", "arbplatform", "worker", "--pool", "prefork"]
+    process = subprocess.Popen(
+        [sys.executable, *command, "--concurrency", str(WORKER_SLOTS), "-n", "other@%h"],
+        env=environment,
+        cwd=data_dir,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        time.sleep(PREFORK_RUNS_S)
+        return memory_mb(with_children(process.pid))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def measure(directory: Path, seconds: int) -> tuple[float, float]:
+    """Start everything, print the tables, and return PSS [MB] and the time to the first [s]."""
+    data_dir = directory / "data"
+    started = time.monotonic()
+    up = subprocess.Popen(
+        [sys.executable, ROOT / "manage.py", "up", "--port", "0", "--data-dir", data_dir],
+        env=os.environ | {"DATABASE_URL": "", "REDIS_URL": ""},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        first_s = wait_for_first(data_dir, started)
+        time.sleep(max(0, seconds - (time.monotonic() - started)))
+        processes = json.loads((data_dir / "processes.json").read_text())["processes"]
+        rows = {"supervisor": [up.pid]} | {
+            name: with_children(pid) for name, pid in processes.items()
+        }
+        print(f"{f'after {seconds} s, {count_booked(data_dir)} arbitrages':<34}  PSS MB   RSS MB")
+        total_pss = total_rss = 0.0
+        for name, pids in rows.items():
+            pss, rss = memory_mb(pids)
+            total_pss, total_rss = total_pss + pss, total_rss + rss
+            print(f"{name:<34}{pss:>8.0f}{rss:>9.0f}")
+        print(f"{'together':<34}{total_pss:>8.0f}{total_rss:>9.0f}")
+        pss, rss = measure_prefork(data_dir)
+        print(f"{f'a worker of {WORKER_SLOTS} processes instead':<34}{pss:>8.0f}{rss:>9.0f}")
+        return total_pss, first_s
+    finally:
+        up.send_signal(signal.SIGTERM)
+        up.wait(60)
+
+
+def main() -> int:
+    """Measure and compare with the targets."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=60)
+    with tempfile.TemporaryDirectory(prefix="arb-bench-") as directory:
+        total_mb, first_s = measure(Path(directory), parser.parse_args().seconds)
+    print(f"resident: {total_mb:.0f} MB (target {TARGET_MB})")
+    print(f"first booked arbitrage after {first_s:.1f} s (target {TARGET_S})")
+    return 0 if total_mb <= TARGET_MB and first_s <= TARGET_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
