@@ -149,6 +149,7 @@ class Reason(models.TextChoices):
         "open_unknown_orders",
         _("the outcome of an earlier order of the strategy is not known yet"),
     )
+    TRADING_HALTED = "trading_halted", _("trading is halted, or reduces exposure only")
 
 
 class Opportunity(models.Model):

@@ -13,6 +13,8 @@ from rest_framework.test import APIClient
 from arbplatform.core.clock import FixedClock
 
 PASSWORD = "correct-horse-battery"
+GUARDS = ("0002_guards", "0003_trading_halts")
+"""Migrations with triggers that keep facts from being deleted."""
 
 
 @pytest.fixture(autouse=True)
@@ -88,15 +90,17 @@ def guards_stand_aside_for_flush():
     Django empties every table after such a test. The triggers are gone for the time of that
     cleaning only, so every test, transactional or not, runs with them.
     """
-    guards = import_module("ledger.migrations.0002_guards")
+    guards = [import_module(f"ledger.migrations.{name}") for name in GUARDS]
     flush = TransactionTestCase._fixture_teardown
 
     def flush_without_guards(case):
-        guards.drop_guards(connection)
+        for guard in guards:
+            guard.drop_guards(connection)
         try:
             flush(case)
         finally:
-            guards.create_guards(connection)
+            for guard in guards:
+                guard.create_guards(connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", flush_without_guards)

@@ -13,8 +13,10 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import Quantity, to_plain
 from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements, wallet_balances
+from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
 from ledger.services.logs import write_log
 from markets.domain.orders import OrderKind, TimeInForce
@@ -33,6 +35,10 @@ _TOO_LITTLE = _(
 _TURN_LOST = _(
     "Execution {execution_id} ends before leg {leg} ({symbol}): the tick took too long and lost "
     "its turn."
+)
+_HALTED = _(
+    "Execution {execution_id} ends before leg {leg} ({symbol}): trading was halted. What the legs "
+    "before it brought stays where it is."
 )
 
 
@@ -67,10 +73,14 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
 
     Returns:
         The execution as it stands now. No venue outcome raises.
+
+    Raises:
+        TradingHalted: trading was switched off in this moment; nothing was written.
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
     with transaction.atomic():
+        share_trading_lock()
         execution = _write(engagement, intent)
         quantities = [leg.quantity for leg in intent.legs[:first_count]]
         orders = _write_legs(engagement, execution, intent, quantities, start=0)
@@ -116,6 +126,8 @@ def _write_legs(
             price=leg.limit_price,
             kind=OrderKind.LIMIT,
             time_in_force=TimeInForce.IOC,
+            # what follows in a sequence brings back what the first leg has exposed
+            is_reducing=start > 0,
         )
         for index, (leg, quantity) in enumerate(
             zip(intent.legs[start:], quantities, strict=False), start=start
@@ -136,7 +148,11 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
         if not extend_claim(engagement.claim, clock=engagement.clock):
             _log_stopped(execution, index, leg, _TURN_LOST)
             return
-        written = _write_legs(engagement, execution, intent, [quantity], start=index)
+        try:
+            written = _write_legs(engagement, execution, intent, [quantity], start=index)
+        except TradingHalted:
+            _log_stopped(execution, index, leg, _HALTED)
+            return
         order = submit_orders(order_ids=[written[0].pk])[0]
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Conflict
+from ledger.errors import TradingHalted
 from ledger.selectors import wallet_balances
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
@@ -210,7 +211,12 @@ def _act(
     )
     chosen, left = _choose(tick, setup, evaluation.intents)
     engagement = Engagement(tick.claim, setup, sighting, tick.clock)
-    executions = [execute_intent(engagement=engagement, intent=intent) for intent in chosen]
+    executions: list[Execution] = []
+    for intent in chosen:
+        try:
+            executions.append(execute_intent(engagement=engagement, intent=intent))
+        except TradingHalted:
+            left.append(LeftIntent(intent, Decision.DENIED, Reason.TRADING_HALTED))
     tick.watch.lap("execute")
     written = record_left(sighting=sighting, left=left)
     return executions, left, len(executions) + len(written)
