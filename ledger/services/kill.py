@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import ArbError, IllegalTransition
+from arbplatform.core.errors import ArbError, IllegalTransition, Message
 from ledger.domain.halts import (
     EVERYTHING,
     HaltScope,
@@ -17,7 +17,7 @@ from ledger.domain.halts import (
 from ledger.domain.orders import OrderState
 from ledger.models import Order, TradingChange, TradingHalt
 from ledger.selectors.halts import list_halts, list_live_orders, list_trading_changes
-from ledger.services.halts import Person, change_trading
+from ledger.services.halts import Person, change_trading, name_of
 from ledger.services.journal import cancel_order
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,16 @@ class Standing:
     restrictions: Sequence[TradingHalt]
     orders: Sequence[Order]
     changes: Sequence[TradingChange]
+
+    @property
+    def named(self) -> list[tuple[TradingHalt, Message]]:
+        """The restrictions with what each of them covers."""
+        return [(halt, name_of(halt)) for halt in self.restrictions]
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether everything is halted."""
+        return self.state is TradingState.HALTED
 
 
 def read_standing() -> Standing:
