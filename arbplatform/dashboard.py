@@ -119,6 +119,8 @@ STATE_VARIANTS: Final = {
     ExecutionState.EXECUTING: "info",
     ExecutionState.COMPLETED: "success",
     ExecutionState.INCOMPLETE: "warning",
+    ExecutionState.UNWOUND: "warning",
+    ExecutionState.HELD: "danger",
     ExecutionState.FAILED: "danger",
     ExecutionState.UNKNOWN: "danger",
 }

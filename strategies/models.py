@@ -31,6 +31,8 @@ class ExecutionStateChoice(models.TextChoices):
     EXECUTING = ExecutionState.EXECUTING.value, _("executing")
     COMPLETED = ExecutionState.COMPLETED.value, _("completed")
     INCOMPLETE = ExecutionState.INCOMPLETE.value, _("incomplete")
+    UNWOUND = ExecutionState.UNWOUND.value, _("unwound")
+    HELD = ExecutionState.HELD.value, _("held")
     FAILED = ExecutionState.FAILED.value, _("failed")
     UNKNOWN = ExecutionState.UNKNOWN.value, _("unknown")
 
@@ -149,6 +151,14 @@ class Reason(models.TextChoices):
         "open_unknown_orders",
         _("the outcome of an earlier order of the strategy is not known yet"),
     )
+    UNFINISHED_EXECUTION = (
+        "unfinished_execution",
+        _("an earlier execution of the strategy is still being completed or reversed"),
+    )
+    HELD_EXPOSURE = (
+        "held_exposure",
+        _("an execution of the strategy is held until a person acknowledges its exposure"),
+    )
     TRADING_HALTED = "trading_halted", _("trading is halted, or reduces exposure only")
 
 
@@ -226,7 +236,31 @@ class Execution(TimestampedModel):
     residuals = models.JSONField(
         _("residuals"), default=dict, help_text=_("Net movement of every other asset.")
     )
+    steps = models.JSONField(
+        _("repair"),
+        default=list,
+        help_text=_("What was decided after some leg fell short, and why."),
+    )
+    deadline_at = models.DateTimeField(
+        _("repair until"),
+        null=True,
+        help_text=_("After this moment an exposure that is left is held for a person."),
+    )
+    fence = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("Counts who repaired the execution: only the last one may write."),
+    )
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
+    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("acknowledged by"),
+    )
 
     class Meta:
         verbose_name = _("execution")

@@ -1,6 +1,7 @@
 """Every query of the strategies app."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Exists, Prefetch, Q, QuerySet
@@ -12,7 +13,7 @@ from arbplatform.core.errors import NotFound
 from ledger.domain.orders import LIVE_STATES
 from ledger.models import Fill, LogEntry, Order
 from markets.models import Market
-from strategies.domain.states import ExecutionState, StrategyState
+from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
 from strategies.errors import StrategyNotFound
 from strategies.models import Decision, Execution, Opportunity, Run, Strategy
 from strategies.sdk import MarketKey
@@ -58,13 +59,37 @@ def read_state(strategy_id: int) -> StrategyState | None:
     return None if state is None else StrategyState(state)
 
 
-def read_standing(strategy_id: int) -> tuple[StrategyState | None, bool]:
-    """Return a strategy's state at this moment, and whether an order's end is not known yet."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a strategy may trade, as far as it depends on itself.
+
+    Attributes:
+        state: of the strategy; ``None`` when it is gone.
+        has_unresolved: the end of one of its orders is not known.
+        has_unfinished: one of its executions is being completed or reversed.
+        has_held: one of its executions is held, and nobody has acknowledged its exposure.
+    """
+
+    state: StrategyState | None
+    has_unresolved: bool = False
+    has_unfinished: bool = False
+    has_held: bool = False
+
+
+def read_standing(strategy_id: int) -> Standing:
+    """Return how a strategy stands at this moment, by one query."""
     unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
-    rows = Strategy.objects.order_by().filter(pk=strategy_id).annotate(open=Exists(unresolved))
-    for state, is_open in rows.values_list("state", "open"):
-        return StrategyState(state), bool(is_open)
-    return None, False
+    executions = Execution.objects.filter(strategy_id=strategy_id)
+    held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    rows = Strategy.objects.order_by().filter(pk=strategy_id)
+    rows = rows.annotate(
+        has_open=Exists(unresolved),
+        has_short=Exists(executions.filter(state=ExecutionState.INCOMPLETE)),
+        has_held=Exists(held),
+    )
+    for state, *facts in rows.values_list("state", "has_open", "has_short", "has_held"):
+        return Standing(StrategyState(state), *facts)
+    return Standing(None)
 
 
 def count_strategies() -> dict[StrategyState, int]:
@@ -160,7 +185,9 @@ def list_last_seen(*, run_id: int, since: datetime, limit: int) -> dict[str, tup
 
 def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
     """Return executions, newest first."""
-    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
+    rows = Execution.objects.select_related(
+        "strategy", "run", "opportunity", "profit_asset", "acknowledged_by"
+    )
     rows = rows.defer("opportunity__evidence").order_by("-id")
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
 
@@ -219,7 +246,7 @@ def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
     """Return executions that have not ended, oldest first, with their strategies."""
     return (
         Execution.objects.select_related("strategy")
-        .filter(state__in=[ExecutionState.EXECUTING, ExecutionState.UNKNOWN])
+        .filter(state__in=[state.value for state in set(ExecutionState) - FINISHED_STATES])
         .order_by("id")[:limit]
     )
 

@@ -14,6 +14,11 @@ urlpatterns = [
     route("opportunities/<int:pk>", views.OpportunityView.as_view(), name="opportunity"),
     route("executions", views.ExecutionListView.as_view(), name="executions"),
     route("executions/<int:pk>", views.ExecutionView.as_view(), name="execution"),
+    route(
+        "executions/<int:pk>/acknowledge",
+        views.AcknowledgeView.as_view(),
+        name="execution-acknowledge",
+    ),
     route("risk", risk_views.RiskView.as_view(), name="risk"),
     route("risk/kill", risk_views.KillView.as_view(), name="risk-kill"),
     route("risk/resume", risk_views.ResumeView.as_view(), name="risk-resume"),

@@ -115,6 +115,13 @@ def render_decision(decision: Mapping[str, Any]) -> dict[str, Any]:
     return rendered
 
 
+def render_steps(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps of a repair, their reasons in the active language."""
+    return [
+        {**step, "message": render(message_from_json(step.get("message") or {}))} for step in steps
+    ]
+
+
 def _reason_text(reason: str) -> str:
     return str(Reason(reason).label) if reason in Reason.values else reason
 

@@ -16,6 +16,8 @@ class Gate:
     Attributes:
         is_running: whether the strategy is still meant to trade.
         has_unresolved: whether the end of one of its orders is not known.
+        has_unfinished: whether one of its executions is being completed or reversed.
+        has_held: whether one is held with an exposure that nobody has acknowledged.
         disabled_venues: codes of its venues that are switched off.
         disabled_accounts: codes of the venues where its account is switched off or gone.
         halted_venues: codes of the venues where it may not open anything, by a trading state.
@@ -23,6 +25,8 @@ class Gate:
 
     is_running: bool
     has_unresolved: bool
+    has_unfinished: bool
+    has_held: bool
     disabled_venues: frozenset[str]
     disabled_accounts: frozenset[str]
     halted_venues: frozenset[str] = frozenset()
@@ -34,6 +38,8 @@ class Gate:
             (not self.is_running, Reason.STRATEGY_STOPPING),
             (bool(venues & self.halted_venues), Reason.TRADING_HALTED),
             (self.has_unresolved, Reason.OPEN_UNKNOWN_ORDERS),
+            (self.has_held, Reason.HELD_EXPOSURE),
+            (self.has_unfinished, Reason.UNFINISHED_EXECUTION),
             (bool(venues & self.disabled_venues), Reason.VENUE_DISABLED),
             (bool(venues & self.disabled_accounts), Reason.ACCOUNT_DISABLED),
         )
@@ -47,13 +53,15 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
         strategy_id: of the strategy.
         venues: codes of the venues that it trades on.
     """
-    state, has_unresolved = read_standing(strategy_id)
+    standing = read_standing(strategy_id)
     accounts = list_accounts_of(strategy_id)
     enabled = {account.venue.code for account in accounts if account.is_enabled}
     denials = read_denials([Wish(account.pk, strategy_id) for account in accounts])
     return Gate(
-        is_running=state is StrategyState.RUNNING,
-        has_unresolved=has_unresolved,
+        is_running=standing.state is StrategyState.RUNNING,
+        has_unresolved=standing.has_unresolved,
+        has_unfinished=standing.has_unfinished,
+        has_held=standing.has_held,
         disabled_venues=frozenset(
             account.venue.code for account in accounts if not account.venue.is_enabled
         ),
