@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -16,6 +18,7 @@ from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
 from markets.models import Asset, Market, Venue
 from markets.selectors import list_venues
+from markets.services.budgets import BudgetState, read_budget
 from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
 from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
@@ -71,7 +74,7 @@ class VenueAdmin(PlatformAdmin):
     )
     list_filter = ("is_enabled", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
-    readonly_fields = ("synced_at", "sync_error", "created_at", "updated_at")
+    readonly_fields = ("show_budget", "synced_at", "sync_error", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("code", "name", "ccxt_id", "is_enabled")}),
         (
@@ -84,6 +87,7 @@ class VenueAdmin(PlatformAdmin):
                 ),
             },
         ),
+        (_("Condition"), {"fields": ("show_budget",)}),
         (
             _("Synchronisation"),
             {"fields": ("synced_at", "sync_error", "created_at", "updated_at")},
@@ -124,6 +128,26 @@ class VenueAdmin(PlatformAdmin):
         if venue.sync_error:
             return True, _("synchronisation failed")
         return False, _("in order") if venue.synced_at else _("never synchronised")
+
+    @display(description=_("rate budget"))
+    def show_budget(self, venue: Venue) -> Any:
+        """Show how much the venue still allows to this machine's address."""
+        if not venue.code:  # the form of a new one
+            return "-"
+        budget = read_budget(venue)
+        if budget.state is BudgetState.UNLIMITED:
+            return _("not limited")
+        if budget.state is BudgetState.LOCAL:
+            return _("Redis is away: each process keeps to a quarter of the budget")
+        shown = _("{free} % of requests, {orders} % of orders free")
+        if budget.blocked_until is not None:
+            shown = _("blocked by the venue until {until}; {free} % of requests free")
+        return str(shown).format(
+            free=budget.free_percent,
+            orders=budget.orders_free_percent,
+            until=budget.blocked_until
+            and date_format(localtime(budget.blocked_until), "DATETIME_FORMAT"),
+        )
 
     @admin.action(description=_("Synchronise markets"))
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:

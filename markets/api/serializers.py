@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from arbplatform.api.fields import AmountField
 from markets.domain.symbols import split_symbol
 from markets.models import FeeModeChoice, Market, Venue
+from markets.services.budgets import BudgetState, read_budget
 
 DEPTH_DEFAULT = 20
 DEPTH_MAX = 500
@@ -30,7 +32,7 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
 
     class Meta:
         model = Venue
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "code",
             "name",
@@ -46,6 +48,38 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
             "updated_at",
         )
         read_only_fields = fields
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """What the venue still allows to this machine's address."""
+
+    state = serializers.ChoiceField(
+        choices=[(state.value, state.value) for state in BudgetState],
+        help_text="shared: all processes keep to it together; local: Redis is away, each keeps "
+        "to its own part; blocked: the venue wants no request; unlimited: nothing is limited.",
+    )
+    free_percent = serializers.IntegerField(
+        allow_null=True, help_text="Of the request weight that may be spent at once."
+    )
+    orders_free_percent = serializers.IntegerField(
+        allow_null=True, help_text="Of the orders that the busiest account may send at once."
+    )
+    blocked_until = serializers.DateTimeField(allow_null=True)
+
+
+class VenueDetailSerializer(VenueSerializer):
+    """A venue with its present condition."""
+
+    budget = serializers.SerializerMethodField()
+
+    class Meta(VenueSerializer.Meta):
+        fields = (*VenueSerializer.Meta.fields, "budget")
+        read_only_fields = fields
+
+    @extend_schema_field(BudgetSerializer)
+    def get_budget(self, venue: Venue) -> dict[str, Any]:
+        """Show what is left of the venue's rate budget."""
+        return dict(BudgetSerializer(read_budget(venue)).data)
 
 
 class UpdateVenueSerializer(serializers.Serializer[Any]):

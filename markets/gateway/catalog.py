@@ -10,9 +10,10 @@ import ccxt
 
 from arbplatform.core.errors import Message
 from markets.gateway.base import VenueSpec
+from markets.gateway.budget import Budget, Redis, SharedLimiter, budget_for
 from markets.gateway.client import Client, build_client, exchange_class
 from markets.gateway.error_map import Malformed
-from markets.gateway.limiter import RateLimiter
+from markets.gateway.limiter import Limiter, RateLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +32,16 @@ class Catalog:
     Args:
         spec: how to reach the venue.
         timeout_ms: of every request [ms].
+        store: where rates are kept with other processes; ``None`` for this process alone.
+        address: name of this machine's outgoing address.
     """
 
-    def __init__(self, spec: VenueSpec, *, timeout_ms: int) -> None:
+    def __init__(
+        self, spec: VenueSpec, *, timeout_ms: int, store: Redis | None = None, address: str = ""
+    ) -> None:
         self.spec = spec
         self.timeout_ms = timeout_ms
-        self.limiter = _limiter(spec)
+        self.limiter = _limiter(spec, store, address)
         self._lock = threading.Lock()
         self._source: Client = None
         self._version = 0
@@ -144,16 +149,29 @@ class Catalog:
         return source
 
 
-def _limiter(spec: VenueSpec) -> RateLimiter | None:
-    """Return the limiter of a venue: at ccxt's own pace, but none for a local address.
+def budget_of(spec: VenueSpec, address: str) -> Budget | None:
+    """Return the budget of a venue: at ccxt's own pace, but none for a local address.
 
     ``enableRateLimit`` and ``rateLimit`` [ms per unit] among the venue's options decide otherwise.
+
+    Args:
+        spec: how to reach the venue.
+        address: name of this machine's outgoing address.
     """
     host = urlsplit(spec.rest_origin).hostname or ""
     if not spec.options.get("enableRateLimit", host not in LOCAL_HOSTS):
         return None
     unit_ms = spec.options.get("rateLimit") or exchange_class(spec.ccxt_id)().rateLimit
-    return RateLimiter(float(unit_ms))
+    return budget_for(spec, float(unit_ms), address)
+
+
+def _limiter(spec: VenueSpec, store: Redis | None, address: str) -> Limiter | None:
+    budget = budget_of(spec, address)
+    if budget is None:
+        return None
+    if store is None:
+        return RateLimiter(budget.unit_ms, order_ms=budget.order_ms, hold_ms=budget.order_window_ms)
+    return SharedLimiter(budget, store)
 
 
 def _monotonic_ms() -> float:

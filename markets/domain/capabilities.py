@@ -1,0 +1,138 @@
+"""What each venue can do, as far as trading relies on it; certified or for data only.
+
+A venue is certified once the way its orders are sent, looked up and refused is known and tested.
+All others may be watched but not traded on, until an operator answers for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from markets.domain.fees import FeeMode
+
+
+class Certification(StrEnum):
+    """What a venue may be used for."""
+
+    CERTIFIED = "certified"
+    DATA_ONLY = "data_only"
+
+
+class ClientIdLookup(StrEnum):
+    """How an order whose reply was lost is found again."""
+
+    DIRECT = "direct"
+    """The venue is asked for the order by our id."""
+    BY_SEARCH = "by_search"
+    """Lists of open and closed orders are searched for our id."""
+    UNKNOWN = "unknown"
+    """Nobody has tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLimit:
+    """How many orders one account may send in any span of a length.
+
+    Attributes:
+        count: orders.
+        window_ms: length of the span [ms].
+    """
+
+    count: int
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can do on its spot markets.
+
+    ``None`` stands for "not known".
+
+    Attributes:
+        certification: what it may be used for.
+        client_id_lookup: how an order is found by our id.
+        has_ioc: immediate-or-cancel orders.
+        has_fok: fill-or-kill orders.
+        has_post_only: orders that never take.
+        has_dead_man_switch: cancels all orders by itself when it does not hear from us.
+        fee_mode: the coin of the fee; a third coin is always possible where one is offered.
+        order_limit: orders of one account; where nothing is known, a cautious guess.
+    """
+
+    certification: Certification
+    client_id_lookup: ClientIdLookup
+    has_ioc: bool | None
+    has_fok: bool | None
+    has_post_only: bool | None
+    has_dead_man_switch: bool | None
+    fee_mode: FeeMode | None
+    order_limit: OrderLimit
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether strategies may trade there without an operator's word."""
+        return self.certification is Certification.CERTIFIED
+
+
+def capabilities_of(ccxt_id: str) -> Capabilities:
+    """Return what the venues of a ccxt class can do.
+
+    >>> capabilities_of("kraken").is_certified, capabilities_of("bitstamp").is_certified
+    (True, False)
+    """
+    return _TABLE.get(ccxt_id, DATA_ONLY)
+
+
+def list_certified() -> list[str]:
+    """Return the ccxt classes of all certified venues, by name."""
+    return sorted(ccxt_id for ccxt_id, row in _TABLE.items() if row.is_certified)
+
+
+DATA_ONLY = Capabilities(
+    certification=Certification.DATA_ONLY,
+    client_id_lookup=ClientIdLookup.UNKNOWN,
+    has_ioc=None,
+    has_fok=None,
+    has_post_only=None,
+    has_dead_man_switch=None,
+    fee_mode=None,
+    order_limit=OrderLimit(count=10, window_ms=10_000),
+)
+
+
+def _certified(
+    lookup: ClientIdLookup,
+    fee_mode: FeeMode,
+    order_limit: OrderLimit,
+    *,
+    has_dead_man_switch: bool = False,
+) -> Capabilities:
+    return Capabilities(
+        certification=Certification.CERTIFIED,
+        client_id_lookup=lookup,
+        has_ioc=True,
+        has_fok=True,
+        has_post_only=True,
+        has_dead_man_switch=has_dead_man_switch,
+        fee_mode=fee_mode,
+        order_limit=order_limit,
+    )
+
+
+_TABLE: Mapping[str, Capabilities] = {
+    "binance": _certified(ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(50, 10_000)),
+    "bitget": _certified(ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(10, 1_000)),
+    "bybit": _certified(
+        ClientIdLookup.BY_SEARCH, FeeMode.RECEIVED, OrderLimit(20, 1_000), has_dead_man_switch=True
+    ),
+    "gate": _certified(ClientIdLookup.BY_SEARCH, FeeMode.RECEIVED, OrderLimit(10, 1_000)),
+    "kraken": _certified(
+        ClientIdLookup.BY_SEARCH,
+        FeeMode.QUOTE,
+        OrderLimit(60, 60_000),
+        has_dead_man_switch=True,
+    ),
+    "okx": _certified(
+        ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(60, 2_000), has_dead_man_switch=True
+    ),
+}
