@@ -74,7 +74,14 @@ class VenueAdmin(PlatformAdmin):
     )
     list_filter = ("is_enabled", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
-    readonly_fields = ("show_budget", "synced_at", "sync_error", "created_at", "updated_at")
+    readonly_fields = (
+        "show_budget",
+        "show_clock",
+        "synced_at",
+        "sync_error",
+        "created_at",
+        "updated_at",
+    )
     fieldsets = (
         (None, {"fields": ("code", "name", "ccxt_id", "is_enabled")}),
         (
@@ -87,7 +94,7 @@ class VenueAdmin(PlatformAdmin):
                 ),
             },
         ),
-        (_("Condition"), {"fields": ("show_budget",)}),
+        (_("Condition"), {"fields": ("show_budget", "show_clock")}),
         (
             _("Synchronisation"),
             {"fields": ("synced_at", "sync_error", "created_at", "updated_at")},
@@ -147,6 +154,20 @@ class VenueAdmin(PlatformAdmin):
             orders=budget.orders_free_percent,
             until=budget.blocked_until
             and date_format(localtime(budget.blocked_until), "DATETIME_FORMAT"),
+        )
+
+    @display(description=_("clock offset"))
+    def show_clock(self, venue: Venue) -> Any:
+        """Show how far our clock is from the venue's, and whether that stops trading."""
+        reading = venue.clock
+        if reading is None:
+            return _("not measured yet")
+        shown = _("{offset} ms, measured at {time}")
+        if not reading.is_safe:
+            shown = _("{offset} ms, measured at {time}: orders and transfers are refused")
+        return str(shown).format(
+            offset=reading.offset_ms,
+            time=date_format(localtime(venue.clock_measured_at), "DATETIME_FORMAT"),
         )
 
     @admin.action(description=_("Synchronise markets"))

@@ -150,6 +150,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": timedelta(seconds=every_s), "options": {"expires": every_s}}
     for name, task, every_s in (
         ("markets: synchronise markets", "markets.sync_all_markets", 3600),
+        ("markets: measure clocks", "markets.measure_clocks", 60),
         ("accounts: synchronise balances", "accounts.sync_all_balances", 30),
         ("accounts: poll transfers", "accounts.poll_transfers", 5),
         ("ledger: resolve unknown orders", "ledger.resolve_unknown_orders", 2),

@@ -43,6 +43,8 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
             "options",
             "synced_at",
             "sync_error",
+            "clock_offset_ms",
+            "clock_measured_at",
             "market_count",
             "created_at",
             "updated_at",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import ccxt
 
 from arbplatform.core.errors import Message
+from markets.domain.clocks import ROUND_TRIP_MS_MAX, ClockReading
 from markets.gateway.base import VenueSpec
 from markets.gateway.budget import Budget, Redis, SharedLimiter, budget_for
 from markets.gateway.client import Client, build_client, exchange_class
@@ -48,7 +49,7 @@ class Catalog:
         self._loaded_at_ms = 0.0
         self._tried_at_ms = 0.0
         self._is_stale = False
-        self._offset_ms = 0
+        self._clock = ClockReading(offset_ms=0, measured_at_ms=0)
         self._currencies: dict[str, Any] | None = None
 
     def prepare(self, client: Client) -> None:
@@ -62,7 +63,7 @@ class Catalog:
         if client.catalog_version != self._version:
             client.set_markets_from_exchange(self._source)
             client.catalog_version = self._version
-        client.options["timeDifference"] = self._offset_ms
+        client.options["timeDifference"] = self._clock.offset_ms
 
     def reload(self) -> Client:
         """Load the markets now and return the instance that holds them.
@@ -77,15 +78,28 @@ class Catalog:
         """Load the markets again before the next call: a refusal hints that rules changed."""
         self._is_stale = True
 
+    @property
+    def clock(self) -> ClockReading:
+        """How far our clock is from the venue's, by the newest measurement."""
+        return self._clock
+
+    def heed_clock(self, reading: ClockReading) -> None:
+        """Take a reading over if it is newer than what is known."""
+        if reading.measured_at_ms > self._clock.measured_at_ms:
+            self._clock = reading
+
     def measure_clock(self, client: Client) -> None:
-        """Measure how far our clock is ahead of the venue's, with half the round trip added."""
+        """Measure how far our clock is ahead of the venue's, with half the round trip added.
+
+        What is known stays if the answer takes so long that it says nothing.
+        """
         if not client.has.get("fetchTime"):
             return
         started_ms = client.milliseconds()
         venue_ms = client.fetch_time()
         ended_ms = client.milliseconds()
-        if isinstance(venue_ms, int):
-            self._offset_ms = (started_ms + ended_ms) // 2 - venue_ms
+        if isinstance(venue_ms, int) and ended_ms - started_ms <= ROUND_TRIP_MS_MAX:
+            self._clock = ClockReading((started_ms + ended_ms) // 2 - venue_ms, ended_ms)
 
     def load_currencies(self, client: Client) -> None:
         """Give ``client`` the venue's list of networks if it can be had; else go without.

@@ -70,6 +70,7 @@ class CheckedCalls:
     Attributes:
         sent_count: requests of the call in progress that may have reached the venue.
         raw_answer: the last answer of the call in progress, as JSON.
+        effect: what the call in progress may change.
         is_read: the call in progress changes nothing at the venue.
         is_order_next: its next request counts as a new order.
         order_account: how orders of this key are counted.
@@ -84,6 +85,7 @@ class CheckedCalls:
     is_read = True
     is_order_next = False
     order_account = ""
+    effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
     _last_nonce = 0

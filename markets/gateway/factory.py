@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.budget import BudgetHealth, Redis
 from markets.gateway.catalog import Catalog, budget_of
@@ -66,7 +67,7 @@ class _Factory:
     def forget(self) -> None:
         """Start anew without closing anything: after a fork the sockets are the parent's."""
         self._lock = threading.Lock()
-        self._gateways: _Shelf[VenueGateway] = _Shelf(GATEWAYS_MAX)
+        self._gateways: _Shelf[CcxtRestGateway] = _Shelf(GATEWAYS_MAX)
         self._catalogs: _Shelf[Catalog] = _Shelf(CATALOGS_MAX)
         self.store = Redis(self.redis_url) if self.redis_url else None
 
@@ -83,10 +84,12 @@ class _Factory:
             return builder(spec, credentials)
         venue_key = _venue_key(spec)
         with self._lock:
-            return self._gateways.take(
+            gateway = self._gateways.take(
                 f"{venue_key}/{_credentials_key(credentials)}",
                 lambda: CcxtRestGateway(spec, credentials, self._catalog(venue_key, spec)),
             )
+        gateway.heed_clock(spec.clock)
+        return gateway
 
     def _catalog(self, venue_key: str, spec: VenueSpec) -> Catalog:
         exchange_class(spec.ccxt_id)  # refuse an unknown class now, not at the first call
@@ -127,12 +130,12 @@ def budget_health(spec: VenueSpec) -> tuple[bool, BudgetHealth | None]:
 
     Returns:
         The health is ``None`` if there is no limit, or if Redis is away or not used: then each
-        process keeps its own part.
-
-    Raises:
-        UnknownVenueClass: ccxt has no such class.
+        process keeps its own part. A class that ccxt has not is never asked, so not limited.
     """
-    exchange_class(spec.ccxt_id)
+    try:
+        exchange_class(spec.ccxt_id)
+    except UnknownVenueClass:
+        return False, None
     budget, store = budget_of(spec, _FACTORY.address), _FACTORY.store
     if budget is None or store is None:
         return budget is not None, None

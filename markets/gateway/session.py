@@ -10,8 +10,15 @@ import ccxt
 
 from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
+from markets.domain.clocks import OFFSET_MS_MAX
 from markets.domain.funds import Wallet
-from markets.errors import UnknownSymbol, VenueError, VenueRejected, VenueUnavailable
+from markets.errors import (
+    UnknownSymbol,
+    VenueClockSkewed,
+    VenueError,
+    VenueRejected,
+    VenueUnavailable,
+)
 from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
@@ -71,6 +78,8 @@ class Session:
                 try:
                     self.catalog.prepare(client)
                     self._need_markets(client, symbols, effect)
+                    self._need_clock(effect)
+                    client.effect = effect
                     yield client
                 except (VenueError, UnknownSymbol):
                     raise
@@ -93,16 +102,29 @@ class Session:
             except Exception as error:  # noqa: BLE001  every error has a translation
                 raise self._translated(error, Effect.READ, None) from None
 
+    def _need_clock(self, effect: Effect) -> None:
+        """Refuse what could move money while our clock and the venue's differ too much.
+
+        A cancellation takes risk away and is let through.
+        """
+        clock = self.catalog.clock
+        if effect is Effect.WRITE and not clock.is_safe:
+            raise VenueClockSkewed(venue=self.venue, offset=clock.offset_ms, limit=OFFSET_MS_MAX)
+
     def timed(self, client: Client, send: Callable[[], T]) -> T:
         """Run ``send``, and once more if it was refused for nothing but its time stamp.
 
         Such a refusal is definite: nothing was carried out, so the same request may go again.
+
+        Raises:
+            VenueClockSkewed: a write, and the clocks turn out to differ too much.
         """
         try:
             return send()
         except ccxt.BaseError as error:
             if not is_clock_refusal(error, self.quirks) or not self._corrects_clock(client):
                 raise
+        self._need_clock(client.effect)
         client.begin_call()
         return send()
 

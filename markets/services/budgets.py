@@ -45,9 +45,6 @@ def read_budget(venue: Venue, *, clock: Clock = SYSTEM_CLOCK) -> VenueBudget:
     Args:
         venue: which.
         clock: tells the time.
-
-    Raises:
-        UnknownVenueClass: ccxt has no such class any more.
     """
     is_limited, health = budget_health(venue.to_spec())
     if not is_limited:
