@@ -32,11 +32,13 @@ from strategies.selectors import get_execution, lock_execution
 from strategies.services.claims import lease
 from strategies.services.crashpoints import CrashPoint, reached
 from strategies.services.decisions import message_to_json
-from strategies.services.settlement import apply_event, settle_execution
+from strategies.services.settlement import REPAIR_TIME, apply_event, settle_execution
 from strategies.services.situations import Scene, read_means, read_scene
 
 STEPS_MAX = 6
 """Orders of one execution's repairs, all together."""
+TAKEOVERS_MAX = 10
+"""Owners after the first that may extend the deadline: a repair that kills its process must end."""
 STEP_ROWS_MAX = 40
 """Decisions that are kept on the row of an execution."""
 
@@ -95,15 +97,20 @@ def go_on(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execution:
 
 
 def _claim(execution_id: int, clock: Clock) -> RepairClaim | None:
-    """Take the lease by one conditional UPDATE that also counts the fence up."""
+    """Take the lease by one conditional UPDATE that also counts the fence up.
+
+    Whoever takes over from one that died gets the time to repair anew: the lease alone is longer.
+    """
     now = clock.now()
-    fence = get_execution(execution_id).fence
+    before = get_execution(execution_id)
     free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now)
     rows = Execution.objects.filter(
-        free, pk=execution_id, state=ExecutionState.INCOMPLETE, fence=fence
+        free, pk=execution_id, state=ExecutionState.INCOMPLETE, fence=before.fence
     )
-    won = rows.update(fence=fence + 1, lease_expires_at=now + lease())
-    return RepairClaim(execution_id, fence + 1) if won == 1 else None
+    changes: dict[str, Any] = {"fence": before.fence + 1, "lease_expires_at": now + lease()}
+    if before.lease_expires_at is not None and before.fence <= TAKEOVERS_MAX:
+        changes["deadline_at"] = now + REPAIR_TIME
+    return RepairClaim(execution_id, before.fence + 1) if rows.update(**changes) == 1 else None
 
 
 def _release(claim: RepairClaim) -> None:

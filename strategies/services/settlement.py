@@ -129,8 +129,9 @@ def apply_event(
     after = ExecutionState(execution.state)
     if after not in FINISHED_STATES:
         execution.finished_at = None
-    elif execution.finished_at is None:
-        execution.finished_at = now
+    else:
+        execution.finished_at = execution.finished_at or now
+        execution.lease_expires_at = None
     if after is ExecutionState.INCOMPLETE and after is not before:
         execution.deadline_at = now + REPAIR_TIME
     execution.save(
@@ -139,6 +140,7 @@ def apply_event(
             "realised_profit",
             "residuals",
             "deadline_at",
+            "lease_expires_at",
             "finished_at",
             "updated_at",
         ]

@@ -94,10 +94,11 @@ def read_means(execution: Execution, scene: Scene) -> Means:
 
 
 def _find_refused(orders: Sequence[Order]) -> frozenset[tuple[int, Side]]:
+    """Return what venues refused too often; an order that was given up unsent does not count."""
     refusals = Counter(
         (order.leg_index, Side(order.side))
         for order in orders
-        if order.state == OrderState.REJECTED
+        if order.state == OrderState.REJECTED and order.submitted_at is not None
     )
     return frozenset(key for key, count in refusals.items() if count >= REFUSALS_MAX)
 
