@@ -13,7 +13,11 @@ from rest_framework.test import APIClient
 from arbplatform.core.clock import FixedClock
 
 PASSWORD = "correct-horse-battery"
-GUARDS = ("0002_guards", "0003_trading_halts")
+GUARDS = (
+    "ledger.migrations.0002_guards",
+    "ledger.migrations.0003_trading_halts",
+    "strategies.migrations.0004_risk_limits",
+)
 """Migrations with triggers that keep facts from being deleted."""
 
 
@@ -90,7 +94,7 @@ def guards_stand_aside_for_flush():
     Django empties every table after such a test. The triggers are gone for the time of that
     cleaning only, so every test, transactional or not, runs with them.
     """
-    guards = [import_module(f"ledger.migrations.{name}") for name in GUARDS]
+    guards = [import_module(name) for name in GUARDS]
     flush = TransactionTestCase._fixture_teardown
 
     def flush_without_guards(case):

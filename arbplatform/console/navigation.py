@@ -42,6 +42,8 @@ GROUPS = (
             Page(_("Executions"), "bolt", "strategies.execution"),
             Page(_("Opportunities"), "visibility", "strategies.opportunity"),
             Page(_("Runs"), "history", "strategies.run"),
+            Page(_("Risk limits"), "shield", "strategies.risklimits"),
+            Page(_("Changes of risk limits"), "policy", "strategies.risklimitschange"),
             Page(_("Trading states"), "front_hand", "ledger.tradinghalt"),
             Page(_("Changes of trading states"), "policy", "ledger.tradingchange"),
             Page(_("Logs"), "article", "ledger.logentry"),

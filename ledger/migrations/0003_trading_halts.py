@@ -5,37 +5,41 @@ from django.conf import settings
 from django.db import migrations, models
 
 TABLE = "ledger_tradingchange"
-SQLITE_TRIGGERS = {
-    f"{TABLE}_no_{event.lower()}": f"""BEFORE {event} ON {TABLE} BEGIN
-        SELECT RAISE(ABORT, 'the history of trading states is immutable'); END"""
-    for event in ("UPDATE", "DELETE")
-}
-SQLITE_TRIGGERS[f"{TABLE}_no_replace"] = f"""BEFORE INSERT ON {TABLE}
-    WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id) BEGIN
-        SELECT RAISE(ABORT, 'UNIQUE constraint failed: {TABLE}.id'); END"""
 
 
-def create_guards(connection):
-    """Install the guards on a database that has the table."""
+def _sqlite_triggers(table):
+    triggers = {
+        f"{table}_no_{event.lower()}": f"""BEFORE {event} ON {table} BEGIN
+            SELECT RAISE(ABORT, 'this history is immutable'); END"""
+        for event in ("UPDATE", "DELETE")
+    }
+    triggers[f"{table}_no_replace"] = f"""BEFORE INSERT ON {table}
+        WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN
+            SELECT RAISE(ABORT, 'UNIQUE constraint failed: {table}.id'); END"""
+    return triggers
+
+
+def create_guards(connection, table=TABLE):
+    """Install the guards of a history on a database that has its table."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            for name, body in SQLITE_TRIGGERS.items():
+            for name, body in _sqlite_triggers(table).items():
                 cursor.execute(f"CREATE TRIGGER {name} {body}")
             return
         cursor.execute(
-            f"CREATE TRIGGER {TABLE}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {TABLE} "
+            f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change()"
         )
 
 
-def drop_guards(connection):
+def drop_guards(connection, table=TABLE):
     """Remove the guards: for a migration that rebuilds the table, and for tests that flush."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            for name in SQLITE_TRIGGERS:
+            for name in _sqlite_triggers(table):
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
             return
-        cursor.execute(f"DROP TRIGGER IF EXISTS {TABLE}_no_change ON {TABLE}")
+        cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_change ON {table}")
 
 
 def _forwards(_apps, schema_editor):

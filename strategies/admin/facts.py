@@ -18,6 +18,7 @@ from arbplatform.core.errors import Message
 from strategies.admin.panel import LINK, brief, coloured, when
 from strategies.models import Decision, Opportunity, Run
 from strategies.selectors import list_opportunities, list_runs
+from strategies.services.decisions import render_reason
 from strategies.services.evidence import recompute
 
 DECISION_LABELS = {
@@ -97,7 +98,7 @@ class OpportunityAdmin(ReadOnlyAdmin):
         "show_notional",
         "show_expected",
         "show_decision",
-        "reason",
+        "show_reason",
         "show_execution",
         "show_check",
         "show_evidence",
@@ -141,6 +142,11 @@ class OpportunityAdmin(ReadOnlyAdmin):
             return "–"
         address = reverse("admin:strategies_execution_change", args=[execution.pk])
         return format_html(LINK, address, execution.get_state_display())
+
+    @display(description=_("reason"))
+    def show_reason(self, opportunity: Opportunity) -> str:
+        """Show why it was left, with the figures."""
+        return render_reason(opportunity) or "–"
 
     @display(description=_("recomputed from the evidence"))
     def show_check(self, opportunity: Opportunity) -> str:

@@ -17,7 +17,7 @@ from strategies.models import (
     Strategy,
     StrategyStateChoice,
 )
-from strategies.services.decisions import render_decision
+from strategies.services.decisions import render_decision, render_reason
 from strategies.services.strategies import NAME_LENGTH_MAX
 
 ID_MAX = 2**63 - 1
@@ -212,9 +212,15 @@ class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
 class OpportunityDetailSerializer(OpportunitySerializer):
     """An opportunity with its evidence."""
 
+    reason_text = serializers.SerializerMethodField()  # type: ignore[assignment]
+
     class Meta(OpportunitySerializer.Meta):
         fields = [*OpportunitySerializer.Meta.fields, "evidence"]
         read_only_fields = fields
+
+    def get_reason_text(self, opportunity: Opportunity) -> str:
+        """Return why it was left, with the figures."""
+        return render_reason(opportunity)
 
 
 class StrategyDetailSerializer(StrategySerializer):

@@ -31,7 +31,7 @@ from strategies.models import Execution
 from strategies.selectors import get_execution, lock_execution
 from strategies.services.claims import lease
 from strategies.services.crashpoints import CrashPoint, reached
-from strategies.services.decisions import message_to_json
+from strategies.services.sentences import message_to_json
 from strategies.services.settlement import REPAIR_TIME, apply_event, settle_execution
 from strategies.services.situations import Scene, read_means, read_scene
 

@@ -22,6 +22,7 @@ from strategies.services.endings import TickEnding, end_tick, warn_of_books
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import read_gate
 from strategies.services.opportunities import LeftIntent, Sighting, record_left
+from strategies.services.risk import read_risk_gate
 from strategies.services.setups import SETUPS, Setup
 
 logger = logging.getLogger(__name__)
@@ -226,6 +227,7 @@ def _choose(
     tick: _Tick, setup: Setup, intents: Sequence[Intent]
 ) -> tuple[list[Intent], list[LeftIntent]]:
     gate = read_gate(strategy_id=tick.strategy.pk, venues=frozenset(setup.accounts))
+    risk = read_risk_gate(strategy_id=tick.strategy.pk, setup=setup, clock=tick.clock)
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:
@@ -234,6 +236,9 @@ def _choose(
             left.append(LeftIntent(intent, Decision.DENIED, reason))
         elif len(chosen) >= EXECUTIONS_PER_TICK:
             left.append(LeftIntent(intent, Decision.SKIPPED, Reason.ONE_PER_TICK))
+        elif (denial := risk.denial_of(intent)) is not None:
+            reason = Reason(denial.code)
+            left.append(LeftIntent(intent, Decision.DENIED, reason, denial.message))
         elif not extend_claim(tick.claim, clock=tick.clock):
             left.append(LeftIntent(intent, Decision.DENIED, Reason.TICK_LOST))
         else:
