@@ -1,5 +1,6 @@
 """Venues, assets and markets in the console."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -16,7 +17,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
-from markets.models import Asset, Market, Venue
+from markets.domain.capabilities import Capabilities, ClientIdLookup
+from markets.models import Asset, FeeModeChoice, Market, Venue
 from markets.selectors import list_venues
 from markets.services.budgets import BudgetState, read_budget
 from markets.services.markets import sync_markets
@@ -67,6 +69,7 @@ class VenueAdmin(PlatformAdmin):
         "code",
         "ccxt_id",
         "show_enabled",
+        "show_trading",
         "show_markets",
         "rest_origin",
         "synced_at",
@@ -75,6 +78,8 @@ class VenueAdmin(PlatformAdmin):
     list_filter = ("is_enabled", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
     readonly_fields = (
+        "show_trading",
+        "show_capabilities",
         "show_budget",
         "show_clock",
         "synced_at",
@@ -94,7 +99,10 @@ class VenueAdmin(PlatformAdmin):
                 ),
             },
         ),
-        (_("Condition"), {"fields": ("show_budget", "show_clock")}),
+        (
+            _("Condition"),
+            {"fields": ("show_trading", "show_capabilities", "show_budget", "show_clock")},
+        ),
         (
             _("Synchronisation"),
             {"fields": ("synced_at", "sync_error", "created_at", "updated_at")},
@@ -135,6 +143,18 @@ class VenueAdmin(PlatformAdmin):
         if venue.sync_error:
             return True, _("synchronisation failed")
         return False, _("in order") if venue.synced_at else _("never synchronised")
+
+    @display(description=_("trading"), label={True: "success", False: "warning"})
+    def show_trading(self, venue: Venue) -> tuple[bool, Any]:
+        """Show whether strategies may trade there."""
+        if venue.capabilities.is_certified:
+            return True, _("certified")
+        return venue.is_tradable, _("by operator") if venue.is_tradable else _("data only")
+
+    @display(description=_("capabilities"))
+    def show_capabilities(self, venue: Venue) -> str:
+        """Show what venues of its class can do."""
+        return describe(venue.capabilities)
 
     @display(description=_("rate budget"))
     def show_budget(self, venue: Venue) -> Any:
@@ -329,3 +349,30 @@ def _test(venue: Venue) -> Message:
         "It answered in {round_trip} ms; our clock is {offset} ms ahead of its.",
         {"round_trip": reach.round_trip_ms, "offset": reach.clock_offset_ms},
     )
+
+
+def describe(capabilities: Capabilities) -> str:
+    """Return what a venue can do, for people."""
+    yes_no = {True: _("yes"), False: _("no"), None: _("not known")}
+    lookups = {
+        ClientIdLookup.DIRECT: _("by our id"),
+        ClientIdLookup.BY_SEARCH: _("by search in lists"),
+        ClientIdLookup.UNKNOWN: _("not known"),
+    }
+    fee_mode = capabilities.fee_mode
+    rows: tuple[tuple[Any, Any], ...] = (
+        (_("order look-up"), lookups[capabilities.client_id_lookup]),
+        (_("IOC"), yes_no[capabilities.has_ioc]),
+        (_("FOK"), yes_no[capabilities.has_fok]),
+        (_("post-only"), yes_no[capabilities.has_post_only]),
+        (_("dead-man switch"), yes_no[capabilities.has_dead_man_switch]),
+        (_("fee"), FeeModeChoice(fee_mode.value).label if fee_mode else yes_no[None]),
+        (
+            _("orders"),
+            str(_("{count} in {seconds} s")).format(
+                count=capabilities.order_limit.count,
+                seconds=plain(Decimal(capabilities.order_limit.window_ms) / 1_000),
+            ),
+        ),
+    )
+    return "; ".join(f"{name}: {value}" for name, value in rows)

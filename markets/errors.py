@@ -113,6 +113,16 @@ class VenueClockSkewed(VenueUnavailable):
     )
 
 
+class VenueNotCertified(Conflict):
+    """How orders behave at the venue is not proven, so nothing may trade there by itself."""
+
+    code = 2016
+    summary = (
+        "The venue {venue} is for data only: {ccxt_id} is not certified for trading. Use one of "
+        "{certified}, or set the venue's option certified_by_operator to true if you answer for it."
+    )
+
+
 class UnknownVenueClass(InvalidInput):
     """ccxt has no exchange class of this name."""
 

@@ -7,10 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from arbplatform.core.clock import to_ms
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from markets.domain.capabilities import OPERATOR_OPTION, Capabilities, capabilities_of
 from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
+from markets.gateway.origins import is_local
 
 
 class Venue(TimestampedModel):
@@ -59,6 +61,20 @@ class Venue(TimestampedModel):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What venues of its class can do."""
+        return capabilities_of(self.ccxt_id)
+
+    @property
+    def is_tradable(self) -> bool:
+        """Whether strategies may trade: certified, on this machine, or an operator's word."""
+        return (
+            self.capabilities.is_certified
+            or is_local(self.rest_origin)
+            or self.options.get(OPERATOR_OPTION) is True
+        )
 
     @property
     def clock(self) -> ClockReading | None:

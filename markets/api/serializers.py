@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from arbplatform.api.fields import AmountField
+from markets.domain.capabilities import Certification, ClientIdLookup
 from markets.domain.symbols import split_symbol
 from markets.models import FeeModeChoice, Market, Venue
 from markets.services.budgets import BudgetState, read_budget
@@ -30,6 +31,10 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
         help_text="Active markets; null where they were not counted.",
     )
 
+    is_tradable = serializers.BooleanField(
+        read_only=True, help_text="Whether strategies may trade there; others are for data only."
+    )
+
     class Meta:
         model = Venue
         fields: tuple[str, ...] = (
@@ -45,6 +50,7 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
             "sync_error",
             "clock_offset_ms",
             "clock_measured_at",
+            "is_tradable",
             "market_count",
             "created_at",
             "updated_at",
@@ -69,13 +75,39 @@ class BudgetSerializer(serializers.Serializer[Any]):
     blocked_until = serializers.DateTimeField(allow_null=True)
 
 
+class OrderLimitSerializer(serializers.Serializer[Any]):
+    """How many orders one account may send in any span of a length."""
+
+    count = serializers.IntegerField()
+    window_ms = serializers.IntegerField()
+
+
+class CapabilitiesSerializer(serializers.Serializer[Any]):
+    """What venues of this class can do on spot; null: not known."""
+
+    certification = serializers.ChoiceField(
+        choices=[(kind.value, kind.value) for kind in Certification]
+    )
+    client_id_lookup = serializers.ChoiceField(
+        choices=[(kind.value, kind.value) for kind in ClientIdLookup],
+        help_text="How an order whose reply was lost is found again.",
+    )
+    has_ioc = serializers.BooleanField(allow_null=True)
+    has_fok = serializers.BooleanField(allow_null=True)
+    has_post_only = serializers.BooleanField(allow_null=True)
+    has_dead_man_switch = serializers.BooleanField(allow_null=True)
+    fee_mode = serializers.ChoiceField(choices=FeeModeChoice.choices, allow_null=True)
+    order_limit = OrderLimitSerializer()
+
+
 class VenueDetailSerializer(VenueSerializer):
     """A venue with its present condition."""
 
     budget = serializers.SerializerMethodField()
+    capabilities = CapabilitiesSerializer(read_only=True)
 
     class Meta(VenueSerializer.Meta):
-        fields = (*VenueSerializer.Meta.fields, "budget")
+        fields = (*VenueSerializer.Meta.fields, "budget", "capabilities")
         read_only_fields = fields
 
     @extend_schema_field(BudgetSerializer)

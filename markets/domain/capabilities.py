@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from markets.domain.fees import FeeMode
 
+OPERATOR_OPTION = "certified_by_operator"
+"""Option of a venue: whoever runs the platform answers for trading there."""
+
 
 class Certification(StrEnum):
     """What a venue may be used for."""

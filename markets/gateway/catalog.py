@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import ccxt
 
@@ -15,6 +14,7 @@ from markets.gateway.budget import Budget, Redis, SharedLimiter, budget_for
 from markets.gateway.client import Client, build_client, exchange_class
 from markets.gateway.error_map import Malformed
 from markets.gateway.limiter import Limiter, RateLimiter
+from markets.gateway.origins import is_local
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,6 @@ MARKETS_AGE_MS_MAX = 6 * 3_600_000
 
 RELOAD_PAUSE_MS = 60_000
 """Shortest time between two loads that nobody asked for [ms]."""
-
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Catalog:
@@ -172,8 +170,7 @@ def budget_of(spec: VenueSpec, address: str) -> Budget | None:
         spec: how to reach the venue.
         address: name of this machine's outgoing address.
     """
-    host = urlsplit(spec.rest_origin).hostname or ""
-    if not spec.options.get("enableRateLimit", host not in LOCAL_HOSTS):
+    if not spec.options.get("enableRateLimit", not is_local(spec.rest_origin)):
         return None
     unit_ms = spec.options.get("rateLimit") or exchange_class(spec.ccxt_id)().rateLimit
     return budget_for(spec, float(unit_ms), address)

@@ -18,6 +18,7 @@ from urllib3 import exceptions as http_errors
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import Message
+from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
@@ -340,6 +341,7 @@ _PINNED = frozenset(
         "session",
         "verify",
         "verbose",
+        OPERATOR_OPTION,
         "rateLimit",
     }
 )
