@@ -93,6 +93,8 @@ def decide(situation: Situation, means: Means) -> Verdict:
             # of two that lose the same the first one, which proceeds
             best = min(offers, key=lambda offer: offer.loss_bps)
             return Verdict(best.action, _explain(best, offers), best.order, best.loss_bps)
+    if not means.books:
+        return Verdict(Action.HOLD, Message("No order book could be had to decide on."))
     return Verdict(
         Action.HOLD,
         Message(

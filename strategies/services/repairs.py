@@ -175,7 +175,7 @@ def _write_order(execution: Execution, scene: Scene, repair: RepairOrder, clock:
     market = scene.markets[repair.leg_index]
     attempts = sum(row.leg_index == repair.leg_index for row in scene.orders)
     plan = OrderPlan(
-        account_id=scene.accounts[market.venue.code].pk,
+        account_id=scene.account_ids[market.venue.code],
         market_id=market.pk,
         strategy_id=execution.strategy_id,
         execution_id=execution.pk,

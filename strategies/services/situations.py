@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import VenueAccount
 from arbplatform.core.decimals import ZERO, Amount, to_decimal
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Order
@@ -18,7 +17,7 @@ from strategies.domain.repricing import Means
 from strategies.models import Execution
 from strategies.plugins.taking import LOSS_BPS_DEFAULT
 from strategies.sdk import MarketKey
-from strategies.selectors import list_accounts_of, list_legs, list_markets_of
+from strategies.selectors import list_legs, list_markets_of
 
 REFUSALS_MAX = 2
 """After so many refused orders on one side of a leg the other ways out are taken."""
@@ -35,13 +34,13 @@ class Scene:
         situation: for the leg table.
         orders: all that were written, by leg and attempt.
         markets: of each leg of the plan.
-        accounts: of the strategy, by venue code.
+        account_ids: whose orders they are, by venue code.
     """
 
     situation: Situation
     orders: Sequence[Order]
     markets: Sequence[Market]
-    accounts: Mapping[str, VenueAccount]
+    account_ids: Mapping[str, int]
 
 
 def read_scene(execution: Execution) -> Scene:
@@ -64,8 +63,8 @@ def read_scene(execution: Execution) -> Scene:
         and all(order.state == OrderState.FILLED for order in orders),
         is_reversed=any(order.side != execution.plan[order.leg_index]["side"] for order in filled),
     )
-    accounts = {row.venue.code: row for row in list_accounts_of(execution.strategy_id)}
-    return Scene(situation, orders, markets, accounts)
+    account_ids = {order.market.venue.code: order.account_id for order in orders}
+    return Scene(situation, orders, markets, account_ids)
 
 
 def read_means(execution: Execution, scene: Scene) -> Means:
@@ -79,9 +78,11 @@ def read_means(execution: Execution, scene: Scene) -> Means:
         index: report.books[market.venue.code, market.symbol]
         for index, market in enabled.items()
         if (market.venue.code, market.symbol) in report.books
+        and not report.books[market.venue.code, market.symbol].is_crossed
     }
     balances = {
-        code: wallet_balances(account_id=account.pk) for code, account in scene.accounts.items()
+        code: wallet_balances(account_id=account_id)
+        for code, account_id in scene.account_ids.items()
     }
     return Means(
         books=books,

@@ -210,7 +210,10 @@ def test_a_venue_that_has_refused_is_left_out():
 
 
 def test_without_a_book_there_is_no_way_out():
-    assert decide(make_pair(D(10), D(0)), make_means(alpha=None, beta=None)).action is Action.HOLD
+    verdict = decide(make_pair(D(10), D(0)), make_means(alpha=None, beta=None))
+
+    assert verdict.action is Action.HOLD
+    assert "No order book" in verdict.reason.template
 
 
 def test_of_two_equal_losses_completing_comes_first():

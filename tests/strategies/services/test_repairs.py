@@ -5,9 +5,11 @@ from decimal import Decimal as D
 import pytest
 from django.contrib.auth import get_user_model
 
+from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import imbalances
+from ledger.services.halts import change_trading
 from ledger.services.journal import resolve_unknown
 from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side
@@ -319,4 +321,45 @@ def test_a_late_fill_of_an_ended_execution_is_repaired_as_well(cross, edge, acco
     repaired = go_on(execution_id=execution.pk)
 
     assert repaired.state == ExecutionState.UNWOUND
+    assert is_exact(accounts)
+
+
+def test_books_that_cannot_be_had_or_are_crossed_are_no_way_out(cross, edge, accounts, stuck):
+    execution, _clock = stuck
+    edge["beta"].is_reachable = False
+    edge["alpha"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50400", "5")])
+    sent = Order.objects.count()
+
+    repaired = repair_execution(execution_id=execution.pk)
+
+    assert repaired.state == ExecutionState.INCOMPLETE
+    assert "No order book" in repaired.steps[-1]["message"]["template"]
+    assert Order.objects.count() == sent
+
+
+def test_a_repair_that_the_kill_switch_forbids_waits_and_is_then_held(cross, edge, accounts, stuck):
+    execution, clock = stuck
+    edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
+    change_trading(event=TradingEvent.HALT, scope=HaltScope(HaltLevel.GLOBAL), reason="drill")
+    sent = Order.objects.count()
+
+    assert repair_execution(execution_id=execution.pk).state == ExecutionState.INCOMPLETE
+    assert repair_execution(execution_id=execution.pk, clock=clock).state == ExecutionState.HELD
+    assert Order.objects.count() == sent
+
+
+def test_a_repair_goes_on_while_only_exposure_may_be_reduced(cross, edge, accounts, stuck):
+    execution, _clock = stuck
+    edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
+    change_trading(event=TradingEvent.REDUCE, scope=HaltScope(HaltLevel.GLOBAL), reason="drill")
+
+    assert repair_execution(execution_id=execution.pk).state == ExecutionState.COMPLETED
+
+
+def test_a_strategy_that_lost_its_accounts_still_ends_what_it_began(cross, edge, accounts, stuck):
+    execution, _clock = stuck
+    edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
+    cross.accounts.clear()
+
+    assert repair_execution(execution_id=execution.pk).state == ExecutionState.COMPLETED
     assert is_exact(accounts)
