@@ -65,6 +65,14 @@ class RateKept(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no typ
         )
 
 
+class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
+    """An order that waited too long for its turn; it was not sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the order came too late to be sent")
+        self.cause = Message("the order came too late to be sent")
+
+
 class CheckedCalls:
     """What every ccxt class is taught, in front of its own methods.
 
@@ -75,6 +83,8 @@ class CheckedCalls:
         is_read: the call in progress changes nothing at the venue.
         is_order_next: its next request counts as a new order.
         order_account: how orders of this key are counted.
+        send_before_ms: reading of the monotonic clock after which the call in progress must send
+            nothing any more [ms].
     """
 
     sent_count = 0
@@ -86,6 +96,7 @@ class CheckedCalls:
     is_read = True
     is_order_next = False
     order_account = ""
+    send_before_ms: float | None = None
     effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
@@ -95,6 +106,7 @@ class CheckedCalls:
         """Forget the call before."""
         self.sent_count = 0
         self.is_order_next = False
+        self.send_before_ms = None
         self.raw_answer = None
         self.last_http_response = None  # some classes judge a failure by it, even an old one
 
@@ -105,6 +117,8 @@ class CheckedCalls:
                 "a request would leave the configured REST origin; it was not sent"
             )
         self.last_http_response = None
+        if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
+            raise TooLate
         try:
             answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:
