@@ -7,11 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from arbplatform.core.clock import to_ms
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
-from markets.domain.capabilities import OPERATOR_OPTION, Capabilities, capabilities_of
+from markets.domain.capabilities import OPERATOR_OPTION, Capabilities
 from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
+from markets.gateway.capabilities import capabilities_of
 from markets.gateway.origins import is_local
 
 

@@ -1,10 +1,9 @@
-"""What each venue can do, as far as trading relies on it; certified or for data only.
+"""What a venue can do, as far as trading relies on it; certified or for data only.
 
 A venue is certified once the way its orders are sent, looked up and refused is known and tested.
 All others may be watched but not traded on, until an operator answers for them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -75,67 +74,3 @@ class Capabilities:
     def is_certified(self) -> bool:
         """Whether strategies may trade there without an operator's word."""
         return self.certification is Certification.CERTIFIED
-
-
-def capabilities_of(ccxt_id: str) -> Capabilities:
-    """Return what the venues of a ccxt class can do.
-
-    >>> capabilities_of("kraken").is_certified, capabilities_of("bitstamp").is_certified
-    (True, False)
-    """
-    return _TABLE.get(ccxt_id, DATA_ONLY)
-
-
-def list_certified() -> list[str]:
-    """Return the ccxt classes of all certified venues, by name."""
-    return sorted(ccxt_id for ccxt_id, row in _TABLE.items() if row.is_certified)
-
-
-DATA_ONLY = Capabilities(
-    certification=Certification.DATA_ONLY,
-    client_id_lookup=ClientIdLookup.UNKNOWN,
-    has_ioc=None,
-    has_fok=None,
-    has_post_only=None,
-    has_dead_man_switch=None,
-    fee_mode=None,
-    order_limit=OrderLimit(count=10, window_ms=10_000),
-)
-
-
-def _certified(
-    lookup: ClientIdLookup,
-    fee_mode: FeeMode,
-    order_limit: OrderLimit,
-    *,
-    has_dead_man_switch: bool = False,
-) -> Capabilities:
-    return Capabilities(
-        certification=Certification.CERTIFIED,
-        client_id_lookup=lookup,
-        has_ioc=True,
-        has_fok=True,
-        has_post_only=True,
-        has_dead_man_switch=has_dead_man_switch,
-        fee_mode=fee_mode,
-        order_limit=order_limit,
-    )
-
-
-_TABLE: Mapping[str, Capabilities] = {
-    "binance": _certified(ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(50, 10_000)),
-    "bitget": _certified(ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(10, 1_000)),
-    "bybit": _certified(
-        ClientIdLookup.BY_SEARCH, FeeMode.RECEIVED, OrderLimit(20, 1_000), has_dead_man_switch=True
-    ),
-    "gate": _certified(ClientIdLookup.BY_SEARCH, FeeMode.RECEIVED, OrderLimit(10, 1_000)),
-    "kraken": _certified(
-        ClientIdLookup.BY_SEARCH,
-        FeeMode.QUOTE,
-        OrderLimit(60, 60_000),
-        has_dead_man_switch=True,
-    ),
-    "okx": _certified(
-        ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(60, 2_000), has_dead_man_switch=True
-    ),
-}

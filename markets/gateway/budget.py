@@ -18,8 +18,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from markets.domain.capabilities import capabilities_of
 from markets.gateway.base import VenueSpec
+from markets.gateway.capabilities import capabilities_of
 from markets.gateway.limiter import (
     BURST_MS,
     TRIES_MAX,

@@ -1,6 +1,6 @@
-"""How venues differ on the wire, as data; what they can do is in ``markets.domain.capabilities``.
+"""How venues differ on the wire, as data; what they can do is in ``capabilities``.
 
-No other module names a venue.
+No module but these two names a venue.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Decides whether strategies may trade on a venue."""
 
-from markets.domain.capabilities import list_certified
 from markets.errors import VenueNotCertified
+from markets.gateway.capabilities import list_certified
 from markets.models import Venue
 
 

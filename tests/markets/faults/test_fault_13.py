@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from markets.domain.capabilities import ClientIdLookup, capabilities_of, list_certified
+from markets.domain.capabilities import ClientIdLookup
 from markets.errors import VenueNotCertified
 from markets.gateway.base import VenueSpec
+from markets.gateway.capabilities import capabilities_of, list_certified
 from markets.gateway.client import build_client
 from markets.gateway.quirks import Lookup, quirks_for
 from markets.models import Venue
