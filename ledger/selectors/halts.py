@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
 from arbplatform.core.errors import Message, NotFound
@@ -49,11 +50,11 @@ def name_scope(scope: HaltScope) -> Message:
             return Message("the whole platform")
         raise NotFound("Say which {level} is meant: give its id.", level=Message(scope.level))
     named: dict[HaltLevel, tuple[Any, str]] = {
-        HaltLevel.VENUE: (Venue, "the venue {name}"),
-        HaltLevel.ACCOUNT: (VenueAccount, "the account {name}"),
+        HaltLevel.VENUE: (Venue, _("the venue {name}")),
+        HaltLevel.ACCOUNT: (VenueAccount, _("the account {name}")),
         HaltLevel.STRATEGY: (
             Order._meta.get_field("strategy").related_model,
-            "the strategy {name}",
+            _("the strategy {name}"),
         ),
     }
     row, template = None, ""

@@ -22,7 +22,7 @@ from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
-from markets.gateway.error_map import Malformed
+from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.limiter import Limiter, TooManyRequests
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.quirks import quirks_for
@@ -63,14 +63,6 @@ class RateKept(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no typ
             if error.is_blocked
             else Message("our share of requests is used up for {seconds} s", seconds)
         )
-
-
-class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
-    """An order that waited too long for its turn; it was not sent."""
-
-    def __init__(self) -> None:
-        super().__init__("the order came too late to be sent")
-        self.cause = Message("the order came too late to be sent")
 
 
 class CheckedCalls:

@@ -44,6 +44,14 @@ class Effect(StrEnum):
     """A write after which "there is no such order" is an answer."""
 
 
+class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
+    """An order that waited too long for its turn; it was not sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the order came too late to be sent")
+        self.cause = Message("the order came too late to be sent")
+
+
 class Malformed(Exception):
     """An answer that came without an exception but is not what was asked for.
 
