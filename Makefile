@@ -18,10 +18,10 @@ ARGS ?=
 # Two test processes: the machines this is built on have two cores.
 TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
-PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --ignore=tests/e2e
+PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
 
-.PHONY: help run demo test test-sqlite test-postgres check lint types contracts migrations \
-        docs-check format bench messages clean
+.PHONY: help run demo test test-sqlite test-postgres test-e2e e2e-sqlite e2e-postgres check lint \
+        types contracts migrations format bench messages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -32,15 +32,23 @@ run: $(VENV)/.runtime
 demo: $(VENV)/.runtime
 	@exec $(PY) manage.py demo $(ARGS)
 
-test: test-sqlite test-postgres
+test: test-sqlite test-postgres test-e2e
 
 test-sqlite: $(VENV)/.development
-	DATABASE_URL= $(PYTEST_PARALLEL)
-	DATABASE_URL= $(PYTEST) tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) --ignore=tests/e2e
 
 test-postgres: $(VENV)/.development
-	$(PY) -m tests.postgres $(PYTEST_PARALLEL)
-	$(PY) -m tests.postgres $(PYTEST) tests/e2e
+	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests --ignore=tests/e2e
+
+# Real processes that mostly wait for one another: both databases at the same time.
+test-e2e: $(VENV)/.development
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e-sqlite e2e-postgres
+
+e2e-sqlite:
+	DATABASE_URL= $(PYTEST) $(PARALLEL) tests/e2e
+
+e2e-postgres:
+	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests/e2e
 
 check: lint types contracts migrations test
 

@@ -1,6 +1,7 @@
 """Fixtures that every part of the suite may use."""
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -95,7 +96,7 @@ def guards_stand_aside_for_flush():
     cleaning only, so every test, transactional or not, runs with them.
     """
     guards = [import_module(name) for name in GUARDS]
-    flush = TransactionTestCase._fixture_teardown
+    flush: Any = getattr(TransactionTestCase, "_fixture_teardown")  # noqa: B009  not in the stubs
 
     def flush_without_guards(case):
         for guard in guards:

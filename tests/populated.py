@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from accounts.models import Transfer, VenueAccount
 from accounts.services.balances import sync_balances
 from arbplatform.core.clock import SYSTEM_CLOCK
-from ledger.models import EquitySnapshot
+from ledger.models import EquitySnapshot, LogLevel
 from ledger.services.equity import take_snapshot
 from ledger.services.logs import write_log
 from markets.gateway.factory import use_gateways
@@ -93,7 +93,7 @@ def _write_the_rest(accounts: list[VenueAccount], strategies: list[Strategy]) ->
     now = SYSTEM_CLOCK.now()
     write_log(
         strategy_id=strategies[0].pk,
-        level=40,
+        level=LogLevel.ERROR,
         event="tick_failed",
         template="A tick failed: {error}",
         error="<b>no answer</b>",

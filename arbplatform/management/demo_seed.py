@@ -25,14 +25,13 @@ from markets.models import Venue
 from markets.selectors import list_venues
 from markets.services.markets import sync_markets
 from markets.services.venues import create_venue, update_venue
+from markets.simulator.demo import CCXT_ID
 from strategies.domain.states import StrategyState
 from strategies.models import Strategy
 from strategies.selectors import list_strategies
 from strategies.services.runs import start_strategy
 from strategies.services.strategies import create_strategy
 
-WIRE_PROTOCOL = "binance"
-"""The simulated venues speak the protocol of this ccxt class."""
 SEEDED_FILE = "seeded"
 SIMULATOR_TIMEOUT_S = 60.0
 POLL_S = 0.1
@@ -98,7 +97,7 @@ def _ensure_account(row: Mapping[str, Any], simulator_url: str) -> VenueAccount:
     venue = _find_venue(row["code"]) or create_venue(
         code=row["code"],
         name=row["name"],
-        ccxt_id=WIRE_PROTOCOL,
+        ccxt_id=CCXT_ID,
         rest_origin=_origin("http", row["code"], simulator_url),
         ws_origin=_origin("ws", row["code"], simulator_url),
     )

@@ -15,6 +15,7 @@ SETTINGS_MODULE = "arbplatform.settings.dev"
 WORKER_THREADS = 8
 WORKER_STOP_TIMEOUT_S = 20.0
 """Longer than a tick may take: its orders are answered for before the worker goes."""
+ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def worker(environment: Mapping[str, str], directory: Path) -> ChildSpec:
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             *("--hostname", "arbplatform@%h"),
         ),
-        environment=environment,
+        # Celery warns root about messages that run code; ours are JSON, nothing else is accepted.
+        environment={**environment, "PYTHONWARNINGS": ROOT_WARNING},
         directory=directory,
         stop_timeout_s=WORKER_STOP_TIMEOUT_S,
     )

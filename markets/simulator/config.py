@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from arbplatform.core.errors import InvalidInput
 from markets.domain.symbols import split_symbol
-from markets.simulator.listing import ListingRules
-from markets.simulator.units import FEE_PLACES, PLACES
+from markets.simulator.exchange.listing import ListingRules
+from markets.simulator.exchange.units import FEE_PLACES, PLACES
 
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]

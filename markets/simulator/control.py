@@ -10,8 +10,8 @@ from aiohttp import web
 from arbplatform.core.errors import InvalidInput
 from markets.domain.funds import Wallet
 from markets.simulator.config import parse_fault
+from markets.simulator.exchange.units import format_units
 from markets.simulator.protocol.params import Params, parse_query
-from markets.simulator.units import format_units
 from markets.simulator.venue import Venue
 from markets.simulator.world import World
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from markets.simulator.config import SimulatorConfig, parse_config
 
+CCXT_ID = "binance"
+"""The class of ccxt that speaks the simulator's protocol."""
 DEMO_VENUES = {"alpha": "Alpha Exchange", "beta": "Beta Markets", "gamma": "Gamma Trade"}
 DEMO_LABEL = "demo"
 DEMO_ASSETS = ("BTC", "ETH", "SOL", "USDT")

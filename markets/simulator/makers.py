@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from markets.simulator.config import MakersConfig
-from markets.simulator.listing import Listing
-from markets.simulator.tape import MINUTE_MS, Candle
-from markets.simulator.units import UNITS_PER_ONE
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.tape import MINUTE_MS, Candle
+from markets.simulator.exchange.units import UNITS_PER_ONE
 from markets.simulator.venue import Venue
 
 BPS = 1e-4

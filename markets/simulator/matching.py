@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from markets.domain.orders import OrderKind, TimeInForce
-from markets.simulator.accounts import Account
-from markets.simulator.admission import NEVER_RESTING, admit
-from markets.simulator.book import BookSide, Level
-from markets.simulator.listing import Listing, ListingRules
-from markets.simulator.orders import (
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.admission import NEVER_RESTING, admit
+from markets.simulator.exchange.book import BookSide, Level
+from markets.simulator.exchange.listing import Listing, ListingRules
+from markets.simulator.exchange.orders import (
     LIVE_STATUSES,
     Execution,
     Order,
@@ -28,7 +28,7 @@ from markets.simulator.orders import (
     Ticket,
     Trade,
 )
-from markets.simulator.units import fee_of, from_units, to_units
+from markets.simulator.exchange.units import fee_of, from_units, to_units
 
 HOUSE = "house"
 FLOW = "flow"

@@ -19,7 +19,7 @@ import orjson
 from arbplatform.core.decimals import to_decimal
 from arbplatform.core.errors import InvalidInput
 from markets.simulator.config import ReplayConfig
-from markets.simulator.listing import Listing
+from markets.simulator.exchange.listing import Listing
 from markets.simulator.venue import Venue
 
 LINE_BYTES_MAX = 4_000_000

@@ -17,12 +17,12 @@ from aiohttp import web
 from arbplatform.core.errors import Unavailable
 from markets.simulator.config import SimulatorConfig, parse_config, parse_fault
 from markets.simulator.control import statement
-from markets.simulator.journal import Journal
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
 from markets.simulator.replay import Replay
 from markets.simulator.server import RequestHandler
-from markets.simulator.state import dump, restore
+from markets.simulator.storage.journal import Journal, JournalFailed
+from markets.simulator.storage.state import dump, restore
 from markets.simulator.world import World
 
 logger = logging.getLogger(__name__)
@@ -134,23 +134,29 @@ def _report(task: "asyncio.Task[None]") -> None:
 async def _settle(world: World) -> None:
     while True:
         await asyncio.sleep(SETTLE_EVERY_S)
-        world.settlement.settle(world.clock.now_ms())
+        with suppress(JournalFailed):  # logged, and written with the next fact
+            world.settlement.settle(world.clock.now_ms())
 
 
 async def _compact(world: World, journal: Journal) -> None:
     while True:
         await asyncio.sleep(COMPACT_CHECK_EVERY_S)
         if journal.is_large:
-            await journal.compact(dump(world))
+            try:
+                await journal.compact(dump(world))
+            except OSError:
+                # The old file goes on; a disk that is full may be emptied meanwhile.
+                logger.exception("the journal cannot be compacted")
 
 
 async def _quote(world: World, makers: Makers) -> None:
     interval_s = makers.interval_ms / 1000
     while True:
         await asyncio.sleep(interval_s)
-        for _ in makers.rounds(world.clock.now_ms()):
-            # Orders wait for one market at most, never for a whole round.
-            await asyncio.sleep(0)
+        with suppress(JournalFailed):  # logged, and written with the next fact
+            for _ in makers.rounds(world.clock.now_ms()):
+                # Orders wait for one market at most, never for a whole round.
+                await asyncio.sleep(0)
 
 
 async def _play(replay: Replay) -> None:
@@ -161,7 +167,8 @@ async def _play(replay: Replay) -> None:
     while (next_s := replay.next_at_s()) is not None and first_s is not None:
         due_s = started_s + (next_s - first_s) / replay.config.speed
         await asyncio.sleep(max(due_s - loop.time(), 0))
-        replay.advance(1)
+        with suppress(JournalFailed):  # logged, and written with the next fact
+            replay.advance(1)
 
 
 class Control:

@@ -17,7 +17,6 @@ from aiohttp import web
 
 from markets.simulator.control import answer_control
 from markets.simulator.faults import spoil
-from markets.simulator.journal import JournalFailed
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
 from markets.simulator.protocol.params import Call, Params, parse_query
@@ -27,6 +26,7 @@ from markets.simulator.protocol.signing import (
     find_key,
     split_signature,
 )
+from markets.simulator.storage.journal import JournalFailed
 from markets.simulator.venue import ApiKey, Venue
 from markets.simulator.world import World
 

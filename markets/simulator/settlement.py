@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from markets.domain.funds import Wallet
-from markets.simulator.facts import Facts
-from markets.simulator.units import to_units
+from markets.simulator.exchange.units import to_units
+from markets.simulator.storage.facts import Facts
 from markets.simulator.venue import InsufficientBalance, Venue
 
 TRANSFERS_KEPT_MAX = 20_000

@@ -7,14 +7,14 @@ from typing import Protocol
 
 from arbplatform.core.clock import Clock
 from markets.domain.funds import Wallet
-from markets.simulator.accounts import Account, WalletTransfer
 from markets.simulator.config import VenueConfig
-from markets.simulator.facts import Facts
-from markets.simulator.listing import Listing
+from markets.simulator.exchange.accounts import Account, WalletTransfer
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import Order, Outcome, Ticket
+from markets.simulator.exchange.tape import Tape
+from markets.simulator.exchange.units import to_units
 from markets.simulator.matching import MatchingEngine
-from markets.simulator.orders import Order, Outcome, Ticket
-from markets.simulator.tape import Tape
-from markets.simulator.units import to_units
+from markets.simulator.storage.facts import Facts
 
 HISTORY_KEPT_MAX = 10_000
 """Wallet transfers that an account can still look up."""

@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 ('notional', arbplatform.persistence.fields.AmountField(decimal_places=18, max_digits=40, verbose_name='notional')),
                 ('expected_profit', arbplatform.persistence.fields.AmountField(decimal_places=18, max_digits=40, verbose_name='expected profit')),
                 ('decision', models.CharField(choices=[('executed', 'executed'), ('skipped', 'skipped'), ('denied', 'denied')], max_length=12, verbose_name='decision')),
-                ('reason', models.CharField(blank=True, max_length=64, verbose_name='reason')),
+                ('reason', models.CharField(blank=True, choices=[('one_per_tick', 'another one of the same tick was better'), ('strategy_stopping', 'the strategy is being stopped'), ('tick_lost', 'the tick took too long and lost its turn'), ('venue_disabled', 'a venue is disabled'), ('account_disabled', 'an account is disabled'), ('open_unknown_orders', 'the outcome of an earlier order of the strategy is not known yet')], max_length=32, verbose_name='reason')),
                 ('evidence', models.JSONField(default=dict, help_text='Books with ages, rules, fees, free balances, parameters and sizing.', verbose_name='evidence')),
                 ('profit_asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.asset', verbose_name='profit asset')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='opportunities', to='strategies.run', verbose_name='run')),

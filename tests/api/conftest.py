@@ -1,16 +1,12 @@
 """A small API of its own, so that the frame is tested without any app."""
 
 import pytest
-from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 
 class Call:
     """Sends one request through a view that does what the test says."""
-
-    def __init__(self, user):
-        self.user = user
 
     def __call__(self, behaviour, method="get", data=None, **options):
         class View(APIView):
@@ -24,9 +20,9 @@ class Call:
 
         request = getattr(APIRequestFactory(), method)("/api/somewhere", data, **options)
         response = View.as_view()(request)
-        return response.render() if isinstance(response, Response) else response
+        return response.render()
 
 
 @pytest.fixture
 def call():
-    return Call(None)
+    return Call()

@@ -185,7 +185,7 @@ def test_an_unforeseen_error_is_logged_and_hidden(call, caplog):
 
     assert (status, body["code"], body["data"]) == (500, 9000, None)
     assert "inner secret" not in body["msg"]
-    error_id = re.search(r"[0-9a-f]{12}", body["msg"]).group()
+    (error_id,) = re.findall(r"[0-9a-f]{12}", body["msg"])
     assert error_id in caplog.text
     assert "the inner secret" in caplog.text
 
@@ -218,7 +218,7 @@ def test_an_error_is_json_also_where_the_view_speaks_something_else(rf):
 
 def test_the_sentence_is_in_the_readers_language():
     with translation.override("zh-hans"):
-        text = explain(NotFound()).body["msg"]
+        text = str(explain(NotFound()).body["msg"])
 
     assert text != NotFound.summary
     assert re.search("[一-鿿]", text)

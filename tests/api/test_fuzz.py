@@ -129,7 +129,7 @@ def _populate(url):
     run_tick(strategy_id=strategies[0].pk)
     take_snapshot()
     for model in (VenueAccount, Strategy, Execution, Opportunity, Order, Entry):
-        name = model._meta.verbose_name_plural.split()[-1]
+        name = str(model._meta.verbose_name_plural).split()[-1]
         IDS[name] = list(model.objects.values_list("pk", flat=True))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from rest_framework.views import APIView
 
 from arbplatform.api.permissions import ReadOrStaffWrite
 
@@ -28,4 +29,4 @@ def test_who_may_do_what(rf, person, method, may):
     request = rf.generic(method, "/api/x")
     request.user = person
 
-    assert ReadOrStaffWrite().has_permission(request, None) is may
+    assert ReadOrStaffWrite().has_permission(request, APIView()) is may

@@ -26,7 +26,7 @@ MONEY_MODULES = [
     ),
     *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models.py"))),
     *(path for app in APPS for path in sorted(ROOT.glob(f"{app}/models/*.py"))),
-    *sorted((ROOT / "markets" / "simulator").glob("matching*.py")),
+    *sorted((ROOT / "markets" / "simulator").rglob("matching*.py")),
 ]
 
 HOT_PATH = "finds candidates fast; every decision about one is made again in Decimal"
@@ -39,17 +39,19 @@ DURATION = re.compile(r"(^|_)m?s(_|$)", re.IGNORECASE)
 """A name that says that it is a time, such as ``timeout_s``: the machine's clocks are floats."""
 
 
-def floats_in(source):
+def floats_in(source: str) -> list[int]:
     """Return the lines in which a float is written or made that is not a duration."""
     tree = ast.parse(source)
     durations = {
         id(part)
         for node in ast.walk(tree)
         if any(DURATION.search(name) for name in names_bound_by(node))
-        for part in ast.walk(node.value)
+        for part in ast.walk(getattr(node, "value", node))
     }
     return sorted(
-        node.lineno for node in ast.walk(tree) if is_float(node) and id(node) not in durations
+        getattr(node, "lineno", 0)
+        for node in ast.walk(tree)
+        if is_float(node) and id(node) not in durations
     )
 
 

@@ -16,9 +16,7 @@ def sent(monkeypatch):
     """What was handed to the broker."""
     tasks = []
     monkeypatch.setattr(
-        current_app._get_current_object(),
-        "send_task",
-        lambda name, kwargs=None: tasks.append((name, kwargs)),
+        current_app, "send_task", lambda name, kwargs=None: tasks.append((name, kwargs))
     )
     return tasks
 
@@ -46,11 +44,16 @@ def test_a_broker_that_is_away_does_not_undo_the_commit(monkeypatch, caplog):
     def refuse(*args, **kwargs):
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(current_app._get_current_object(), "send_task", refuse)
+    monkeypatch.setattr(current_app, "send_task", refuse)
     with transaction.atomic():
         enqueue_on_commit("app.do_it", thing_id=7)
 
     assert "no broker" in caplog.text
+
+
+def is_fresh(part):
+    age_ms = read_age_ms(part)
+    return age_ms is not None and age_ms < 10_000
 
 
 class Timer:
@@ -81,7 +84,7 @@ def test_a_worker_that_is_ready_shows_itself_and_goes_on_doing_so(fresh_pulses):
 
     signals.worker_ready.send(sender=consumer)
 
-    assert read_age_ms(WORKER) < 10_000
+    assert is_fresh(WORKER)
     ((every_s, again),) = consumer.timer.calls
     assert 1 <= every_s <= 5
     again()
@@ -90,13 +93,13 @@ def test_a_worker_that_is_ready_shows_itself_and_goes_on_doing_so(fresh_pulses):
 def test_a_worker_without_an_event_loop_shows_itself_after_tasks(fresh_pulses):
     signals.worker_ready.send(sender=object())
 
-    assert read_age_ms(WORKER) < 10_000
+    assert is_fresh(WORKER)
 
 
 def test_beat_shows_itself_when_it_starts_and_whenever_it_sends(fresh_pulses):
     signals.beat_init.send(sender=None)
     try:
-        assert read_age_ms(BEAT) < 10_000
+        assert is_fresh(BEAT)
         signals.before_task_publish.send(sender="app.do_it")
     finally:
         signals.before_task_publish.disconnect(dispatch_uid="arb.heartbeat.publish")

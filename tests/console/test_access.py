@@ -13,7 +13,7 @@ def test_a_token_is_shown_once_and_works(console, superuser, user):
     response = console.post("/admin/knox/authtoken/add/", {"user": user.pk, "expiry_0": ""})
 
     said = [str(message) for message in messages.get_messages(response.wsgi_request)]
-    token = re.search(r"The token is (\w+)\.", said[0]).group(1)
+    (token,) = re.findall(r"The token is (\w+)\.", said[0])
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     assert client.get("/api/auth/me").json()["data"]["user"]["username"] == "reader"

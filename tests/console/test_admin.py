@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import Client, RequestFactory
 from django.urls import path
 
@@ -33,7 +34,7 @@ class GroupPage(PlatformAdmin):
 
 SITE = admin.AdminSite(name="admin")
 SITE.register(Group, GroupPage)
-PAGE = SITE._registry[Group]
+PAGE = GroupPage(Group, SITE)
 urlpatterns = [path("admin/", SITE.urls)]
 
 
@@ -41,8 +42,8 @@ urlpatterns = [path("admin/", SITE.urls)]
 def request_(superuser):
     request = RequestFactory().post("/admin/auth/group/")
     request.user = superuser
-    request.session = {}
-    request._messages = FallbackStorage(request)
+    request.session = SessionStore()
+    vars(request)["_messages"] = FallbackStorage(request)
     return request
 
 
@@ -91,7 +92,7 @@ def test_a_bug_is_hidden_and_logged_and_the_others_go_on(request_, caplog, error
 
 
 def test_too_many_rows_are_refused_and_nothing_is_done(request_):
-    done = []
+    done: list[Group] = []
 
     count = PAGE.apply(request_, [Group(name="x")] * (ROWS_PER_ACTION_MAX + 1), done.append)
 

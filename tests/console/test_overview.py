@@ -54,7 +54,7 @@ def test_the_overview_over_the_api(user_api, platform):
     assert data["reporting_asset"] == "USDT"
     assert Decimal(data["total_assets"]) > 2_000_000
     assert data["executions"]["completed"] == Execution.objects.filter(state="completed").count()
-    newest = Execution.objects.order_by("-id").first()
+    newest = Execution.objects.latest("id")
     assert data["latest_arbitrages"][0]["id"] == newest.pk
     assert data["latest_arbitrages"][0]["strategy_name"] == newest.strategy.name
     assert (data["orders_open"], data["orders_unknown"]) == (0, 0)
@@ -95,8 +95,8 @@ def test_the_equity_curve_is_data_that_a_script_of_ours_draws(console, platform)
     )
     html = console.get("/admin/").content.decode()
 
-    script = re.search(r'<script id="equity-data" type="application/json">(.*?)</script>', html)
-    chart = json.loads(script.group(1))
+    (script,) = re.findall(r'<script id="equity-data" type="application/json">(.*?)</script>', html)
+    chart = json.loads(script)
     assert chart["datasets"][0]["data"][-1] == "3.14"
     assert chart["datasets"][1]["data"][-1] == "-0.50"
     assert len(chart["labels"]) == len(chart["datasets"][0]["data"])
@@ -132,7 +132,7 @@ def test_a_long_history_is_thinned_and_keeps_its_newest_point(db):
 
 def test_trouble_is_shown(console, platform):
     Strategy.objects.filter(name="idle").update(state="faulted")
-    Order.objects.filter(pk=Order.objects.first().pk).update(state="unknown")
+    Order.objects.filter(pk=Order.objects.latest("id").pk).update(state="unknown")
     Venue.objects.filter(code="beta").update(sync_error="<i>no answer</i>")
     Venue.objects.filter(code="alpha").update(is_enabled=False)
 

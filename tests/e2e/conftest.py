@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,13 +12,17 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psycopg2
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-collect_ignore = ["test_up.py"] if os.environ.get("DATABASE_URL") else []
+SERVER_URL = os.environ.get("DATABASE_URL", "")
+collect_ignore = ["test_up.py", "test_any_venue.py"] if SERVER_URL else []
 """What does not depend on the database is tested once, on SQLite; trading on both."""
 START_TIMEOUT_S = 60
+TRADING_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 40
 POLL_S = 0.1
 SETTINGS_OF_TESTS = ("ARB_", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DJANGO_", "DATABASE_URL")
@@ -160,6 +165,64 @@ def start(tmp_path_factory):
     yield start_platform
     for platform in started:
         platform.clean_up()
+
+
+@pytest.fixture
+def database_url():
+    """An empty database on the server under test; the empty string is SQLite's."""
+    if not SERVER_URL:
+        yield ""
+        return
+    name = f"demo_{uuid4().hex}"
+    server = urlsplit(SERVER_URL)
+    with closing(_connect(SERVER_URL)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+    directory, _slash, _present = server.path.rpartition("/")
+    yield server._replace(path=f"{directory}/{name}").geturl()
+    with closing(_connect(SERVER_URL)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def query(database_url):
+    """Ask the demo's database, past all of our code."""
+
+    def ask(demo, sql):
+        connection = (
+            _connect(database_url)
+            if database_url
+            else sqlite3.connect(demo.data_dir / "db.sqlite3", timeout=20)
+        )
+        with closing(connection):
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    return ask
+
+
+@pytest.fixture
+def start_demo(start, database_url):
+    def start_it(seconds):
+        return start(
+            *("--seconds", str(seconds), "--database-url", database_url), command="demo"
+        ).wait_until_up()
+
+    return start_it
+
+
+def _connect(url):
+    server = urlsplit(url)
+    host, _slash, name = server.path.rpartition("/")
+    return psycopg2.connect(
+        host=server.hostname or f"/{host.lstrip('/')}",
+        port=server.port,
+        user=server.username,
+        password=server.password,
+        dbname=name,
+    )
 
 
 @pytest.fixture(autouse=True)

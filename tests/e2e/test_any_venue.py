@@ -1,7 +1,7 @@
 """A venue of another protocol is added by configuration alone, over HTTP, and trades."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from decimal import Decimal
 
 import pytest
@@ -131,7 +131,7 @@ def test_a_venue_of_another_class_trades_against_a_simulated_one(
 
 def booked(trades, venue, before):
     """Return what the trades that the platform tells of leave at a venue."""
-    purse = Counter(before)
+    purse = defaultdict(Decimal, before)
     for trade in trades:
         if trade["venue"] == venue:
             base, quote = trade["symbol"].split("/")

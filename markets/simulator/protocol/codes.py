@@ -1,6 +1,6 @@
 """Refusals in the exchange's own codes and words: clients decide by both."""
 
-from markets.simulator.orders import Refusal
+from markets.simulator.exchange.orders import Refusal
 
 BAD_REQUEST = 400
 UNAUTHORIZED = 401

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from markets.domain.orders import OrderKind, TimeInForce
-from markets.simulator.listing import Listing
-from markets.simulator.orders import LIVE_STATUSES, Execution, Order
-from markets.simulator.units import format_units
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order
+from markets.simulator.exchange.units import format_units
 
 NO_ORDER_LIST = -1
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus
 from markets.simulator.protocol import codes
 
 if TYPE_CHECKING:
-    from markets.simulator.accounts import Account
-    from markets.simulator.listing import Listing
+    from markets.simulator.exchange.accounts import Account
+    from markets.simulator.exchange.listing import Listing
     from markets.simulator.venue import ApiKey, Venue
     from markets.simulator.world import World
 

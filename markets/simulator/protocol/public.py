@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
-from markets.simulator.listing import OPEN_ORDERS_MAX, Listing
-from markets.simulator.orders import DEFAULT_SELF_TRADE, SelfTrade, Trade
+from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, Listing
+from markets.simulator.exchange.orders import DEFAULT_SELF_TRADE, SelfTrade, Trade
+from markets.simulator.exchange.tape import INTERVALS_MS, MINUTE_MS, Candle
+from markets.simulator.exchange.units import PLACES, UNITS_PER_ONE, format_units
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.forms import price_text, quantity_text
 from markets.simulator.protocol.params import (
@@ -14,8 +16,6 @@ from markets.simulator.protocol.params import (
     require,
     require_listing,
 )
-from markets.simulator.tape import INTERVALS_MS, MINUTE_MS, Candle
-from markets.simulator.units import PLACES, UNITS_PER_ONE, format_units
 from markets.simulator.venue import Venue
 
 DEPTH_DEFAULT = 100

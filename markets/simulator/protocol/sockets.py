@@ -8,9 +8,9 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import WSMessage, WSMsgType, web
 
-from markets.simulator.accounts import Account
-from markets.simulator.listing import Listing
-from markets.simulator.orders import Order, Outcome
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import Order, Outcome
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.params import Params, parse_query
 from markets.simulator.protocol.socket_requests import Desk, answer_request

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from markets.simulator.tape import INTERVALS_MS
+from markets.simulator.exchange.tape import INTERVALS_MS
 
 FAST_MS = 100
 SLOW_MS = 1_000

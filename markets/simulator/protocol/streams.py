@@ -4,14 +4,14 @@ from typing import Any
 
 import orjson
 
-from markets.simulator.listing import Listing
-from markets.simulator.orders import Trade
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import Trade
+from markets.simulator.exchange.tape import INTERVALS_MS, Candle
+from markets.simulator.exchange.units import format_units
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import price_text, quantity_text
 from markets.simulator.protocol.public import agg_trade_of, book_ticker_of, depth_of, ticker_24hr_of
 from markets.simulator.protocol.stream_names import FAST_MS, SLOW_MS, Stream, parse_stream
-from markets.simulator.tape import INTERVALS_MS, Candle
-from markets.simulator.units import format_units
 from markets.simulator.venue import Venue
 
 

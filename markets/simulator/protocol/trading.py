@@ -6,16 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from markets.domain.orders import OrderKind, Side, TimeInForce
-from markets.simulator.accounts import Account
-from markets.simulator.admission import admit
-from markets.simulator.listing import Listing
-from markets.simulator.orders import (
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.admission import admit
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import (
     DEFAULT_SELF_TRADE,
     Order,
     OrderRefused,
     SelfTrade,
     Ticket,
 )
+from markets.simulator.exchange.units import format_units
 from markets.simulator.protocol import codes, forms
 from markets.simulator.protocol.params import (
     Call,
@@ -27,7 +28,6 @@ from markets.simulator.protocol.params import (
     require_decimal,
     require_listing,
 )
-from markets.simulator.units import format_units
 
 ROWS_DEFAULT = 500
 ROWS_MAX = 1_000
@@ -39,7 +39,7 @@ _FORMS = frozenset({"ACK", "RESULT", "FULL"})
 
 
 def new_order(call: Call) -> dict[str, Any]:
-    """Take an order."""
+    """Take an order; its client id must never have been used by the account."""
     listing = require_listing(call)
     form = _form_of(call.params)
     ticket = _read_ticket(call.params)

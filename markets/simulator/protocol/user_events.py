@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from markets.simulator.accounts import Account
-from markets.simulator.orders import LIVE_STATUSES, Execution, Order, OrderStatus, Outcome
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order, OrderStatus, Outcome
+from markets.simulator.exchange.units import format_units
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import (
     NO_ORDER_LIST,
@@ -14,7 +15,6 @@ from markets.simulator.protocol.forms import (
     time_in_force_text,
     type_text,
 )
-from markets.simulator.units import format_units
 
 _NO_TRADE = -1
 

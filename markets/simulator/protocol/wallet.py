@@ -5,7 +5,8 @@ from typing import Any
 
 from arbplatform.core.clock import from_ms
 from markets.domain.funds import Wallet
-from markets.simulator.accounts import WalletTransfer
+from markets.simulator.exchange.accounts import WalletTransfer
+from markets.simulator.exchange.units import FEE_STEP, floor_to_units, format_units
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.params import (
     Call,
@@ -22,7 +23,6 @@ from markets.simulator.settlement import (
     deposit_address,
     network_of,
 )
-from markets.simulator.units import FEE_STEP, floor_to_units, format_units
 from markets.simulator.venue import InsufficientBalance
 
 ROWS_MAX = 1_000

@@ -7,7 +7,7 @@ import pytest
 from arbplatform.core.clock import FixedClock
 from markets.domain.orders import Side, TimeInForce
 from markets.simulator.demo import demo_config
-from markets.simulator.orders import Ticket
+from markets.simulator.exchange.orders import Ticket
 from tests.markets.simulator.worlds import KEYS, new_world, two_venues
 
 START_MS = 1_767_225_600_000

@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from markets.domain.orders import OrderKind, Side, TimeInForce
-from markets.simulator import accounts
-from markets.simulator.listing import OPEN_ORDERS_MAX, ListingRules
+from markets.simulator.exchange import accounts
+from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, ListingRules
+from markets.simulator.exchange.orders import OrderRefused, OrderStatus, Refusal, SelfTrade, Ticket
+from markets.simulator.exchange.units import UNITS_PER_ONE
 from markets.simulator.matching import MatchingEngine
-from markets.simulator.orders import OrderRefused, OrderStatus, Refusal, SelfTrade, Ticket
-from markets.simulator.units import UNITS_PER_ONE
 
 SYMBOL = "BTC/USDT"
 

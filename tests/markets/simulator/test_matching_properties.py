@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from markets.domain.orders import OrderKind, Side, TimeInForce
-from markets.simulator.listing import ListingRules
+from markets.simulator.exchange.listing import ListingRules
+from markets.simulator.exchange.orders import LIVE_STATUSES, Order, OrderRefused, Refusal, Ticket
+from markets.simulator.exchange.units import from_units
 from markets.simulator.matching import MatchingEngine
-from markets.simulator.orders import LIVE_STATUSES, Order, OrderRefused, Refusal, Ticket
-from markets.simulator.units import from_units
 from tests.markets.simulator.naive_exchange import NaiveExchange, NaiveOrder, Refused
 
 OWNERS = ("ann", "ben", "cleo")

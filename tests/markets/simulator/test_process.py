@@ -24,8 +24,8 @@ def config(tmp_path):
     return path
 
 
-def command(*arguments):
-    return [sys.executable, "manage.py", "simulate", *map(str, arguments)]
+SLIM = ["-m", "markets.simulator"]
+MANAGED = ["manage.py", "simulate"]
 
 
 @pytest.fixture
@@ -33,9 +33,10 @@ def start(config, tmp_path):
     """Starts simulators; whatever still runs at the end is killed."""
     running = []
 
-    def begin(*more):
+    def begin(entry, *more):
+        options = ["--config", config, "--port", "0", "--state-dir", tmp_path / "state", *more]
         process = subprocess.Popen(
-            command("--config", config, "--port", 0, "--state-dir", tmp_path / "state", *more),
+            [sys.executable, *entry, *options],
             cwd=settings.BASE_DIR,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,7 +68,7 @@ def facts(url):
 
 
 def test_a_killed_simulator_comes_back_with_everything_that_it_had_answered(start):
-    process, url = start()
+    process, url = start(SLIM)
     client = RawClient(url, key=KEYS["alpha"])
     answered = {}
     with suppress(OSError):
@@ -90,7 +91,7 @@ def test_a_killed_simulator_comes_back_with_everything_that_it_had_answered(star
     client.close()
     assert 250 <= len(answered) < 400
 
-    _, url = start()
+    _, url = start(SLIM)
     balances, orders, open_orders, trades = facts(url)
 
     found = {order["clientOrderId"]: order for order in orders}
@@ -118,11 +119,28 @@ def test_a_killed_simulator_comes_back_with_everything_that_it_had_answered(star
     client.close()
 
 
-def test_a_stop_signal_ends_it_in_an_orderly_way(start):
-    process, url = start("--seed", "5")
+@pytest.mark.parametrize("entry", [SLIM, MANAGED], ids=" ".join)
+def test_a_stop_signal_ends_it_in_an_orderly_way(start, entry):
+    process, url = start(entry, "--seed", "5")
     assert [venue["code"] for venue in ask(url)[1]["venues"]] == ["alpha", "beta"]
     assert ask(f"{url}/healthz") == (200, {"status": "ok"})
 
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(TIMEOUT_S) == 0
+
+
+def test_a_simulator_that_cannot_start_says_why_in_one_sentence(tmp_path):
+    refused = subprocess.run(
+        [sys.executable, *SLIM, "--config", tmp_path / "absent.json"],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "absent.json cannot be read: No such file or directory." in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1

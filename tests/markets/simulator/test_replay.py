@@ -11,7 +11,7 @@ from django.conf import settings
 from arbplatform.core.errors import InvalidInput
 from markets.domain.orders import Side, TimeInForce
 from markets.simulator.demo import replay_config
-from markets.simulator.orders import Ticket
+from markets.simulator.exchange.orders import Ticket
 from markets.simulator.replay import read_frames
 from tests.markets.simulator.worlds import new_world, two_venues
 

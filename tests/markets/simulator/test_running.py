@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from arbplatform.core.errors import InvalidInput, Unavailable
 from markets.simulator.control import _is_local
-from markets.simulator.journal import JournalFailed
 from markets.simulator.running import HOST, start_in_thread
+from markets.simulator.storage.journal import JournalFailed
 from tests.markets.simulator.worlds import KEYS, RawClient, account, ask, two_venues
 
 
@@ -217,6 +217,26 @@ def test_an_order_that_cannot_be_written_down_has_an_unknown_outcome(simulator, 
     status, answer = ours.order(price="45000")
 
     assert (status, answer["code"]) == (500, -1006)
+
+
+def test_makers_go_on_quoting_when_a_fill_cannot_be_written_down(ours, simulator):
+    class FullDisk:
+        asked = 0
+
+        def append(self, facts):
+            FullDisk.asked += 1
+            raise JournalFailed
+
+    venue = simulator.control.world.venues["alpha"]
+    ours.order(price="50009", quantity="1")
+    venue.recorder = FullDisk()
+
+    with pytest.raises(JournalFailed):
+        simulator.control.set_book("alpha", "BTC/USDT", [], [("50000", "3")])
+    simulator.control.set_book("alpha", "BTC/USDT", [], [("50001", "3")])
+
+    assert FullDisk.asked == 1
+    assert venue.engine.listings["BTC/USDT"].book.asks.best() == (500_010, 30_000)
 
 
 def test_books_can_be_set_from_decimals_too(simulator, anyone):

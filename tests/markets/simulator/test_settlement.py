@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from arbplatform.core.clock import FixedClock
 from markets.domain.funds import Wallet
 from markets.simulator import settlement as settlement_module
+from markets.simulator.exchange.units import UNITS_PER_ONE, from_units
 from markets.simulator.settlement import (
     RepeatedClientId,
     TransferStatus,
     deposit_address,
     network_of,
 )
-from markets.simulator.units import UNITS_PER_ONE, from_units
 from markets.simulator.venue import InsufficientBalance
 from tests.markets.simulator.worlds import new_world, two_venues
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.simulator.config import parse_config
-from markets.simulator.state import restore
+from markets.simulator.storage.state import restore
 from markets.simulator.world import World
 
 KEYS = {"alpha": ("key-alpha", "secret-alpha"), "beta": ("key-beta", "secret-beta")}

@@ -219,6 +219,15 @@ def test_leftovers_count_what_they_are_worth_and_are_bounded():
     assert strict.flow(4) is not None, "three units fit exactly"
 
 
+def test_the_ceiling_counts_what_no_later_leg_takes():
+    buy = ChainLeg(Side.BUY, Ladder([(D(100), D(10))]), NO_FEE, lot=D(1))
+    sell = ChainLeg(Side.SELL, Ladder([(D(110), D(2))]), NO_FEE, lot=D(1))
+    chain = Chain((buy, sell), 0, leftover_values=(D(99),))
+
+    assert [chain.ceiling(lots) for lots in (1, 2, 3, 4)] == [10, 20, 19, 18]
+    assert chain.ceiling(11) is None, "more than the book holds"
+
+
 def test_a_chain_whose_later_leg_takes_nothing_has_no_range():
     buy = ChainLeg(Side.BUY, Ladder([(D(100), D(10))]), NO_FEE, lot=D(1))
     blocked = ChainLeg(Side.SELL, Ladder([(D(110), D(1))]), NO_FEE, lot=D(2))

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from markets.domain.fees import FeeMode
 from strategies.domain.intents import Rejection
 from strategies.domain.sizing import reject_at_top
 from tests.strategies.builders import make_rules
@@ -71,6 +72,13 @@ def test_says_which_balance_is_too_low_and_what_would_be_needed():
             "50 USDT. Move funds there."
         ),
     )
+
+
+def test_what_is_needed_includes_the_fee_on_top():
+    rules = make_rules("alpha", lot="0.1", fee="0.01", mode=FeeMode.QUOTE, notional_min=50)
+    case = make_case(asks=[(100, 1)], bids=[(103, 1)], buy_rules=rules, quote_free=50)
+
+    assert case.solve().message.context["needed"] == "50.5"
 
 
 def test_a_negative_balance_is_none_at_all():

@@ -92,6 +92,18 @@ def test_the_least_notional_is_met_at_the_limit_price_of_the_sale():
     assert sell.quantity * sell.limit_price == 1020, "the edge would allow to sell at 101.50"
 
 
+def test_limit_prices_keep_the_least_profit():
+    case = make_case(
+        asks=[(100, 10)], bids=[(103, 10)], profit_min=20, slippage_share=1, dust_bps_max=0
+    )
+
+    buy, sell = case.solve().legs
+
+    at_limits = sell.quantity * sell.limit_price - buy.quantity * buy.limit_price
+    assert (buy.limit_price, sell.limit_price) == (D("100.48"), D("102.50"))
+    assert 20 <= at_limits < 21, "of the expected 30"
+
+
 def test_lots_that_are_no_multiples_of_each_other_are_matched_within_the_dust_tolerance():
     case = make_case(
         asks=[(100, 50)],
@@ -184,10 +196,12 @@ def test_amounts_with_more_decimals_than_the_books_keep_are_rounded_against_us()
         home_bids=(),
     )
 
-    buy, sell = case.solve().legs
+    intent = case.solve()
+    buy, sell = intent.legs
 
     exact = D("1.000000000001") * D("0.123456789") * D("1.00123")
     assert exact < buy.expected_spent < exact + STORED
     assert buy.expected_spent.as_tuple().exponent == -18
+    assert intent.notional == buy.expected_spent
     exact = D("1.100000000001") * D("0.123456789") * D("0.99877")
     assert exact - STORED < sell.expected_received < exact

@@ -2,7 +2,7 @@
 
 import pytest
 
-from markets.simulator.tape import INTERVALS_MS
+from markets.simulator.exchange.tape import INTERVALS_MS
 
 
 def test_the_venue_answers_and_tells_its_time(anyone, clock):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markets.domain.funds import Wallet
-from markets.simulator.orders import LIVE_STATUSES, Execution, Order
+from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order
 
 ORDERS_KEPT_MAX = 50_000
 """Ended orders that an account can still look up."""

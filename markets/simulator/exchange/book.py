@@ -5,8 +5,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from markets.simulator.accounts import Account
-    from markets.simulator.orders import Order
+    from markets.simulator.exchange.accounts import Account
+    from markets.simulator.exchange.orders import Order
 
 
 class Level:

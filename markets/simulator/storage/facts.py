@@ -11,9 +11,9 @@ from typing import Any
 
 from markets.domain.funds import Wallet
 from markets.domain.orders import OrderKind, TimeInForce
-from markets.simulator.accounts import Account, WalletTransfer
-from markets.simulator.listing import Listing
-from markets.simulator.orders import Execution, Order, OrderStatus, SelfTrade
+from markets.simulator.exchange.accounts import Account, WalletTransfer
+from markets.simulator.exchange.listing import Listing
+from markets.simulator.exchange.orders import Execution, Order, OrderStatus, SelfTrade
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from markets.domain.symbols import split_symbol
-from markets.simulator.book import OrderBook
-from markets.simulator.orders import Order, OrderRefused, Refusal
-from markets.simulator.units import PLACES, RATE_SCALE, UNITS_PER_ONE, to_units
+from markets.simulator.exchange.book import OrderBook
+from markets.simulator.exchange.orders import Order, OrderRefused, Refusal
+from markets.simulator.exchange.units import PLACES, RATE_SCALE, UNITS_PER_ONE, to_units
 
 OPEN_ORDERS_MAX = 200
 """Resting orders of one account on one market."""

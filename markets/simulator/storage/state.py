@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from arbplatform.core.errors import Conflict
-from markets.simulator.accounts import Account
-from markets.simulator.facts import (
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.orders import LIVE_STATUSES
+from markets.simulator.settlement import Transfer, TransferStatus
+from markets.simulator.storage.facts import (
     Facts,
     execution_from_row,
     order_from_row,
     wallet_transfer_from_row,
 )
-from markets.simulator.orders import LIVE_STATUSES
-from markets.simulator.settlement import Transfer, TransferStatus
 from markets.simulator.venue import Venue
 from markets.simulator.world import World
 

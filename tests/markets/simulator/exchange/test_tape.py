@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.simulator.accounts import Account
-from markets.simulator.listing import Listing, ListingRules
-from markets.simulator.orders import Order, Trade
-from markets.simulator.tape import (
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.listing import Listing, ListingRules
+from markets.simulator.exchange.orders import Order, Trade
+from markets.simulator.exchange.tape import (
     DAY_MS,
     INTERVALS_MS,
     MINUTE_MS,

@@ -11,15 +11,15 @@ import pytest
 from arbplatform.core.errors import Conflict, InvalidInput
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side, TimeInForce
-from markets.simulator import journal as journal_module
 from markets.simulator.config import parse_config
 from markets.simulator.control import statement
-from markets.simulator.facts import Facts, order_to_row
-from markets.simulator.journal import FILE_NAME, Journal, JournalFailed
-from markets.simulator.orders import Ticket
+from markets.simulator.exchange.orders import Ticket
+from markets.simulator.exchange.units import UNITS_PER_ONE
 from markets.simulator.settlement import deposit_address
-from markets.simulator.state import IDS_SKIPPED, dump, restore
-from markets.simulator.units import UNITS_PER_ONE
+from markets.simulator.storage import journal as journal_module
+from markets.simulator.storage.facts import Facts, order_to_row
+from markets.simulator.storage.journal import FILE_NAME, Journal, JournalFailed
+from markets.simulator.storage.state import IDS_SKIPPED, dump, restore
 from markets.simulator.world import World
 from tests.markets.simulator.worlds import two_venues
 
@@ -381,7 +381,7 @@ def test_a_write_that_takes_a_part_only_is_continued(live, monkeypatch, clock):
 
 
 def test_client_ids_of_forgotten_orders_survive(live, monkeypatch):
-    monkeypatch.setattr("markets.simulator.accounts.ORDERS_KEPT_MAX", 2)
+    monkeypatch.setattr("markets.simulator.exchange.accounts.ORDERS_KEPT_MAX", 2)
     world = live()
     for index in range(5):
         trade(world, price=D(40_000), time_in_force=TimeInForce.IOC, client_id=f"c{index}")

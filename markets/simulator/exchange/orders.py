@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from markets.domain.orders import OrderKind, Side, TimeInForce
 
 if TYPE_CHECKING:
-    from markets.simulator.accounts import Account
-    from markets.simulator.listing import Listing
+    from markets.simulator.exchange.accounts import Account
+    from markets.simulator.exchange.listing import Listing
 
 
 class OrderStatus(StrEnum):

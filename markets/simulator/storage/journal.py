@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from arbplatform.core.errors import Conflict, InvalidInput
-from markets.simulator.facts import Facts
+from markets.simulator.storage.facts import Facts
 
 logger = logging.getLogger(__name__)
 

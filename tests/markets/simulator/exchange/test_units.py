@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.simulator.units import (
+from markets.simulator.exchange.units import (
     RATE_SCALE,
     UNITS_PER_ONE,
     fee_of,

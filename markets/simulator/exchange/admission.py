@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from markets.domain.orders import OrderKind, Side, TimeInForce
-from markets.simulator.accounts import Account
-from markets.simulator.book import BookSide
-from markets.simulator.listing import OPEN_ORDERS_MAX, Listing
-from markets.simulator.orders import Order, OrderRefused, Refusal, SelfTrade, Ticket
-from markets.simulator.units import floor_to_units
+from markets.simulator.exchange.accounts import Account
+from markets.simulator.exchange.book import BookSide
+from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, Listing
+from markets.simulator.exchange.orders import Order, OrderRefused, Refusal, SelfTrade, Ticket
+from markets.simulator.exchange.units import floor_to_units
 
 NEVER_RESTING = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 

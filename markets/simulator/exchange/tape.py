@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from arbplatform.core.clock import from_ms, to_ms
-from markets.simulator.orders import Trade
+from markets.simulator.exchange.orders import Trade
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000

@@ -1,0 +1,1 @@
+"""The parts of an exchange, pure: amounts, orders, books, accounts, the tape."""
