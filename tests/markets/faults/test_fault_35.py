@@ -5,7 +5,7 @@ import pytest
 from markets.errors import VenueRateLimited
 from markets.gateway import factory
 from markets.gateway.base import Credentials
-from markets.gateway.limiter import TooManyRequests
+from markets.gateway.limiter import ACCOUNTS_MAX, RateLimiter, TooManyRequests
 from tests.markets.faults.play import make_budget, make_order, process, simulated
 from tests.markets.simulator.worlds import KEYS
 
@@ -61,3 +61,27 @@ def test_the_venues_own_refusal_holds_the_accounts_orders_back(redis_server, sim
 
     gateway.cancel_order(symbol="BTC/USDT", client_order_id="mine-1")
     assert gateway.fetch_open_orders("BTC/USDT") == []
+
+
+def test_a_process_alone_counts_and_holds_orders_as_well():
+    at_ms = [0.0]
+    limiter = RateLimiter(
+        0, order_ms=1_000, hold_ms=10_000, now_ms=lambda: at_ms[0], sleep=lambda _seconds: None
+    )
+    limiter.hold_orders("a")
+
+    with pytest.raises(TooManyRequests):
+        limiter.acquire(account="a")
+    limiter.acquire()
+    limiter.acquire(account="b")
+    at_ms[0] += 10_000
+    limiter.acquire(account="a")
+
+
+def test_the_memory_of_accounts_is_bounded():
+    limiter = RateLimiter(0, order_ms=1, now_ms=lambda: 0.0, sleep=lambda _seconds: None)
+
+    for number in range(ACCOUNTS_MAX + 5):
+        limiter.acquire(account=str(number))
+
+    assert len(limiter._orders_from_ms) == ACCOUNTS_MAX
