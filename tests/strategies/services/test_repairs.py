@@ -139,8 +139,7 @@ def test_what_cannot_be_repaired_within_the_limit_is_waited_for_and_then_held(
     cross, edge, accounts, stuck
 ):
     execution, clock = stuck
-    assert execution.finished_at is None
-    assert execution.lease_expires_at is None
+    assert Execution.objects.filter(finished_at=None, lease_expires_at=None).count() == 1
     assert [step["action"] for step in execution.steps] == ["hold"]
     sent = Order.objects.count()
 
@@ -183,7 +182,7 @@ def test_nothing_new_is_begun_while_an_execution_is_repaired(cross, edge, stuck)
     report = run_tick(strategy_id=cross.pk, is_spacing_kept=False)
 
     assert report.outcome is TickOutcome.LEFT
-    assert Opportunity.objects.first().reason == "unfinished_execution"
+    assert Opportunity.objects.latest("pk").reason == "unfinished_execution"
     assert Execution.objects.count() == 1
 
 
@@ -196,7 +195,7 @@ def test_a_held_exposure_keeps_its_strategy_from_trading_until_it_is_acknowledge
 
     report = run_tick(strategy_id=cross.pk, is_spacing_kept=False)
     assert report.outcome is TickOutcome.LEFT
-    assert Opportunity.objects.first().reason == "held_exposure"
+    assert Opportunity.objects.latest("pk").reason == "held_exposure"
 
     user = get_user_model().objects.create_user("ada")
     acknowledged = acknowledge_execution(execution_id=execution.pk, user=user)
@@ -265,7 +264,7 @@ def test_a_repair_ends_after_a_bounded_number_of_orders(cross, edge, accounts):
 def test_only_one_repairs_at_a_time(cross, edge, stuck):
     execution, _clock = stuck
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
-    seen = []
+    seen: list[str] = []
 
     def meddle(point):
         if point is CrashPoint.REPAIR_DECIDED and not seen:
@@ -286,8 +285,8 @@ def test_one_who_slept_through_the_lease_writes_and_sends_nothing(cross, edge, a
     execution, clock = stuck
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
     Execution.objects.update(deadline_at=None)
-    woken = []
-    asleep = []
+    woken: list[str] = []
+    asleep: list[CrashPoint] = []
 
     def take_over(point):
         if point is CrashPoint.REPAIR_DECIDED and not asleep:
