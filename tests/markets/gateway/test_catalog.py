@@ -22,6 +22,7 @@ from markets.gateway import catalog as catalog_module
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
+from markets.gateway.limiter import RateLimiter
 from tests.markets.fakes.exchange import FakeExchange, Spec
 from tests.markets.fakes.okx import FakeOkx
 from tests.markets.fakes.server import Misbehaviour, Reply, Request
@@ -291,7 +292,7 @@ def test_the_pace_is_ccxts_but_local_addresses_have_none(
 ) -> None:
     limiter = Catalog(spec, timeout_ms=1).limiter
 
-    assert (limiter.unit_ms if limiter else None) == unit_ms
+    assert (limiter.unit_ms if isinstance(limiter, RateLimiter) else limiter) == unit_ms
 
 
 def test_calls_beyond_the_rate_are_refused_before_they_are_sent(stage: FakeStage) -> None:
