@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from arbplatform.api.fields import AmountField
 from arbplatform.core.decimals import to_decimal
 from arbplatform.overview import EquityPoint, Overview, read_overview
+from ledger.services.kill import read_standing
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 
@@ -118,6 +119,8 @@ STATE_VARIANTS: Final = {
     ExecutionState.EXECUTING: "info",
     ExecutionState.COMPLETED: "success",
     ExecutionState.INCOMPLETE: "warning",
+    ExecutionState.UNWOUND: "warning",
+    ExecutionState.HELD: "danger",
     ExecutionState.FAILED: "danger",
     ExecutionState.UNKNOWN: "danger",
 }
@@ -139,6 +142,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     overview = read_overview()
     context.update(
         overview=overview,
+        trading=read_standing(),
         latest=[_row(request, execution) for execution in overview.latest],
         equity_chart=_draw_equity(overview),
         links={name: link for name in LINKS if (link := _link(request, *LINKS[name]))},

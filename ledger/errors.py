@@ -50,3 +50,13 @@ class NoDifference(Conflict):
 
     code = 4007
     summary = "The books of {account} and its venue agree on {asset}: there is nothing to book."
+
+
+class TradingHalted(Conflict):
+    """A person, or a guard, has switched trading off."""
+
+    code = 4008
+    summary = (
+        "Trading is {state} for {scope}: {reason} Nothing was sent. "
+        "Resume it when the cause is gone."
+    )

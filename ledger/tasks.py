@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from arbplatform.core.errors import ArbError
-from ledger.services import equity, openings, transfers
+from ledger.services import equity, kill, openings, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 
 logger = logging.getLogger(__name__)
@@ -44,3 +44,9 @@ def open_account(account_id: int) -> None:
 def take_equity_snapshot() -> None:
     """Value everything that the books know."""
     equity.take_snapshot()
+
+
+@shared_task(name="ledger.cancel_halted_orders", ignore_result=True)
+def cancel_halted_orders() -> None:
+    """Cancel what is open although trading is halted."""
+    kill.cancel_halted_orders()

@@ -1,5 +1,6 @@
 """Venues, assets and markets in the console."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -7,6 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -14,8 +17,10 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
-from markets.models import Asset, Market, Venue
+from markets.domain.capabilities import Capabilities, ClientIdLookup
+from markets.models import Asset, FeeModeChoice, Market, Venue
 from markets.selectors import list_venues
+from markets.services.budgets import BudgetState, read_budget
 from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
 from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
@@ -64,6 +69,7 @@ class VenueAdmin(PlatformAdmin):
         "code",
         "ccxt_id",
         "show_enabled",
+        "show_trading",
         "show_markets",
         "rest_origin",
         "synced_at",
@@ -71,7 +77,16 @@ class VenueAdmin(PlatformAdmin):
     )
     list_filter = ("is_enabled", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
-    readonly_fields = ("synced_at", "sync_error", "created_at", "updated_at")
+    readonly_fields = (
+        "show_trading",
+        "show_capabilities",
+        "show_budget",
+        "show_clock",
+        "synced_at",
+        "sync_error",
+        "created_at",
+        "updated_at",
+    )
     fieldsets = (
         (None, {"fields": ("code", "name", "ccxt_id", "is_enabled")}),
         (
@@ -83,6 +98,10 @@ class VenueAdmin(PlatformAdmin):
                     "scheme, host, port and path prefix of every address are replaced by them."
                 ),
             },
+        ),
+        (
+            _("Condition"),
+            {"fields": ("show_trading", "show_capabilities", "show_budget", "show_clock")},
         ),
         (
             _("Synchronisation"),
@@ -124,6 +143,52 @@ class VenueAdmin(PlatformAdmin):
         if venue.sync_error:
             return True, _("synchronisation failed")
         return False, _("in order") if venue.synced_at else _("never synchronised")
+
+    @display(description=_("trading"), label={True: "success", False: "warning"})
+    def show_trading(self, venue: Venue) -> tuple[bool, Any]:
+        """Show whether strategies may trade there."""
+        if venue.capabilities.is_certified:
+            return True, _("certified")
+        return venue.is_tradable, _("by operator") if venue.is_tradable else _("data only")
+
+    @display(description=_("capabilities"))
+    def show_capabilities(self, venue: Venue) -> str:
+        """Show what venues of its class can do."""
+        return describe(venue.capabilities)
+
+    @display(description=_("rate budget"))
+    def show_budget(self, venue: Venue) -> Any:
+        """Show how much the venue still allows to this machine's address."""
+        if not venue.code:  # the form of a new one
+            return "-"
+        budget = read_budget(venue)
+        if budget.state is BudgetState.UNLIMITED:
+            return _("not limited")
+        if budget.state is BudgetState.LOCAL:
+            return _("Redis is away: each process keeps to a quarter of the budget")
+        shown = _("{free} % of requests, {orders} % of orders free")
+        if budget.blocked_until is not None:
+            shown = _("blocked by the venue until {until}; {free} % of requests free")
+        return str(shown).format(
+            free=budget.free_percent,
+            orders=budget.orders_free_percent,
+            until=budget.blocked_until
+            and date_format(localtime(budget.blocked_until), "DATETIME_FORMAT"),
+        )
+
+    @display(description=_("clock offset"))
+    def show_clock(self, venue: Venue) -> Any:
+        """Show how far our clock is from the venue's, and whether that stops trading."""
+        reading = venue.clock
+        if reading is None:
+            return _("not measured yet")
+        shown = _("{offset} ms, measured at {time}")
+        if not reading.is_safe:
+            shown = _("{offset} ms, measured at {time}: orders and transfers are refused")
+        return str(shown).format(
+            offset=reading.offset_ms,
+            time=date_format(localtime(venue.clock_measured_at), "DATETIME_FORMAT"),
+        )
 
     @admin.action(description=_("Synchronise markets"))
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:
@@ -284,3 +349,30 @@ def _test(venue: Venue) -> Message:
         "It answered in {round_trip} ms; our clock is {offset} ms ahead of its.",
         {"round_trip": reach.round_trip_ms, "offset": reach.clock_offset_ms},
     )
+
+
+def describe(capabilities: Capabilities) -> str:
+    """Return what a venue can do, for people."""
+    yes_no = {True: _("yes"), False: _("no"), None: _("not known")}
+    lookups = {
+        ClientIdLookup.DIRECT: _("by our id"),
+        ClientIdLookup.BY_SEARCH: _("by search in lists"),
+        ClientIdLookup.UNKNOWN: _("not known"),
+    }
+    fee_mode = capabilities.fee_mode
+    rows: tuple[tuple[Any, Any], ...] = (
+        (_("order look-up"), lookups[capabilities.client_id_lookup]),
+        (_("IOC"), yes_no[capabilities.has_ioc]),
+        (_("FOK"), yes_no[capabilities.has_fok]),
+        (_("post-only"), yes_no[capabilities.has_post_only]),
+        (_("dead-man switch"), yes_no[capabilities.has_dead_man_switch]),
+        (_("fee"), FeeModeChoice(fee_mode.value).label if fee_mode else yes_no[None]),
+        (
+            _("orders"),
+            str(_("{count} in {seconds} s")).format(
+                count=capabilities.order_limit.count,
+                seconds=plain(Decimal(capabilities.order_limit.window_ms) / 1_000),
+            ),
+        ),
+    )
+    return "; ".join(f"{name}: {value}" for name, value in rows)

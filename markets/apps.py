@@ -14,5 +14,9 @@ class MarketsConfig(AppConfig):
     verbose_name = _("Markets")
 
     def ready(self) -> None:
-        """Tell the gateways how long to wait for a venue."""
-        factory.configure(timeout_ms=settings.VENUE_TIMEOUT_MS)
+        """Tell the gateways how long to wait for a venue and where rates are shared."""
+        factory.configure(
+            timeout_ms=settings.VENUE_TIMEOUT_MS,
+            redis_url=settings.BUDGET_REDIS_URL,
+            address=settings.OUTGOING_ADDRESS,
+        )

@@ -103,6 +103,26 @@ class VenueDisabled(Conflict):
     summary = "The venue {venue} is disabled. Enable it first."
 
 
+class VenueClockSkewed(VenueUnavailable):
+    """Our clock and the venue's differ so much that nothing is sent that could move money."""
+
+    code = 2015
+    summary = (
+        "Our clock is {offset} ms ahead of the clock of {venue}; at most {limit} ms are allowed. "
+        "Nothing was sent. Set this machine's clock by NTP, then test the venue's connection."
+    )
+
+
+class VenueNotCertified(Conflict):
+    """How orders behave at the venue is not proven, so nothing may trade there by itself."""
+
+    code = 2016
+    summary = (
+        "The venue {venue} is for data only: {ccxt_id} is not certified for trading. Use one of "
+        "{certified}, or set the venue's option certified_by_operator to true if you answer for it."
+    )
+
+
 class UnknownVenueClass(InvalidInput):
     """ccxt has no exchange class of this name."""
 

@@ -4,11 +4,16 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from arbplatform.core.clock import to_ms
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from markets.domain.capabilities import OPERATOR_OPTION, Capabilities
+from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
+from markets.gateway.capabilities import capabilities_of
+from markets.gateway.origins import is_local
 
 
 class Venue(TimestampedModel):
@@ -40,6 +45,13 @@ class Venue(TimestampedModel):
     options = models.JSONField(
         _("options"), default=dict, blank=True, help_text=_("Extra ccxt options; no secrets here.")
     )
+    clock_offset_ms = models.BigIntegerField(
+        _("clock offset"),
+        null=True,
+        editable=False,
+        help_text=_("Our clock minus the venue's, in milliseconds."),
+    )
+    clock_measured_at = models.DateTimeField(_("clock measured at"), null=True, editable=False)
     synced_at = models.DateTimeField(_("markets synchronised at"), null=True, editable=False)
     sync_error = models.TextField(_("last synchronisation error"), blank=True, editable=False)
 
@@ -51,6 +63,27 @@ class Venue(TimestampedModel):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What venues of its class can do."""
+        return capabilities_of(self.ccxt_id)
+
+    @property
+    def is_tradable(self) -> bool:
+        """Whether strategies may trade: certified, on this machine, or an operator's word."""
+        return (
+            self.capabilities.is_certified
+            or is_local(self.rest_origin)
+            or self.options.get(OPERATOR_OPTION) is True
+        )
+
+    @property
+    def clock(self) -> ClockReading | None:
+        """How far our clock was from the venue's, if that was ever measured."""
+        if self.clock_offset_ms is None or self.clock_measured_at is None:
+            return None
+        return ClockReading(self.clock_offset_ms, to_ms(self.clock_measured_at))
+
     def to_spec(self) -> VenueSpec:
         """Return how to reach the venue."""
         return VenueSpec(
@@ -59,6 +92,7 @@ class Venue(TimestampedModel):
             rest_origin=self.rest_origin,
             ws_origin=self.ws_origin,
             options=self.options,
+            clock=self.clock,
         )
 
 

@@ -4,7 +4,13 @@ from celery import shared_task
 
 from arbplatform.core.errors import NotFound
 from markets.errors import VenueDisabled, VenueError
-from markets.services import markets
+from markets.services import clocks, markets
+
+
+@shared_task(name="markets.measure_clocks", ignore_result=True)
+def measure_clocks() -> None:
+    """Measure how far our clock is from that of every enabled venue."""
+    clocks.measure_all_clocks()
 
 
 @shared_task(name="markets.sync_all_markets", ignore_result=True)

@@ -67,3 +67,10 @@ class NotReadyToStart(Conflict):
 
     code = 5009
     summary = "The strategy {name} cannot start: {cause}"
+
+
+class NotHeld(Conflict):
+    """Only an execution that is held can be acknowledged, and once."""
+
+    code = 5010
+    summary = "The execution {id} is not held, or its exposure was acknowledged already."

@@ -31,6 +31,8 @@ class ExecutionStateChoice(models.TextChoices):
     EXECUTING = ExecutionState.EXECUTING.value, _("executing")
     COMPLETED = ExecutionState.COMPLETED.value, _("completed")
     INCOMPLETE = ExecutionState.INCOMPLETE.value, _("incomplete")
+    UNWOUND = ExecutionState.UNWOUND.value, _("unwound")
+    HELD = ExecutionState.HELD.value, _("held")
     FAILED = ExecutionState.FAILED.value, _("failed")
     UNKNOWN = ExecutionState.UNKNOWN.value, _("unknown")
 
@@ -149,6 +151,24 @@ class Reason(models.TextChoices):
         "open_unknown_orders",
         _("the outcome of an earlier order of the strategy is not known yet"),
     )
+    UNFINISHED_EXECUTION = (
+        "unfinished_execution",
+        _("an earlier execution of the strategy is still being completed or reversed"),
+    )
+    HELD_EXPOSURE = (
+        "held_exposure",
+        _("an execution of the strategy is held until a person acknowledges its exposure"),
+    )
+    TRADING_HALTED = "trading_halted", _("trading is halted, or reduces exposure only")
+    PRICE_UNKNOWN = "price_unknown", _("a limit is set that cannot be checked without a price")
+    EDGE_ABOVE_CAP = "edge_above_cap", _("the edge is too good to be true")
+    ORDER_NOTIONAL = "order_notional", _("an order would be worth too much")
+    DAY_NOTIONAL = "day_notional", _("too much would be traded in one day")
+    OPEN_EXECUTIONS = "open_executions", _("too many executions have not ended")
+    UNHEDGED_EXPOSURE = "unhedged_exposure", _("too much is left over by executions")
+    DAY_LOSS = "day_loss", _("too much was lost today")
+    VENUE_CONCENTRATION = "venue_concentration", _("too much of everything lies at one venue")
+    PRICE_BAND = "price_band", _("a limit price is too far from the last known price")
 
 
 class Opportunity(models.Model):
@@ -225,7 +245,31 @@ class Execution(TimestampedModel):
     residuals = models.JSONField(
         _("residuals"), default=dict, help_text=_("Net movement of every other asset.")
     )
+    steps = models.JSONField(
+        _("repair"),
+        default=list,
+        help_text=_("What was decided after some leg fell short, and why."),
+    )
+    deadline_at = models.DateTimeField(
+        _("repair until"),
+        null=True,
+        help_text=_("After this moment an exposure that is left is held for a person."),
+    )
+    fence = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("Counts who repaired the execution: only the last one may write."),
+    )
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
+    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("acknowledged by"),
+    )
 
     class Meta:
         verbose_name = _("execution")
@@ -234,3 +278,88 @@ class Execution(TimestampedModel):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.strategy}"
+
+
+class RiskLimits(TimestampedModel):
+    """What strategies may do at most: the defaults for all, or what one of them has instead.
+
+    An empty field of a strategy leaves the default in force; an empty default is no limit.
+    """
+
+    key = models.CharField(max_length=40, unique=True, editable=False)
+    strategy = models.OneToOneField(
+        Strategy,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="risk_limits",
+        verbose_name=_("strategy"),
+        help_text=_("Empty: the defaults for all strategies."),
+    )
+    order_notional_max = AmountField(
+        _("notional of one order"), null=True, blank=True, help_text=_("In the reporting asset.")
+    )
+    day_notional_max = AmountField(
+        _("notional of one UTC day"), null=True, blank=True, help_text=_("In the reporting asset.")
+    )
+    open_executions_max = models.PositiveIntegerField(
+        _("open executions"), null=True, blank=True, help_text=_("At the same time.")
+    )
+    unhedged_max = AmountField(
+        _("unhedged exposure"),
+        null=True,
+        blank=True,
+        help_text=_("Left over by executions, in the reporting asset."),
+    )
+    day_loss_max = AmountField(
+        _("loss of one UTC day"), null=True, blank=True, help_text=_("In the reporting asset.")
+    )
+    venue_share_max = AmountField(
+        _("share of a venue"),
+        null=True,
+        blank=True,
+        help_text=_("Of everything that is owned, from 0 to 1."),
+    )
+    edge_bps_max = AmountField(
+        _("edge [bps]"), null=True, blank=True, help_text=_("More is too good to be true.")
+    )
+    price_band_bps = AmountField(
+        _("price band [bps]"),
+        null=True,
+        blank=True,
+        help_text=_("Between a limit price and the last known price."),
+    )
+
+    class Meta:
+        verbose_name = _("risk limits")
+        verbose_name_plural = _("risk limits")
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return str(self.strategy or _("defaults"))
+
+
+class RiskLimitsChange(models.Model):
+    """One change of risk limits: inserted, never changed or deleted."""
+
+    key = models.CharField(_("limits"), max_length=40, db_index=True)
+    name = models.CharField(_("strategy"), max_length=64, blank=True)
+    before = models.JSONField(_("before"))
+    after = models.JSONField(_("after"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("user"),
+    )
+    changed_by = models.CharField(_("changed by"), max_length=150)
+    changed_at = models.DateTimeField(_("changed at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("change of risk limits")
+        verbose_name_plural = _("changes of risk limits")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.name or self.key}"

@@ -1,21 +1,26 @@
 """Every query of the strategies app."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Exists, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
-from arbplatform.core.decimals import Amount
+from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.core.errors import NotFound
+from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import LIVE_STATES
 from ledger.models import Fill, LogEntry, Order
 from markets.models import Market
-from strategies.domain.states import ExecutionState, StrategyState
+from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
 from strategies.errors import StrategyNotFound
-from strategies.models import Decision, Execution, Opportunity, Run, Strategy
+from strategies.models import Decision, Execution, Opportunity, RiskLimits, Run, Strategy
 from strategies.sdk import MarketKey
+
+UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
+"""States of executions that may still send orders, or whose orders may still move money."""
 
 LATEST_MAX = 200
 """Upper bound of the short lists that pages show [rows]."""
@@ -58,13 +63,37 @@ def read_state(strategy_id: int) -> StrategyState | None:
     return None if state is None else StrategyState(state)
 
 
-def read_standing(strategy_id: int) -> tuple[StrategyState | None, bool]:
-    """Return a strategy's state at this moment, and whether an order's end is not known yet."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a strategy may trade, as far as it depends on itself.
+
+    Attributes:
+        state: of the strategy; ``None`` when it is gone.
+        has_unresolved: the end of one of its orders is not known.
+        has_unfinished: one of its executions is being completed or reversed.
+        has_held: one of its executions is held, and nobody has acknowledged its exposure.
+    """
+
+    state: StrategyState | None
+    has_unresolved: bool = False
+    has_unfinished: bool = False
+    has_held: bool = False
+
+
+def read_standing(strategy_id: int) -> Standing:
+    """Return how a strategy stands at this moment, by one query."""
     unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
-    rows = Strategy.objects.order_by().filter(pk=strategy_id).annotate(open=Exists(unresolved))
-    for state, is_open in rows.values_list("state", "open"):
-        return StrategyState(state), bool(is_open)
-    return None, False
+    executions = Execution.objects.filter(strategy_id=strategy_id)
+    held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    rows = Strategy.objects.order_by().filter(pk=strategy_id)
+    rows = rows.annotate(
+        has_open=Exists(unresolved),
+        has_short=Exists(executions.filter(state=ExecutionState.INCOMPLETE)),
+        has_held=Exists(held),
+    )
+    for state, *facts in rows.values_list("state", "has_open", "has_short", "has_held"):
+        return Standing(StrategyState(state), *facts)
+    return Standing(None)
 
 
 def count_strategies() -> dict[StrategyState, int]:
@@ -160,7 +189,9 @@ def list_last_seen(*, run_id: int, since: datetime, limit: int) -> dict[str, tup
 
 def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
     """Return executions, newest first."""
-    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
+    rows = Execution.objects.select_related(
+        "strategy", "run", "opportunity", "profit_asset", "acknowledged_by"
+    )
     rows = rows.defer("opportunity__evidence").order_by("-id")
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
 
@@ -219,9 +250,37 @@ def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
     """Return executions that have not ended, oldest first, with their strategies."""
     return (
         Execution.objects.select_related("strategy")
-        .filter(state__in=[ExecutionState.EXECUTING, ExecutionState.UNKNOWN])
+        .filter(state__in=[state.value for state in set(ExecutionState) - FINISHED_STATES])
         .order_by("id")[:limit]
     )
+
+
+def find_risk_limits(strategy_id: int) -> list[RiskLimits]:
+    """Return the limits that concern a strategy: its own first, then the defaults."""
+    rows = RiskLimits.objects.filter(Q(strategy_id=strategy_id) | Q(strategy__isnull=True))
+    return sorted(rows, key=lambda row: row.strategy_id is None)
+
+
+def count_open_executions(strategy_id: int) -> int:
+    """Return how many executions of a strategy have not ended."""
+    return Execution.objects.filter(strategy_id=strategy_id, state__in=UNFINISHED_STATES).count()
+
+
+def sum_executed(*, strategy_id: int, since: datetime) -> dict[str, Amount]:
+    """Return the notional of what was executed since a moment, by its asset."""
+    rows = Execution.objects.filter(strategy_id=strategy_id, created_at__gte=since).order_by()
+    sums = rows.values_list("profit_asset__code").annotate(sum=ExactSum("opportunity__notional"))
+    return {asset: total or ZERO for asset, total in sums}
+
+
+def list_left_overs(*, strategy_id: int, since: datetime) -> list[dict[str, str]]:
+    """Return what executions left over that have not ended, are held, or began after a moment."""
+    is_held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    is_open = Q(state__in=UNFINISHED_STATES)
+    rows = Execution.objects.filter(
+        Q(created_at__gte=since) | is_open | is_held, strategy_id=strategy_id
+    )
+    return list(rows.exclude(residuals={}).order_by("pk").values_list("residuals", flat=True))
 
 
 def count_orders(strategy_id: int) -> int:

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
-from strategies.services import settlement, sweeps, ticks
+from strategies.services import repairs, sweeps, ticks
 
 TICK_SOFT_LIMIT_S = 110
 TICK_HARD_LIMIT_S = 120
@@ -29,9 +29,9 @@ def tick(strategy_id: int) -> str:
 
 @shared_task(name="strategies.settle_execution", ignore_result=True)
 def settle_execution(execution_id: int) -> str:
-    """Bring an execution up to date after one of its orders ended. Safe to deliver twice."""
+    """Go on with an execution after one of its orders ended. Safe to deliver twice."""
     try:
-        return settlement.settle_execution(execution_id=execution_id).state
+        return repairs.go_on(execution_id=execution_id).state
     except NotFound:
         return "gone"
 

@@ -14,6 +14,12 @@ from rest_framework.test import APIClient
 from arbplatform.core.clock import FixedClock
 
 PASSWORD = "correct-horse-battery"
+GUARDS = (
+    "ledger.migrations.0002_guards",
+    "ledger.migrations.0003_trading_halts",
+    "strategies.migrations.0004_risk_limits",
+)
+"""Migrations with triggers that keep facts from being deleted."""
 
 
 @pytest.fixture(autouse=True)
@@ -89,15 +95,17 @@ def guards_stand_aside_for_flush():
     Django empties every table after such a test. The triggers are gone for the time of that
     cleaning only, so every test, transactional or not, runs with them.
     """
-    guards = import_module("ledger.migrations.0002_guards")
+    guards = [import_module(name) for name in GUARDS]
     flush: Any = getattr(TransactionTestCase, "_fixture_teardown")  # noqa: B009  not in the stubs
 
     def flush_without_guards(case):
-        guards.drop_guards(connection)
+        for guard in guards:
+            guard.drop_guards(connection)
         try:
             flush(case)
         finally:
-            guards.create_guards(connection)
+            for guard in guards:
+                guard.create_guards(connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", flush_without_guards)

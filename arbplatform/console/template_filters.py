@@ -1,15 +1,23 @@
-"""How amounts look on the console's pages."""
+"""How amounts and sentences look on the console's pages."""
 
 from decimal import ROUND_FLOOR, Decimal
 
 from django import template
 
 from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import Message
+from arbplatform.wording import render
 
 register = template.Library()
 
 COARSE_PLACES = 2
 FINE_PLACES = 8
+
+
+@register.filter
+def say(message: Message) -> str:
+    """Return a sentence in the reader's language."""
+    return render(message)
 
 
 @register.filter

@@ -41,6 +41,7 @@ class ChildSpec:
         is_ready: tells whether it answers; ``None`` when being started is enough.
         orphan_signal: what the kernel sends it when its parent is killed.
         stop_timeout_s: how long an orderly end may take before it is killed [s].
+        ask_again_s: after how long it is asked to end once more [s]; ``None`` is never.
         descriptors: inherited open files.
         is_shown: whether its lines are shown; they are logged in any case.
     """
@@ -52,6 +53,7 @@ class ChildSpec:
     is_ready: Probe | None = None
     orphan_signal: signal.Signals = signal.SIGKILL
     stop_timeout_s: float = 10.0
+    ask_again_s: float | None = None
     descriptors: tuple[int, ...] = ()
     is_shown: bool = True
 
@@ -115,10 +117,10 @@ class Child:
         self._stopping.set()
         if self._keeper is None:
             return
-        process = self._process
-        if process is not None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.terminate()
+        self._ask_to_end()
+        if self.spec.ask_again_s is not None:
+            await asyncio.wait({self._keeper}, timeout=self.spec.ask_again_s)
+            self._ask_to_end()
         try:
             await asyncio.wait_for(asyncio.shield(self._keeper), self.spec.stop_timeout_s)
         except TimeoutError:
@@ -128,6 +130,11 @@ class Child:
             self.kill()
             await asyncio.wait_for(self._keeper, KILL_TIMEOUT_S)
         self._log.close()
+
+    def _ask_to_end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
 
     def kill(self) -> None:
         """End the child and whatever it started, at once."""

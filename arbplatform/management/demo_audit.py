@@ -21,7 +21,7 @@ from ledger.selectors.equity import list_logs, value_in_reporting
 from ledger.selectors.orders import count_orders, list_fills
 from ledger.services.equity import take_snapshot
 from ledger.services.reconciliation import compare_with_venue
-from strategies.domain.states import ExecutionState, StrategyState
+from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
 from strategies.selectors import list_executions, list_stopping, list_strategies
 from strategies.services.runs import settle_stopping, stop_strategy
 
@@ -84,7 +84,7 @@ def audit() -> dict[str, Any]:
 
 def _count_moving() -> int:
     """Return how many strategies, orders and arbitrages have not come to rest."""
-    unsettled = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN)
+    unsettled = set(ExecutionState) - FINISHED_STATES
     return (
         len(list_stopping(limit=STOPPING_MAX))
         + sum(map(count_orders, LIVE_STATES))

@@ -94,6 +94,7 @@ def beat(environment: Mapping[str, str], directory: Path) -> ChildSpec:
     return ChildSpec(
         name="beat",
         command=_celery("beat", "--pidfile", ""),
+        ask_again_s=2.0,  # while it starts, its own error handling can swallow the first request
         environment=environment,
         directory=directory,
     )

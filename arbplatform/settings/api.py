@@ -68,5 +68,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EntryKindEnum": "ledger.models.EntryKind",
         "StrategyStateEnum": "strategies.models.StrategyStateChoice",
         "ExecutionStateEnum": "strategies.models.ExecutionStateChoice",
+        "TradingStateEnum": "ledger.models.TradingStateChoice",
+        "HaltLevelEnum": "ledger.models.HaltLevelChoice",
+        "LogLevelEnum": "ledger.models.LogLevel",
     },
 }

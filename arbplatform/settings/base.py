@@ -150,9 +150,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": timedelta(seconds=every_s), "options": {"expires": every_s}}
     for name, task, every_s in (
         ("markets: synchronise markets", "markets.sync_all_markets", 3600),
+        ("markets: measure clocks", "markets.measure_clocks", 60),
         ("accounts: synchronise balances", "accounts.sync_all_balances", 30),
         ("accounts: poll transfers", "accounts.poll_transfers", 5),
         ("ledger: resolve unknown orders", "ledger.resolve_unknown_orders", 2),
+        ("ledger: cancel halted orders", "ledger.cancel_halted_orders", 5),
         ("ledger: book transfers", "ledger.book_transfers", 10),
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
@@ -203,3 +205,7 @@ WHITENOISE_USE_FINDERS = True
 STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategies.plugins"])
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
+OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
+"""Machines with the same name share what venues allow to one address."""
+BUDGET_REDIS_URL = REDIS_URL
+"""Where all processes keep what venues allow; empty: each process for itself."""

@@ -1,6 +1,7 @@
 """Orders, trades, the books, logs and equity in the console: facts to look at."""
 
 from ledger.admin.books import BookTotalAdmin, EntryAdmin
+from ledger.admin.halts import TradingChangeAdmin, TradingHaltAdmin
 from ledger.admin.logs import EquitySnapshotAdmin, LogEntryAdmin
 from ledger.admin.orders import FillAdmin, OrderAdmin
 
@@ -11,4 +12,6 @@ __all__ = [
     "FillAdmin",
     "LogEntryAdmin",
     "OrderAdmin",
+    "TradingChangeAdmin",
+    "TradingHaltAdmin",
 ]

@@ -75,8 +75,11 @@ DETAIL_DELAY_MAX_MS: Final = 3_600_000
 SUBMIT_TIMEOUT_MS: Final = 15_000
 """A claimed order without a recorded outcome for so long has lost its sender [ms]."""
 
-SEND_DEADLINE_MS: Final = 10_000
-"""A sender that is so late after its claim (a paused machine) does not send any more [ms]."""
+SEND_DEADLINE_MS: Final = 800
+"""A sender that is so late after its claim (a paused machine) does not send any more [ms].
+
+The kill switch rests on this: nothing is claimed after a halt, so nothing leaves a second after it.
+"""
 
 PENDING_TIMEOUT_MS: Final = 60_000
 """An order that nobody claimed for so long belongs to a decision that is stale [ms]."""

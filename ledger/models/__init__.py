@@ -12,6 +12,13 @@ from ledger.models.fills import (
     Fill,
     LateFee,
 )
+from ledger.models.halts import (
+    HaltLevelChoice,
+    TradingChange,
+    TradingEventChoice,
+    TradingHalt,
+    TradingStateChoice,
+)
 from ledger.models.orders import (
     Order,
     OrderKindChoice,
@@ -34,6 +41,7 @@ __all__ = [
     "EntryKind",
     "EquitySnapshot",
     "Fill",
+    "HaltLevelChoice",
     "LateFee",
     "LogEntry",
     "LogLevel",
@@ -43,5 +51,9 @@ __all__ = [
     "Posting",
     "SideChoice",
     "TimeInForceChoice",
+    "TradingChange",
     "TradingDay",
+    "TradingEventChoice",
+    "TradingHalt",
+    "TradingStateChoice",
 ]

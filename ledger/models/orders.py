@@ -73,6 +73,9 @@ class Order(TimestampedModel):
         verbose_name=_("execution"),
     )
     leg_index = models.PositiveSmallIntegerField(_("leg"), default=0)
+    is_reducing = models.BooleanField(
+        _("reducing"), default=False, help_text=_("It brings an exposure down.")
+    )
     side = models.CharField(_("side"), max_length=4, choices=SideChoice)
     kind = models.CharField(
         _("kind"), max_length=8, choices=OrderKindChoice, default=OrderKindChoice.LIMIT

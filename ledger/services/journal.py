@@ -35,7 +35,9 @@ from ledger.selectors import (
     lock_orders,
     lock_pending_orders,
 )
+from ledger.services.halts import Wish, require_trading, share_trading_lock
 from ledger.services.recording import record
+from ledger.services.refusals import refuse_halted
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
 from markets.domain.orders import OrderKind, Side, TimeInForce
@@ -78,6 +80,8 @@ class OrderPlan:
         kind: limit or market.
         time_in_force: how long it may rest.
         attempt: 0, and one more for each replacement of an order that has ended.
+        is_reducing: whether it brings an exposure down: then it may be sent while trading is
+            restricted to that.
     """
 
     account_id: int
@@ -91,6 +95,7 @@ class OrderPlan:
     kind: OrderKind = OrderKind.LIMIT
     time_in_force: TimeInForce = TimeInForce.IOC
     attempt: int = 0
+    is_reducing: bool = False
 
 
 def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
@@ -109,9 +114,11 @@ def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> 
     Raises:
         InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
         ImmutableRecord: an order of the same execution, leg and attempt is there, but differs.
+        TradingHalted: trading is switched off for one of them; nothing was written.
     """
     for plan in plans:
         _check(plan)
+    wishes = [Wish(plan.account_id, plan.strategy_id, plan.is_reducing) for plan in plans]
     due = clock.now() + timedelta(milliseconds=PENDING_TIMEOUT_MS)
     orders = [
         Order(
@@ -127,11 +134,13 @@ def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> 
             quantity=plan.quantity,
             price=plan.price,
             next_lookup_at=due,
+            is_reducing=plan.is_reducing,
         )
         for plan in plans
     ]
     try:
         with transaction.atomic():
+            require_trading(wishes)
             return Order.objects.bulk_create(orders)
     except IntegrityError:
         written = _find_written(orders)
@@ -240,9 +249,13 @@ def _find_written(orders: Sequence[Order]) -> list[Order]:
 
 @transaction.atomic(durable=True)
 def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
-    """Claim those of the orders that nobody has claimed; committed when this returns."""
+    """Claim those of the orders that nobody has claimed; committed when this returns.
+
+    Those that may not be sent any more, since trading was halted in the meantime, are refused.
+    """
     now = clock.now()
-    pending = lock_pending_orders(order_ids)
+    share_trading_lock()
+    pending = refuse_halted(lock_pending_orders(order_ids), now)
     if not pending:
         return []
     overdue = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)

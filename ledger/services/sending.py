@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from arbplatform.core.clock import Clock
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from ledger.domain.orders import SEND_DEADLINE_MS
@@ -104,8 +104,9 @@ def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
     """Send one order, once, and say what became of it."""
     gateway, request = dispatch.gateway, dispatch.request
     try:
-        _check_deadline(dispatch, clock)
-        report = gateway.submit_order(request)
+        left_ms = _check_deadline(dispatch, clock)
+        send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
+        report = gateway.submit_order(replace(request, send_before_ms=send_before_ms))
         check_echo(gateway, request, report)
     except DuplicateClientId as error:
         return _adopt(gateway, request, error)
@@ -161,12 +162,20 @@ def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
         )
 
 
-def _check_deadline(dispatch: Dispatch, clock: Clock) -> None:
-    """Refuse to act on a claim that others may already take for lost: nothing was sent yet."""
-    if clock.now_ms() - dispatch.claimed_at_ms > SEND_DEADLINE_MS:
+def _check_deadline(dispatch: Dispatch, clock: Clock) -> int:
+    """Return how long the claim may still be acted on [ms].
+
+    The gateway is told as well: an order may wait for a connection or for its turn.
+
+    Raises:
+        VenueUnavailable: others may already take the claim for lost; nothing was sent.
+    """
+    left_ms = dispatch.claimed_at_ms + SEND_DEADLINE_MS - clock.now_ms()
+    if left_ms < 0:
         raise VenueUnavailable(
             venue=dispatch.gateway.venue, cause="the order came too late to be sent"
         )
+    return left_ms
 
 
 def _adopt(gateway: VenueGateway, request: OrderRequest, error: DuplicateClientId) -> Outcome:

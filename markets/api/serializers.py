@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from arbplatform.api.fields import AmountField
+from markets.domain.capabilities import Certification, ClientIdLookup
 from markets.domain.symbols import split_symbol
 from markets.models import FeeModeChoice, Market, Venue
+from markets.services.budgets import BudgetState, read_budget
 
 DEPTH_DEFAULT = 20
 DEPTH_MAX = 500
@@ -28,9 +31,13 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
         help_text="Active markets; null where they were not counted.",
     )
 
+    is_tradable = serializers.BooleanField(
+        read_only=True, help_text="Whether strategies may trade there; others are for data only."
+    )
+
     class Meta:
         model = Venue
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "code",
             "name",
@@ -41,11 +48,72 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
             "options",
             "synced_at",
             "sync_error",
+            "clock_offset_ms",
+            "clock_measured_at",
+            "is_tradable",
             "market_count",
             "created_at",
             "updated_at",
         )
         read_only_fields = fields
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """What the venue still allows to this machine's address."""
+
+    state = serializers.ChoiceField(
+        choices=[(state.value, state.value) for state in BudgetState],
+        help_text="shared: all processes keep to it together; local: Redis is away, each keeps "
+        "to its own part; blocked: the venue wants no request; unlimited: nothing is limited.",
+    )
+    free_percent = serializers.IntegerField(
+        allow_null=True, help_text="Of the request weight that may be spent at once."
+    )
+    orders_free_percent = serializers.IntegerField(
+        allow_null=True, help_text="Of the orders that the busiest account may send at once."
+    )
+    blocked_until = serializers.DateTimeField(allow_null=True)
+
+
+class OrderLimitSerializer(serializers.Serializer[Any]):
+    """How many orders one account may send in any span of a length."""
+
+    count = serializers.IntegerField()
+    window_ms = serializers.IntegerField()
+
+
+class CapabilitiesSerializer(serializers.Serializer[Any]):
+    """What venues of this class can do on spot; null: not known."""
+
+    certification = serializers.ChoiceField(
+        choices=[(kind.value, kind.value) for kind in Certification]
+    )
+    client_id_lookup = serializers.ChoiceField(
+        choices=[(kind.value, kind.value) for kind in ClientIdLookup],
+        help_text="How an order whose reply was lost is found again.",
+    )
+    has_ioc = serializers.BooleanField(allow_null=True)
+    has_fok = serializers.BooleanField(allow_null=True)
+    has_post_only = serializers.BooleanField(allow_null=True)
+    has_dead_man_switch = serializers.BooleanField(allow_null=True)
+    fee_mode = serializers.ChoiceField(choices=FeeModeChoice.choices, allow_null=True)
+    order_limit = OrderLimitSerializer()
+
+
+class VenueDetailSerializer(VenueSerializer):
+    """A venue with its present condition."""
+
+    budget = serializers.SerializerMethodField()
+    capabilities = CapabilitiesSerializer(read_only=True)
+
+    class Meta(VenueSerializer.Meta):
+        fields = (*VenueSerializer.Meta.fields, "budget", "capabilities")
+        read_only_fields = fields
+
+    @extend_schema_field(BudgetSerializer)
+    def get_budget(self, venue: Venue) -> dict[str, Any]:
+        """Show what is left of the venue's rate budget."""
+        return dict(BudgetSerializer(read_budget(venue)).data)
 
 
 class UpdateVenueSerializer(serializers.Serializer[Any]):

@@ -24,6 +24,7 @@ from markets.api.serializers import (
     SyncReportSerializer,
     TickerSerializer,
     UpdateVenueSerializer,
+    VenueDetailSerializer,
     VenueSerializer,
 )
 from markets.models import Market, Venue
@@ -69,10 +70,10 @@ class VenueListView(ListModelMixin, GenericAPIView[Venue]):
 class VenueView(APIView):
     """One venue, by code or id."""
 
-    @extend_schema(operation_id="venues_retrieve", tags=VENUES, responses=VenueSerializer)
+    @extend_schema(operation_id="venues_retrieve", tags=VENUES, responses=VenueDetailSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """Show a venue."""
-        return Response(VenueSerializer(find_venue(key)).data)
+        """Show a venue and what it still allows."""
+        return Response(VenueDetailSerializer(find_venue(key)).data)
 
     @extend_schema(
         operation_id="venues_update",

@@ -1,6 +1,6 @@
 """Orders and fills as a venue understands and reports them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from arbplatform.core.decimals import Amount, Price, Quantity
@@ -51,6 +51,8 @@ class OrderRequest:
         kind: limit or market.
         price: limit [quote per base], on the tick grid; ``None`` for market orders.
         time_in_force: how long a limit order may rest.
+        send_before_ms: reading of the monotonic clock after which it must not leave any more [ms];
+            ``None``: it may leave whenever its turn comes.
     """
 
     symbol: str
@@ -60,6 +62,7 @@ class OrderRequest:
     kind: OrderKind = OrderKind.LIMIT
     price: Price | None = None
     time_in_force: TimeInForce = TimeInForce.IOC
+    send_before_ms: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from arbplatform.core.decimals import Amount
 from markets.domain.book import Book
+from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
@@ -35,6 +36,7 @@ class VenueSpec:
         rest_origin: when set, replaces scheme, host, port and path prefix of every REST URL.
         ws_origin: the same for WebSocket URLs.
         options: extra ccxt constructor options, merged last but for the pinned ones.
+        clock: how far our clock was from the venue's when that was last measured.
     """
 
     code: str
@@ -42,6 +44,7 @@ class VenueSpec:
     rest_origin: str = ""
     ws_origin: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    clock: ClockReading | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class VenueGateway(Protocol):
         Raises:
             VenueRejected: definitely not accepted.
             DuplicateClientId: an order with this client id is there already.
-            VenueUnavailable: definitely not sent.
+            VenueUnavailable: definitely not sent; ``VenueClockSkewed`` if the clock forbids it.
             OutcomeUnknown: anything else.
         """
         ...

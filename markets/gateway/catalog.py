@@ -4,15 +4,17 @@ import logging
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import ccxt
 
 from arbplatform.core.errors import Message
+from markets.domain.clocks import ROUND_TRIP_MS_MAX, ClockReading
 from markets.gateway.base import VenueSpec
+from markets.gateway.budget import Budget, Redis, SharedLimiter, budget_for
 from markets.gateway.client import Client, build_client, exchange_class
 from markets.gateway.error_map import Malformed
-from markets.gateway.limiter import RateLimiter
+from markets.gateway.limiter import Limiter, RateLimiter
+from markets.gateway.origins import is_local
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +24,6 @@ MARKETS_AGE_MS_MAX = 6 * 3_600_000
 RELOAD_PAUSE_MS = 60_000
 """Shortest time between two loads that nobody asked for [ms]."""
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
 
 class Catalog:
     """Markets, clock offset and rate limiter of one venue.
@@ -31,19 +31,23 @@ class Catalog:
     Args:
         spec: how to reach the venue.
         timeout_ms: of every request [ms].
+        store: where rates are kept with other processes; ``None`` for this process alone.
+        address: name of this machine's outgoing address.
     """
 
-    def __init__(self, spec: VenueSpec, *, timeout_ms: int) -> None:
+    def __init__(
+        self, spec: VenueSpec, *, timeout_ms: int, store: Redis | None = None, address: str = ""
+    ) -> None:
         self.spec = spec
         self.timeout_ms = timeout_ms
-        self.limiter = _limiter(spec)
+        self.limiter = _limiter(spec, store, address)
         self._lock = threading.Lock()
         self._source: Client = None
         self._version = 0
         self._loaded_at_ms = 0.0
         self._tried_at_ms = 0.0
         self._is_stale = False
-        self._offset_ms = 0
+        self._clock = ClockReading(offset_ms=0, measured_at_ms=0)
         self._currencies: dict[str, Any] | None = None
 
     def prepare(self, client: Client) -> None:
@@ -57,7 +61,7 @@ class Catalog:
         if client.catalog_version != self._version:
             client.set_markets_from_exchange(self._source)
             client.catalog_version = self._version
-        client.options["timeDifference"] = self._offset_ms
+        client.options["timeDifference"] = self._clock.offset_ms
 
     def reload(self) -> Client:
         """Load the markets now and return the instance that holds them.
@@ -72,15 +76,28 @@ class Catalog:
         """Load the markets again before the next call: a refusal hints that rules changed."""
         self._is_stale = True
 
+    @property
+    def clock(self) -> ClockReading:
+        """How far our clock is from the venue's, by the newest measurement."""
+        return self._clock
+
+    def heed_clock(self, reading: ClockReading) -> None:
+        """Take a reading over if it is newer than what is known."""
+        if reading.measured_at_ms > self._clock.measured_at_ms:
+            self._clock = reading
+
     def measure_clock(self, client: Client) -> None:
-        """Measure how far our clock is ahead of the venue's, with half the round trip added."""
+        """Measure how far our clock is ahead of the venue's, with half the round trip added.
+
+        What is known stays if the answer takes so long that it says nothing.
+        """
         if not client.has.get("fetchTime"):
             return
         started_ms = client.milliseconds()
         venue_ms = client.fetch_time()
         ended_ms = client.milliseconds()
-        if isinstance(venue_ms, int):
-            self._offset_ms = (started_ms + ended_ms) // 2 - venue_ms
+        if isinstance(venue_ms, int) and ended_ms - started_ms <= ROUND_TRIP_MS_MAX:
+            self._clock = ClockReading((started_ms + ended_ms) // 2 - venue_ms, ended_ms)
 
     def load_currencies(self, client: Client) -> None:
         """Give ``client`` the venue's list of networks if it can be had; else go without.
@@ -144,16 +161,28 @@ class Catalog:
         return source
 
 
-def _limiter(spec: VenueSpec) -> RateLimiter | None:
-    """Return the limiter of a venue: at ccxt's own pace, but none for a local address.
+def budget_of(spec: VenueSpec, address: str) -> Budget | None:
+    """Return the budget of a venue: at ccxt's own pace, but none for a local address.
 
     ``enableRateLimit`` and ``rateLimit`` [ms per unit] among the venue's options decide otherwise.
+
+    Args:
+        spec: how to reach the venue.
+        address: name of this machine's outgoing address.
     """
-    host = urlsplit(spec.rest_origin).hostname or ""
-    if not spec.options.get("enableRateLimit", host not in LOCAL_HOSTS):
+    if not spec.options.get("enableRateLimit", not is_local(spec.rest_origin)):
         return None
     unit_ms = spec.options.get("rateLimit") or exchange_class(spec.ccxt_id)().rateLimit
-    return RateLimiter(float(unit_ms))
+    return budget_for(spec, float(unit_ms), address)
+
+
+def _limiter(spec: VenueSpec, store: Redis | None, address: str) -> Limiter | None:
+    budget = budget_of(spec, address)
+    if budget is None:
+        return None
+    if store is None:
+        return RateLimiter(budget.unit_ms, order_ms=budget.order_ms, hold_ms=budget.order_window_ms)
+    return SharedLimiter(budget, store)
 
 
 def _monotonic_ms() -> float:

@@ -10,6 +10,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
 from markets.domain.book import Book
+from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
@@ -69,6 +70,11 @@ class CcxtRestGateway:
     def venue(self) -> str:
         """Code of the venue."""
         return self._session.venue
+
+    def heed_clock(self, reading: ClockReading | None) -> None:
+        """Go by a measured offset of the venue's clock if it is newer than what is known here."""
+        if reading is not None:
+            self._session.catalog.heed_clock(reading)
 
     def fetch_time_ms(self) -> int:
         """Return the venue's clock [ms since epoch]."""

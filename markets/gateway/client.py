@@ -5,6 +5,8 @@ progress, whether a request left and what came back, belongs to that call.
 """
 
 import json
+import math
+import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -13,12 +15,15 @@ from typing import Any
 import ccxt
 from urllib3 import exceptions as http_errors
 
+from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import Message
+from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
-from markets.gateway.error_map import Malformed
-from markets.gateway.limiter import RateLimiter, TooManyRequests
+from markets.gateway.budget import account_key
+from markets.gateway.error_map import Malformed, TooLate
+from markets.gateway.limiter import Limiter, TooManyRequests
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.quirks import quirks_for
 
@@ -27,7 +32,14 @@ SILENCE_MS = 1_000
 SILENCE_MS_MAX = 600_000
 """Longest silence that a venue's Retry-After can impose on us [ms]."""
 
-RATE_STATUSES = frozenset({418, 429})
+BAN_STATUS = 418
+BAN_MS = 120_000
+"""How long a ban is taken to last that names no end: the shortest that a venue gives [ms]."""
+
+BAN_MS_MAX = 3 * 86_400_000
+"""Longest ban that is believed [ms]: no venue states longer ones."""
+
+RATE_STATUSES = frozenset({BAN_STATUS, 429})
 RECEIVE_WINDOW_MS = 5_000
 DIGITS_MAX = 9
 RETRY_OPTION = "maxRetriesOnFailure"
@@ -36,12 +48,35 @@ Client = Any
 """An instance of a ccxt exchange class with ``CheckedCalls`` in front."""
 
 
+class RateKept(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
+    """A request that was held back here, so that the venue need not refuse it.
+
+    Args:
+        error: why.
+    """
+
+    def __init__(self, error: TooManyRequests) -> None:
+        super().__init__(str(error))
+        seconds = {"seconds": math.ceil(error.wait_ms / 1_000)}
+        self.cause = (
+            Message("it wants no request from this address for {seconds} s more", seconds)
+            if error.is_blocked
+            else Message("our share of requests is used up for {seconds} s", seconds)
+        )
+
+
 class CheckedCalls:
     """What every ccxt class is taught, in front of its own methods.
 
     Attributes:
         sent_count: requests of the call in progress that may have reached the venue.
         raw_answer: the last answer of the call in progress, as JSON.
+        effect: what the call in progress may change.
+        is_read: the call in progress changes nothing at the venue.
+        is_order_next: its next request counts as a new order.
+        order_account: how orders of this key are counted.
+        send_before_ms: reading of the monotonic clock after which the call in progress must send
+            nothing any more [ms].
     """
 
     sent_count = 0
@@ -49,7 +84,12 @@ class CheckedCalls:
     last_http_response: str | None = None
     rest_origin = ""
     moved_urls: tuple[tuple[str, str], ...] = ()
-    limiter: RateLimiter | None = None
+    limiter: Limiter | None = None
+    is_read = True
+    is_order_next = False
+    order_account = ""
+    send_before_ms: float | None = None
+    effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
     _last_nonce = 0
@@ -57,6 +97,8 @@ class CheckedCalls:
     def begin_call(self) -> None:
         """Forget the call before."""
         self.sent_count = 0
+        self.is_order_next = False
+        self.send_before_ms = None
         self.raw_answer = None
         self.last_http_response = None  # some classes judge a failure by it, even an old one
 
@@ -67,6 +109,8 @@ class CheckedCalls:
                 "a request would leave the configured REST origin; it was not sent"
             )
         self.last_http_response = None
+        if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
+            raise TooLate
         try:
             answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:
@@ -93,19 +137,23 @@ class CheckedCalls:
 
     def throttle(self, cost: float | None = None) -> None:
         """Take a turn from the limiter that all connections to the venue share."""
+        account, self.is_order_next = self.order_account if self.is_order_next else "", False
         if self.limiter is None:
             return
         try:
-            self.limiter.acquire(1.0 if cost is None else float(cost))
+            self.limiter.acquire(
+                1.0 if cost is None else float(cost), is_read=self.is_read, account=account
+            )
         except TooManyRequests as error:
-            raise ccxt.RateLimitExceeded(str(error)) from None
+            raise RateKept(error) from None
 
     def handle_errors(
         self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any
     ) -> Any:
         """Let the class judge an answer as if it came from the venue's own address."""
         if code in RATE_STATUSES and self.limiter is not None:
-            self.limiter.silence(_retry_after_ms(headers))
+            text = str(rest[0]) if rest else ""
+            self.limiter.silence(_silence_ms(code, headers, text, self._venue_now_ms()))
         origin_url = next(
             (
                 source + url[len(target) :]
@@ -132,6 +180,11 @@ class CheckedCalls:
         except ccxt.BaseError as error:
             error.venue_code = str(text)[:100]
             raise
+
+    def _venue_now_ms(self) -> int:
+        """Return the venue's time by what is known of it [ms since epoch]."""
+        offset_ms: Any = getattr(self, "options", {}).get("timeDifference")
+        return SYSTEM_CLOCK.now_ms() - (offset_ms if isinstance(offset_ms, int) else 0)
 
     def nonce(self) -> int:
         """Return the class's nonce, and a larger one than the last where that is demanded."""
@@ -180,7 +233,7 @@ def build_client(
     credentials: Credentials | None,
     *,
     timeout_ms: int,
-    limiter: RateLimiter | None = None,
+    limiter: Limiter | None = None,
 ) -> Client:
     """Return a ready ccxt instance; nothing is sent yet.
 
@@ -195,6 +248,7 @@ def build_client(
     """
     client = exchange_class(spec.ccxt_id)(_configuration(spec, credentials, timeout_ms, limiter))
     client.limiter = limiter
+    client.order_account = account_key(credentials.api_key) if credentials else ""
     client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
     client.session.max_redirects = 0  # a redirect could carry a signed request elsewhere
     if spec.rest_origin or spec.ws_origin:
@@ -253,7 +307,7 @@ def _configuration(
     spec: VenueSpec,
     credentials: Credentials | None,
     timeout_ms: int,
-    limiter: RateLimiter | None,
+    limiter: Limiter | None,
 ) -> dict[str, Any]:
     base = {key: value for key, value in spec.options.items() if key not in _PINNED}
     options = base.pop("options", {})
@@ -293,6 +347,7 @@ _PINNED = frozenset(
         "session",
         "verify",
         "verbose",
+        OPERATOR_OPTION,
         "rateLimit",
     }
 )
@@ -325,7 +380,17 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
 
-def _retry_after_ms(headers: Mapping[str, str]) -> float:
-    text = str(headers.get("Retry-After", "")).strip() if headers else ""
-    wait_ms = int(text) * 1_000 if text.isdigit() and len(text) <= DIGITS_MAX else SILENCE_MS
-    return min(wait_ms, SILENCE_MS_MAX)
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
+
+
+def _silence_ms(status: int, headers: Mapping[str, str], text: str, venue_now_ms: int) -> float:
+    """Return how long the venue wants to hear nothing [ms]: the longest that it states."""
+    is_ban = status == BAN_STATUS
+    header = str(headers.get("Retry-After", "")).strip() if headers else ""
+    stated = [int(header) * 1_000] if header.isdigit() and len(header) <= DIGITS_MAX else []
+    banned_until = _BANNED_UNTIL.search(text)
+    if banned_until:
+        is_ban = True
+        stated.append(max(0, int(banned_until[1]) - venue_now_ms))
+    wait_ms = max(stated, default=BAN_MS if is_ban else SILENCE_MS)
+    return min(wait_ms, BAN_MS_MAX if is_ban else SILENCE_MS_MAX)

@@ -44,6 +44,14 @@ class Effect(StrEnum):
     """A write after which "there is no such order" is an answer."""
 
 
+class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
+    """An order that waited too long for its turn; it was not sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the order came too late to be sent")
+        self.cause = Message("the order came too late to be sent")
+
+
 class Malformed(Exception):
     """An answer that came without an exception but is not what was asked for.
 
@@ -96,7 +104,12 @@ def translate(
 
 def is_clock_refusal(error: BaseException, quirks: Quirks) -> bool:
     """Return whether a request was refused for nothing but its time stamp or nonce."""
-    return _code_of(error, str(error)[:TEXT_LENGTH_MAX]) in quirks.clock_codes
+    return code_of(error) in quirks.clock_codes
+
+
+def code_of(error: BaseException) -> str:
+    """Return the venue's own code that an error carries, or nothing."""
+    return _code_of(error, str(error)[:TEXT_LENGTH_MAX])
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -270,8 +283,9 @@ _OWN_CAUSES: tuple[tuple[type[BaseException], Message], ...] = (
 
 def _cause_of(error: BaseException, text: str, code: str) -> object:
     """Return what happened: the venue's words, ours for its silence, or the cleaned text."""
-    if isinstance(error, Malformed):
-        return error.cause
+    stated = getattr(error, "cause", None)
+    if isinstance(stated, Message):
+        return stated
     words = _words_in(text)
     if words:
         return _short(f"{words} [{code}]" if code and code != words else words)

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
-from markets.gateway.catalog import Catalog
+from markets.gateway.budget import BudgetHealth, Redis
+from markets.gateway.catalog import Catalog, budget_of
 from markets.gateway.ccxt_rest import CcxtRestGateway
 from markets.gateway.client import exchange_class
 
@@ -19,6 +21,7 @@ GATEWAYS_MAX = 64
 
 CATALOGS_MAX = 64
 TIMEOUT_MS = 10_000
+ADDRESS = "default"
 
 Builder = Callable[[VenueSpec, Credentials | None], VenueGateway]
 
@@ -55,14 +58,25 @@ class _Factory:
 
     def __init__(self) -> None:
         self.timeout_ms = TIMEOUT_MS
+        self.redis_url = ""
+        self.address = ADDRESS
+        self.store: Redis | None = None
         self.builder: Builder | None = None
         self.forget()
 
     def forget(self) -> None:
         """Start anew without closing anything: after a fork the sockets are the parent's."""
         self._lock = threading.Lock()
-        self._gateways: _Shelf[VenueGateway] = _Shelf(GATEWAYS_MAX)
+        self._gateways: _Shelf[CcxtRestGateway] = _Shelf(GATEWAYS_MAX)
         self._catalogs: _Shelf[Catalog] = _Shelf(CATALOGS_MAX)
+        self.store = Redis(self.redis_url) if self.redis_url else None
+
+    def connect(self, redis_url: str) -> None:
+        """Keep rates in Redis from now on; gateways that exist stay as they are."""
+        self.redis_url = redis_url
+        if self.store is not None:
+            self.store.close()
+        self.store = Redis(redis_url) if redis_url else None
 
     def take(self, spec: VenueSpec, credentials: Credentials | None) -> VenueGateway:
         builder = self.builder
@@ -70,14 +84,21 @@ class _Factory:
             return builder(spec, credentials)
         venue_key = _venue_key(spec)
         with self._lock:
-            return self._gateways.take(
+            gateway = self._gateways.take(
                 f"{venue_key}/{_credentials_key(credentials)}",
                 lambda: CcxtRestGateway(spec, credentials, self._catalog(venue_key, spec)),
             )
+        gateway.heed_clock(spec.clock)
+        return gateway
 
     def _catalog(self, venue_key: str, spec: VenueSpec) -> Catalog:
         exchange_class(spec.ccxt_id)  # refuse an unknown class now, not at the first call
-        return self._catalogs.take(venue_key, lambda: Catalog(spec, timeout_ms=self.timeout_ms))
+        return self._catalogs.take(
+            venue_key,
+            lambda: Catalog(
+                spec, timeout_ms=self.timeout_ms, store=self.store, address=self.address
+            ),
+        )
 
     def close_all(self) -> None:
         with self._lock:
@@ -89,13 +110,36 @@ _FACTORY = _Factory()
 os.register_at_fork(after_in_child=_FACTORY.forget)
 
 
-def configure(*, timeout_ms: int) -> None:
-    """Set how long gateways that are made from now on wait for a venue.
+def configure(*, timeout_ms: int, redis_url: str = "", address: str = ADDRESS) -> None:
+    """Set how gateways that are made from now on wait for a venue and share its rates.
 
     Args:
         timeout_ms: for connecting and for each wait for data [ms].
+        redis_url: where rates are kept with other processes; empty for this process alone.
+        address: name of this machine's outgoing address; machines of one name share the rates.
     """
-    _FACTORY.timeout_ms = timeout_ms
+    _FACTORY.timeout_ms, _FACTORY.address = timeout_ms, address
+    _FACTORY.connect(redis_url)
+
+
+def budget_health(spec: VenueSpec) -> tuple[bool, BudgetHealth | None]:
+    """Return whether a venue's rate is limited, and what is left of its budget.
+
+    Args:
+        spec: how to reach the venue.
+
+    Returns:
+        The health is ``None`` if there is no limit, or if Redis is away or not used: then each
+        process keeps its own part. A class that ccxt has not is never asked, so not limited.
+    """
+    try:
+        exchange_class(spec.ccxt_id)
+    except UnknownVenueClass:
+        return False, None
+    budget, store = budget_of(spec, _FACTORY.address), _FACTORY.store
+    if budget is None or store is None:
+        return budget is not None, None
+    return True, store.look(budget)
 
 
 def gateway_for(spec: VenueSpec, credentials: Credentials | None = None) -> VenueGateway:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 REST_SCHEMES = frozenset({"http", "https"})
 WS_SCHEMES = frozenset({"ws", "wss"})
 
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
 PAGES_FOR_PEOPLE = frozenset({"logo", "www", "doc", "fees", "referral", "api_management"})
 """Keys of ccxt's ``urls`` that no request is sent to."""
 
@@ -49,6 +51,15 @@ def rewrite_url(url: str, *, rest_origin: str, ws_origin: str) -> str:
     target, source = urlsplit(origin), urlsplit(url)
     path = target.path.rstrip("/") + source.path
     return urlunsplit((target.scheme, target.netloc, path, source.query, source.fragment))
+
+
+def is_local(origin: str) -> bool:
+    """Return whether an origin is on this machine.
+
+    >>> is_local("http://[::1]:9/sim"), is_local("https://localhost.example"), is_local("")
+    (True, False, False)
+    """
+    return urlsplit(origin).hostname in LOCAL_HOSTS
 
 
 def is_under(url: str, origin: str) -> bool:

@@ -1,4 +1,7 @@
-"""What venues do differently, as data: no other module names one."""
+"""How venues differ on the wire, as data; what they can do is in ``capabilities``.
+
+No module but these two names a venue.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +67,8 @@ class Quirks:
         clock_codes: definite refusals for nothing but the time stamp or nonce.
         auth_codes: definite refusals of the key, where ccxt does not know them for that.
         rate_codes: definite refusals for nothing but the rate, made before the matching engine.
+        order_count_codes: those of them that say this account sent too many orders.
+        lockout_codes: definite refusals after which the venue wants silence, and how long [ms].
         duplicate_codes: "an order with this client id exists".
         unclear_codes: codes of writes that may have been carried out in spite of the error.
         options: ccxt options of this class.
@@ -90,6 +95,8 @@ class Quirks:
     clock_codes: frozenset[str] = frozenset()
     auth_codes: frozenset[str] = frozenset()
     rate_codes: frozenset[str] = frozenset()
+    order_count_codes: frozenset[str] = frozenset()
+    lockout_codes: Mapping[str, int] = field(default_factory=dict)
     duplicate_codes: frozenset[str] = frozenset()
     unclear_codes: frozenset[str] = frozenset()
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -117,6 +124,7 @@ _BINANCE = Quirks(
     ),
     clock_codes=frozenset({"-1021"}),
     rate_codes=frozenset({"-1003", "-1015"}),
+    order_count_codes=frozenset({"-1015"}),
     duplicate_codes=frozenset({"-4116"}),
     unclear_codes=frozenset(
         {"-1000", "-1001", "-1004", "-1006", "-1007", "-1008", "-2021", "-2022", "-3000"}
@@ -172,6 +180,9 @@ _BYBIT = Quirks(
     unclear_codes=frozenset({"10000", "10016", "10019", "170007", "170032", "170146", "170147"}),
 )
 
+_KRAKEN_LOCKOUT = "EGeneral:Temporary lockout"
+"""After too many refused requests; each further request would make it longer."""
+
 _KRAKEN = Quirks(
     lookup_params=("cl_ord_id",),
     can_cancel_by_client_id=True,
@@ -180,7 +191,11 @@ _KRAKEN = Quirks(
     has_order_trades=False,
     clock_codes=frozenset({"EAPI:Invalid nonce"}),
     auth_codes=frozenset({"EAPI:Invalid signature"}),
-    rate_codes=frozenset({"EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded"}),
+    rate_codes=frozenset(
+        {"EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", _KRAKEN_LOCKOUT}
+    ),
+    order_count_codes=frozenset({"EOrder:Rate limit exceeded"}),
+    lockout_codes={_KRAKEN_LOCKOUT: 15 * 60_000},
     unclear_codes=frozenset(
         {"EService:Timeout", "EService:Deadline elapsed", "EGeneral:Internal error"}
     ),

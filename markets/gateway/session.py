@@ -10,13 +10,26 @@ import ccxt
 
 from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
+from markets.domain.clocks import OFFSET_MS_MAX
 from markets.domain.funds import Wallet
-from markets.errors import UnknownSymbol, VenueError, VenueRejected, VenueUnavailable
+from markets.errors import (
+    UnknownSymbol,
+    VenueClockSkewed,
+    VenueError,
+    VenueRejected,
+    VenueUnavailable,
+)
 from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.client import Client, build_client, known_codes
-from markets.gateway.error_map import Effect, Malformed, is_clock_refusal, translate
+from markets.gateway.error_map import (
+    Effect,
+    Malformed,
+    code_of,
+    is_clock_refusal,
+    translate,
+)
 from markets.gateway.pool import POOL_SIZE, ClientPool, PoolExhausted
 from markets.gateway.quirks import quirks_for
 
@@ -61,9 +74,12 @@ class Session:
         try:
             with self._pool.lend() as client, decimal.localcontext(prec=PRECISION_DIGITS):
                 # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
+                client.is_read = effect is Effect.READ
                 try:
                     self.catalog.prepare(client)
                     self._need_markets(client, symbols, effect)
+                    self._need_clock(effect)
+                    client.effect = effect
                     yield client
                 except (VenueError, UnknownSymbol):
                     raise
@@ -86,16 +102,29 @@ class Session:
             except Exception as error:  # noqa: BLE001  every error has a translation
                 raise self._translated(error, Effect.READ, None) from None
 
+    def _need_clock(self, effect: Effect) -> None:
+        """Refuse what could move money while our clock and the venue's differ too much.
+
+        A cancellation takes risk away and is let through.
+        """
+        clock = self.catalog.clock
+        if effect is Effect.WRITE and not clock.is_safe:
+            raise VenueClockSkewed(venue=self.venue, offset=clock.offset_ms, limit=OFFSET_MS_MAX)
+
     def timed(self, client: Client, send: Callable[[], T]) -> T:
         """Run ``send``, and once more if it was refused for nothing but its time stamp.
 
         Such a refusal is definite: nothing was carried out, so the same request may go again.
+
+        Raises:
+            VenueClockSkewed: a write, and the clocks turn out to differ too much.
         """
         try:
             return send()
         except ccxt.BaseError as error:
             if not is_clock_refusal(error, self.quirks) or not self._corrects_clock(client):
                 raise
+        self._need_clock(client.effect)
         client.begin_call()
         return send()
 
@@ -172,6 +201,7 @@ class Session:
         if isinstance(error, ccxt.OrderNotFound) and client is not None and _is_unfounded(client):
             # The class found no order in an answer that has no place for one (fault 12).
             error = Malformed(Message("the answer holds no {what}", {"what": "order"}))
+        self._heed_limits(error, client)
         if not isinstance(error, ccxt.BaseError | Malformed):
             logger.error("Unforeseen error in a call to %s", self.venue, exc_info=error)
         key = self._credentials
@@ -184,6 +214,16 @@ class Session:
             known_codes=known_codes(client) if client is not None else None,
             secrets=(key.api_secret, key.passphrase, key.api_key) if key else (),
         )
+
+    def _heed_limits(self, error: Exception, client: Client | None) -> None:
+        """Tell all processes what a refusal says about how much the venue still takes."""
+        limiter, code = self.catalog.limiter, code_of(error)
+        if limiter is None:
+            return
+        if code in self.quirks.lockout_codes:
+            limiter.silence(self.quirks.lockout_codes[code])
+        if code in self.quirks.order_count_codes and client is not None:
+            limiter.hold_orders(client.order_account)
 
 
 def _is_unfounded(client: Client) -> bool:

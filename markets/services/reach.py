@@ -6,6 +6,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.errors import NotSupportedByVenue, VenueDisabled
 from markets.gateway.factory import gateway_for
 from markets.selectors import get_venue_by_id
+from markets.services.clocks import keep_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Reach:
 
 
 def measure_reach(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> Reach:
-    """Ask a venue for its time, or for its markets where it tells none.
+    """Ask a venue for its time, or for its markets where it tells none; keep its clock's offset.
 
     Args:
         venue_id: which venue.
@@ -48,4 +49,8 @@ def measure_reach(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> Reach:
         gateway.fetch_markets()
     taken_ms = clock.monotonic_ms() - started_ms
     offset_ms = None if venue_ms is None else round(clock.now_ms() - taken_ms / 2 - venue_ms)
+    if offset_ms is not None:
+        keep_clock(
+            venue_id=venue_id, offset_ms=offset_ms, round_trip_ms=taken_ms, measured_at=clock.now()
+        )
     return Reach(round_trip_ms=round(taken_ms), clock_offset_ms=offset_ms)

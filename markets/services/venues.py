@@ -9,6 +9,7 @@ from django.db.models import ProtectedError, RestrictedError
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.errors import InvalidInput, Message
+from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import VenueInUse
 from markets.gateway.client import has_spot
 from markets.models import Venue
@@ -161,6 +162,9 @@ def _check(venue: Venue) -> None:
 def _check_options(options: object) -> None:
     if not isinstance(options, dict) or len(options) > OPTIONS_SIZE_MAX:
         text = Message("Give an object of at most {size} options.", {"size": OPTIONS_SIZE_MAX})
+        raise InvalidInput(fields={"options": [text]})
+    if not isinstance(options.get(OPERATOR_OPTION, False), bool):
+        text = Message("{name} must be true or false.", {"name": OPERATOR_OPTION})
         raise InvalidInput(fields={"options": [text]})
     secrets = sorted(key for key in options if str(key).lower() in SECRET_OPTIONS)
     if secrets:

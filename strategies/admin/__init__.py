@@ -1,6 +1,15 @@
 """Pages of the console about strategies."""
 
-from strategies.admin.facts import ExecutionAdmin, OpportunityAdmin, RunAdmin
+from strategies.admin.executions import ExecutionAdmin
+from strategies.admin.facts import OpportunityAdmin, RunAdmin
+from strategies.admin.risk import RiskLimitsAdmin, RiskLimitsChangeAdmin
 from strategies.admin.strategy import StrategyAdmin
 
-__all__ = ["ExecutionAdmin", "OpportunityAdmin", "RunAdmin", "StrategyAdmin"]
+__all__ = [
+    "ExecutionAdmin",
+    "OpportunityAdmin",
+    "RiskLimitsAdmin",
+    "RiskLimitsChangeAdmin",
+    "RunAdmin",
+    "StrategyAdmin",
+]

@@ -31,6 +31,7 @@ ROWS = 10
 SHOWN_STEP = Decimal("1e-8")
 """Amounts are shown down to this; the API and the exports have every digit."""
 
+LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 STATE_LABELS: Mapping[str, str] = {
     StrategyState.RUNNING.value: "success",
     StrategyState.STOPPING.value: "warning",
@@ -123,7 +124,9 @@ def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
         Card(
             _("Executions"),
             str(sum(done.values())),
-            _("{completed} completed, {incomplete} incomplete, {failed} failed").format(**done),
+            _("{completed} completed, {unwound} unwound, {held} held, {failed} failed").format(
+                **done
+            ),
         ),
         Card(
             _("Ticks of this run"),

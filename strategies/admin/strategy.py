@@ -18,6 +18,8 @@ from unfold.enums import ActionVariant
 from arbplatform.console.admin import PlatformAdmin, command_button
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
+from ledger.domain.halts import HaltLevel, HaltScope
+from ledger.services.kill import read_standing
 from strategies.admin.forms import PREFIX, make_form
 from strategies.admin.panel import STATE_LABELS, build_panel, coloured, when
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
@@ -70,6 +72,7 @@ class StrategyAdmin(PlatformAdmin):
     actions = ("start_selected", "stop_selected")
     actions_row = ("start_one", "stop_one")
     actions_detail = ("start_one", "stop_one")
+    list_before_template = "console/kill_switch.html"
     change_form_outer_before_template = "strategies/strategy_head.html"
     change_form_outer_after_template = "strategies/strategy_body.html"
 
@@ -241,6 +244,13 @@ class StrategyAdmin(PlatformAdmin):
 
     # pages ------------------------------------------------------------------------------------
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show the kill switch above the list."""
+        context = {"trading": read_standing(), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def add_view(
         self,
         request: HttpRequest,
@@ -294,6 +304,8 @@ class StrategyAdmin(PlatformAdmin):
         context = dict(extra_context or {})
         if strategy is not None:
             context["panel"] = build_panel(strategy)
+            context["trading"] = read_standing()
+            context["kill_scope"] = HaltScope(HaltLevel.STRATEGY, strategy.pk).key
             context["show_save"] = context["show_save_and_continue"] = _is_editable(strategy)
         context["show_save_and_add_another"] = False
         try:

@@ -1,24 +1,23 @@
 """Between strategies and JSON."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from arbplatform.api.fields import AmountField
 from arbplatform.wording import render
-from ledger.models import Fill, LogEntry, Order
+from ledger.models import Fill, LogEntry
 from strategies.models import (
     INTERVAL_MS_MAX,
     INTERVAL_MS_MIN,
-    Execution,
     Opportunity,
     Run,
     Strategy,
     StrategyStateChoice,
 )
-from strategies.services.decisions import render_decision
+from strategies.services.decisions import render_decision, render_reason
 from strategies.services.strategies import NAME_LENGTH_MAX
 
 ID_MAX = 2**63 - 1
@@ -174,40 +173,6 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         read_only_fields = fields
 
 
-class LegSerializer(serializers.ModelSerializer[Order]):
-    """An order as a leg of an execution."""
-
-    venue = serializers.CharField(source="market.venue.code", read_only=True)
-    symbol = serializers.CharField(source="market.symbol", read_only=True)
-    quantity = AmountField(read_only=True)
-    price = AmountField(read_only=True)
-    filled_quantity = AmountField(read_only=True)
-    filled_cost = AmountField(read_only=True)
-
-    class Meta:
-        model = Order
-        fields = [
-            "id",
-            "leg_index",
-            "venue",
-            "symbol",
-            "side",
-            "quantity",
-            "price",
-            "state",
-            "filled_quantity",
-            "filled_cost",
-            "client_order_id",
-            "venue_order_id",
-            "error_code",
-            "error",
-            "submitted_at",
-            "acknowledged_at",
-            "finished_at",
-        ]
-        read_only_fields = fields
-
-
 class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
     """An opportunity as a row of the list."""
 
@@ -247,59 +212,15 @@ class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
 class OpportunityDetailSerializer(OpportunitySerializer):
     """An opportunity with its evidence."""
 
+    reason_text = serializers.SerializerMethodField()  # type: ignore[assignment]
+
     class Meta(OpportunitySerializer.Meta):
         fields = [*OpportunitySerializer.Meta.fields, "evidence"]
         read_only_fields = fields
 
-
-class ExecutionSerializer(serializers.ModelSerializer[Execution]):
-    """An execution as a row of the list."""
-
-    summary = serializers.CharField(source="opportunity.summary", read_only=True)
-    expected_profit = AmountField(read_only=True)
-    realised_profit = AmountField(read_only=True, allow_null=True)
-    profit_asset = serializers.CharField(source="profit_asset.code", read_only=True)
-
-    class Meta:
-        model = Execution
-        fields = [
-            "id",
-            "strategy",
-            "run",
-            "opportunity",
-            "summary",
-            "state",
-            "leg_count",
-            "expected_profit",
-            "realised_profit",
-            "profit_asset",
-            "residuals",
-            "created_at",
-            "finished_at",
-        ]
-        read_only_fields = fields
-
-
-class ExecutionDetail(TypedDict):
-    """An execution with what belongs to it."""
-
-    execution: Execution
-    legs: list[Order]
-
-
-class ExecutionDetailSerializer(ExecutionSerializer):
-    """An execution with its plan and its legs."""
-
-    legs = serializers.SerializerMethodField()
-
-    class Meta(ExecutionSerializer.Meta):
-        fields = [*ExecutionSerializer.Meta.fields, "plan", "legs"]
-        read_only_fields = fields
-
-    @extend_schema_field(LegSerializer(many=True))
-    def get_legs(self, execution: Execution) -> Any:
-        """Return its orders in the order of the legs."""
-        return LegSerializer(self.context["legs"], many=True).data
+    def get_reason_text(self, opportunity: Opportunity) -> str:
+        """Return why it was left, with the figures."""
+        return render_reason(opportunity)
 
 
 class StrategyDetailSerializer(StrategySerializer):

@@ -1,7 +1,7 @@
 """Addresses of the strategies app, below ``/api/``."""
 
 from arbplatform.api.routes import route
-from strategies.api import views
+from strategies.api import risk_views, views
 
 urlpatterns = [
     route("strategies", views.StrategyListView.as_view(), name="strategies"),
@@ -14,4 +14,12 @@ urlpatterns = [
     route("opportunities/<int:pk>", views.OpportunityView.as_view(), name="opportunity"),
     route("executions", views.ExecutionListView.as_view(), name="executions"),
     route("executions/<int:pk>", views.ExecutionView.as_view(), name="execution"),
+    route(
+        "executions/<int:pk>/acknowledge",
+        views.AcknowledgeView.as_view(),
+        name="execution-acknowledge",
+    ),
+    route("risk", risk_views.RiskView.as_view(), name="risk"),
+    route("risk/kill", risk_views.KillView.as_view(), name="risk-kill"),
+    route("risk/resume", risk_views.ResumeView.as_view(), name="risk-resume"),
 ]

@@ -9,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from strategies.api.filters import ExecutionFilter, OpportunityFilter, StrategyFilter
-from strategies.api.serializers import (
+from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
     ExecutionSerializer,
+)
+from strategies.api.filters import ExecutionFilter, OpportunityFilter, StrategyFilter
+from strategies.api.serializers import (
     OpportunityDetailSerializer,
     OpportunitySerializer,
     PnlSerializer,
@@ -38,6 +40,7 @@ from strategies.selectors import (
     list_strategies,
 )
 from strategies.services import runs, strategies
+from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.pnl import report_pnl
 
 LATEST = 20
@@ -177,9 +180,17 @@ class ExecutionView(APIView):
     @extend_schema(responses=ExecutionDetailSerializer)
     def get(self, request: Request, pk: int) -> Response:
         """Return the execution."""
-        execution = get_execution(pk)
-        context = {"legs": list_legs(execution.pk)}
-        return Response(ExecutionDetailSerializer(execution, context=context).data)
+        return Response(_execution_detail(pk))
+
+
+class AcknowledgeView(APIView):
+    """Take note of an exposure that is held."""
+
+    @extend_schema(request=None, responses=ExecutionDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Acknowledge the exposure of an execution that is held: its strategy may trade again."""
+        acknowledge_execution(execution_id=pk, user=request.user)
+        return Response(_execution_detail(pk))
 
 
 def _parse(serializer: Any) -> dict[str, Any]:
@@ -196,6 +207,12 @@ def _arguments(body: dict[str, Any], *, is_whole: bool) -> dict[str, Any]:
         arguments.setdefault("params", {})
         arguments.setdefault("interval_ms", strategies.INTERVAL_MS_DEFAULT)
     return arguments
+
+
+def _execution_detail(execution_id: int) -> Any:
+    execution = get_execution(execution_id)
+    context = {"legs": list_legs(execution.pk)}
+    return ExecutionDetailSerializer(execution, context=context).data
 
 
 def _detail(strategy_id: int) -> Any:

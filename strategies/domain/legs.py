@@ -1,14 +1,10 @@
-"""The legs of an execution: how large the next one is, and how it all ended."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""The legs of an execution that go one after the other: how large the next one is."""
 
 from arbplatform.core.decimals import ONE, ZERO, Amount, Quantity, floor_to_step
 from markets.domain.fees import FeeMode
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import LegIntent
-from strategies.domain.states import ExecutionEvent
 
 
 def next_quantity(
@@ -56,34 +52,3 @@ def _spent_per_base(leg: LegIntent, rules: MarketRules) -> Amount:
         rules.fees.mode is FeeMode.QUOTE and leg.side is Side.BUY
     )
     return price * (ONE + rules.fees.taker) if is_fee_on_top else price
-
-
-@dataclass(frozen=True, slots=True)
-class LegOutcome:
-    """What became of one order.
-
-    Attributes:
-        is_live: its end is not known yet.
-        is_filled: wholly filled.
-        filled_quantity: [base].
-    """
-
-    is_live: bool
-    is_filled: bool
-    filled_quantity: Quantity
-
-
-def judge(outcomes: Sequence[LegOutcome], *, leg_count: int) -> ExecutionEvent:
-    """Return what the outcomes of an execution's orders make of it.
-
-    Args:
-        outcomes: one per order that was written.
-        leg_count: how many were planned.
-    """
-    if any(outcome.is_live for outcome in outcomes):
-        return ExecutionEvent.LOSE_TRACK
-    if not any(outcome.filled_quantity for outcome in outcomes):
-        return ExecutionEvent.FAIL
-    if len(outcomes) >= leg_count and all(outcome.is_filled for outcome in outcomes):
-        return ExecutionEvent.COMPLETE
-    return ExecutionEvent.FALL_SHORT

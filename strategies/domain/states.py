@@ -44,9 +44,13 @@ class ExecutionState(StrEnum):
 
     EXECUTING = "executing"
     COMPLETED = "completed"
-    """Every leg filled as planned."""
+    """The legs match; what is left over, if anything, is less than the venues take."""
     INCOMPLETE = "incomplete"
-    """Some leg fell short: an exposure is left, flagged and booked."""
+    """Some leg fell short: what is missing is being sent, or what is too much reversed."""
+    UNWOUND = "unwound"
+    """Some leg fell short, and what had been filled was reversed."""
+    HELD = "held"
+    """An exposure is left that could not be repaired within the limits: a person decides."""
     FAILED = "failed"
     """Nothing was filled."""
     UNKNOWN = "unknown"
@@ -58,6 +62,8 @@ class ExecutionEvent(StrEnum):
 
     COMPLETE = "complete"
     FALL_SHORT = "fall_short"
+    UNWIND = "unwind"
+    HOLD = "hold"
     FAIL = "fail"
     LOSE_TRACK = "lose_track"
 
@@ -70,19 +76,33 @@ EXECUTION_TRANSITIONS: TransitionTable[ExecutionState, ExecutionEvent] = Transit
             for source in (ExecutionState.EXECUTING, ExecutionState.UNKNOWN)
             for event, target in (
                 (ExecutionEvent.COMPLETE, ExecutionState.COMPLETED),
+                (ExecutionEvent.UNWIND, ExecutionState.UNWOUND),
                 (ExecutionEvent.FALL_SHORT, ExecutionState.INCOMPLETE),
                 (ExecutionEvent.FAIL, ExecutionState.FAILED),
             )
         },
         (ExecutionState.EXECUTING, ExecutionEvent.LOSE_TRACK): ExecutionState.UNKNOWN,
-        # a fill that the venue reports late changes how the execution ended
-        (ExecutionState.FAILED, ExecutionEvent.FALL_SHORT): ExecutionState.INCOMPLETE,
-        (ExecutionState.FAILED, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
+        (ExecutionState.INCOMPLETE, ExecutionEvent.LOSE_TRACK): ExecutionState.UNKNOWN,
         (ExecutionState.INCOMPLETE, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
+        (ExecutionState.INCOMPLETE, ExecutionEvent.UNWIND): ExecutionState.UNWOUND,
+        (ExecutionState.INCOMPLETE, ExecutionEvent.HOLD): ExecutionState.HELD,
+        # a fill that the venue reports late changes how the execution ended
+        **{
+            (source, ExecutionEvent.FALL_SHORT): ExecutionState.INCOMPLETE
+            for source in (ExecutionState.FAILED, ExecutionState.COMPLETED, ExecutionState.UNWOUND)
+        },
+        (ExecutionState.FAILED, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
+        (ExecutionState.HELD, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
+        (ExecutionState.HELD, ExecutionEvent.UNWIND): ExecutionState.UNWOUND,
     },
 )
 
 FINISHED_STATES = frozenset(
-    {ExecutionState.COMPLETED, ExecutionState.INCOMPLETE, ExecutionState.FAILED}
+    {
+        ExecutionState.COMPLETED,
+        ExecutionState.UNWOUND,
+        ExecutionState.HELD,
+        ExecutionState.FAILED,
+    }
 )
 """States in which nothing more is sent for an execution."""

@@ -15,6 +15,9 @@ Money = Annotated[
 ]
 """An amount that the database can hold exactly."""
 
+LOSS_BPS_DEFAULT = Decimal(50)
+"""Fees of two trades and a usual spread: with less, hardly any leg could be reversed [bps]."""
+
 BookDepth = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -73,6 +76,17 @@ class TakingParams(Params):
         description=(
             "Part of the edge that limit prices may give away to be filled although the book "
             "moved, from 0 to 1. The minimum edge and profit are kept in any case."
+        ),
+    )
+    max_loss_bps: Money = Field(
+        default=LOSS_BPS_DEFAULT,
+        ge=0,
+        le=1000,
+        title="Most to lose on a repair [bps]",
+        description=(
+            "When some leg falls short, the rest is sent or the filled part is reversed as long "
+            "as that loses no more than this of what it cost; beyond it the execution is held "
+            "for a person."
         ),
     )
     book_age_ms_max: int = Field(

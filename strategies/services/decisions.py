@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import ArbError
 from arbplatform.wording import render
-from strategies.models import Execution, Reason
+from strategies.models import Execution, Opportunity, Reason
 from strategies.sdk import Evaluation, Intent, MarketKey, Rejection
 from strategies.services.opportunities import LeftIntent
+from strategies.services.sentences import message_from_json, message_to_json
 
 SHOWN_MAX = 10
 """At most so many intents, rejections and missing books are kept, the best first."""
@@ -64,6 +65,7 @@ def describe_findings(findings: Findings) -> dict[str, Any]:
                 **_intent_to_json(item.intent),
                 "decision": item.decision.value,
                 "reason": item.reason.value,
+                **({"message": message_to_json(item.message)} if item.message else {}),
             }
             for item in findings.left[:SHOWN_MAX]
         ],
@@ -80,23 +82,6 @@ def describe_findings(findings: Findings) -> dict[str, Any]:
     }
 
 
-def message_to_json(message: Message) -> dict[str, Any]:
-    """Return a sentence as template and context: strings, numbers and nested sentences."""
-    return {
-        "template": message.template,
-        "context": {name: _to_json(value) for name, value in message.context.items()},
-    }
-
-
-def message_from_json(value: Mapping[str, Any]) -> Message:
-    """Return the sentence that ``message_to_json`` took apart."""
-    context = {
-        name: message_from_json(part) if isinstance(part, Mapping) else part
-        for name, part in dict(value.get("context") or {}).items()
-    }
-    return Message(str(value.get("template", "")), context)
-
-
 def render_decision(decision: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``describe_findings`` wrote, its sentences in the active language.
 
@@ -109,13 +94,29 @@ def render_decision(decision: Mapping[str, Any]) -> dict[str, Any]:
             for row in decision.get(part) or []
         ]
     rendered["left"] = [
-        {**row, "reason_text": _reason_text(row.get("reason", ""))}
-        for row in decision.get("left") or []
+        {**row, "reason_text": _reason_text(row)} for row in decision.get("left") or []
     ]
     return rendered
 
 
-def _reason_text(reason: str) -> str:
+def render_steps(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps of a repair, their reasons in the active language."""
+    return [
+        {**step, "message": render(message_from_json(step.get("message") or {}))} for step in steps
+    ]
+
+
+def render_reason(opportunity: Opportunity) -> str:
+    """Return why an opportunity was left, with its figures, in the active language."""
+    denial = opportunity.evidence.get("denial")
+    return _reason_text({"reason": opportunity.reason, "message": denial})
+
+
+def _reason_text(row: Mapping[str, Any]) -> str:
+    """Return why an intent was left: with its figures, if there are any."""
+    if row.get("message"):
+        return render(message_from_json(row["message"]))
+    reason = row.get("reason", "")
     return str(Reason(reason).label) if reason in Reason.values else reason
 
 
@@ -143,11 +144,3 @@ def _rejection_to_json(rejection: Rejection) -> dict[str, Any]:
         "edge_bps": None if edge_bps is None else to_plain(edge_bps),
         "message": message_to_json(rejection.message),
     }
-
-
-def _to_json(value: object) -> Any:
-    if isinstance(value, Message):
-        return message_to_json(value)
-    if isinstance(value, Decimal):
-        return to_plain(value)
-    return value if isinstance(value, str | int | bool | None) else str(value)

@@ -13,16 +13,21 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import Quantity, to_plain
 from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements, wallet_balances
+from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
 from ledger.services.logs import write_log
 from markets.domain.orders import OrderKind, TimeInForce
 from strategies.domain.legs import next_quantity, spent_asset
+from strategies.domain.states import ExecutionState
 from strategies.models import Decision, Execution
 from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
 from strategies.services.claims import TickClaim, extend_claim
+from strategies.services.crashpoints import CrashPoint, reached
 from strategies.services.opportunities import Sighting, record_opportunity
+from strategies.services.repairs import repair_execution
 from strategies.services.settlement import settle_execution
 from strategies.services.setups import Setup
 
@@ -33,6 +38,10 @@ _TOO_LITTLE = _(
 _TURN_LOST = _(
     "Execution {execution_id} ends before leg {leg} ({symbol}): the tick took too long and lost "
     "its turn."
+)
+_HALTED = _(
+    "Execution {execution_id} ends before leg {leg} ({symbol}): trading was halted. What the legs "
+    "before it brought stays where it is."
 )
 
 
@@ -59,7 +68,9 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     Legs in parallel are all written and sent at once. Legs in sequence are written and sent one
     after the other, each for no more than what the one before brought; the sequence ends when
     nothing arrived, when too little is left for the venue, or when an outcome is not known.
-    Limit prices are those of the plan throughout.
+    Their limit prices are those of the plan: an order that would lose what the plan had counted on
+    does not trade, and the venue is the one who checks that, on the newest book there is. What
+    falls short is then repaired on fresh books: completed, reversed or held.
 
     Args:
         engagement: in whose name; the caller has just extended its claim.
@@ -67,17 +78,29 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
 
     Returns:
         The execution as it stands now. No venue outcome raises.
+
+    Raises:
+        TradingHalted: trading was switched off in this moment; nothing was written.
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
     with transaction.atomic():
+        share_trading_lock()
         execution = _write(engagement, intent)
         quantities = [leg.quantity for leg in intent.legs[:first_count]]
         orders = _write_legs(engagement, execution, intent, quantities, start=0)
+    reached(CrashPoint.LEGS_WRITTEN)
     orders = submit_orders(order_ids=[order.pk for order in orders])
+    reached(CrashPoint.LEGS_SENT)
     if not is_parallel:
         _continue(engagement, execution, intent, orders[0])
-    return settle_execution(execution_id=execution.pk, claim=engagement.claim)
+    settled = settle_execution(
+        execution_id=execution.pk, claim=engagement.claim, clock=engagement.clock
+    )
+    if settled.state != ExecutionState.INCOMPLETE:
+        return settled
+    reached(CrashPoint.SETTLED)
+    return repair_execution(execution_id=execution.pk, clock=engagement.clock)
 
 
 def _write(engagement: Engagement, intent: Intent) -> Execution:
@@ -116,6 +139,8 @@ def _write_legs(
             price=leg.limit_price,
             kind=OrderKind.LIMIT,
             time_in_force=TimeInForce.IOC,
+            # what follows in a sequence brings back what the first leg has exposed
+            is_reducing=start > 0,
         )
         for index, (leg, quantity) in enumerate(
             zip(intent.legs[start:], quantities, strict=False), start=start
@@ -136,8 +161,14 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
         if not extend_claim(engagement.claim, clock=engagement.clock):
             _log_stopped(execution, index, leg, _TURN_LOST)
             return
-        written = _write_legs(engagement, execution, intent, [quantity], start=index)
+        try:
+            written = _write_legs(engagement, execution, intent, [quantity], start=index)
+        except TradingHalted:
+            _log_stopped(execution, index, leg, _HALTED)
+            return
+        reached(CrashPoint.NEXT_LEG_WRITTEN)
         order = submit_orders(order_ids=[written[0].pk])[0]
+        reached(CrashPoint.NEXT_LEG_SENT)
 
 
 def _quantity_of(engagement: Engagement, execution: Execution, leg: LegIntent) -> Quantity | None:

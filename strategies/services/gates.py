@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ledger.services.halts import Wish, read_denials
 from strategies.domain.states import StrategyState
 from strategies.models import Reason
 from strategies.sdk import Intent
@@ -15,21 +16,30 @@ class Gate:
     Attributes:
         is_running: whether the strategy is still meant to trade.
         has_unresolved: whether the end of one of its orders is not known.
+        has_unfinished: whether one of its executions is being completed or reversed.
+        has_held: whether one is held with an exposure that nobody has acknowledged.
         disabled_venues: codes of its venues that are switched off.
         disabled_accounts: codes of the venues where its account is switched off or gone.
+        halted_venues: codes of the venues where it may not open anything, by a trading state.
     """
 
     is_running: bool
     has_unresolved: bool
+    has_unfinished: bool
+    has_held: bool
     disabled_venues: frozenset[str]
     disabled_accounts: frozenset[str]
+    halted_venues: frozenset[str] = frozenset()
 
     def reason_against(self, intent: Intent) -> Reason | None:
         """Return why ``intent`` may not be carried out now; ``None`` when it may."""
         venues = {leg.venue for leg in intent.legs}
         checks = (
             (not self.is_running, Reason.STRATEGY_STOPPING),
+            (bool(venues & self.halted_venues), Reason.TRADING_HALTED),
             (self.has_unresolved, Reason.OPEN_UNKNOWN_ORDERS),
+            (self.has_held, Reason.HELD_EXPOSURE),
+            (self.has_unfinished, Reason.UNFINISHED_EXECUTION),
             (bool(venues & self.disabled_venues), Reason.VENUE_DISABLED),
             (bool(venues & self.disabled_accounts), Reason.ACCOUNT_DISABLED),
         )
@@ -43,14 +53,22 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
         strategy_id: of the strategy.
         venues: codes of the venues that it trades on.
     """
-    state, has_unresolved = read_standing(strategy_id)
+    standing = read_standing(strategy_id)
     accounts = list_accounts_of(strategy_id)
     enabled = {account.venue.code for account in accounts if account.is_enabled}
+    denials = read_denials([Wish(account.pk, strategy_id) for account in accounts])
     return Gate(
-        is_running=state is StrategyState.RUNNING,
-        has_unresolved=has_unresolved,
+        is_running=standing.state is StrategyState.RUNNING,
+        has_unresolved=standing.has_unresolved,
+        has_unfinished=standing.has_unfinished,
+        has_held=standing.has_held,
         disabled_venues=frozenset(
             account.venue.code for account in accounts if not account.venue.is_enabled
         ),
         disabled_accounts=venues - enabled,
+        halted_venues=frozenset(
+            account.venue.code
+            for account, denial in zip(accounts, denials, strict=True)
+            if denial is not None
+        ),
     )

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from arbplatform.core.errors import Message
 from markets.models import Asset, Market
 from strategies.domain.evidence import to_evidence
 from strategies.models import Decision, Opportunity, Reason
 from strategies.sdk import Intent, MarketKey, MarketView, Params
 from strategies.selectors import list_last_seen
+from strategies.services.sentences import message_to_json
 
 REPEAT_AFTER_S = 60
 LEFT_PER_TICK_MAX = 5
@@ -57,11 +59,19 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class LeftIntent:
-    """An intent that was not carried out, and why."""
+    """An intent that was not carried out, and why.
+
+    Attributes:
+        intent: what was wanted.
+        decision: what was done about it.
+        reason: why.
+        message: the same with figures, if there are any.
+    """
 
     intent: Intent
     decision: Decision
     reason: Reason
+    message: Message | None = None
 
 
 def record_opportunity(
@@ -88,7 +98,7 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
         limit=LAST_SEEN_MAX,
     )
     rows = [
-        _build(sighting, item.intent, item.decision, item.reason)
+        _build(sighting, item.intent, item.decision, item.reason, item.message)
         for item in left[:LEFT_PER_TICK_MAX]
         if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
     ]
@@ -102,8 +112,17 @@ def route_of(intent: Intent) -> str:
 
 
 def _build(
-    sighting: Sighting, intent: Intent, decision: Decision, reason: Reason | None
+    sighting: Sighting,
+    intent: Intent,
+    decision: Decision,
+    reason: Reason | None,
+    message: Message | None = None,
 ) -> Opportunity:
+    evidence = to_evidence(
+        view=sighting.view, params=sighting.params, intent=intent, depth=sighting.depth
+    )
+    if message is not None:
+        evidence["denial"] = message_to_json(message)
     return Opportunity(
         strategy_id=sighting.strategy_id,
         run_id=sighting.run_id,
@@ -116,7 +135,5 @@ def _build(
         profit_asset=sighting.asset_of(intent),
         decision=decision,
         reason=reason.value if reason else "",
-        evidence=to_evidence(
-            view=sighting.view, params=sighting.params, intent=intent, depth=sighting.depth
-        ),
+        evidence=evidence,
     )

@@ -11,6 +11,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
+from markets.services.certification import check_tradable
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent, StrategyState
 from strategies.errors import AlreadyRunning, NotReadyToStart, NotRunning
 from strategies.models import Run, Strategy
@@ -36,6 +37,7 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYST
         AlreadyRunning: it runs.
         NotReadyToStart: it is still stopping, or something that it needs is missing.
         InvalidParams, UnsuitableAccounts: the installed plugin does not accept it any more.
+        VenueNotCertified: an account is at a venue that is for data only.
         VenueError: the balances of an account cannot be read.
     """
     strategy = get_strategy(strategy_id)
@@ -171,6 +173,7 @@ def _check_enabled(strategy: Strategy, account: VenueAccount) -> None:
             name=strategy.name,
             account=str(account),
         )
+    check_tradable(account.venue)
 
 
 @transaction.atomic

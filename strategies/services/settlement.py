@@ -1,5 +1,8 @@
 """Say how an execution ended, from its orders and the ledger."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
@@ -9,12 +12,21 @@ from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import LogLevel
 from ledger.selectors import execution_movements
 from ledger.services.logs import write_log
-from strategies.domain.legs import LegOutcome, judge
-from strategies.domain.states import EXECUTION_TRANSITIONS, FINISHED_STATES, ExecutionState
+from strategies.domain.repair import judge
+from strategies.domain.states import (
+    EXECUTION_TRANSITIONS,
+    FINISHED_STATES,
+    ExecutionEvent,
+    ExecutionState,
+)
 from strategies.models import Execution
 from strategies.selectors import list_outcomes, lock_execution
 from strategies.services.claims import TickClaim
 from strategies.services.runs import is_ticking
+from strategies.services.situations import read_scene
+
+REPAIR_TIME = timedelta(seconds=30)
+"""For so long an execution that fell short is repaired; what is exposed then is held."""
 
 _LOG_LINES = {
     ExecutionState.COMPLETED: (
@@ -25,7 +37,18 @@ _LOG_LINES = {
         LogLevel.WARNING,
         _(
             "{summary} fell short: some leg was not wholly filled. {asset} moved by {profit}, "
-            "and these are left over: {residuals}."
+            "and these are left over: {residuals}. What is missing is sent, or the rest reversed."
+        ),
+    ),
+    ExecutionState.UNWOUND: (
+        LogLevel.WARNING,
+        _("{summary} was reversed: {asset} moved by {profit}. {residuals} is left over as dust."),
+    ),
+    ExecutionState.HELD: (
+        LogLevel.ERROR,
+        _(
+            "{summary} is held with an exposure of {residuals}: it could not be repaired. The "
+            "strategy does not trade until a person has acknowledged it. {errors}"
         ),
     ),
     ExecutionState.FAILED: (
@@ -45,16 +68,21 @@ _LOG_LINES = {
 
 @transaction.atomic
 def settle_execution(
-    *, execution_id: int, claim: TickClaim | None = None, clock: Clock = SYSTEM_CLOCK
+    *,
+    execution_id: int,
+    claim: TickClaim | None = None,
+    fence: int | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Execution:
     """Bring state and figures of an execution up to what its orders and the ledger say.
 
-    May be called any number of times. An execution whose own tick is still sending legs is left
-    alone, unless the tick itself calls.
+    May be called any number of times. An execution whose own tick is still sending legs, or that
+    somebody repairs, is left alone, unless the one who does so calls.
 
     Args:
         execution_id: of the execution.
         claim: the claim of the tick that carries it out, when that is the caller.
+        fence: the fencing number of the one who repairs it, when that is the caller.
         clock: tells the time.
 
     Raises:
@@ -63,11 +91,32 @@ def settle_execution(
     execution = lock_execution(execution_id)
     if claim is None and _is_in_progress(execution, clock):
         return execution
+    if execution.fence != fence and is_leased(execution, clock):
+        return execution
     orders = list_outcomes(execution_id)
-    outcomes = [_outcome(state, filled) for state, filled, _error in orders]
-    event = judge(outcomes, leg_count=execution.leg_count)
+    apply_event(
+        execution,
+        _judge(execution, orders),
+        errors=[error for _state, _filled, error in orders if error],
+        clock=clock,
+    )
+    return execution
+
+
+def apply_event(
+    execution: Execution, event: ExecutionEvent, *, errors: Sequence[str], clock: Clock
+) -> None:
+    """Write down what became of an execution, whose row the caller has locked.
+
+    Args:
+        execution: its figures are brought up to the ledger in any case.
+        event: changes the state unless it says nothing new.
+        errors: of its orders, for the log.
+        clock: tells the time.
+    """
+    now = clock.now()
     before = ExecutionState(execution.state)
-    movements = execution_movements(execution_id)
+    movements = execution_movements(execution.pk)
     asset = execution.profit_asset.code
     execution.realised_profit = movements.get(asset, ZERO)
     execution.residuals = {
@@ -78,14 +127,44 @@ def settle_execution(
     if EXECUTION_TRANSITIONS.can(before, event):
         execution.state = EXECUTION_TRANSITIONS.next_state(before, event)
     after = ExecutionState(execution.state)
-    if after in FINISHED_STATES and execution.finished_at is None:
-        execution.finished_at = clock.now()
+    if after not in FINISHED_STATES:
+        execution.finished_at = None
+    else:
+        execution.finished_at = execution.finished_at or now
+        execution.lease_expires_at = None
+    if after is ExecutionState.INCOMPLETE and after is not before:
+        execution.deadline_at = now + REPAIR_TIME
     execution.save(
-        update_fields=["state", "realised_profit", "residuals", "finished_at", "updated_at"]
+        update_fields=[
+            "state",
+            "realised_profit",
+            "residuals",
+            "deadline_at",
+            "lease_expires_at",
+            "finished_at",
+            "updated_at",
+        ]
     )
     if after is not before:
-        _log(execution, [error for _state, _filled, error in orders if error])
-    return execution
+        _log(execution, list(errors))
+
+
+def is_leased(execution: Execution, clock: Clock) -> bool:
+    """Return whether somebody repairs an execution at this moment."""
+    expires_at = execution.lease_expires_at
+    return expires_at is not None and expires_at > clock.now()
+
+
+def _judge(execution: Execution, orders: Sequence[tuple[str, Quantity, str]]) -> ExecutionEvent:
+    """Return what the orders say; the leg table is only asked when they do not say it plainly."""
+    states = [OrderState(state) for state, _filled, _error in orders]
+    if any(state in LIVE_STATES for state in states):
+        return ExecutionEvent.LOSE_TRACK
+    if not any(filled for _state, filled, _error in orders):
+        return ExecutionEvent.FAIL
+    if len(states) == execution.leg_count and all(s is OrderState.FILLED for s in states):
+        return ExecutionEvent.COMPLETE
+    return judge(read_scene(execution).situation)
 
 
 def _is_in_progress(execution: Execution, clock: Clock) -> bool:
@@ -94,15 +173,6 @@ def _is_in_progress(execution: Execution, clock: Clock) -> bool:
     last_tick_at = execution.strategy.last_tick_at
     return is_ticking(execution.strategy, clock.now()) and (
         last_tick_at is None or execution.created_at >= last_tick_at
-    )
-
-
-def _outcome(text: str, filled_quantity: Quantity) -> LegOutcome:
-    state = OrderState(text)
-    return LegOutcome(
-        is_live=state in LIVE_STATES,
-        is_filled=state is OrderState.FILLED,
-        filled_quantity=filled_quantity,
     )
 
 

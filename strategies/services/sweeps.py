@@ -12,6 +12,7 @@ from ledger.domain.orders import OrderState
 from ledger.models import LogLevel
 from ledger.services.journal import cancel_order
 from ledger.services.logs import write_log
+from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 from strategies.selectors import (
     list_expired_ticks,
@@ -21,9 +22,10 @@ from strategies.selectors import (
     list_unsettled_executions,
     lock_strategy,
 )
+from strategies.services.repairs import go_on
 from strategies.services.runs import is_ticking, settle_stopping
 from strategies.services.schedules import align_schedule
-from strategies.services.settlement import settle_execution
+from strategies.services.settlement import is_leased
 
 logger = logging.getLogger(__name__)
 
@@ -73,19 +75,22 @@ def release_expired_tick(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> bo
 
 
 def recover_execution(*, execution: Execution, clock: Clock = SYSTEM_CLOCK) -> Execution:
-    """Give up the unsent orders of an execution whose tick is gone, then settle it.
+    """Give up the unsent orders of an execution that nobody works on, settle and repair it.
 
     An order that is pending was never sent; by now its price is out of date. One that may have
     been sent is looked up by the ledger's own sweep and settled when that is done.
     """
+    if is_leased(execution, clock):
+        return execution
     strategy = execution.strategy
     is_own_tick = strategy.last_tick_at is None or execution.created_at >= strategy.last_tick_at
-    if is_ticking(strategy, clock.now()) and is_own_tick:
+    is_executing = execution.state == ExecutionState.EXECUTING
+    if is_executing and is_ticking(strategy, clock.now()) and is_own_tick:
         return execution
     for order in list_legs(execution.pk):
         if order.state == OrderState.PENDING:
             cancel_order(order_id=order.pk)
-    return settle_execution(execution_id=execution.pk, clock=clock)
+    return go_on(execution_id=execution.pk, clock=clock)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from enum import StrEnum
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Conflict
+from ledger.errors import TradingHalted
 from ledger.selectors import wallet_balances
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
@@ -21,6 +22,7 @@ from strategies.services.endings import TickEnding, end_tick, warn_of_books
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import read_gate
 from strategies.services.opportunities import LeftIntent, Sighting, record_left
+from strategies.services.risk import read_risk_gate
 from strategies.services.setups import SETUPS, Setup
 
 logger = logging.getLogger(__name__)
@@ -210,7 +212,12 @@ def _act(
     )
     chosen, left = _choose(tick, setup, evaluation.intents)
     engagement = Engagement(tick.claim, setup, sighting, tick.clock)
-    executions = [execute_intent(engagement=engagement, intent=intent) for intent in chosen]
+    executions: list[Execution] = []
+    for intent in chosen:
+        try:
+            executions.append(execute_intent(engagement=engagement, intent=intent))
+        except TradingHalted:
+            left.append(LeftIntent(intent, Decision.DENIED, Reason.TRADING_HALTED))
     tick.watch.lap("execute")
     written = record_left(sighting=sighting, left=left)
     return executions, left, len(executions) + len(written)
@@ -220,6 +227,7 @@ def _choose(
     tick: _Tick, setup: Setup, intents: Sequence[Intent]
 ) -> tuple[list[Intent], list[LeftIntent]]:
     gate = read_gate(strategy_id=tick.strategy.pk, venues=frozenset(setup.accounts))
+    risk = read_risk_gate(strategy_id=tick.strategy.pk, setup=setup, clock=tick.clock)
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:
@@ -228,6 +236,9 @@ def _choose(
             left.append(LeftIntent(intent, Decision.DENIED, reason))
         elif len(chosen) >= EXECUTIONS_PER_TICK:
             left.append(LeftIntent(intent, Decision.SKIPPED, Reason.ONE_PER_TICK))
+        elif (denial := risk.denial_of(intent)) is not None:
+            reason = Reason(denial.code)
+            left.append(LeftIntent(intent, Decision.DENIED, reason, denial.message))
         elif not extend_claim(tick.claim, clock=tick.clock):
             left.append(LeftIntent(intent, Decision.DENIED, Reason.TICK_LOST))
         else:

@@ -14,6 +14,7 @@ from ledger.models import Entry, EquitySnapshot, Order
 
 NAMES = {
     "ledger.resolve_unknown_orders",
+    "ledger.cancel_halted_orders",
     "ledger.book_transfer",
     "ledger.book_transfers",
     "ledger.open_account",

@@ -3,10 +3,14 @@
 import pytest
 
 from markets.gateway.factory import use_gateways
+from strategies.domain.states import ExecutionState
+from strategies.models import Execution
+from strategies.services import sweeps
 from strategies.services.runs import start_strategy
 from strategies.services.setups import SETUPS
 from strategies.services.strategies import create_strategy
-from tests.strategies.fakes import FakeVenues
+from strategies.services.ticks import run_tick
+from tests.strategies.fakes import FakeVenues, SkewedClock
 from tests.strategies.samples import Hooked
 
 FUNDS = {"BTC": "10", "ETH": "100", "USDT": "1000000"}
@@ -134,3 +138,23 @@ def hooked(settings, accounts, start):
     start(strategy)
     yield strategy
     Hooked.hook = None
+
+
+@pytest.fixture
+def held(cross, edge):
+    """An execution that bought, could not sell within the limit, and is held."""
+
+    def break_off(request):
+        for code in ("alpha", "beta"):
+            edge[code].before_submit = None
+        edge["alpha"].set_book("BTC/USDT", bids=[("40000", "5")], asks=[("50000", "1")])
+        edge["beta"].set_book("BTC/USDT", bids=[("40000", "5")], asks=[("60000", "5")])
+
+    edge["alpha"].before_submit = edge["beta"].before_submit = break_off
+    run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+    clock = SkewedClock()
+    clock.advance_ms(60_000)
+    sweeps.sweep(clock=clock)
+    execution = Execution.objects.get()
+    assert execution.state == ExecutionState.HELD
+    return execution

@@ -9,13 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import AccountDisabled
 from accounts.models import VenueAccount
+from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import IllegalTransition
-from ledger.domain.orders import OrderState
+from ledger.domain.orders import SEND_DEADLINE_MS, OrderState
 from ledger.errors import ImmutableRecord, InvalidOrderPlan, OrderNotFound
 from ledger.models import Entry, Fill, LogEntry, Order
 from ledger.selectors import imbalances, order_movements
 from ledger.services.journal import cancel_order, submit_orders, write_orders
-from markets.domain.orders import OrderKind, Side, TimeInForce, VenueOrderStatus
+from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
 from markets.errors import (
     InsufficientFunds,
     OutcomeUnknown,
@@ -296,6 +297,21 @@ def test_an_order_whose_claim_is_old_is_not_sent(make_plan, venue, clock):
 
     assert (done.state, done.error_code) == (S.REJECTED, VenueUnavailable.code)
     assert venue.calls == []
+
+
+def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clock):
+    """It may wait for a connection or for its turn longer than its claim lasts."""
+    (order,) = write_orders(plans=[make_plan(0)])
+    requests: list[OrderRequest] = []
+    venue.before_submit = requests.append
+    before_ms = SYSTEM_CLOCK.monotonic_ms()
+
+    submit(order, clock)
+
+    send_before_ms = requests[0].send_before_ms
+    assert send_before_ms is not None
+    left_ms = send_before_ms - before_ms
+    assert SEND_DEADLINE_MS <= left_ms < SEND_DEADLINE_MS + 60_000
 
 
 # unknown outcomes -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.domain.funds import VenueTransferStatus, Wallet
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
-from markets.errors import DuplicateClientId, NotSupportedByVenue, VenueRejected
+from markets.errors import DuplicateClientId, NotSupportedByVenue, VenueRejected, VenueUnavailable
 from markets.gateway.base import Credentials, VenueGateway
 from markets.gateway.factory import gateway_for
 from tests.markets.fakes.stage import KEY, SECRET, SimulatedStage, kraken_stage, simulated_stage
@@ -49,6 +49,16 @@ def test_an_order_that_would_take_is_refused_where_it_must_rest(gateway: VenueGa
 
     resting = replace(REQUEST, price=D(59_000), time_in_force=TimeInForce.POST_ONLY)
     assert gateway.submit_order(resting).status.value == "open"
+
+
+def test_an_order_whose_time_has_passed_while_it_waited_is_not_sent(gateway: VenueGateway) -> None:
+    now_ms = SYSTEM_CLOCK.monotonic_ms()
+
+    with pytest.raises(VenueUnavailable, match="too late"):
+        gateway.submit_order(replace(REQUEST, send_before_ms=now_ms - 1))
+    assert not gateway.fetch_fills(SYMBOL)
+
+    assert gateway.submit_order(replace(REQUEST, send_before_ms=now_ms + 60_000)).fills
 
 
 def test_too_small_an_order_is_the_venues_refusal(gateway: VenueGateway) -> None:

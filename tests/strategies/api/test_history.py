@@ -87,6 +87,39 @@ def test_an_execution_comes_with_plan_and_legs(user_api, traded):
     assert [leg["quantity"] for leg in data["legs"]] == [leg["quantity"] for leg in data["plan"]]
 
 
+def test_an_execution_that_fell_short_says_what_was_done_and_why(user_api, held):
+    data = user_api.get(f"/api/executions/{held.pk}").json()["data"]
+
+    assert data["state"] == "held"
+    assert float(data["residuals"]["BTC"]) > 0.1
+    assert [step["action"] for step in data["steps"]] == ["hold"]
+    assert "within a loss of 50 bps" in data["steps"][0]["message"]
+    assert data["acknowledged_at"] is None
+
+
+def test_staff_acknowledge_an_exposure_that_is_held_once(staff_api, held):
+    address = f"/api/executions/{held.pk}/acknowledge"
+
+    data = staff_api.post(address).json()["data"]
+    again = staff_api.post(address)
+
+    assert data["acknowledged_at"] is not None
+    assert data["acknowledged_by"]
+    assert (again.status_code, again.json()["code"]) == (409, 5010)
+
+
+def test_a_user_without_staff_rights_acknowledges_nothing(user_api, held):
+    response = user_api.post(f"/api/executions/{held.pk}/acknowledge")
+
+    assert response.status_code == 403
+    held.refresh_from_db()
+    assert held.acknowledged_at is None
+
+
+def test_an_execution_that_is_not_there_cannot_be_acknowledged(staff_api, db):
+    assert staff_api.post("/api/executions/4711/acknowledge").status_code == 404
+
+
 @pytest.mark.parametrize("address", ["/api/opportunities", "/api/executions"])
 def test_history_can_only_be_read(staff_api, traded, address):
     response = staff_api.post(address, {}, format="json")

@@ -93,3 +93,29 @@ def test_lists_are_searched_and_filtered(console, traded):
     assert "cross" in text_of(
         console.get("/admin/strategies/execution/", {"state__exact": "completed"})
     )
+
+
+def test_an_execution_that_is_held_shows_the_steps_and_is_acknowledged_by_a_button(console, held):
+    page = f"/admin/strategies/execution/{held.pk}/change/"
+    text = text_of(console.get(page))
+    assert "within a loss of 50 bps" in text
+    assert "Acknowledge the exposure" in text
+
+    address = f"/admin/strategies/execution/{held.pk}/acknowledge_one/"
+    response = console.post(address, {"_form_submitted": "True"}, follow=True)
+
+    assert response.status_code == 200
+    held.refresh_from_db()
+    assert held.acknowledged_at is not None
+    assert held.acknowledged_by.get_username() in text_of(console.get(page))
+
+
+def test_held_executions_are_acknowledged_in_the_list_and_others_are_refused(console, held):
+    data = {"action": "acknowledge_selected", "_selected_action": [held.pk]}
+
+    console.post("/admin/strategies/execution/", data, follow=True)
+    response = console.post("/admin/strategies/execution/", data, follow=True)
+
+    assert "is not held, or its exposure was acknowledged already" in text_of(response)
+    held.refresh_from_db()
+    assert held.acknowledged_at is not None

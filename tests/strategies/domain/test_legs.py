@@ -1,4 +1,4 @@
-"""How large the next leg is, and how an execution ended."""
+"""How large the next leg is."""
 
 from decimal import Decimal as D
 
@@ -10,8 +10,7 @@ from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import LegIntent
-from strategies.domain.legs import LegOutcome, judge, next_quantity, spent_asset
-from strategies.domain.states import ExecutionEvent
+from strategies.domain.legs import next_quantity, spent_asset
 
 
 def make_rules(
@@ -165,35 +164,3 @@ def test_a_next_leg_is_on_the_grid_within_the_plan_and_affordable(
     while lots and not fits(lots):
         lots -= 1
     assert (quantity or 0) == lots * D(lot)
-
-
-def outcome(*, live=False, filled=False, quantity="0"):
-    return LegOutcome(is_live=live, is_filled=filled, filled_quantity=D(quantity))
-
-
-FILLED = outcome(filled=True, quantity="1")
-PARTLY = outcome(quantity="0.5")
-EMPTY = outcome()
-LIVE = outcome(live=True)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "leg_count", "event"),
-    [
-        ([FILLED, FILLED], 2, ExecutionEvent.COMPLETE),
-        ([FILLED, PARTLY], 2, ExecutionEvent.FALL_SHORT),
-        ([FILLED, EMPTY], 2, ExecutionEvent.FALL_SHORT),
-        ([PARTLY, FILLED], 2, ExecutionEvent.FALL_SHORT),
-        ([PARTLY, PARTLY], 2, ExecutionEvent.FALL_SHORT),
-        ([PARTLY, EMPTY], 2, ExecutionEvent.FALL_SHORT),
-        ([EMPTY, FILLED], 2, ExecutionEvent.FALL_SHORT),
-        ([EMPTY, PARTLY], 2, ExecutionEvent.FALL_SHORT),
-        ([EMPTY, EMPTY], 2, ExecutionEvent.FAIL),
-        ([FILLED], 3, ExecutionEvent.FALL_SHORT),
-        ([], 3, ExecutionEvent.FAIL),
-        ([FILLED, LIVE], 2, ExecutionEvent.LOSE_TRACK),
-        ([LIVE], 3, ExecutionEvent.LOSE_TRACK),
-    ],
-)
-def test_the_orders_say_how_an_execution_ended(outcomes, leg_count, event):
-    assert judge(outcomes, leg_count=leg_count) is event

@@ -14,10 +14,9 @@ from strategies.services.decisions import (
     BookFailure,
     Findings,
     describe_findings,
-    message_from_json,
-    message_to_json,
     render_decision,
 )
+from strategies.services.sentences import message_from_json, message_to_json
 
 
 def findings(*, rejections=(), failures=()):

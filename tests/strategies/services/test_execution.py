@@ -14,6 +14,7 @@ from markets.domain.orders import Side
 from markets.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity, Strategy
+from strategies.services.repairs import go_on
 from strategies.services.settlement import settle_execution
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock
@@ -80,7 +81,8 @@ def test_a_leg_that_is_partly_filled_shrinks_the_next_ones_to_what_arrived(
     assert second.filled_cost <= D("0.0999")
     assert D("0.0999") - second.filled_cost < D("0.049") * D("0.00001") * 2
     assert third.filled_quantity <= second.filled_quantity * D("0.999")
-    assert execution.state == ExecutionState.INCOMPLETE
+    # what the lots left over is dust
+    assert execution.state == ExecutionState.COMPLETED
     assert execution.realised_profit > 0
     assert is_exact(accounts)
 
@@ -99,7 +101,7 @@ def test_a_triangle_whose_first_leg_brings_nothing_ends_there(triangular, triang
     assert is_exact(accounts)
 
 
-def test_a_triangle_stops_when_too_little_arrived_and_says_what_is_left_over(
+def test_a_triangle_stops_when_too_little_arrived_and_counts_it_as_dust(
     triangular, triangle, accounts
 ):
     def drain(request):
@@ -110,11 +112,11 @@ def test_a_triangle_stops_when_too_little_arrived_and_says_what_is_left_over(
 
     execution = tick(triangular)
 
-    assert execution.state == ExecutionState.INCOMPLETE
+    assert execution.state == ExecutionState.COMPLETED
     assert execution.orders.count() == 1
     assert execution.residuals == {"BTC": "0.00000999"}
     assert LogEntry.objects.filter(event="sequence_stopped").count() == 1
-    assert LogEntry.objects.filter(event="execution_incomplete").count() == 1
+    assert LogEntry.objects.filter(event="execution_completed").count() == 1
     assert is_exact(accounts)
 
 
@@ -152,6 +154,10 @@ def test_an_unknown_leg_that_is_found_settles_the_execution_without_sending_more
     assert set(settled.residuals) == {"BTC", "ETH"}
     assert len(triangle["alpha"].requests) == 2
     assert is_exact(accounts)
+    # the message that the order has ended then brings it to its end
+    assert go_on(execution_id=execution.pk).state == ExecutionState.COMPLETED
+    assert [request.symbol for request in triangle["alpha"].requests][2:] == ["ETH/USDT"]
+    assert is_exact(accounts)
 
 
 def test_a_triangle_with_a_leg_that_is_still_open_sends_no_further_leg(
@@ -170,7 +176,7 @@ def test_a_triangle_with_a_leg_that_is_still_open_sends_no_further_leg(
     assert is_exact(accounts)
 
 
-def test_one_refused_leg_of_two_leaves_an_exposure_that_is_flagged(cross, edge, accounts):
+def test_when_one_leg_of_two_is_refused_twice_the_other_is_reversed(cross, edge, accounts):
     def refuse(request):
         raise VenueRejected(venue="beta", cause="no")
 
@@ -178,11 +184,12 @@ def test_one_refused_leg_of_two_leaves_an_exposure_that_is_flagged(cross, edge, 
 
     execution = tick(cross)
 
-    assert execution.state == ExecutionState.INCOMPLETE
+    assert execution.state == ExecutionState.UNWOUND
     assert execution.realised_profit < 0
-    assert set(execution.residuals) == {"BTC"}
+    assert set(execution.residuals) <= {"BTC"}
     line = LogEntry.objects.get(event="execution_incomplete")
     assert "BTC" in line.context["residuals"]
+    assert [step["action"] for step in execution.steps] == ["proceed", "reverse"]
     assert is_exact(accounts)
 
 
@@ -210,6 +217,7 @@ def test_every_pair_of_empty_partial_and_full_legs_is_booked_and_named(
 ):
     def drain(code, side, left):
         def hook(request):
+            edge[code].before_submit = None
             levels = edge[code].books["BTC/USDT"][side]
             levels[:] = [[levels[0][0], D(left)]] if D(left) else []
 
@@ -220,14 +228,10 @@ def test_every_pair_of_empty_partial_and_full_legs_is_booked_and_named(
 
     execution = tick(cross)
 
-    filled = {
-        "0": {("0", "0"): ExecutionState.FAILED},
-        "1": {("1", "1"): ExecutionState.COMPLETED},
-    }
-    expected = ExecutionState.INCOMPLETE
-    for cases in filled.values():
-        expected = cases.get((buy, sell), expected)
-    assert execution.state == expected
+    # the books that the legs have drained offer nothing more: what is too much is reversed
+    expected = {("0", "0"): ExecutionState.FAILED, ("1", "1"): ExecutionState.COMPLETED}
+    assert execution.state == expected.get((buy, sell), ExecutionState.UNWOUND)
+    assert abs(D(execution.residuals.get("BTC", "0"))) < D("0.0002")
     assert execution.realised_profit == execution_movements(execution.pk).get("USDT", D(0))
     assert is_exact(accounts)
 
@@ -286,12 +290,13 @@ def test_orders_are_never_beyond_their_limits(cross, edge):
             assert fill.price <= request.price
 
 
-def test_a_tick_that_loses_its_claim_between_two_legs_sends_no_further_leg(
+def test_a_tick_that_loses_its_claim_between_two_legs_ends_the_sequence_and_repairs_it(
     triangular, triangle, accounts
 ):
     clock = SkewedClock()
 
     def oversleep(request):
+        triangle["alpha"].after_submit = None
         clock.advance_ms(3_600_000)
         Strategy.objects.update(tick_token="another tick")
 
@@ -300,8 +305,9 @@ def test_a_tick_that_loses_its_claim_between_two_legs_sends_no_further_leg(
     run_tick(strategy_id=triangular.pk, clock=clock)
 
     execution = Execution.objects.get()
-    assert execution.state == ExecutionState.INCOMPLETE
-    assert len(triangle["alpha"].requests) == 1
+    assert execution.state == ExecutionState.COMPLETED
+    assert [step["action"] for step in execution.steps] == ["proceed", "proceed"]
+    assert len(triangle["alpha"].requests) == 3
     assert "lost its turn" in LogEntry.objects.get(event="sequence_stopped").template
     assert is_exact(accounts)
 

@@ -11,7 +11,7 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.models import LogEntry
 from ledger.selectors import wallet_balances
-from markets.errors import VenueUnavailable
+from markets.errors import VenueNotCertified, VenueUnavailable
 from markets.models import Market, Venue
 from strategies.domain.states import StrategyState
 from strategies.errors import (
@@ -145,6 +145,18 @@ def test_start_is_refused_when_an_account_or_its_venue_is_disabled(make_cross, c
         start(strategy)
 
     assert is_untouched(strategy)
+
+
+def test_start_is_refused_at_a_venue_that_is_for_data_only(make_cross, calm, start):
+    strategy = make_cross()
+    Venue.objects.filter(code="beta").update(ccxt_id="bitstamp", rest_origin="")
+
+    with pytest.raises(VenueNotCertified, match="beta is for data only"):
+        start(strategy)
+
+    assert is_untouched(strategy)
+    Venue.objects.filter(code="beta").update(options={"certified_by_operator": True})
+    assert start(strategy).stopped_at is None
 
 
 def test_start_is_refused_when_no_venue_lists_the_symbols(make_cross, calm, start):

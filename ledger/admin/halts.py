@@ -1,0 +1,161 @@
+"""Trading states in the console: look at them, and switch."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.core.errors import ArbError, InvalidInput, Message, NotFound
+from arbplatform.wording import render
+from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
+from ledger.models import TradingChange, TradingHalt
+from ledger.selectors.halts import list_trading_states
+from ledger.services.halts import change_trading, name_of
+from ledger.services.kill import read_standing, stop_trading
+
+STATE_LABELS = {
+    TradingState.ACTIVE.value: "success",
+    TradingState.REDUCING.value: "warning",
+    TradingState.HALTED.value: "danger",
+}
+PERMISSION = "ledger.change_tradinghalt"
+KEY_LENGTH_MAX = 40
+
+
+@admin.register(TradingHalt)
+class TradingHaltAdmin(ReadOnlyAdmin):
+    """The scopes whose state was ever changed, with the switch above them."""
+
+    list_display = ("show_name", "show_state", "reason", "changed_by", "changed_at")
+    list_filter = ("level", "state")
+    search_fields = ("key", "reason", "changed_by")
+    fields = ("show_name", "show_state", "reason", "changed_by", "changed_at")
+    readonly_fields = fields
+    list_before_template = "console/kill_switch.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TradingHalt]:
+        """Return every state."""
+        return list_trading_states()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show the switch above the list."""
+        context = {"trading": read_standing(), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the addresses of the switch; they take POST only."""
+        view = self.admin_site.admin_view
+        own = [
+            path("kill/", view(self.kill), name="ledger_tradinghalt_kill"),
+            path("resume/", view(self.resume), name="ledger_tradinghalt_resume"),
+        ]
+        return [*own, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def kill(self, request: HttpRequest) -> HttpResponse:
+        """Halt trading."""
+        _check_permission(request)
+        try:
+            report = stop_trading(
+                reason=request.POST.get("reason", ""), scope=_scope_of(request), user=request.user
+            )
+        except ArbError as error:
+            _say_refusal(request, error)
+        else:
+            text = Message(
+                "Trading is halted for {scope}: {withdrawn} orders were withdrawn, {open} are "
+                "being cancelled, {unknown} are looked up.",
+                {
+                    "scope": name_of(report.halt),
+                    "withdrawn": len(report.withdrawn),
+                    "open": len(report.open),
+                    "unknown": len(report.unknown),
+                },
+            )
+            messages.warning(request, render(text))
+        return self.go_back(request)
+
+    @method_decorator(require_POST)
+    def resume(self, request: HttpRequest) -> HttpResponse:
+        """Let trading go on."""
+        _check_permission(request)
+        try:
+            halt = change_trading(
+                event=TradingEvent.RESUME,
+                scope=_scope_of(request),
+                reason=request.POST.get("reason", ""),
+                user=request.user,
+            )
+        except ArbError as error:
+            _say_refusal(request, error)
+        else:
+            text = Message("Trading goes on for {scope}.", {"scope": name_of(halt)})
+            messages.success(request, render(text))
+        return self.go_back(request)
+
+    @display(description=_("scope"), ordering="key")
+    def show_name(self, halt: TradingHalt) -> str:
+        """Show what the state covers."""
+        return render(name_of(halt))
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def show_state(self, halt: TradingHalt) -> Any:
+        """Show the state as a coloured label."""
+        return halt.state, halt.get_state_display()
+
+
+@admin.register(TradingChange)
+class TradingChangeAdmin(ReadOnlyAdmin):
+    """Who changed which state, when and why."""
+
+    list_display = (
+        "changed_at", "show_name", "event", "before", "after", "reason", "changed_by",
+    )  # fmt: skip
+    list_filter = ("halt__level", "event", ("changed_at", RangeDateTimeFilter))
+    search_fields = ("reason", "changed_by", "halt__key")
+    date_hierarchy = "changed_at"
+    fields = list_display
+    readonly_fields = fields
+    list_select_related = ("halt",)
+
+    @display(description=_("scope"), ordering="halt__key")
+    def show_name(self, change: TradingChange) -> str:
+        """Show what the state covers."""
+        return render(name_of(change.halt))
+
+
+def _check_permission(request: HttpRequest) -> None:
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+
+
+def _scope_of(request: HttpRequest) -> HaltScope:
+    """Return what is meant: nothing says everything.
+
+    Raises:
+        NotFound: the key names nothing. To resume everything instead would be worse than a refusal.
+    """
+    key = request.POST.get("scope", "")[:KEY_LENGTH_MAX]
+    level, _colon, target = key.partition(":")
+    if level in set(HaltLevel) and target.isdecimal():
+        return HaltScope(HaltLevel(level), int(target))
+    if key not in ("", EVERYTHING.key):
+        raise NotFound("There is nothing called {key}.", key=key)
+    return EVERYTHING
+
+
+def _say_refusal(request: HttpRequest, error: ArbError) -> None:
+    details = error.fields.values() if isinstance(error, InvalidInput) else ()
+    texts = [render(error.message), *(render(text) for group in details for text in group)]
+    messages.error(request, " ".join(texts))

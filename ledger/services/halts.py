@@ -1,0 +1,213 @@
+"""The trading states: who may write and send orders, and how that is changed.
+
+Order of locks, in every transaction that writes or claims orders or changes a state:
+
+1. the trading lock (shared by those who write and claim, exclusive for who changes a state);
+2. rows of strategies and executions;
+3. orders, by id;
+4. running totals of the ledger, by key (its triggers see to it).
+
+So once a halt has committed, no order is written and none is claimed: whoever read "active" had
+committed before, and whoever comes later reads the halt. What was claimed a moment before is sent
+within ``SEND_DEADLINE_MS`` of its claim or not at all. On SQLite there is one writer at a time,
+which is the same with less.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import InvalidInput, Message, NotFound
+from ledger.domain.halts import (
+    TRADING_TRANSITIONS,
+    HaltLevel,
+    HaltScope,
+    TradeScope,
+    TradingEvent,
+    TradingState,
+    may_send,
+    strictest,
+)
+from ledger.errors import TradingHalted
+from ledger.models import LogLevel, TradingChange, TradingHalt
+from ledger.selectors.halts import list_halts, map_venue_ids, name_scope
+from ledger.services.logs import write_log
+
+logger = logging.getLogger(__name__)
+
+Person = AbstractBaseUser | AnonymousUser
+
+TRADING_LOCK = 4_008_001
+"""Number of the advisory lock; any constant that nothing else uses."""
+
+WAIT_MS_MAX = 300
+"""A halt waits so long for those who are just writing [ms], then it goes on without them."""
+
+REASON_LENGTH_MAX = 200
+
+_SYSTEM = "system"
+_LINES = {
+    TradingState.HALTED: (LogLevel.ERROR, _("{user} halted trading for {scope}: {reason}")),
+    TradingState.REDUCING: (
+        LogLevel.WARNING,
+        _("{user} allowed only orders that reduce exposure for {scope}: {reason}"),
+    ),
+    TradingState.ACTIVE: (LogLevel.WARNING, _("{user} resumed trading for {scope}: {reason}")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order that somebody wants to write or send.
+
+    Attributes:
+        account_id: where.
+        strategy_id: in whose name; ``None``: nobody's.
+        is_reducing: whether it brings an exposure down.
+    """
+
+    account_id: int
+    strategy_id: int | None
+    is_reducing: bool = False
+
+
+def read_denials(wishes: Sequence[Wish]) -> list[TradingHalted | None]:
+    """Return, for each wish, what forbids it; the answer holds until the transaction ends.
+
+    Must be the first thing that its transaction does.
+    """
+    share_trading_lock()
+    halts = {halt.key: halt for halt in list_halts()}
+    if not halts:
+        return [None] * len(wishes)
+    venue_ids = map_venue_ids({wish.account_id for wish in wishes})
+    return [_find_denial(wish, venue_ids[wish.account_id], halts) for wish in wishes]
+
+
+def require_trading(wishes: Sequence[Wish]) -> None:
+    """Go on if everything that is wished may be sent; that holds until the transaction ends.
+
+    Raises:
+        TradingHalted: something of it may not.
+    """
+    for denial in read_denials(wishes):
+        if denial is not None:
+            raise denial
+
+
+def share_trading_lock() -> None:
+    """Keep trading states as they are until the transaction ends."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK])
+
+
+@transaction.atomic
+def change_trading(
+    *,
+    event: TradingEvent,
+    scope: HaltScope,
+    reason: str,
+    user: Person | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> TradingHalt:
+    """Change the state of one scope, and write down who did so, when and why.
+
+    Args:
+        event: what is done.
+        scope: what it covers.
+        reason: why, for people; must not be empty.
+        user: who asks; ``None``: the platform itself or its command line.
+        clock: tells the time.
+
+    Raises:
+        InvalidInput: there is no reason, or it is too long.
+        NotFound: there is no such venue, account or strategy.
+        IllegalTransition: nothing is halted that could be resumed.
+    """
+    reason = _checked(reason)
+    _lock_out_writers()
+    name = name_scope(scope)
+    halt = TradingHalt.objects.select_for_update().filter(key=scope.key).first()
+    halt = halt or TradingHalt(key=scope.key, level=scope.level, target_id=scope.target_id)
+    before = TradingState(halt.state)
+    halt.state = TRADING_TRANSITIONS.next_state(before, event)
+    halt.reason, halt.changed_at = reason, clock.now()
+    halt.changed_by = (user.get_username() if user is not None else "") or _SYSTEM
+    halt.save()
+    TradingChange.objects.create(
+        halt=halt,
+        event=event,
+        before=before,
+        after=halt.state,
+        reason=reason,
+        user_id=user.pk if user is not None else None,
+        changed_by=halt.changed_by,
+        changed_at=halt.changed_at,
+    )
+    level, template = _LINES[TradingState(halt.state)]
+    write_log(
+        strategy_id=scope.target_id if scope.level is HaltLevel.STRATEGY else None,
+        level=level,
+        event=f"trading_{halt.state}",
+        template=template,
+        user=halt.changed_by,
+        scope=str(name),
+        reason=reason,
+    )
+    return halt
+
+
+def to_scope(halt: TradingHalt) -> HaltScope:
+    """Return what a state covers."""
+    return HaltScope(HaltLevel(halt.level), halt.target_id)
+
+
+def name_of(halt: TradingHalt) -> Message:
+    """Return what a state covers in words, also when the thing is gone."""
+    try:
+        return name_scope(to_scope(halt))
+    except NotFound:
+        return Message(halt.key)
+
+
+def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> TradingHalted | None:
+    keys = TradeScope(venue_id, wish.account_id, wish.strategy_id).keys
+    found = [halts[key] for key in keys if key in halts]
+    state = strictest(TradingState(halt.state) for halt in found)
+    if may_send(state, is_reducing=wish.is_reducing):
+        return None
+    halt = next(halt for halt in found if halt.state == state)
+    return TradingHalted(
+        state=Message(halt.get_state_display()), scope=name_of(halt), reason=halt.reason
+    )
+
+
+def _lock_out_writers() -> None:
+    """Wait for those who are just writing orders, but not for one that hangs.
+
+    A process that was stopped in the middle must not keep anybody from halting trading: what it
+    writes is not claimed any more, since the claim looks again.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        try:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MS_MAX}")
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TRADING_LOCK])
+        except OperationalError:
+            logger.warning("somebody holds the trading lock; the state is changed all the same")
+
+
+def _checked(reason: str) -> str:
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_LENGTH_MAX:
+        message = Message("Give a reason of 1 to {max} characters.", {"max": REASON_LENGTH_MAX})
+        raise InvalidInput(fields={"reason": [message]})
+    return reason

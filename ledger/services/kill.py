@@ -1,0 +1,143 @@
+"""The kill switch: no new order in any process, and an end to those that are out there."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import ArbError, IllegalTransition, Message
+from ledger.domain.halts import (
+    EVERYTHING,
+    HaltScope,
+    TradingEvent,
+    TradingState,
+    strictest,
+)
+from ledger.domain.orders import OrderState
+from ledger.models import Order, TradingChange, TradingHalt
+from ledger.selectors.halts import list_halts, list_live_orders, list_trading_changes
+from ledger.services.halts import Person, change_trading, name_of
+from ledger.services.journal import cancel_order
+
+logger = logging.getLogger(__name__)
+
+BATCH_MAX = 200
+"""Orders that one call cancels; the sweep takes the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillReport:
+    """What the switch found.
+
+    Attributes:
+        halt: the state as it is now.
+        withdrawn: orders that were written, never sent, and never will be.
+        open: orders at a venue; they are being cancelled.
+        unknown: orders that may be at a venue; they are looked up until that is known.
+    """
+
+    halt: TradingHalt
+    withdrawn: Sequence[Order]
+    open: Sequence[Order]
+    unknown: Sequence[Order]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What may be traded at this moment.
+
+    Attributes:
+        state: of the whole platform.
+        restrictions: every state that is not active.
+        orders: under a halt, not ended yet.
+        changes: the newest lines of the history.
+    """
+
+    state: TradingState
+    restrictions: Sequence[TradingHalt]
+    orders: Sequence[Order]
+    changes: Sequence[TradingChange]
+
+    @property
+    def named(self) -> list[tuple[TradingHalt, Message]]:
+        """The restrictions with what each of them covers."""
+        return [(halt, name_of(halt)) for halt in self.restrictions]
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether everything is halted."""
+        return self.state is TradingState.HALTED
+
+
+def read_standing() -> Standing:
+    """Return what may be traded, and what is still out there although it may not."""
+    restrictions = list_halts()
+    everything = (row for row in restrictions if row.key == EVERYTHING.key)
+    halted = [row for row in restrictions if row.state == TradingState.HALTED]
+    return Standing(
+        state=strictest(TradingState(row.state) for row in everything),
+        restrictions=restrictions,
+        orders=list_live_orders(halted, limit=BATCH_MAX),
+        changes=list_trading_changes(),
+    )
+
+
+def stop_trading(
+    *,
+    reason: str,
+    scope: HaltScope = EVERYTHING,
+    user: Person | None = None,
+    is_reducing: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
+) -> KillReport:
+    """Halt trading at once; what is at a venue is cancelled right afterwards by a worker.
+
+    Args:
+        reason: why, for people.
+        scope: what is halted.
+        user: who asks; ``None``: the platform itself or its command line.
+        is_reducing: still allow orders that bring an exposure down; then open ones may stay.
+        clock: tells the time.
+
+    Raises:
+        InvalidInput: there is no reason, or it is too long.
+        NotFound: there is no such venue, account or strategy.
+        IllegalTransition: only reducing was asked for, and is in force already.
+    """
+    event = TradingEvent.REDUCE if is_reducing else TradingEvent.HALT
+    halt = change_trading(event=event, scope=scope, reason=reason, user=user, clock=clock)
+    if is_reducing:
+        return KillReport(halt, withdrawn=[], open=[], unknown=[])
+    enqueue_on_commit("ledger.cancel_halted_orders")
+    withdrawn = []
+    for order in list_live_orders([halt], states=[OrderState.PENDING], limit=BATCH_MAX):
+        try:
+            withdrawn.append(cancel_order(order_id=order.pk, clock=clock))
+        except IllegalTransition:
+            logger.info("order %s was claimed just before the halt", order.pk)
+    live = list_live_orders([halt], limit=BATCH_MAX)
+    return KillReport(
+        halt=halt,
+        withdrawn=withdrawn,
+        open=[order for order in live if order.state == OrderState.OPEN],
+        unknown=[order for order in live if order.state != OrderState.OPEN],
+    )
+
+
+def cancel_halted_orders(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Cancel every open order under a halt; return those whose end is still not known.
+
+    May be called any number of times. An order whose outcome is not known is left to the look-up
+    by its client id; should it turn out to be open, the next call cancels it.
+    """
+    halts = [halt for halt in list_halts() if halt.state == TradingState.HALTED]
+    if not halts:
+        return []
+    states = [OrderState.PENDING, OrderState.OPEN]
+    for order in list_live_orders(halts, states=states, limit=BATCH_MAX):
+        try:
+            cancel_order(order_id=order.pk, clock=clock)
+        except ArbError as error:
+            logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
+    return list_live_orders(halts, limit=BATCH_MAX)

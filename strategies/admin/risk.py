@@ -1,0 +1,113 @@
+"""The pages of risk limits: set them, and see who changed what."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin
+from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import ArbError, InvalidInput
+from arbplatform.wording import render
+from strategies.domain.risk import Limits
+from strategies.models import RiskLimits, RiskLimitsChange
+from strategies.services.risk import LIMIT_NAMES, save_limits
+
+
+@admin.register(RiskLimits)
+class RiskLimitsAdmin(PlatformAdmin):
+    """The defaults for all strategies, and what one of them has instead."""
+
+    list_display = ("__str__", "show_limits", "updated_at")
+    list_select_related = ("strategy",)
+    fields = ("strategy", *LIMIT_NAMES)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RiskLimits]:
+        """Return all limits, the defaults first."""
+        return RiskLimits.objects.select_related("strategy").order_by("key")
+
+    @display(description=_("limits"))
+    def show_limits(self, row: RiskLimits) -> SafeString:
+        """Show the limits that are set."""
+        values = ((_title(name), getattr(row, name)) for name in LIMIT_NAMES)
+        return format_html_join(
+            "; ", "{}: {}", ((title, to_plain(Decimal(v))) for title, v in values if v is not None)
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RiskLimits | None = None) -> Any:
+        """Whose limits they are does not change."""
+        return () if obj is None else ("strategy",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: empty the fields instead; the history stays."""
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: RiskLimits, form: "ModelForm[RiskLimits]", change: bool
+    ) -> None:
+        """Save through the service."""
+        values = {name: form.cleaned_data[name] for name in LIMIT_NAMES}
+        strategy_id = obj.strategy_id
+        row = save_limits(strategy_id=strategy_id, limits=Limits(**values), user=request.user)
+        obj.pk = row.pk
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show the form; a refusal of the service becomes a message."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except ArbError as error:
+            details = error.fields if isinstance(error, InvalidInput) else {}
+            texts = [render(error.message)] + [
+                f"{_title(name)}: {render(text)}"
+                for name, group in details.items()
+                for text in group
+            ]
+            messages.error(request, " ".join(texts))
+            return HttpResponseRedirect(request.get_full_path())
+
+
+@admin.register(RiskLimitsChange)
+class RiskLimitsChangeAdmin(ReadOnlyAdmin):
+    """Who changed which limits, when, from what to what."""
+
+    list_display = ("changed_at", "show_name", "show_change", "changed_by")
+    list_filter = (("changed_at", RangeDateTimeFilter),)
+    search_fields = ("name", "changed_by")
+    date_hierarchy = "changed_at"
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=_("strategy"), ordering="name")
+    def show_name(self, change: RiskLimitsChange) -> str:
+        """Show whose limits they are."""
+        return change.name or str(_("defaults"))
+
+    @display(description=_("change"))
+    def show_change(self, change: RiskLimitsChange) -> SafeString:
+        """Show each limit that changed: before and after."""
+        rows = (
+            (
+                _title(name),
+                _shown(change.before.get(name)),
+                _shown(value),
+            )
+            for name, value in change.after.items()
+            if value != change.before.get(name)
+        )
+        return format_html_join("; ", "{}: {} → {}", rows)
+
+
+def _title(name: str) -> str:
+    return str(RiskLimits._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(value)

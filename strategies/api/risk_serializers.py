@@ -1,0 +1,107 @@
+"""Between trading states and JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from arbplatform.wording import render
+from ledger.domain.halts import HaltLevel, HaltScope
+from ledger.models import HaltLevelChoice, Order, TradingChange, TradingHalt
+from ledger.services.halts import REASON_LENGTH_MAX, name_of
+
+ID_MAX = 2**63 - 1
+
+
+class ScopeBodySerializer(serializers.Serializer[Any]):
+    """What a client sends to halt or resume trading."""
+
+    reason = serializers.CharField(max_length=REASON_LENGTH_MAX)
+    level = serializers.ChoiceField(
+        choices=HaltLevelChoice.choices,
+        default=HaltLevel.GLOBAL.value,
+        help_text="How much: everything, or one venue, account or strategy.",
+    )
+    target_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=ID_MAX,
+        help_text="Id of the venue, account or strategy; nothing for everything.",
+    )
+
+    def to_scope(self) -> HaltScope:
+        """Return what is meant; to be called when the body is valid."""
+        body = self.validated_data
+        level = HaltLevel(body["level"])
+        target_id = None if level is HaltLevel.GLOBAL else body.get("target_id")
+        return HaltScope(level, target_id)
+
+
+class KillBodySerializer(ScopeBodySerializer):
+    """What a client sends to halt trading."""
+
+    is_reducing = serializers.BooleanField(
+        default=False, help_text="Still allow orders that bring an exposure down."
+    )
+
+
+class TradingStateSerializer(serializers.ModelSerializer[TradingHalt]):
+    """The state of one scope."""
+
+    name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TradingHalt
+        fields = ["level", "target_id", "name", "state", "reason", "changed_by", "changed_at"]
+        read_only_fields = fields
+
+    def get_name(self, halt: TradingHalt) -> str:
+        """Return what the state covers."""
+        return render(name_of(halt))
+
+
+class TradingChangeSerializer(serializers.ModelSerializer[TradingChange]):
+    """One line of the history."""
+
+    level = serializers.CharField(source="halt.level", read_only=True)
+    target_id = serializers.IntegerField(source="halt.target_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = TradingChange
+        fields = [
+            "id", "level", "target_id", "event", "before", "after", "reason", "changed_by",
+            "changed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class HaltedOrderSerializer(serializers.ModelSerializer[Order]):
+    """An order under a halt whose end is not known."""
+
+    venue = serializers.CharField(source="market.venue.code", read_only=True)
+    symbol = serializers.CharField(source="market.symbol", read_only=True)
+
+    class Meta:
+        model = Order
+        fields = ["id", "client_order_id", "venue", "symbol", "side", "state"]
+        read_only_fields = fields
+
+
+class RiskSerializer(serializers.Serializer[Any]):
+    """What may be traded, and what is still out there although it may not."""
+
+    state = serializers.CharField(help_text="Of the whole platform.")
+    restrictions = TradingStateSerializer(many=True, help_text="Every state that is not active.")
+    orders = HaltedOrderSerializer(many=True, help_text="Under a halt, and not ended yet.")
+    changes = TradingChangeSerializer(many=True, help_text="The newest changes, newest first.")
+
+
+class KillReportSerializer(serializers.Serializer[Any]):
+    """What the switch found."""
+
+    halt = TradingStateSerializer()
+    withdrawn = HaltedOrderSerializer(many=True)
+    open = HaltedOrderSerializer(many=True, help_text="At a venue; they are being cancelled.")
+    unknown = HaltedOrderSerializer(
+        many=True, help_text="They may be at a venue, and are looked up until that is known."
+    )

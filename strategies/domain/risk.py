@@ -1,0 +1,260 @@
+"""The risk gate: what an intent may not exceed, whatever its strategy thinks of it.
+
+All amounts of a limit are in the reporting asset. A limit that is set needs its figures: what
+cannot be valued is refused, since an unknown figure is no small one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from arbplatform.core.decimals import (
+    BPS_PER_UNIT,
+    ZERO,
+    Amount,
+    Bps,
+    Fraction,
+    Price,
+    floor_to_step,
+    to_plain,
+)
+from arbplatform.core.errors import Message
+from strategies.domain.intents import Intent, LegIntent
+
+PERCENT = 100
+
+_SHOWN = Amount("1e-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one strategy may do; ``None``: unlimited.
+
+    Attributes:
+        order_notional_max: of one order [reporting asset].
+        day_notional_max: of all that it executes in one UTC day [reporting asset].
+        open_executions_max: that have not ended when another one begins.
+        unhedged_max: of what its executions have left over [reporting asset].
+        day_loss_max: of one UTC day, left-overs at present prices [reporting asset].
+        venue_share_max: of everything that is owned, at a venue that it trades on, from 0 to 1.
+        edge_bps_max: an edge above that is too good to be true [bps].
+        price_band_bps: between a limit price and the last known price [bps].
+    """
+
+    order_notional_max: Amount | None = None
+    day_notional_max: Amount | None = None
+    open_executions_max: int | None = None
+    unhedged_max: Amount | None = None
+    day_loss_max: Amount | None = None
+    venue_share_max: Fraction | None = None
+    edge_bps_max: Bps | None = None
+    price_band_bps: Bps | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFigures:
+    """How things stand for one strategy.
+
+    Attributes:
+        prices: of a unit of each asset that has one [reporting asset].
+        day_notional: executed since UTC midnight, by asset [units of the asset].
+        open_executions: that have not ended.
+        left_over: by executions of today and such as have not ended [units of the asset].
+        day_result: net movement of each asset since UTC midnight [units of the asset].
+        held: by venue and asset, everything that is owned [units of the asset].
+    """
+
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    day_notional: Mapping[str, Amount] = field(default_factory=dict)
+    open_executions: int = 0
+    left_over: Mapping[str, Amount] = field(default_factory=dict)
+    day_result: Mapping[str, Amount] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, Amount]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why an intent is refused.
+
+    Attributes:
+        code: machine-readable, in lower snake case.
+        message: the sentence, with the figures.
+    """
+
+    code: str
+    message: Message
+
+
+DENIALS: Mapping[str, str] = {
+    "price_unknown": (
+        "The limit '{limit}' is set, but what {assets} is worth is not known at present."
+    ),
+    "edge_above_cap": (
+        "An edge of {edge_bps} bps is above the cap of {limit} bps: too good to be true."
+    ),
+    "order_notional": (
+        "The order of {symbol} on {venue} is worth {value}; one order may be worth {limit}."
+    ),
+    "day_notional": (
+        "{value} would be traded today, {added} of it by this intent; {limit} a day are allowed."
+    ),
+    "open_executions": "{value} executions have not ended; {limit} at the same time are allowed.",
+    "unhedged_exposure": "Exposures worth {value} are left over; {limit} are allowed.",
+    "day_loss": "{value} were lost today; {limit} a day are allowed.",
+    "venue_concentration": (
+        "{value} % of everything lies on {venue}; strategies trade there up to {limit} %."
+    ),
+    "price_band": (
+        "The limit price {price} of {symbol} on {venue} is {value} bps away from the last known "
+        "price {last}; {limit} bps are allowed."
+    ),
+}
+"""Sentence of each code; the figures are in the reporting asset unless they say otherwise."""
+
+
+class _Unpriced(Exception):
+    """Something cannot be valued."""
+
+
+def deny(
+    intent: Intent, *, limits: Limits, figures: RiskFigures, symbols: Mapping[str, tuple[str, str]]
+) -> Denial | None:
+    """Return what forbids an intent, or ``None`` when nothing does.
+
+    Args:
+        intent: what a strategy wants.
+        limits: what it may.
+        figures: how things stand.
+        symbols: base and quote of each symbol that the intent trades.
+    """
+    case = _Case(intent, limits, figures, symbols)
+    for limit, check in _CHECKS:
+        if getattr(limits, limit) is None:
+            continue
+        try:
+            denial = next(check(case), None)
+        except _Unpriced as unpriced:
+            return _denial("price_unknown", limit=limit, assets=str(unpriced))
+        if denial is not None:
+            return denial
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    intent: Intent
+    limits: Limits
+    figures: RiskFigures
+    symbols: Mapping[str, tuple[str, str]]
+
+    def price_of(self, asset: str) -> Price:
+        price = self.figures.prices.get(asset)
+        if price is None or price <= 0:
+            raise _Unpriced(asset)
+        return price
+
+    def value_of(self, amounts: Mapping[str, Amount]) -> Amount:
+        return sum((self.price_of(code) * amount for code, amount in _some(amounts)), ZERO)
+
+    def size_of(self, amounts: Mapping[str, Amount]) -> Amount:
+        return sum((self.price_of(code) * abs(amount) for code, amount in _some(amounts)), ZERO)
+
+    def notional_of(self, leg: LegIntent) -> Amount:
+        return leg.quantity * leg.limit_price * self.price_of(self.symbols[leg.symbol][1])
+
+
+def _check_edge(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.edge_bps_max or ZERO
+    if case.intent.edge_bps > limit:
+        yield _denial("edge_above_cap", edge_bps=case.intent.edge_bps, limit=limit)
+
+
+def _check_order(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.order_notional_max or ZERO
+    for leg in case.intent.legs:
+        value = case.notional_of(leg)
+        if value > limit:
+            yield _denial(
+                "order_notional", symbol=leg.symbol, venue=leg.venue, value=value, limit=limit
+            )
+
+
+def _check_day(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.day_notional_max or ZERO
+    added = case.intent.notional * case.price_of(case.intent.profit_asset)
+    value = case.size_of(case.figures.day_notional) + added
+    if value > limit:
+        yield _denial("day_notional", value=value, added=added, limit=limit)
+
+
+def _check_open(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.open_executions_max or 0
+    if case.figures.open_executions >= limit:
+        yield _denial("open_executions", value=case.figures.open_executions, limit=limit)
+
+
+def _check_unhedged(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.unhedged_max or ZERO
+    value = case.size_of(case.figures.left_over)
+    if value > limit:
+        yield _denial("unhedged_exposure", value=value, limit=limit)
+
+
+def _check_loss(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.day_loss_max or ZERO
+    loss = -case.value_of(case.figures.day_result)
+    if loss > 0 and loss >= limit:
+        yield _denial("day_loss", value=loss, limit=limit)
+
+
+def _check_venues(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.venue_share_max or ZERO
+    values = {venue: case.value_of(amounts) for venue, amounts in case.figures.held.items()}
+    total = sum(values.values(), ZERO)
+    for venue in sorted({leg.venue for leg in case.intent.legs}):
+        value = values.get(venue, ZERO)
+        if total > 0 and value > limit * total:
+            share = value / total * PERCENT
+            yield _denial("venue_concentration", venue=venue, value=share, limit=limit * PERCENT)
+
+
+def _check_band(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.price_band_bps or ZERO
+    for leg in case.intent.legs:
+        base, quote = case.symbols[leg.symbol]
+        last = case.price_of(base) / case.price_of(quote)
+        distance = abs(leg.limit_price - last) / last * BPS_PER_UNIT
+        if distance > limit:
+            yield _denial(
+                "price_band",
+                symbol=leg.symbol,
+                venue=leg.venue,
+                price=leg.limit_price,
+                last=last,
+                value=distance,
+                limit=limit,
+            )
+
+
+_CHECKS: Sequence[tuple[str, Callable[[_Case], Iterator[Denial]]]] = (
+    ("edge_bps_max", _check_edge),
+    ("open_executions_max", _check_open),
+    ("order_notional_max", _check_order),
+    ("day_notional_max", _check_day),
+    ("unhedged_max", _check_unhedged),
+    ("day_loss_max", _check_loss),
+    ("venue_share_max", _check_venues),
+    ("price_band_bps", _check_band),
+)
+"""Limits with their checks, those that cost least to understand first."""
+
+
+def _some(amounts: Mapping[str, Amount]) -> list[tuple[str, Amount]]:
+    return [(code, amount) for code, amount in amounts.items() if amount]
+
+
+def _denial(code: str, **figures: object) -> Denial:
+    shown = {
+        name: to_plain(floor_to_step(value, _SHOWN)) if isinstance(value, Amount) else value
+        for name, value in figures.items()
+    }
+    return Denial(code, Message(DENIALS[code], shown))

@@ -1,0 +1,41 @@
+"""A person takes note of an exposure that was held."""
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.models import LogLevel
+from ledger.services.logs import write_log
+from strategies.domain.states import ExecutionState
+from strategies.errors import NotHeld
+from strategies.models import Execution
+from strategies.selectors import lock_execution
+from strategies.services.runs import Person
+
+
+@transaction.atomic
+def acknowledge_execution(
+    *, execution_id: int, user: Person, clock: Clock = SYSTEM_CLOCK
+) -> Execution:
+    """Let a strategy trade again whose execution was held; the exposure stays as it is.
+
+    Raises:
+        NotFound: there is no such execution.
+        NotHeld: it is not held, or was acknowledged already.
+    """
+    execution = lock_execution(execution_id)
+    if execution.state != ExecutionState.HELD or execution.acknowledged_at is not None:
+        raise NotHeld(id=execution_id)
+    execution.acknowledged_at = clock.now()
+    execution.acknowledged_by_id = user.pk
+    execution.save(update_fields=["acknowledged_at", "acknowledged_by", "updated_at"])
+    write_log(
+        strategy_id=execution.strategy_id,
+        level=LogLevel.INFO,
+        event="exposure_acknowledged",
+        template=_("{user} acknowledged the exposure of execution {execution_id}: {residuals}."),
+        execution_id=execution_id,
+        user=user.get_username(),
+        residuals=", ".join(f"{amount} {code}" for code, amount in execution.residuals.items()),
+    )
+    return execution

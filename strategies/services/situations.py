@@ -1,0 +1,138 @@
+"""What the leg table needs to know about an execution, read from plan, orders and ledger."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arbplatform.core.decimals import ZERO, Amount, to_decimal
+from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.models import Order
+from ledger.selectors import execution_movements, order_movements, wallet_balances
+from markets.domain.orders import Side
+from markets.models import Market
+from markets.services.data import fetch_books
+from strategies.domain.repair import LegState, Situation
+from strategies.domain.repricing import Means
+from strategies.models import Execution
+from strategies.plugins.taking import LOSS_BPS_DEFAULT
+from strategies.sdk import MarketKey
+from strategies.selectors import list_legs, list_markets_of
+
+REFUSALS_MAX = 2
+"""After so many refused orders on one side of a leg the other ways out are taken."""
+
+BOOK_DEPTH = 50
+"""Levels of each side that a repair looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An execution with the rows that a repair needs.
+
+    Attributes:
+        situation: for the leg table.
+        orders: all that were written, by leg and attempt.
+        markets: of each leg of the plan.
+        account_ids: whose orders they are, by venue code.
+    """
+
+    situation: Situation
+    orders: Sequence[Order]
+    markets: Sequence[Market]
+    account_ids: Mapping[str, int]
+
+
+def read_scene(execution: Execution) -> Scene:
+    """Return what is known of an execution now, by our own books."""
+    orders = list_legs(execution.pk)
+    keys = [MarketKey(leg["venue"], leg["symbol"]) for leg in execution.plan]
+    found = list_markets_of(keys)
+    markets = [found[key] for key in keys]
+    filled = [order for order in orders if order.filled_quantity]
+    situation = Situation(
+        legs=[
+            _leg_state(index, leg, market, [row for row in filled if row.leg_index == index])
+            for index, (leg, market) in enumerate(zip(execution.plan, markets, strict=True))
+        ],
+        movements=execution_movements(execution.pk),
+        profit_asset=execution.profit_asset.code,
+        is_live=any(order.state in LIVE_STATES for order in orders),
+        is_empty=not filled,
+        is_as_planned=len(orders) == execution.leg_count
+        and all(order.state == OrderState.FILLED for order in orders),
+        is_reversed=any(order.side != execution.plan[order.leg_index]["side"] for order in filled),
+    )
+    account_ids = {order.market.venue.code: order.account_id for order in orders}
+    return Scene(situation, orders, markets, account_ids)
+
+
+def read_means(execution: Execution, scene: Scene) -> Means:
+    """Return fresh books, what the accounts hold, and the loss that the run allows."""
+    enabled = {
+        index: market for index, market in enumerate(scene.markets) if market.venue.is_enabled
+    }
+    wanted = list(dict.fromkeys((market.venue, market.symbol) for market in enabled.values()))
+    report = fetch_books(wanted, depth=BOOK_DEPTH)
+    books = {
+        index: report.books[market.venue.code, market.symbol]
+        for index, market in enabled.items()
+        if (market.venue.code, market.symbol) in report.books
+        and not report.books[market.venue.code, market.symbol].is_crossed
+    }
+    balances = {
+        code: wallet_balances(account_id=account_id)
+        for code, account_id in scene.account_ids.items()
+    }
+    return Means(
+        books=books,
+        free={
+            index: balances.get(market.venue.code, {}) for index, market in enumerate(scene.markets)
+        },
+        max_loss_bps=_max_loss_bps(execution),
+        refused=_find_refused(scene.orders),
+    )
+
+
+def _find_refused(orders: Sequence[Order]) -> frozenset[tuple[int, Side]]:
+    """Return what venues refused too often; an order that was given up unsent does not count."""
+    refusals = Counter(
+        (order.leg_index, Side(order.side))
+        for order in orders
+        if order.state == OrderState.REJECTED and order.submitted_at is not None
+    )
+    return frozenset(key for key, count in refusals.items() if count >= REFUSALS_MAX)
+
+
+def _leg_state(
+    index: int, leg: Mapping[str, Any], market: Market, filled: Sequence[Order]
+) -> LegState:
+    rules = market.to_rules()
+    side = Side(leg["side"])
+    spent_asset, received_asset = rules.base, rules.quote
+    if side is Side.BUY:
+        spent_asset, received_asset = received_asset, spent_asset
+    spent = received = ZERO
+    for order in filled:
+        if order.side == side:
+            movements = order_movements(order.pk)
+            spent -= movements.get(spent_asset, ZERO)
+            received += movements.get(received_asset, ZERO)
+    if spent <= 0 or received <= 0:
+        spent = to_decimal(leg["expected_spent"])
+        received = to_decimal(leg["expected_received"])
+    return LegState(
+        index=index,
+        rules=rules,
+        side=side,
+        limit_price=to_decimal(leg["limit_price"]),
+        spent=spent,
+        received=received,
+    )
+
+
+def _max_loss_bps(execution: Execution) -> Amount:
+    """Return the limit of the run; the default for a type that has none or is gone."""
+    if "max_loss_bps" not in execution.run.params:
+        return LOSS_BPS_DEFAULT
+    return to_decimal(execution.run.params["max_loss_bps"])

@@ -1,0 +1,119 @@
+"""The switch in the console: a POST with a token, a reason, and a permission."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from ledger.models import TradingChange, TradingHalt
+from strategies.models import Strategy
+
+pytestmark = pytest.mark.django_db
+
+KILL = "/admin/ledger/tradinghalt/kill/"
+RESUME = "/admin/ledger/tradinghalt/resume/"
+OVERVIEW = "/admin/"
+STRATEGIES = "/admin/strategies/strategy/"
+
+
+@pytest.fixture
+def page(db):
+    """The page of a strategy."""
+    strategy = Strategy.objects.create(name="one", type="cross-venue")
+    return f"{STRATEGIES}{strategy.pk}/change/"
+
+
+def said(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.mark.parametrize("address", [OVERVIEW, STRATEGIES])
+def test_the_switch_is_on_the_overview_and_on_the_strategies(console, address):
+    html = console.get(address).content.decode()
+
+    assert f'action="{KILL}"' in html
+    assert "trading is active" in html
+
+
+def test_the_switch_halts_everything_and_leads_back(console, superuser):
+    answer = console.post(
+        KILL, {"reason": "odd"}, headers={"referer": "http://testserver" + STRATEGIES}, follow=True
+    )
+
+    assert answer.redirect_chain[0][0] == STRATEGIES
+    assert "Trading is halted for the whole platform: 0 orders were withdrawn" in said(answer)[0]
+    halt = TradingHalt.objects.get()
+    assert (halt.key, halt.state, halt.changed_by) == ("global", "halted", superuser.username)
+    html = console.get(OVERVIEW).content.decode()
+    assert "trading is halted" in html
+    assert "the whole platform: halted" in html
+
+
+def test_one_strategy_can_be_halted_on_its_page_and_resumed(console, page):
+    strategy = Strategy.objects.get()
+    key = f"strategy:{strategy.pk}"
+    assert f'name="scope" value="{key}"' in console.get(page).content.decode()
+
+    console.post(KILL, {"reason": "odd", "scope": key})
+    assert TradingHalt.objects.get().key == key
+    assert "trading is restricted" in console.get(page).content.decode()
+
+    answer = console.post(RESUME, {"reason": "fine again", "scope": key}, follow=True)
+    assert "Trading goes on for the strategy one." in said(answer)
+    assert TradingHalt.objects.get().state == "active"
+    assert [row.reason for row in TradingChange.objects.order_by("pk")] == ["odd", "fine again"]
+
+
+@pytest.mark.parametrize("address", [KILL, RESUME])
+def test_nothing_happens_without_a_reason(console, address):
+    answer = console.post(address, {"reason": "  "}, follow=True)
+
+    assert any("Give a reason" in text for text in said(answer))
+    assert TradingHalt.objects.count() == 0
+
+
+def test_resuming_what_is_active_says_that_it_cannot(console):
+    answer = console.post(RESUME, {"reason": "x"}, follow=True)
+
+    assert "cannot take the step resume" in said(answer)[0]
+    assert TradingChange.objects.count() == 0
+
+
+@pytest.mark.parametrize("address", [KILL, RESUME])
+def test_a_link_or_a_foreign_form_switches_nothing(superuser, address):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(superuser)
+
+    assert browser.get(address).status_code == 405
+    assert browser.post(address, {"reason": "x"}).status_code == 403
+    assert TradingHalt.objects.count() == 0
+
+
+@pytest.mark.parametrize("address", [KILL, RESUME])
+def test_who_may_not_switch_neither_sees_nor_reaches_it(staff, page, address):
+    staff.user_permissions.add(Permission.objects.get(codename="view_strategy"))
+    browser = Client()
+    browser.force_login(staff)
+
+    assert KILL not in browser.get(OVERVIEW).content.decode()
+    assert browser.post(address, {"reason": "x"}).status_code == 403
+    assert TradingHalt.objects.count() == 0
+
+
+def test_states_and_their_history_have_pages(console):
+    console.post(KILL, {"reason": "odd"})
+
+    for name in ("tradinghalt", "tradingchange"):
+        html = console.get(f"/admin/ledger/{name}/").content.decode()
+        assert "odd" in html
+        row = TradingHalt.objects.get() if name == "tradinghalt" else TradingChange.objects.get()
+        assert "odd" in console.get(f"/admin/ledger/{name}/{row.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("address", [KILL, RESUME])
+def test_a_scope_that_is_no_scope_is_not_taken_for_everything(console, address):
+    console.post(KILL, {"reason": "x"})
+
+    answer = console.post(address, {"reason": "y", "scope": "strategy:x"}, follow=True)
+
+    assert "There is nothing called strategy:x." in said(answer)
+    assert TradingChange.objects.count() == 1

@@ -1,0 +1,208 @@
+"""The kill switch in a storm of orders, pressed by another process."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.domain.halts import EVERYTHING, TradingEvent
+from ledger.domain.orders import OrderState
+from ledger.errors import TradingHalted
+from ledger.models import Order, TradingHalt
+from ledger.selectors import imbalances
+from ledger.services.halts import change_trading, read_denials, share_trading_lock
+from ledger.services.journal import submit_orders, write_orders
+from ledger.services.openings import ensure_opened
+from markets.domain.orders import Side
+from markets.errors import OutcomeUnknown
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS = 4
+LIMIT_MS = 1_000
+needs_postgres = pytest.mark.skipif(
+    "postgres" not in os.environ.get("DATABASE_URL", ""), reason="needs PostgreSQL: row locks"
+)
+
+
+class Storm:
+    """Threads that write and send orders as fast as they can, each as a process of its own would:
+    with its own connection, and without sharing any memory about halts.
+    """
+
+    def __init__(self, make_plan, executions):
+        self.refused_at = [0] * WORKERS
+        self.errors = []
+        self._make_plan = make_plan
+        self._executions = executions
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,)) for number in range(WORKERS)
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.join()
+
+    def join(self):
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self, number):
+        with closing(connection):
+            try:
+                self._trade(number)
+            except Exception as error:  # noqa: BLE001  the test shows it
+                self.errors.append(error)
+
+    def _trade(self, number):
+        side = Side.BUY if number % 2 else Side.SELL
+        for leg in range(5_000):
+            plan = self._make_plan(
+                leg, side=side, quantity="0.0001", execution_id=self._executions[number].pk
+            )
+            try:
+                orders = write_orders(plans=[plan])
+            except TradingHalted:
+                self.refused_at[number] = SYSTEM_CLOCK.now_ms()
+                return
+            submit_orders(order_ids=[order.pk for order in orders])
+
+
+@pytest.fixture
+def sent_at(venue):
+    """When each order reached the venue [ms since epoch]; every 20th answer is lost."""
+    moments = []
+    venue.before_submit = lambda request: moments.append(SYSTEM_CLOCK.now_ms())
+
+    def lose(request):
+        if len(moments) % 20 == 0:
+            raise OutcomeUnknown(venue="alpha", cause="timeout")
+
+    venue.after_submit = lose
+    return moments
+
+
+@pytest.fixture
+def storm(make_plan, make_execution, account):
+    ensure_opened(account_id=account.pk)
+
+    def plan(leg, *, quantity, **fields):
+        return make_plan(leg, quantity=Decimal(quantity), **fields)
+
+    return Storm(plan, [make_execution() for _ in range(WORKERS)])
+
+
+def assert_nothing_was_sent_after(halt, sent_at, storm):
+    halted_ms = int(halt.changed_at.timestamp() * 1_000)
+    late_ms = max(sent_at) - halted_ms
+    print(f"{len(sent_at)} orders; the last one left {late_ms} ms after the switch")  # noqa: T201
+    assert storm.errors == []
+    assert all(storm.refused_at)
+    assert late_ms <= LIMIT_MS
+    assert Order.objects.filter(state__in=[OrderState.PENDING, OrderState.SUBMITTING]).count() == 0
+    assert imbalances() == {}
+
+
+def test_no_order_leaves_a_second_after_the_switch(storm, sent_at, venue):
+    with storm:
+        wait_for(lambda: len(sent_at) > 40)
+        halt = change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm")
+
+    assert_nothing_was_sent_after(halt, sent_at, storm)
+    assert len(sent_at) == Order.objects.exclude(state=OrderState.REJECTED).count()
+
+
+@needs_postgres
+def test_a_process_of_its_own_stops_every_other_one(storm, sent_at):
+    """``manage.py kill`` shares nothing with those that trade but the database."""
+    with storm:
+        wait_for(lambda: len(sent_at) > 40)
+        run_command("kill", "--reason", "storm")
+
+    assert_nothing_was_sent_after(TradingHalt.objects.get(), sent_at, storm)
+
+
+@needs_postgres
+def test_no_order_is_written_after_a_halt_has_committed(storm, sent_at):
+    """Whoever reads the orders after the halt's commit sees the last one that there will be."""
+    with storm:
+        wait_for(lambda: len(sent_at) > 40)
+        change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm")
+        count = Order.objects.count()
+
+    assert Order.objects.count() == count
+
+
+@needs_postgres
+def test_a_process_that_hangs_in_the_middle_does_not_keep_anybody_from_halting(db):
+    is_writing, may_end = threading.Event(), threading.Event()
+
+    def hang():
+        with closing(connection), transaction.atomic():
+            share_trading_lock()
+            is_writing.set()
+            may_end.wait(10)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    is_writing.wait(10)
+    started_ms = SYSTEM_CLOCK.monotonic_ms()
+    try:
+        change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="somebody hangs")
+    finally:
+        took_ms = SYSTEM_CLOCK.monotonic_ms() - started_ms
+        may_end.set()
+        thread.join(10)
+
+    assert took_ms < LIMIT_MS
+    assert TradingHalt.objects.get().state == "halted"
+
+
+def test_a_halt_is_seen_by_a_connection_that_was_open_before(account):
+    assert read_denials([]) == []
+    seen = []
+
+    def halt():
+        with closing(connection):
+            change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="elsewhere")
+            seen.append(True)
+
+    thread = threading.Thread(target=halt)
+    thread.start()
+    thread.join(10)
+
+    assert seen == [True]
+    assert TradingHalt.objects.get().state == "halted"
+
+
+def wait_for(is_done):
+    deadline_ms = SYSTEM_CLOCK.monotonic_ms() + 30_000
+    while not is_done() and SYSTEM_CLOCK.monotonic_ms() < deadline_ms:
+        time.sleep(0.01)
+
+
+def run_command(*arguments):
+    """Run a management command in a process of its own, on the database of the test."""
+    settings = connection.settings_dict
+    url = f"postgres://{settings['USER']}@/{settings['HOST']}/{settings['NAME']}"
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )

@@ -1,0 +1,85 @@
+"""Redis is away: each process keeps to a cautious part, and never asks Redis twice."""
+
+import socket
+import threading
+
+import pytest
+
+from markets.gateway import factory
+from markets.gateway.budget import AWAY_MS, LOCAL_SHARE, Redis, SharedLimiter
+from markets.gateway.limiter import BURST_MS, WAIT_MS_MAX, TooManyRequests
+from markets.models import Venue
+from tests.markets.faults.play import UNIT_MS, Sleeps, make_budget, process
+
+AWAY = "unix:///nowhere/redis.sock"
+
+
+def spend(limiter):
+    for count in range(1_000):
+        try:
+            limiter.acquire(1)
+        except TooManyRequests:
+            return count
+    return None
+
+
+def test_a_process_that_cannot_see_the_others_takes_a_quarter():
+    limiter, _ = process(AWAY)
+
+    # nothing flows in: the sleeps are only noted
+    assert spend(limiter) == pytest.approx((BURST_MS + WAIT_MS_MAX) / UNIT_MS / LOCAL_SHARE, abs=1)
+
+
+def test_the_shared_budget_is_used_again_as_soon_as_redis_is_back(redis_server):
+    now_ms = [0.0]
+    store = Redis(redis_server.url, now_ms=lambda: now_ms[0])
+    limiter = SharedLimiter(make_budget(), store, sleep=Sleeps())
+    redis_server.stop()
+    limiter.acquire(1)
+    assert store.look(make_budget()) is None
+    redis_server.start()
+    assert store.look(make_budget()) is None, "it is left alone for a moment"
+
+    now_ms[0] += AWAY_MS
+
+    limiter.acquire(25)
+    health = store.look(make_budget())
+    assert health is not None
+    assert health.free_percent == pytest.approx(50, abs=2)
+
+
+def test_a_step_whose_reply_is_lost_is_not_taken_twice():
+    commands = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang():
+            connection, _ = listener.accept()
+            with connection:
+                while data := connection.recv(65_536):
+                    if b"EVALSHA" in data:
+                        commands.append(data)
+                        continue  # taken, but never answered
+                    connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
+
+        thread = threading.Thread(target=hang, daemon=True)
+        thread.start()
+        limiter, _ = process(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")
+
+        limiter.acquire(1)
+        limiter.acquire(1)
+
+        limiter._store.close()
+        thread.join(5)
+    assert len(commands) == 1
+
+
+@pytest.mark.django_db
+def test_it_is_shown_that_each_process_keeps_to_its_part(user_api, console):
+    factory.configure(timeout_ms=1_000, redis_url=AWAY)
+    venue = Venue.objects.create(code="alpha", name="Alpha", ccxt_id="binance")
+
+    budget = user_api.get("/api/venues/alpha").json()["data"]["budget"]
+    page = console.get(f"/admin/markets/venue/{venue.pk}/change/").content.decode()
+
+    assert (budget["state"], budget["free_percent"]) == ("local", None)
+    assert "Redis is away" in page

@@ -1,0 +1,164 @@
+"""The kill switch over HTTP and on the command line."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ledger.errors import TradingHalted
+from ledger.models import Order, TradingChange, TradingHalt
+from ledger.services.journal import OrderPlan, submit_orders, write_orders
+from markets.domain.orders import Side
+from markets.models import Market, Venue
+
+pytestmark = pytest.mark.django_db
+
+KILL, RESUME, RISK = "/api/risk/kill", "/api/risk/resume", "/api/risk"
+
+
+@pytest.fixture
+def write(accounts):
+    """Return a function that writes an order at alpha."""
+    market = Market.objects.get(venue__code="alpha", symbol="BTC/USDT")
+
+    def plan():
+        order = OrderPlan(
+            account_id=accounts[0].pk,
+            market_id=market.pk,
+            strategy_id=None,
+            execution_id=None,
+            leg_index=0,
+            side=Side.BUY,
+            quantity=market.lot,
+            price=market.tick,
+        )
+        return write_orders(plans=[order])[0]
+
+    return plan
+
+
+def state_of(api):
+    return api.get(RISK).json()["data"]
+
+
+def test_the_switch_halts_everything_and_says_what_it_found(staff_api, staff, write, calm):
+    order = write()
+
+    answer = staff_api.post(KILL, {"reason": "prices look wrong"}, format="json")
+
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert (data["halt"]["level"], data["halt"]["state"]) == ("global", "halted")
+    assert data["halt"]["changed_by"] == staff.username
+    assert [row["id"] for row in data["withdrawn"]] == [order.pk]
+    assert (data["open"], data["unknown"]) == ([], [])
+    with pytest.raises(TradingHalted):
+        write()
+    submit_orders(order_ids=[order.pk])
+    assert calm["alpha"].requests == []
+
+
+def test_the_state_of_trading_is_shown_with_its_history(staff_api, user_api):
+    assert state_of(user_api) == {
+        "state": "active",
+        "restrictions": [],
+        "orders": [],
+        "changes": [],
+    }
+
+    staff_api.post(KILL, {"reason": "first"}, format="json")
+    staff_api.post(RESUME, {"reason": "second"}, format="json")
+    staff_api.post(KILL, {"reason": "third", "is_reducing": True}, format="json")
+
+    data = state_of(user_api)
+    assert data["state"] == "reducing"
+    assert [row["reason"] for row in data["restrictions"]] == ["third"]
+    assert [(row["event"], row["after"]) for row in data["changes"]] == [
+        ("reduce", "reducing"),
+        ("resume", "active"),
+        ("halt", "halted"),
+    ]
+
+
+def test_one_venue_can_be_halted_alone(staff_api, accounts, write):
+    venue = Venue.objects.get(code="beta")
+
+    answer = staff_api.post(
+        KILL, {"reason": "x", "level": "venue", "target_id": venue.pk}, format="json"
+    )
+
+    assert answer.json()["data"]["halt"]["name"] == "the venue beta"
+    assert state_of(staff_api)["state"] == "active"
+    assert write().pk
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"reason": ""}, 400),
+        ({"reason": "x" * 201}, 400),
+        ({"reason": "x", "level": "moon"}, 400),
+        ({"reason": "x", "level": "venue"}, 404),
+        ({"reason": "x", "level": "venue", "target_id": 99}, 404),
+    ],
+)
+def test_a_wish_that_makes_no_sense_changes_nothing(staff_api, body, status):
+    assert staff_api.post(KILL, body, format="json").status_code == status
+    assert TradingHalt.objects.count() == TradingChange.objects.count() == 0
+
+
+def test_resuming_what_is_active_is_refused(staff_api):
+    answer = staff_api.post(RESUME, {"reason": "x"}, format="json")
+
+    assert answer.status_code == 409
+    assert TradingChange.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", [KILL, RESUME])
+def test_readers_and_strangers_cannot_switch(user_api, anonymous_api, path):
+    assert user_api.post(path, {"reason": "x"}, format="json").status_code == 403
+    assert anonymous_api.post(path, {"reason": "x"}, format="json").status_code == 401
+    assert TradingChange.objects.count() == 0
+
+
+def command(*arguments):
+    out = StringIO()
+    call_command("kill", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_halts_and_resumes(write):
+    write()
+
+    said = command("--reason", "from a terminal")
+
+    assert "Trading is halted for the whole platform." in said
+    assert "1 orders that were not sent yet were withdrawn." in said
+    assert "No order is open or unknown." in said
+    assert TradingHalt.objects.get().changed_by == "system"
+
+    assert "Trading is active" in command("--resume", "--reason", "done")
+    assert "Trading is reducing" in command("--reduce", "--reason", "careful")
+    assert Order.objects.filter(state="rejected").count() == 1
+
+
+def test_the_command_halts_one_strategy_alone(make_cross):
+    strategy = make_cross()
+
+    said = command("--reason", "odd", "--strategy", str(strategy.pk))
+
+    assert f"the strategy {strategy.name}" in said
+    assert TradingHalt.objects.get().key == f"strategy:{strategy.pk}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--reason", " "], ["--resume", "--reason", "x"], ["--reason", "x", "--venue", "99"]],
+)
+def test_the_command_says_why_it_did_nothing(db, arguments):
+    with pytest.raises(CommandError) as refusal:
+        command(*arguments)
+
+    assert len(str(refusal.value)) > 20
+    assert TradingChange.objects.count() == 0

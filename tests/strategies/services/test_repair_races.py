@@ -1,0 +1,80 @@
+"""Many processes want to repair one execution; the rows of before there were repairs."""
+
+from importlib import import_module
+from threading import Barrier, Thread
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from ledger.models import Order
+from ledger.selectors import imbalances
+from ledger.services.reconciliation import compare_with_venue
+from strategies.domain.states import ExecutionState
+from strategies.models import Execution
+from strategies.services.repairs import repair_execution
+from strategies.services.ticks import run_tick
+
+WORKERS = 6
+
+
+def break_off(edge):
+    """Let both books move away before the orders arrive at beta, so that nothing can be done."""
+
+    def move(request):
+        for code in ("alpha", "beta"):
+            edge[code].before_submit = None
+        edge["alpha"].set_book("BTC/USDT", bids=[("40000", "5")], asks=[("50000", "1")])
+        edge["beta"].set_book("BTC/USDT", bids=[("40000", "5")], asks=[("60000", "5")])
+
+    edge["alpha"].before_submit = edge["beta"].before_submit = move
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_want_to_repair_an_execution_one_sends_one_order(cross, edge, accounts):
+    break_off(edge)
+    run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+    execution = Execution.objects.get()
+    assert execution.state == ExecutionState.INCOMPLETE
+    edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
+    barrier = Barrier(WORKERS)
+
+    def repair():
+        barrier.wait()
+        try:
+            repair_execution(execution_id=execution.pk)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=repair) for _ in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    execution.refresh_from_db()
+    assert execution.state == ExecutionState.COMPLETED
+    assert [step["action"] for step in execution.steps] == ["hold", "proceed"]
+    assert Order.objects.count() == 3
+    assert len(edge["beta"].requests) == 2
+    assert imbalances() == {}
+    assert [compare_with_venue(account_id=account.pk) for account in accounts] == [[], []]
+
+
+@pytest.mark.django_db
+def test_what_fell_short_before_there_were_repairs_is_held_and_blocks_nobody(cross, edge):
+    run_tick(strategy_id=cross.pk)
+    Execution.objects.update(state=ExecutionState.INCOMPLETE)
+    migration = import_module("strategies.migrations.0003_repairs")
+
+    editor = connection.schema_editor()
+    migration.acknowledge_old_ends(apps, editor)
+
+    execution = Execution.objects.get()
+    assert execution.state == ExecutionState.HELD
+    assert execution.acknowledged_at is not None
+    assert execution.acknowledged_by is None
+
+    migration.forget_repairs(apps, editor)
+
+    assert Execution.objects.get().state == ExecutionState.INCOMPLETE

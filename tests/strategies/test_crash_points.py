@@ -1,0 +1,271 @@
+"""A process dies at every point of an execution; another one brings it to a good end.
+
+The venues are simulated ones behind real HTTP, so what they hold to have happened counts.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from ledger.domain.orders import LIVE_STATES
+from ledger.models import Order
+from ledger.selectors import imbalances
+from ledger.services.journal import resolve_unknown_orders
+from ledger.services.reconciliation import compare_with_venue
+from markets.gateway.factory import close_all
+from markets.simulator.running import start_in_thread
+from strategies.domain.states import FINISHED_STATES, ExecutionState
+from strategies.models import Execution
+from strategies.services.crashpoints import CrashPoint, observe
+from strategies.services.runs import start_strategy
+from strategies.services.strategies import create_strategy
+from strategies.services.sweeps import sweep
+from strategies.services.ticks import run_tick
+from tests.strategies.fakes import SkewedClock
+from tests.strategies.simulated import LABEL, market, register, venue
+
+FUNDS = {"BTC": "5", "ETH": "50", "USDT": "500000"}
+MARKETS = [market("BTC/USDT"), market("ETH/USDT"), market("ETH/BTC", tick="0.000001", lot="0.001")]
+LATER_MS = (0, 16_000, 30_000, 40_000, 40_000)
+"""When the sweep comes by: soon, and again when the leases are over [ms after the one before]."""
+CHAIN = {CrashPoint.NEXT_LEG_WRITTEN, CrashPoint.NEXT_LEG_SENT}
+"""Points that only legs in sequence come to."""
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside: nothing after it runs."""
+
+
+@pytest.fixture
+def simulator():
+    """Two venues; BTC is cheap on alpha and dear on beta, and alpha has a good triangle."""
+    running = start_in_thread(
+        {
+            "seed": 7,
+            "venues": [venue(code, markets=MARKETS, funds=FUNDS) for code in ("alpha", "beta")],
+        }
+    )
+    running.control.set_book("alpha", "BTC/USDT", [("49990", "5")], [("50000", "0.7")])
+    running.control.set_book("alpha", "ETH/BTC", [("0.0489", "99")], [("0.049", "99")])
+    running.control.set_book("alpha", "ETH/USDT", [("2483", "99")], [("2485", "99")])
+    running.control.set_book("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
+    yield running
+    close_all()
+    running.stop()
+
+
+@pytest.fixture
+def accounts(simulator):
+    return register(simulator, ["alpha", "beta"])
+
+
+@pytest.fixture
+def cross(accounts):
+    return begin("cross-venue", accounts, symbols=["BTC/USDT"], max_notional="20000")
+
+
+@pytest.fixture
+def triangular(accounts):
+    return begin(
+        "triangular", accounts[:1], assets=["BTC", "ETH", "USDT"], max_start_amount="10000"
+    )
+
+
+def begin(slug, accounts, **params):
+    strategy = create_strategy(
+        name=slug, slug=slug, params=params, account_ids=[account.pk for account in accounts]
+    )
+    start_strategy(strategy_id=strategy.pk, user=None)
+    return strategy
+
+
+def refuse_orders(simulator, code, times):
+    """Let a venue refuse the next orders, which then do not exist there."""
+    simulator.control.add_fault(
+        code,
+        "refuse",
+        method="POST",
+        path="api/v3/order",
+        times=times,
+        status=400,
+        code=-2010,
+        text="This action is disabled on this account.",
+    )
+
+
+def die_at(point, nth=1):
+    """Return an observer that stops the process when it comes to ``point`` the ``nth`` time."""
+    passed = []
+
+    def observer(reached):
+        if reached is point:
+            passed.append(reached)
+            if len(passed) == nth:
+                raise Killed
+
+    return observer
+
+
+def recover():
+    """Let the sweeps of the platform come by until the leases of the dead are over."""
+    clock = SkewedClock()
+    for pause_ms in LATER_MS:
+        clock.advance_ms(pause_ms)
+        resolve_unknown_orders(clock=clock)
+        assert sweep(clock=clock) == 0
+
+
+def check(simulator, accounts):
+    """Check what must hold whatever happened; return the execution."""
+    execution = Execution.objects.get()
+    assert ExecutionState(execution.state) in FINISHED_STATES
+    assert execution.finished_at is not None
+    assert execution.lease_expires_at is None
+    orders = list(Order.objects.all())
+    assert not {order.state for order in orders} & LIVE_STATES
+    # what the venues have is what the journal says was taken, one to one
+    at_venues = [
+        order.client_id
+        for account in accounts
+        for order in simulator.control.world.venues[account.venue.code]
+        .engine.accounts[LABEL]
+        .orders.values()
+    ]
+    assert sorted(at_venues) == sorted(
+        order.client_order_id for order in orders if order.venue_order_id
+    )
+    assert len(set(at_venues)) == len(at_venues)
+    assert imbalances() == {}
+    for account in accounts:
+        assert compare_with_venue(account_id=account.pk) == []
+    if execution.state != ExecutionState.HELD:
+        # less than 10 USDT at any venue
+        prices = {"BTC": D(50_500), "ETH": D(2_500)}
+        left = {code: D(amount) * prices[code] for code, amount in execution.residuals.items()}
+        assert all(abs(worth) < 10 for worth in left.values())
+    return execution
+
+
+REPAIRS = [point for point in CrashPoint if point not in CHAIN]
+EARLY = {CrashPoint.LEGS_WRITTEN}
+"""Points at which nothing was sent: an order that waited so long is given up."""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("point", REPAIRS)
+def test_an_execution_that_is_being_completed_survives_a_crash(simulator, accounts, cross, point):
+    refuse_orders(simulator, "beta", times=1)
+    with observe(die_at(point)), pytest.raises(Killed):
+        run_tick(strategy_id=cross.pk)
+    assert ExecutionState(Execution.objects.get().state) not in FINISHED_STATES or (
+        point is CrashPoint.REPAIR_SETTLED
+    )
+
+    recover()
+
+    execution = check(simulator, accounts)
+    expected = ExecutionState.FAILED if point in EARLY else ExecutionState.COMPLETED
+    assert execution.state == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("point", REPAIRS)
+def test_an_execution_that_is_being_reversed_survives_a_crash(simulator, accounts, cross, point):
+    refuse_orders(simulator, "beta", times=2)
+    # the second order of the repair is the one that reverses
+    is_order = point in {CrashPoint.REPAIR_WRITTEN, CrashPoint.REPAIR_SENT}
+    with observe(die_at(point, nth=2 if is_order else 1)), pytest.raises(Killed):
+        run_tick(strategy_id=cross.pk)
+
+    recover()
+
+    execution = check(simulator, accounts)
+    expected = ExecutionState.FAILED if point in EARLY else ExecutionState.UNWOUND
+    assert execution.state == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("leg", [1, 2])
+@pytest.mark.parametrize("point", sorted(CHAIN))
+def test_a_triangle_survives_a_crash_between_its_legs(simulator, accounts, triangular, point, leg):
+    with observe(die_at(point, nth=leg)), pytest.raises(Killed):
+        run_tick(strategy_id=triangular.pk)
+
+    recover()
+
+    assert check(simulator, accounts[:1]).state == ExecutionState.COMPLETED
+
+
+def test_every_crash_point_has_its_test():
+    assert set(REPAIRS) | CHAIN == set(CrashPoint)
+
+
+@pytest.mark.django_db
+def test_a_repair_whose_answer_is_lost_is_found_and_not_sent_again(simulator, accounts, cross):
+    refuse_orders(simulator, "beta", times=1)
+    # the first order that beta does not refuse is the one of the repair
+    simulator.control.add_fault(
+        "beta", "drop_answer", method="POST", path="api/v3/order", times=1, after=1
+    )
+
+    run_tick(strategy_id=cross.pk)
+    recover()
+
+    execution = check(simulator, accounts)
+    assert execution.state == ExecutionState.COMPLETED
+    assert execution.orders.count() == 3
+
+
+@pytest.mark.django_db
+def test_an_exposure_that_cannot_be_repaired_is_flagged(simulator, accounts, cross):
+    refuse_orders(simulator, "beta", times=10)
+    simulator.control.add_fault(
+        "alpha",
+        "refuse",
+        method="POST",
+        path="api/v3/order",
+        times=10,
+        after=1,
+        status=400,
+        code=-2010,
+        text="This action is disabled on this account.",
+    )
+
+    run_tick(strategy_id=cross.pk)
+    recover()
+
+    assert check(simulator, accounts).state == ExecutionState.HELD
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "point", [CrashPoint.LEGS_SENT, CrashPoint.REPAIR_WRITTEN, CrashPoint.REPAIR_SENT]
+)
+def test_an_execution_survives_the_sigkill_of_its_process(simulator, accounts, cross, point):
+    refuse_orders(simulator, "beta", times=1)
+    victim = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.strategies.victim",
+            str(connection.settings_dict["NAME"]),
+            str(cross.pk),
+            point.value,
+        ],
+        cwd=Path(__file__).parents[2],
+        env=os.environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert victim.returncode == -signal.SIGKILL, victim.stderr.decode()
+
+    recover()
+
+    assert check(simulator, accounts).state == ExecutionState.COMPLETED
