@@ -207,5 +207,5 @@ REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 """Machines with the same name share what venues allow to one address."""
-BUDGET_REDIS_URL = REDIS_URL
+BUDGET_REDIS_URL = "" if REDIS_URL.startswith("memory:") else REDIS_URL
 """Where all processes keep what venues allow; empty: each process for itself."""
