@@ -88,7 +88,7 @@ class Overview:
         today_pnl: realised since midnight UTC [reporting asset].
         today_unpriced: assets that today's figure leaves out, because they have no price.
         today_pnl_by_asset: the same [units of each asset].
-        total_pnl: realised since the start [reporting asset]; None before the first snapshot.
+        total_pnl: since the start, at the same prices [reporting asset]; None before a trade.
         equity: the last ``EQUITY_WINDOW``, oldest first.
         executions: how many arbitrages are in each state.
         latest: the newest arbitrages, newest first.
@@ -158,7 +158,7 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
         today_pnl=_round_estimate(figures.today_value.total),
         today_unpriced=figures.today_value.unpriced,
         today_pnl_by_asset=dict(sorted(figures.today.items())),
-        total_pnl=_round_estimate(snapshot.realised_pnl) if snapshot else None,
+        total_pnl=_round_estimate(figures.total_value.total) if figures.total_value else None,
         equity=read_equity(since=now - EQUITY_WINDOW),
         executions=count_executions(),
         latest=list(list_executions()[:ARBITRAGES_MAX]),

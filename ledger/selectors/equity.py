@@ -109,14 +109,26 @@ class Figures:
         equity: the newest snapshot; ``None`` before the first one.
         today: what trading moved since UTC midnight, by asset.
         today_value: the same in the reporting asset.
+        total_value: of all trading since the beginning; ``None`` before the first trade.
     """
 
     equity: EquitySnapshot | None
     today: dict[str, Amount]
     today_value: Valuation
+    total_value: Valuation | None
 
 
 def get_figures(*, clock: Clock = SYSTEM_CLOCK) -> Figures:
-    """Return total assets and today's result."""
+    """Return total assets, and the results of today and since the beginning.
+
+    Both results are of this moment and at the same prices: the one of a snapshot would be older
+    than today's, and on the first day they would contradict each other.
+    """
     today = pnl_by_asset(since=start_of_utc_day(clock.now()))
-    return Figures(list_equity().first(), today, value_in_reporting(today, clock=clock))
+    total = pnl_by_asset()
+    return Figures(
+        equity=list_equity().first(),
+        today=today,
+        today_value=value_in_reporting(today, clock=clock),
+        total_value=value_in_reporting(total, clock=clock) if total else None,
+    )

@@ -253,6 +253,20 @@ def test_figures_before_anything_happened(db, clock):
     figures = get_figures(clock=clock)
 
     assert (figures.equity, figures.today, figures.today_value) == (None, {}, Valuation(D(0), ()))
+    assert figures.total_value is None
+
+
+def test_results_of_today_and_of_all_days_are_of_the_same_moment(trade, strategy, priced, account):
+    """The snapshot is older than the second trade: its result would contradict today's."""
+    clock = FixedClock(at_ms=NOW_MS + 1000)
+    ensure_opened(account_id=account.pk, clock=clock)
+    trade(strategy, NOW_MS)
+    take_snapshot(clock=clock)
+    trade(strategy, NOW_MS + 1)
+
+    figures = get_figures(clock=clock)
+
+    assert figures.today_value == figures.total_value == Valuation(D("15.96"), ())
 
 
 def test_orders_are_counted_by_state(order, make_plan, strategy):
