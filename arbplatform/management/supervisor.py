@@ -50,6 +50,7 @@ class Supervisor:
         try:
             await self._start()
         except BaseException:
+            # a cancelled start, too, must leave no process behind
             await self.__aexit__()
             raise
         return self

@@ -207,6 +207,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
         # "unknown order" does not mean "cancelled": it may have been filled
         logger.info("Order %s: the cancellation was answered with: %s", order_id, error)
     except Exception:
+        # whatever broke, the request may have left: only a look-up tells
         logger.exception("Order %s: unforeseen error while cancelling", order_id)
     return resolve_unknown(order_id=order_id, clock=clock)
 
@@ -311,6 +312,7 @@ def _record(orders: Sequence[Order], outcomes: Mapping[int, Outcome], clock: Clo
     try:
         return record(orders=orders, knowledge=outcomes, clock=clock, is_lookup=False)
     except Exception:
+        # one outcome that cannot be written down must not take the others with it
         logger.exception("The outcomes of orders %s are recorded singly", sorted(outcomes))
         return [_record_one(order, outcomes[order.pk], clock) for order in orders]
 

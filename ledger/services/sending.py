@@ -138,6 +138,7 @@ def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrde
     except ArbError as error:
         logger.warning("Details of order %s come later: %s", request.client_order_id, error)
     except Exception:
+        # the order is acknowledged: a broken detail must not make its outcome unknown
         logger.exception("Details of order %s come later", request.client_order_id)
     return Reported(report, tuple(fills))
 
@@ -186,6 +187,7 @@ def _adopt(gateway: VenueGateway, request: OrderRequest, error: DuplicateClientI
     except ArbError:
         return Lost(error)
     except Exception:
+        # the first send arrived, so the order exists: it is looked up, never refused
         logger.exception("Order %s: unforeseen error while adopting", request.client_order_id)
         return Lost(error)
     return with_details(gateway, request, report)
