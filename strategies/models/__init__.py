@@ -1,0 +1,30 @@
+"""Tables of the strategies app."""
+
+from strategies.models.risk import RiskLimits, RiskLimitsChange
+from strategies.models.strategies import (
+    INTERVAL_MS_MAX,
+    INTERVAL_MS_MIN,
+    Decision,
+    Execution,
+    ExecutionStateChoice,
+    Opportunity,
+    Reason,
+    Run,
+    Strategy,
+    StrategyStateChoice,
+)
+
+__all__ = [
+    "INTERVAL_MS_MAX",
+    "INTERVAL_MS_MIN",
+    "Decision",
+    "Execution",
+    "ExecutionStateChoice",
+    "Opportunity",
+    "Reason",
+    "RiskLimits",
+    "RiskLimitsChange",
+    "Run",
+    "Strategy",
+    "StrategyStateChoice",
+]
