@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +13,8 @@ from arbplatform.core.errors import InvalidInput
 from markets.domain.symbols import split_symbol
 from markets.simulator.exchange.listing import ListingRules
 from markets.simulator.exchange.units import FEE_PLACES, PLACES
+from markets.simulator.faults.check import unknown_name
+from markets.simulator.faults.config import FaultConfig, refusal
 
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
@@ -112,43 +113,6 @@ class ReplayConfig(_Part):
     levels: Annotated[int, Field(ge=1, le=5000)] = 100
 
 
-class FaultKind(StrEnum):
-    """How a request goes wrong; see ``faults``."""
-
-    REFUSE = "refuse"
-    DROP_REQUEST = "drop_request"
-    DROP_ANSWER = "drop_answer"
-    LATE_ANSWER = "late_answer"
-    HTML = "html"
-    TRUNCATE = "truncate"
-
-
-class FaultConfig(_Part):
-    """A failure on purpose.
-
-    Attributes:
-        kind: what goes wrong.
-        path: below the venue, such as ``api/v3/order``; empty for any.
-        method: such as ``POST``; empty for any.
-        times: how often; ``None`` for ever.
-        after: matching requests that pass first.
-        chance: of each matching request to go wrong [fraction].
-        delay_ms: of a late answer [ms].
-        status, code, text: of a refusal.
-    """
-
-    kind: FaultKind
-    path: str = ""
-    method: str = ""
-    times: Annotated[int, Field(ge=1)] | None = 1
-    after: Annotated[int, Field(ge=0)] = 0
-    chance: Annotated[float, Field(gt=0, le=1)] = 1.0
-    delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
-    status: Annotated[int, Field(ge=400, le=599)] = 503
-    code: int = -1008
-    text: str = "Server is currently overloaded with other requests. Please try again later."
-
-
 class BalancesConfig(_Part):
     """What an account owns at its very first start, by wallet and asset [asset]."""
 
@@ -213,6 +177,9 @@ class VenueConfig(_Part):
         if self.makers:
             needed = {asset for m in self.markets for asset in split_symbol(m.symbol)}
             _refuse_unknown(needed, set(self.makers.prices), "makers.prices")
+        for fault in self.faults:
+            if problem := unknown_name(fault, self):
+                raise ValueError(f"a fault names {problem}")
         if self.replay and self.replay.symbol not in {m.symbol for m in self.markets}:
             raise ValueError(f"replay.symbol {self.replay.symbol} is not a market of the venue")
         return self
@@ -277,28 +244,11 @@ def parse_config(value: object) -> SimulatorConfig:
     try:
         return SimulatorConfig.model_validate(value)
     except pydantic.ValidationError as error:
-        raise _refusal(
+        raise refusal(
             error,
             "The simulator's configuration is not valid: {where}: {cause}. Correct it and retry.",
+            "the file",
         ) from None
-
-
-def parse_fault(value: object) -> FaultConfig:
-    """Return a checked fault from parsed JSON.
-
-    Raises:
-        InvalidInput: with the first thing that is wrong, in one sentence.
-    """
-    try:
-        return FaultConfig.model_validate(value)
-    except pydantic.ValidationError as error:
-        raise _refusal(error, "The fault is not valid: {where}: {cause}.") from None
-
-
-def _refusal(error: pydantic.ValidationError, template: str) -> InvalidInput:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    return InvalidInput(template, where=where, cause=first["msg"].removeprefix("Value error, "))
 
 
 def load_config(path: Path, **overrides: Any) -> SimulatorConfig:

@@ -1,7 +1,7 @@
 """What the simulation itself answers: its list of venues, health, statements, control."""
 
 import ipaddress
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,8 +9,9 @@ from aiohttp import web
 
 from arbplatform.core.errors import InvalidInput
 from markets.domain.funds import Wallet
-from markets.simulator.config import parse_fault
 from markets.simulator.exchange.units import format_units
+from markets.simulator.faults.check import check_fault
+from markets.simulator.faults.config import parse_fault
 from markets.simulator.protocol.params import Params, parse_query
 from markets.simulator.venue import Venue
 from markets.simulator.world import World
@@ -38,14 +39,22 @@ async def answer_control(
             answer = _statement
         case ("POST", ["control", code, "replay", "advance"]) if code in world.venues:
             answer = _advance
-        case (("POST" | "DELETE"), ["control", code, "faults"]) if code in world.venues:
-            answer = partial(_change_faults, await request.read())
+        case (_, ["control", code, "faults", *rest]) if code in world.venues:
+            body = await request.read()
+            return _guard(request, lambda: _faults(request.method, world, code, rest, body))
         case _:
-            text = f"There is nothing at {path}. GET / lists the venues."
-            return _json({"error": text}, _NOT_FOUND)
+            return _nothing_at(path)
+    return _guard(request, lambda: answer(world, code, params))
+
+
+def _guard(request: web.BaseRequest, answer: Callable[[], web.Response]) -> web.Response:
     if not _is_local(request.remote):
         return _json({"error": "This is answered on the same machine only."}, _FORBIDDEN)
-    return answer(world, code, params)
+    return answer()
+
+
+def _nothing_at(path: str) -> web.Response:
+    return _json({"error": f"There is nothing at {path}. GET / lists the venues."}, _NOT_FOUND)
 
 
 def statement(world: World, venue: Venue, label: str) -> dict[str, Any]:
@@ -87,16 +96,41 @@ def _advance(world: World, code: str, params: Params) -> web.Response:
     return _json({"advanced": replay.advance(int(frames)), "position": replay.position})
 
 
-def _change_faults(body: bytes, world: World, code: str, _: Params) -> web.Response:
-    """Arm the fault in the body, or disarm all when there is no body."""
-    if not body:
-        world.faults[code].clear()
-        return _json({"armed": 0})
+def arm(world: World, venue: Venue, value: object) -> int:
+    """Arm the fault of a JSON value and return its number.
+
+    Raises:
+        InvalidInput: it makes no sense, or not at this venue.
+    """
+    fault = parse_fault(value)
+    check_fault(fault, venue.config)
+    return world.faults[venue.code].add(fault)
+
+
+def _faults(method: str, world: World, code: str, rest: list[str], body: bytes) -> web.Response:
+    """List, arm and disarm the faults of a venue."""
+    plan = world.faults[code]
+    match (method, rest):
+        case ("GET", []):
+            shown = {"faults": plan.rows(), "ended": plan.ended_rows(), "struck": plan.struck}
+            return _json(shown)
+        case ("POST", []):
+            return _arm_body(world, code, body)
+        case ("DELETE", []):
+            return _json({"armed": 0, "removed": plan.clear()})
+        case ("DELETE", [number]) if number.isdecimal():
+            if plan.remove(int(number)):
+                return _json({"removed": 1})
+            return _json({"error": f"No fault {number} is armed at {code}."}, _NOT_FOUND)
+    return _nothing_at("/".join(["", "control", code, "faults", *rest]))
+
+
+def _arm_body(world: World, code: str, body: bytes) -> web.Response:
     try:
-        world.faults[code].add(parse_fault(orjson.loads(body)))
+        number = arm(world, world.venues[code], orjson.loads(body))
     except (InvalidInput, ValueError) as error:
         return _json({"error": str(error)}, _BAD_REQUEST)
-    return _json({"armed": 1})
+    return _json({"armed": 1, "id": number})
 
 
 def _describe(venue: Venue) -> dict[str, Any]:

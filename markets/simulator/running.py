@@ -15,8 +15,8 @@ import uvloop
 from aiohttp import web
 
 from arbplatform.core.errors import Unavailable
-from markets.simulator.config import SimulatorConfig, parse_config, parse_fault
-from markets.simulator.control import statement
+from markets.simulator.config import SimulatorConfig, parse_config
+from markets.simulator.control import arm, statement
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
 from markets.simulator.replay import Replay
@@ -212,10 +212,29 @@ class Control:
         ]
         self.call(lambda: where.quote(listing, sides[0], sides[1]))
 
-    def add_fault(self, venue: str, kind: str, **more: Any) -> None:
-        """Let something go wrong: a kind of ``FaultKind`` and other fields of ``FaultConfig``."""
-        fault = parse_fault({"kind": kind} | more)
-        self.call(lambda: self.world.faults[venue].add(fault))
+    def add_fault(self, venue: str, kind: str, **more: Any) -> int:
+        """Let something go wrong: a kind of ``FaultKind`` and other fields of ``FaultConfig``.
+
+        Returns:
+            The number by which ``remove_fault`` knows it.
+
+        Raises:
+            InvalidInput: the fault makes no sense at the venue.
+        """
+        value = {"kind": kind} | more
+        return self.call(lambda: arm(self.world, self.world.venues[venue], value))
+
+    def list_faults(self, venue: str) -> list[dict[str, Any]]:
+        """Return the armed faults: id, what was asked for, how often it struck, what is left."""
+        return self.call(self.world.faults[venue].rows)
+
+    def count_strikes(self, venue: str) -> dict[str, int]:
+        """Return how often each kind of fault ever struck."""
+        return self.call(lambda: dict(self.world.faults[venue].struck))
+
+    def remove_fault(self, venue: str, number: int) -> bool:
+        """Disarm one fault; return whether it was armed."""
+        return self.call(lambda: self.world.faults[venue].remove(number))
 
     def clear_faults(self, venue: str) -> None:
         """Let nothing go wrong any more."""

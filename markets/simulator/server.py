@@ -16,7 +16,9 @@ import orjson
 from aiohttp import web
 
 from markets.simulator.control import answer_control
-from markets.simulator.faults import spoil
+from markets.simulator.faults.answers import spoil
+from markets.simulator.faults.kinds import Group
+from markets.simulator.faults.requests import RequestTarget
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
 from markets.simulator.protocol.params import Call, Params, parse_query
@@ -74,9 +76,14 @@ class RequestHandler:
         if request.can_read_body:
             body = (await request.read()).decode("utf-8", "replace")
         question = partial(self._answer, venue, request, rest, query, body)
-        faults = self._world.faults[first]
-        fault = faults.pick(request.method, rest) if faults.is_armed else None
-        return question() if fault is None else await spoil(fault, request, question)
+        if not venue.faults.is_armed:
+            return question()
+        key = request.headers.get("X-MBX-APIKEY")
+        target = RequestTarget(venue, (request.method, rest), (query, body), key)
+        fault = venue.faults.pick(Group.ANSWER, target)
+        if fault is None:
+            return question()
+        return await spoil(fault, request, question, venue.clock.now_ms())
 
     def _answer(
         self, venue: Venue, request: web.BaseRequest, path: str, query: str, body: str
@@ -145,5 +152,5 @@ def _check_signed(venue: Venue, key: ApiKey, query: str, body: str, params: Para
     signed_body, body_signature = split_signature(body)
     parse_query(signed_query, params)
     parse_query(signed_body, params)
-    check_time(params, venue.clock.now_ms())
+    check_time(params, venue.stated_ms())
     check_signature(key.secret, signed_query + signed_body, signature or body_signature)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from random import Random
 from typing import Protocol
 
 from arbplatform.core.clock import Clock
@@ -13,6 +14,8 @@ from markets.simulator.exchange.listing import Listing
 from markets.simulator.exchange.orders import Order, Outcome, Ticket
 from markets.simulator.exchange.tape import Tape
 from markets.simulator.exchange.units import to_units
+from markets.simulator.faults.kinds import FaultKind
+from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.matching import MatchingEngine
 from markets.simulator.storage.facts import Facts
 
@@ -90,10 +93,17 @@ class Venue:
         tapes: by wire id.
         listener: hears of changes; ``None`` for nobody.
         recorder: is told facts about customers first.
+        faults: what goes wrong here.
         wallet_transfers: newest last, by account label.
     """
 
-    def __init__(self, config: VenueConfig, clock: Clock, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        config: VenueConfig,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        faults: FaultPlan | None = None,
+    ) -> None:
         self.config = config
         self.code = config.code
         self.clock = clock
@@ -102,6 +112,7 @@ class Venue:
         self.tapes = {market_id: Tape() for market_id in self.listings}
         self.listener: Listener | None = None
         self.recorder: Recorder = recorder or NullRecorder()
+        self.faults = faults or FaultPlan((), Random(config.code), clock)  # noqa: S311
         self.wallet_transfers: dict[str, list[WalletTransfer]] = {}
         self.last_transfer_id = 0
         self.keys: dict[str, ApiKey] = {}
@@ -115,6 +126,14 @@ class Venue:
     def customers(self) -> Iterable[Account]:
         """All accounts but the house's."""
         return (account for account in self.engine.accounts.values() if not account.is_house)
+
+    def stated_ms(self) -> int:
+        """Return what the venue says and believes the time is [ms since epoch]."""
+        now_ms = self.clock.now_ms()
+        if not self.faults.is_armed:
+            return now_ms
+        skew = self.faults.state(FaultKind.CLOCK_SKEW)
+        return now_ms if skew is None else now_ms + skew.offset_ms
 
     def endow(self, known: Iterable[str] = ()) -> None:
         """Give every account what its configuration says, but for those already ``known``."""

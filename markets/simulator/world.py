@@ -4,7 +4,7 @@ from random import Random
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.simulator.config import SimulatorConfig
-from markets.simulator.faults import FaultPlan
+from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.makers import FairPrices, Makers
 from markets.simulator.protocol.listen_keys import ListenKeys
 from markets.simulator.replay import Replay, VenueReplay
@@ -35,9 +35,12 @@ class World:
     ) -> None:
         self.config = config
         self.clock = clock
-        self.venues = {venue.code: Venue(venue, clock, recorder) for venue in config.venues}
         self.faults = {
-            venue.code: FaultPlan(venue.faults, self._random_of(f"faults:{venue.code}"))
+            venue.code: FaultPlan(venue.faults, self._random_of(f"faults:{venue.code}"), clock)
+            for venue in config.venues
+        }
+        self.venues = {
+            venue.code: Venue(venue, clock, recorder, self.faults[venue.code])
             for venue in config.venues
         }
         self.listen_keys = ListenKeys()

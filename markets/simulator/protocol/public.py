@@ -7,6 +7,7 @@ from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, Listing
 from markets.simulator.exchange.orders import DEFAULT_SELF_TRADE, SelfTrade, Trade
 from markets.simulator.exchange.tape import INTERVALS_MS, MINUTE_MS, Candle
 from markets.simulator.exchange.units import PLACES, UNITS_PER_ONE, format_units
+from markets.simulator.faults.kinds import FaultKind
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.forms import price_text, quantity_text
 from markets.simulator.protocol.params import (
@@ -31,11 +32,13 @@ def ping(call: Call) -> dict[str, Any]:
 
 def time(call: Call) -> dict[str, Any]:
     """Return the venue's clock."""
-    return {"serverTime": call.venue.clock.now_ms()}
+    return {"serverTime": call.venue.stated_ms()}
 
 
 def system_status(call: Call) -> dict[str, Any]:
-    """Return that nothing is under maintenance."""
+    """Return whether the venue is under maintenance: the one thing that it still answers then."""
+    if call.venue.faults.has(FaultKind.MAINTENANCE):
+        return {"status": 1, "msg": "system_maintenance"}
     return {"status": 0, "msg": "normal"}
 
 
@@ -48,7 +51,7 @@ def exchange_info(call: Call) -> dict[str, Any]:
     """Return all markets with their rules."""
     return {
         "timezone": "UTC",
-        "serverTime": call.venue.clock.now_ms(),
+        "serverTime": call.venue.stated_ms(),
         "rateLimits": [],
         "exchangeFilters": [],
         "symbols": [_symbol_info(listing) for listing in chosen_listings(call)],

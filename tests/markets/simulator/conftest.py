@@ -1,3 +1,4 @@
+import ccxt
 import pytest
 
 from markets.simulator.running import start_in_thread
@@ -8,6 +9,7 @@ from tests.markets.simulator.worlds import (
     OTHER_KEY,
     READER_KEY,
     RawClient,
+    rewritten,
     two_venues,
 )
 
@@ -73,3 +75,26 @@ def spot(simulator):
         return {asset: (row["free"], row["held"]) for asset, row in found.items()}
 
     return read
+
+
+@pytest.fixture
+def connect(simulator):
+    opened = []
+
+    def make(venue="alpha", key=None):
+        key = key or KEYS[venue]
+        made = ccxt.binance({"apiKey": key[0], "secret": key[1], "enableRateLimit": False})
+        ws = made.urls["api"].pop("ws", {})
+        made.urls["api"] = rewritten(made.urls["api"], f"{simulator.url}/{venue}")
+        made.urls["api"]["ws"] = ws
+        opened.append(made)
+        return made
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def exchange(connect):
+    return connect()

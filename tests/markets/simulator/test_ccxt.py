@@ -10,36 +10,6 @@ from tests.markets.simulator.worlds import KEYS
 FAR_FUTURE_MS = 10**15
 
 
-def rewritten(value, origin):
-    """Return URLs, however nested, with another origin and the same path."""
-    if isinstance(value, dict):
-        return {name: rewritten(one, origin) for name, one in value.items()}
-    return f"{origin}/{value.split('/', 3)[3]}"
-
-
-@pytest.fixture
-def connect(simulator):
-    opened = []
-
-    def make(venue="alpha", key=None):
-        key = key or KEYS[venue]
-        made = ccxt.binance({"apiKey": key[0], "secret": key[1], "enableRateLimit": False})
-        ws = made.urls["api"].pop("ws", {})
-        made.urls["api"] = rewritten(made.urls["api"], f"{simulator.url}/{venue}")
-        made.urls["api"]["ws"] = ws
-        opened.append(made)
-        return made
-
-    yield make
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def exchange(connect):
-    return connect()
-
-
 def test_markets_are_loaded_with_their_rules(exchange):
     markets = exchange.load_markets()
 

@@ -5,8 +5,7 @@ import asyncio
 import ccxt.pro
 import pytest
 
-from tests.markets.simulator.test_ccxt import rewritten
-from tests.markets.simulator.worlds import ASKS, BIDS, KEYS
+from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, rewritten
 
 TIMEOUT_S = 10
 

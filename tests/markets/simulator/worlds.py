@@ -87,6 +87,13 @@ def ask(url, method="GET"):
     return found
 
 
+def rewritten(value, origin):
+    """Return URLs, however nested, with another origin and the same path."""
+    if isinstance(value, dict):
+        return {name: rewritten(one, origin) for name, one in value.items()}
+    return f"{origin}/{value.split('/', 3)[3]}"
+
+
 class RawClient:
     """Speaks to one venue over one connection; signs when it has a key."""
 

@@ -1,0 +1,108 @@
+"""What can go wrong, and which details each kind of fault takes.
+
+``docs/fault-plan.md`` explains every kind to people.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Group(StrEnum):
+    """Where a fault strikes."""
+
+    ANSWER = "answer"
+    """A request: it is carried out or not, and what comes back is spoilt."""
+    ORDER = "order"
+    """An order: what becomes of it at the venue."""
+    STATE = "state"
+    """A condition of the venue for as long as the fault is armed."""
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    REFUSE = "refuse"
+    """An error of the venue, by code; not carried out unless ``is_carried_out``."""
+    DROP_REQUEST = "drop_request"
+    """Not carried out, and the connection is cut without a word."""
+    DROP_ANSWER = "drop_answer"
+    """Carried out, and the connection is cut without a word."""
+    LATE_REQUEST = "late_request"
+    """Carried out only after ``delay_ms``, then answered."""
+    LATE_ANSWER = "late_answer"
+    """Carried out at once, and answered after ``delay_ms``."""
+    HTML = "html"
+    """A page instead of JSON, with status 200 or another; carried out unless told otherwise."""
+    TRUNCATE = "truncate"
+    """Carried out, and only the first half of the answer is sent."""
+    BAD_JSON = "bad_json"
+    """An answer that looks like JSON and is none; carried out unless told otherwise."""
+    EMPTY = "empty"
+    """Status 200 and no body; carried out unless told otherwise."""
+    EMPTY_LIST = "empty_list"
+    """A list without its rows: a read that failed inside the venue."""
+    LOST_ROW = "lost_row"
+    """A list without its last row."""
+    DOUBLE_ROWS = "double_rows"
+    """A list with every row twice."""
+    RATE_LIMIT = "rate_limit"
+    """429 with Retry-After; not carried out."""
+    BAN = "ban"
+    """418 with Retry-After and the time until which the address is banned; not carried out."""
+    MAINTENANCE = "maintenance"
+    """The whole venue answers 503 and says so in its system status."""
+    CLOCK_SKEW = "clock_skew"
+    """The venue's clock is ``offset_ms`` ahead, in what it tells and in what it checks."""
+
+
+class Kind(NamedTuple):
+    """What a kind of fault is made of.
+
+    Attributes:
+        group: where it strikes.
+        fields: details that it takes, beside those of its group.
+        required: details that it cannot do without.
+        is_lasting: whether it strikes until it is removed unless told how often.
+    """
+
+    group: Group
+    fields: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+    is_lasting: bool = False
+
+
+COMMON_FIELDS = frozenset({"kind", "times", "for_ms", "after", "chance", "account"})
+"""Details that every fault takes."""
+GROUP_FIELDS: dict[Group, frozenset[str]] = {
+    Group.ANSWER: frozenset({"endpoint", "path", "method", "symbol", "side", "asset"}),
+    Group.ORDER: frozenset({"symbol", "side"}),
+    Group.STATE: frozenset(),
+}
+
+
+def _answer(*fields: str, required: str = "", is_lasting: bool = False) -> Kind:
+    return Kind(Group.ANSWER, frozenset(fields), frozenset(required.split()), is_lasting)
+
+
+def _state(*fields: str, required: str = "") -> Kind:
+    return Kind(Group.STATE, frozenset(fields), frozenset(required.split()), is_lasting=True)
+
+
+KINDS: dict[FaultKind, Kind] = {
+    FaultKind.REFUSE: _answer("status", "code", "text", "retry_after_s", "is_carried_out"),
+    FaultKind.DROP_REQUEST: _answer(),
+    FaultKind.DROP_ANSWER: _answer(),
+    FaultKind.LATE_REQUEST: _answer("delay_ms", required="delay_ms"),
+    FaultKind.LATE_ANSWER: _answer("delay_ms", required="delay_ms"),
+    FaultKind.HTML: _answer("status", "is_carried_out"),
+    FaultKind.TRUNCATE: _answer(),
+    FaultKind.BAD_JSON: _answer("status", "is_carried_out"),
+    FaultKind.EMPTY: _answer("status", "is_carried_out"),
+    FaultKind.EMPTY_LIST: _answer(),
+    FaultKind.LOST_ROW: _answer(),
+    FaultKind.DOUBLE_ROWS: _answer(),
+    FaultKind.RATE_LIMIT: _answer("retry_after_s", "text"),
+    FaultKind.BAN: _answer("retry_after_s"),
+    FaultKind.MAINTENANCE: _answer(is_lasting=True),
+    FaultKind.CLOCK_SKEW: _state("offset_ms", required="offset_ms"),
+}
