@@ -1,6 +1,6 @@
 """What can go wrong in the books."""
 
-from arbplatform.core.errors import Bug, Conflict, InvalidInput, NotFound
+from arbplatform.core.errors import Bug, Conflict, InvalidInput, NotFound, Unavailable
 
 
 class Imbalanced(Bug):
@@ -59,4 +59,14 @@ class TradingHalted(Conflict):
     summary = (
         "Trading is {state} for {scope}: {reason} Nothing was sent. "
         "Resume it when the cause is gone."
+    )
+
+
+class JournalAway(Unavailable):
+    """The database does not take what happened to orders that were sent."""
+
+    code = 4030
+    summary = (
+        "The database is away. What became of the orders that were sent is kept on the disk and "
+        "booked when it is back; nothing new is sent until then."
     )

@@ -7,13 +7,15 @@ from celery import shared_task
 from arbplatform.core.errors import ArbError
 from ledger.services import equity, kill, openings, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
+from ledger.services.spooling import replay_spool
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task(name="ledger.resolve_unknown_orders", ignore_result=True)
 def resolve_unknown_orders() -> None:
-    """Look up every order that is due. Two sweeps at the same time share the work."""
+    """Book what was spooled, then look up every order that is due; two sweeps share the work."""
+    replay_spool()
     report = resolve_orders()
     if report.looked_up or report.skipped:
         logger.info("Orders looked up: %s", report)

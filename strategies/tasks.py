@@ -1,10 +1,15 @@
 """Celery's way in: an id, one service."""
 
+import logging
+
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
 from strategies.services import repairs, sweeps, ticks
+
+logger = logging.getLogger(__name__)
 
 TICK_SOFT_LIMIT_S = 110
 TICK_HARD_LIMIT_S = 120
@@ -22,6 +27,10 @@ def tick(strategy_id: int) -> str:
     """Run one tick. Safe to deliver twice: one of the two wins the claim, the other is dropped."""
     try:
         return ticks.run_tick(strategy_id=strategy_id).outcome.value
+    except (OperationalError, InterfaceError) as error:
+        # nothing is decided or sent without a journal; a stack each second would say no more
+        logger.warning("No tick of strategy %s: the database is away: %s", strategy_id, error)
+        return "database_away"
     except StrategyNotFound:
         # deleted after the message was sent: nothing is left to do
         return "gone"

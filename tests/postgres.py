@@ -41,6 +41,48 @@ FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes"
 """For tests, which never survive a power cut anyway; ``--durable`` leaves them out."""
 
 
+class PostgresServer:
+    """A server in a directory of its own that may be stopped and started.
+
+    Args:
+        root: an empty directory with a short path: sockets want one.
+        is_durable: whether commits wait for the disk, as they do in production.
+    """
+
+    def __init__(self, root: Path, *, is_durable: bool = False) -> None:
+        self._root = root
+        self._programs, self._user = _prepare(root)
+        self._settings = SETTINGS | ({} if is_durable else FAST_SETTINGS)
+        self._process: subprocess.Popen[bytes] | None = None
+        subprocess.run(
+            [self._programs / "initdb", "-D", root / "data", *INITDB_OPTIONS],
+            check=True,
+            capture_output=True,
+            user=self._user,
+        )
+
+    def url(self, database: str = "postgres") -> str:
+        """Return what DATABASE_URL has to be."""
+        return f"postgres://postgres@/{self._root}/{database}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [part for item in self._settings.items() for part in ("-c", "=".join(item))]
+        self._process = subprocess.Popen(
+            [self._programs / "postgres", "-D", self._root / "data", "-k", self._root, *options],
+            user=self._user,
+            start_new_session=True,
+            preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509  this process has one thread
+        )
+        _wait_until_ready(self._process, self._programs / "pg_isready", self._root)
+
+    def stop(self) -> None:
+        """End it in order, all its sessions at once."""
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
+
+
 @contextmanager
 def postgres_server(*, is_durable: bool = False) -> Iterator[str]:
     """Run a server as long as the context lasts.
@@ -52,28 +94,12 @@ def postgres_server(*, is_durable: bool = False) -> Iterator[str]:
         The URL of its ``postgres`` database, for DATABASE_URL.
     """
     with tempfile.TemporaryDirectory(prefix="arb-pg-") as name:
-        root = Path(name)
-        programs, user = _prepare(root)
-        data = root / "data"
-        subprocess.run(
-            [programs / "initdb", "-D", data, *INITDB_OPTIONS],
-            check=True,
-            capture_output=True,
-            user=user,
-        )
-        settings = SETTINGS | ({} if is_durable else FAST_SETTINGS)
-        options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", root, *options],
-            user=user,
-            start_new_session=True,
-            preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509  this process has one thread
-        )
+        server = PostgresServer(Path(name), is_durable=is_durable)
         try:
-            _wait_until_ready(server, programs / "pg_isready", root)
-            yield f"postgres://postgres@/{root}/postgres"
+            server.start()
+            yield server.url()
         finally:
-            _stop(server)
+            server.stop()
 
 
 def _prepare(root: Path) -> tuple[Path, str | None]:

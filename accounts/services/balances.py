@@ -12,6 +12,7 @@ from accounts.services.accounts import check_enabled, open_gateway
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.retries import retried
 from markets.domain.funds import VenueBalance, Wallet
 from markets.errors import VenueRejected
 from markets.gateway.base import VenueGateway
@@ -63,6 +64,7 @@ def _read_funding(
         return None
 
 
+@retried
 @transaction.atomic
 def _store(
     account: VenueAccount, wallet: Wallet, stated: Mapping[str, VenueBalance], asked_at: datetime

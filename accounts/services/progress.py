@@ -20,6 +20,7 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.retries import retried
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
     return claimed == 1
 
 
+@retried
 @transaction.atomic
 def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK) -> Transfer:
     """Move a transfer along its state machine and keep what was learned.

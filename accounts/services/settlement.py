@@ -12,6 +12,7 @@ from accounts.selectors import lock_transfer
 from accounts.services.progress import Sighting, record
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.persistence.retries import retried
 
 REASON_LENGTH_MAX: Final = 200
 SETTLEABLE: Final = frozenset(
@@ -19,6 +20,7 @@ SETTLEABLE: Final = frozenset(
 )
 
 
+@retried
 @transaction.atomic
 def settle_transfer(
     *,

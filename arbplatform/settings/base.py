@@ -93,6 +93,15 @@ SQLITE_OPTIONS = {
 }
 
 
+POSTGRES_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
 def database(url: str) -> dict[str, Any]:
     """Return Django's settings for a database URL, made safe for concurrent writers."""
     config: dict[str, Any] = environ_db(url)
@@ -101,6 +110,8 @@ def database(url: str) -> dict[str, Any]:
     else:
         config.setdefault("CONN_MAX_AGE", 60)
         config["CONN_HEALTH_CHECKS"] = True
+        # a server that has vanished from the network must not hold anybody for a quarter of an hour
+        config["OPTIONS"] = {**POSTGRES_OPTIONS, **config.get("OPTIONS", {})}
     return config
 
 
@@ -204,6 +215,8 @@ WHITENOISE_USE_FINDERS = True
 
 STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategies.plugins"])
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
+SPOOL_DIR = DATA_DIR / "spool"
+"""Where facts wait for a database that is away."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 """Machines with the same name share what venues allow to one address."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import from_ms
 from arbplatform.core.decimals import ZERO, Amount, Fraction, Quantity
+from arbplatform.persistence.retries import retried
 from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines, stored_cost
 from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
@@ -86,6 +87,7 @@ class Booked:
         return bool(self.fills or self.late_fees)
 
 
+@retried
 @transaction.atomic
 def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
     """Book executions of one order, in whatever state it is.

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message, NotFound
+from arbplatform.persistence.retries import retried
 from ledger.domain.halts import (
     TRADING_TRANSITIONS,
     HaltLevel,
@@ -107,6 +108,7 @@ def share_trading_lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK])
 
 
+@retried
 @transaction.atomic
 def change_trading(
     *,

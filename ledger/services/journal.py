@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -18,6 +19,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.decimals import Price, Quantity
 from arbplatform.core.errors import ArbError, IllegalTransition, Message
 from arbplatform.core.ids import derive_client_id
+from arbplatform.persistence.retries import is_away, retried
 from ledger.domain.orders import (
     ORDER_TRANSITIONS,
     PENDING_TIMEOUT_MS,
@@ -40,6 +42,7 @@ from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
+from ledger.services.spooling import keep
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.errors import OutcomeUnknown, VenueUnavailable
 from markets.gateway.base import VenueGateway
@@ -98,6 +101,7 @@ class OrderPlan:
     is_reducing: bool = False
 
 
+@retried
 def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
     """Write orders down, all or none; nothing is sent.
 
@@ -166,11 +170,16 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
 
     Raises:
         OrderNotFound: one of the ids is not known.
+        JournalAway: the database went away after they were sent: what became of them is spooled.
+        OperationalError: it was away before; nothing was sent.
     """
     claimed = _claim(order_ids, clock)
     dispatches, outcomes = _open_gateways(claimed)
     outcomes |= send_all(dispatches, clock=clock)
-    done = {order.pk: order for order in _record(claimed, outcomes, clock)}
+    recorded = keep(
+        partial(_record, claimed, outcomes, clock), orders=claimed, outcomes=outcomes, clock=clock
+    )
+    done = {order.pk: order for order in recorded}
     others = [pk for pk in order_ids if pk not in done]
     if others:
         done |= {order.pk: order for order in get_orders(others)}
@@ -248,6 +257,7 @@ def _find_written(orders: Sequence[Order]) -> list[Order]:
     return [written[order.client_order_id] for order in orders]
 
 
+@retried
 @transaction.atomic(durable=True)
 def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
     """Claim those of the orders that nobody has claimed; committed when this returns.
@@ -311,7 +321,9 @@ def _record(orders: Sequence[Order], outcomes: Mapping[int, Outcome], clock: Clo
         return []
     try:
         return record(orders=orders, knowledge=outcomes, clock=clock, is_lookup=False)
-    except Exception:
+    except Exception as error:
+        if is_away(error):
+            raise
         # one outcome that cannot be written down must not take the others with it
         logger.exception("The outcomes of orders %s are recorded singly", sorted(outcomes))
         return [_record_one(order, outcomes[order.pk], clock) for order in orders]
@@ -322,12 +334,15 @@ def _record_one(order: Order, outcome: Outcome, clock: Clock) -> Order:
         knowledge = {order.pk: outcome}
         return record(orders=[order], knowledge=knowledge, clock=clock, is_lookup=False)[0]
     except Exception as error:
+        if is_away(error):
+            raise
         logger.exception("Order %s: the outcome cannot be recorded", order.pk)
         lost = Lost(OutcomeUnknown(_UNRECORDED, cause=type(error).__name__))
         knowledge = {order.pk: lost}
         return record(orders=[order], knowledge=knowledge, clock=clock, is_lookup=False)[0]
 
 
+@retried
 @transaction.atomic
 def _withdraw(order_id: int, clock: Clock) -> Order:
     """Give up an order that nobody has claimed."""

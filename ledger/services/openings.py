@@ -6,6 +6,7 @@ from accounts.models import VenueAccount
 from accounts.selectors import get_account_with_secrets, lock_account
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
+from arbplatform.persistence.retries import retried
 from ledger.domain.postings import opening_lines
 from ledger.models import Entry, EntryKind
 from ledger.selectors import find_entry, list_holdings
@@ -42,6 +43,7 @@ def is_opened(*, account_id: int) -> bool:
     return find_entry(_key(account_id)) is not None
 
 
+@retried
 @transaction.atomic
 def _open(account: VenueAccount, statement: Statement, clock: Clock) -> Entry:
     """Book the difference between statement and books: something may be booked already."""

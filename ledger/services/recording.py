@@ -11,6 +11,7 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     LIVE_STATES,
     WATCH_DELAY_MS,
@@ -73,6 +74,7 @@ class _Occasion:
         return to_ms(self.now)
 
 
+@retried
 @transaction.atomic
 def record(
     *,

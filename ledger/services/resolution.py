@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     ORDER_TRANSITIONS,
     PENDING_TIMEOUT_MS,
@@ -137,6 +138,7 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
     return finding
 
 
+@retried
 @transaction.atomic(durable=True)
 def _take(order_id: int, now: datetime, *, is_forced: bool) -> bool:
     """Return whether a venue has to be asked about the order, by us.

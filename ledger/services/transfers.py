@@ -10,6 +10,7 @@ from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
 from accounts.selectors import lock_transfer
 from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.persistence.retries import retried
 from ledger.domain.postings import (
     Book,
     Line,
@@ -31,6 +32,7 @@ SWEEP_TRANSFERS_MAX = 100
 _LEFT = frozenset({TransferState.SUBMITTED, TransferState.IN_TRANSIT, TransferState.ARRIVED})
 
 
+@retried
 @transaction.atomic
 def book_transfer(*, transfer_id: int) -> list[Entry]:
     """Book what a transfer has moved so far; what is booked already is left as it is.

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
+from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from strategies.domain.states import StrategyState
@@ -43,6 +44,7 @@ class TickEnding:
     error: str = ""
 
 
+@retried
 @transaction.atomic
 def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
     """Give a tick's claim back and write down what the tick came to.

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel, Order
 from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
@@ -137,6 +138,7 @@ def _step(claim: RepairClaim, clock: Clock) -> bool:
     return after.state == ExecutionState.INCOMPLETE
 
 
+@retried
 @transaction.atomic
 def _write(claim: RepairClaim, scene: Scene, verdict: Verdict, clock: Clock) -> Order | None:
     """Write a decision down, and its order if it has one; nothing when the claim was lost."""

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
@@ -54,6 +55,7 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYST
         raise AlreadyRunning(name=strategy.name) from None
 
 
+@retried
 @transaction.atomic
 def stop_strategy(
     *,
@@ -93,6 +95,7 @@ def stop_strategy(
     return strategy
 
 
+@retried
 @transaction.atomic
 def settle_stopping(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> Strategy:
     """Bring a stopping strategy to rest once no tick of it runs; does nothing otherwise.
@@ -107,6 +110,7 @@ def settle_stopping(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> Strateg
     return strategy
 
 
+@retried
 @transaction.atomic
 def fault_strategy(*, strategy_id: int, error: str, clock: Clock = SYSTEM_CLOCK) -> Strategy:
     """Stop a strategy that cannot go on, so that a person looks at it.

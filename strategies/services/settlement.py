@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Quantity, to_plain
+from arbplatform.persistence.retries import retried
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import LogLevel
 from ledger.selectors import execution_movements
@@ -66,6 +67,7 @@ _LOG_LINES = {
 }
 
 
+@retried
 @transaction.atomic
 def settle_execution(
     *,
