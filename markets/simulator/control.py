@@ -10,6 +10,7 @@ from aiohttp import web
 from arbplatform.core.errors import InvalidInput
 from markets.domain.funds import Wallet
 from markets.simulator.exchange.units import format_units
+from markets.simulator.faults.acts import perform
 from markets.simulator.faults.check import check_fault
 from markets.simulator.faults.config import parse_fault
 from markets.simulator.protocol.params import Params, parse_query
@@ -104,6 +105,9 @@ def arm(world: World, venue: Venue, value: object) -> int:
     """
     fault = parse_fault(value)
     check_fault(fault, venue.config)
+    if fault.is_at_once:
+        perform(world, venue, fault)
+        return world.faults[venue.code].count_act(fault)
     return world.faults[venue.code].add(fault)
 
 

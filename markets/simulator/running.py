@@ -135,7 +135,10 @@ async def _settle(world: World) -> None:
     while True:
         await asyncio.sleep(SETTLE_EVERY_S)
         with suppress(JournalFailed):  # logged, and written with the next fact
-            world.settlement.settle(world.clock.now_ms())
+            now_ms = world.clock.now_ms()
+            world.settlement.settle(now_ms)
+            for venue in world.venues.values():
+                venue.fill_what_is_late(now_ms)
 
 
 async def _compact(world: World, journal: Journal) -> None:

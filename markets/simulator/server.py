@@ -16,8 +16,9 @@ import orjson
 from aiohttp import web
 
 from markets.simulator.control import answer_control
+from markets.simulator.faults.acts import strike
 from markets.simulator.faults.answers import spoil
-from markets.simulator.faults.kinds import Group
+from markets.simulator.faults.kinds import ANSWERS
 from markets.simulator.faults.requests import RequestTarget
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
@@ -80,7 +81,8 @@ class RequestHandler:
             return question()
         key = request.headers.get("X-MBX-APIKEY")
         target = RequestTarget(venue, (request.method, rest), (query, body), key)
-        fault = venue.faults.pick(Group.ANSWER, target)
+        strike(self._world, venue, target)
+        fault = venue.faults.pick(ANSWERS, target)
         if fault is None:
             return question()
         return await spoil(fault, request, question, venue.clock.now_ms())

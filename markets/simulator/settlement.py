@@ -17,6 +17,8 @@ from markets.simulator.exchange.units import to_units
 from markets.simulator.storage.facts import Facts
 from markets.simulator.venue import InsufficientBalance, Venue
 
+OUTSIDE = "outside"
+"""Who sends or receives what the simulation knows nothing of: no venue, and this label."""
 TRANSFERS_KEPT_MAX = 20_000
 """Ended withdrawals that are still shown."""
 DEFAULT_NETWORK = "SIM"
@@ -43,7 +45,7 @@ class Transfer:
 
     Attributes:
         id: the sending venue's id.
-        venue, label: who sends.
+        venue, label: who sends; nobody here when the venue is empty.
         wallet: from which wallet.
         asset: code.
         amount: taken from the sender [units].
@@ -53,7 +55,8 @@ class Transfer:
         applied_ms: when it was asked for [ms since epoch].
         due_ms: when it arrives or comes back [ms since epoch].
         status: where it is.
-        to_venue, to_label: whose address it is; empty if nobody's.
+        to_venue, to_label: whose address it is; empty if nobody's, ``OUTSIDE`` for somebody's
+            whom the simulation does not know.
     """
 
     id: str
@@ -149,6 +152,7 @@ class Settlement:
         amount: int,
         address: str,
         client_id: str,
+        is_to_outside: bool = False,
     ) -> Transfer:
         """Take ``amount`` [units] from a wallet and send it on its way.
 
@@ -164,7 +168,8 @@ class Settlement:
             raise InsufficientBalance
         purse[asset] -= amount
         now_ms = venue.clock.now_ms()
-        to_venue, to_label = self._owners.get((asset, address), ("", ""))
+        nobody = ("", OUTSIDE if is_to_outside else "")
+        to_venue, to_label = self._owners.get((asset, address), nobody)
         transfer = Transfer(
             id=secrets.token_hex(16),
             venue=venue.code,
@@ -188,6 +193,33 @@ class Settlement:
             venue.listener.balance_changed(account, asset, -amount)
         return transfer
 
+    def receive(
+        self, venue: Venue, label: str, *, asset: str, amount: int, due_ms: int
+    ) -> Transfer:
+        """Let ``amount`` [units] arrive that nobody here sent."""
+        number = secrets.token_hex(16)
+        now_ms = venue.clock.now_ms()
+        transfer = Transfer(
+            id=number,
+            venue="",
+            label=OUTSIDE,
+            wallet=Wallet.SPOT,
+            asset=asset,
+            amount=amount,
+            fee=0,
+            address=deposit_address(venue.code, label, asset),
+            network=network_of(asset),
+            client_id="",
+            applied_ms=now_ms,
+            due_ms=due_ms,
+            status=TransferStatus.PROCESSING,
+            to_venue=venue.code,
+            to_label=label,
+        )
+        self.remember(transfer)
+        self._record(venue, transfer, label)
+        return transfer
+
     def settle(self, now_ms: int) -> list[Transfer]:
         """Let everything arrive that is due; return it."""
         due = [transfer for transfer in self._pending.values() if transfer.due_ms <= now_ms]
@@ -195,6 +227,9 @@ class Settlement:
             del self._pending[transfer.id]
             if transfer.to_venue:
                 self._arrive(transfer)
+            elif transfer.to_label == OUTSIDE:
+                transfer.status = TransferStatus.COMPLETED
+                self._record(self._venues[transfer.venue], transfer, transfer.label)
             else:
                 self._come_back(transfer)
         return due

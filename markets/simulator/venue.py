@@ -8,17 +8,24 @@ from typing import Protocol
 
 from arbplatform.core.clock import Clock
 from markets.domain.funds import Wallet
+from markets.domain.orders import OrderKind, Side
 from markets.simulator.config import VenueConfig
 from markets.simulator.exchange.accounts import Account, WalletTransfer
+from markets.simulator.exchange.admission import NEVER_RESTING
 from markets.simulator.exchange.listing import Listing
-from markets.simulator.exchange.orders import Order, Outcome, Ticket
+from markets.simulator.exchange.orders import Order, OrderRefused, Outcome, Refusal, Ticket
 from markets.simulator.exchange.tape import Tape
 from markets.simulator.exchange.units import to_units
+from markets.simulator.faults.engine import FaultyEngine
 from markets.simulator.faults.kinds import FaultKind
-from markets.simulator.faults.plan import FaultPlan
-from markets.simulator.matching import MatchingEngine
+from markets.simulator.faults.plan import FaultPlan, Thing
 from markets.simulator.storage.facts import Facts
 
+LATE_FILLS_MAX = 1_000
+"""Fills that wait for their moment."""
+HALF = Decimal("0.5")
+RESTING_FAULTS = frozenset({FaultKind.REJECT, FaultKind.PARTIAL_FILL})
+IMMEDIATE_FAULTS = RESTING_FAULTS | {FaultKind.LATE_FILL}
 HISTORY_KEPT_MAX = 10_000
 """Wallet transfers that an account can still look up."""
 
@@ -107,12 +114,13 @@ class Venue:
         self.config = config
         self.code = config.code
         self.clock = clock
-        self.engine = MatchingEngine(config.assets, [m.to_rules() for m in config.markets])
+        self.engine = FaultyEngine(config.assets, [m.to_rules() for m in config.markets])
         self.listings = {listing.id: listing for listing in self.engine.listings.values()}
         self.tapes = {market_id: Tape() for market_id in self.listings}
         self.listener: Listener | None = None
         self.recorder: Recorder = recorder or NullRecorder()
         self.faults = faults or FaultPlan((), Random(config.code), clock)  # noqa: S311
+        self._late: list[tuple[int, Order]] = []
         self.wallet_transfers: dict[str, list[WalletTransfer]] = {}
         self.last_transfer_id = 0
         self.keys: dict[str, ApiKey] = {}
@@ -153,13 +161,63 @@ class Venue:
         Raises:
             OrderRefused: nothing was changed.
         """
-        outcome = self.engine.place(account, listing, ticket, self.clock.now_ms())
+        if self.faults.is_armed:
+            outcome = self._place_amid_faults(account, listing, ticket)
+        else:
+            outcome = self.engine.place(account, listing, ticket, self.clock.now_ms())
         self._record(listing, outcome)
         listener = self.listener
         if listener is not None and outcome.order is not None:
             listener.order_placed(outcome.order, outcome)
             listener.market_changed(listing, outcome)
         return outcome
+
+    def check_open(self, account: Account, listing: Listing, side: Side) -> None:
+        """Refuse an order on a market that is suspended.
+
+        Raises:
+            OrderRefused: it is.
+        """
+        target = Thing(market_id=listing.id, side=side.value, account=account.label)
+        if self.faults.is_armed and self.faults.state(FaultKind.SUSPEND_MARKET, target):
+            raise OrderRefused(Refusal.MARKET_CLOSED)
+
+    def status_of(self, listing: Listing) -> str:
+        """Return whether a market trades, as the wire says it."""
+        if not self.faults.is_armed:
+            return "TRADING"
+        found = self.faults.shows(FaultKind.SUSPEND_MARKET, Thing(market_id=listing.id))
+        return "TRADING" if found is None else found.market_status
+
+    def _place_amid_faults(self, account: Account, listing: Listing, ticket: Ticket) -> Outcome:
+        """Take an order and let go wrong with it what is planned to."""
+        self.check_open(account, listing, ticket.side)
+        target = Thing(market_id=listing.id, side=ticket.side.value, account=account.label)
+        is_immediate = ticket.kind is OrderKind.MARKET or ticket.time_in_force in NEVER_RESTING
+        armed = self.faults.pick(IMMEDIATE_FAULTS if is_immediate else RESTING_FAULTS, target)
+        engine, now_ms = self.engine, self.clock.now_ms()
+        if armed is None:
+            return engine.place(account, listing, ticket, now_ms)
+        fault = armed.config
+        if fault.kind is FaultKind.REJECT:
+            return engine.reject(account, listing, ticket, now_ms)
+        if fault.kind is FaultKind.PARTIAL_FILL:
+            part = HALF if fault.part is None else fault.part
+            return engine.place_partly(account, listing, ticket, part, now_ms)
+        outcome = engine.place_partly(account, listing, ticket, fault.part or Decimal(0), now_ms)
+        self._fill_later(outcome.order, now_ms + fault.delay_ms)
+        return outcome
+
+    def _fill_later(self, order: Order | None, due_ms: int) -> None:
+        if order is not None and len(self._late) < LATE_FILLS_MAX:
+            self._late.append((due_ms, order))
+
+    def fill_what_is_late(self, now_ms: int) -> None:
+        """Fill orders that were said to be over: those that are due at ``now_ms``."""
+        due = [order for due_ms, order in self._late if due_ms <= now_ms]
+        self._late = [(due_ms, order) for due_ms, order in self._late if due_ms > now_ms]
+        for order in due:
+            self._house_acted(order.listing, self.engine.fill_late(order, now_ms))
 
     def cancel(self, order: Order) -> bool:
         """Cancel an order; return whether it was live."""
@@ -172,14 +230,27 @@ class Venue:
         if self.listener is not None:
             self.listener.order_ended(order)
             self.listener.market_changed(order.listing, Outcome(None))
+        if self.faults.is_armed:
+            side = Side.BUY if order.is_buy else Side.SELL
+            target = Thing(market_id=order.listing.id, side=side.value, account=order.account.label)
+            late = self.faults.state(FaultKind.LATE_FILL, target)
+            if late is not None:
+                self._fill_later(order, self.clock.now_ms() + late.delay_ms)
         return True
 
     def quote(self, listing: Listing, bids: Mapping[int, int], asks: Mapping[int, int]) -> None:
-        """Make the house's levels what is asked for: price [ticks] to quantity [lots]."""
+        """Make the house's levels what is asked for: price [ticks] to quantity [lots].
+
+        On a suspended market nothing moves.
+        """
+        if self.faults.is_armed and self.status_of(listing) != "TRADING":
+            return
         self._house_acted(listing, self.engine.quote(listing, bids, asks, self.clock.now_ms()))
 
     def take(self, listing: Listing, *, is_buy: bool, quantity: int) -> None:
         """Let an anonymous taker trade ``quantity`` [lots] at market."""
+        if self.faults.is_armed and self.status_of(listing) != "TRADING":
+            return
         now_ms = self.clock.now_ms()
         self._house_acted(
             listing, self.engine.take(listing, is_buy=is_buy, quantity=quantity, now_ms=now_ms)

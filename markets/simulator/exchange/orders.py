@@ -23,6 +23,8 @@ class OrderStatus(StrEnum):
     """Ended by its own terms: remainder of IOC and market orders, a FOK that did not fit."""
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
     """Ended because it would have traded with an order of the same account."""
+    REJECTED = "REJECTED"
+    """Given an id, and not taken all the same."""
 
 
 LIVE_STATUSES = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
@@ -51,6 +53,7 @@ class Refusal(StrEnum):
     INSUFFICIENT_BALANCE = "not enough free balance"
     DUPLICATE_CLIENT_ID = "the client order id was used before"
     WOULD_TAKE = "a post-only order would trade at once"
+    MARKET_CLOSED = "the market is suspended"
     NO_LIQUIDITY = "nothing to trade with on the other side"
 
 

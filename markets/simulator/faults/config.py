@@ -1,6 +1,7 @@
 """One fault as it is written down, checked and typed."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -8,9 +9,17 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from arbplatform.core.errors import InvalidInput
-from markets.simulator.faults.kinds import COMMON_FIELDS, GROUP_FIELDS, KINDS, FaultKind, Kind
+from markets.simulator.faults.kinds import (
+    COMMON_FIELDS,
+    GROUP_FIELDS,
+    KINDS,
+    FaultKind,
+    Group,
+    Kind,
+)
 from markets.simulator.faults.names import Address, addresses_of
 
+Positive = Annotated[Decimal, Field(gt=0, max_digits=38, decimal_places=18)]
 Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
 OFFSET_MAX_MS = 3_600_000
 DEFAULT_CODE = -1008
@@ -71,6 +80,11 @@ class FaultConfig(BaseModel):
         is_carried_out: whether the request is carried out all the same; ``None`` as the kind says.
         retry_after_s: what the header Retry-After says [s].
         offset_ms: by which the venue's clock is ahead [ms].
+        part: of an order that trades in time [fraction]; half of it, or nothing of a late fill.
+        amount: [base asset of a trade, or asset].
+        price: limit of a trade by hand [quote per base]; ``None`` for a market order.
+        client_id: of a trade by hand; one that looks like the website's if not given.
+        market_status: of a suspended market.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,6 +108,11 @@ class FaultConfig(BaseModel):
     is_carried_out: bool | None = None
     retry_after_s: Annotated[int, Field(ge=0, le=259_200)] | None = None
     offset_ms: Annotated[int, Field(ge=-OFFSET_MAX_MS, le=OFFSET_MAX_MS)] = 0
+    part: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
+    amount: Positive | None = None
+    price: Positive | None = None
+    client_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{0,36}$")] = ""
+    market_status: Literal["BREAK", "HALT"] = "BREAK"
 
     @model_validator(mode="before")
     @classmethod
@@ -113,11 +132,13 @@ class FaultConfig(BaseModel):
         unused = sorted(self.model_fields_set - allowed)
         if unused:
             raise ValueError(f"{self.kind.value} takes no {unused[0]}")
-        missing = sorted(spec.required - self.model_fields_set)
+        missing = sorted(name for name in spec.required if getattr(self, name) in {"", None, 0})
         if missing:
             raise ValueError(f"{self.kind.value} needs {missing[0]}")
         if self.endpoint and self.path:
             raise ValueError("give either endpoint or path, not both")
+        if self.is_at_once and self.model_fields_set & {"after", "chance", "for_ms"}:
+            raise ValueError(f"{self.kind.value} happens at once: name an endpoint to wait for")
         # Resolved once, here, where a wrong name can still be told.
         _ = self.addresses
         return self
@@ -126,6 +147,11 @@ class FaultConfig(BaseModel):
     def spec(self) -> Kind:
         """What its kind is made of."""
         return KINDS[self.kind]
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it is an act that waits for no request."""
+        return self.spec.group is Group.ACT and not (self.endpoint or self.path or self.method)
 
     @cached_property
     def addresses(self) -> frozenset[Address] | None:

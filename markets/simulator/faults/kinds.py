@@ -16,6 +16,8 @@ class Group(StrEnum):
     """An order: what becomes of it at the venue."""
     STATE = "state"
     """A condition of the venue for as long as the fault is armed."""
+    ACT = "act"
+    """Something that somebody else does, at once or when a request comes."""
 
 
 class FaultKind(StrEnum):
@@ -51,8 +53,22 @@ class FaultKind(StrEnum):
     """418 with Retry-After and the time until which the address is banned; not carried out."""
     MAINTENANCE = "maintenance"
     """The whole venue answers 503 and says so in its system status."""
+    PARTIAL_FILL = "partial_fill"
+    """``part`` of a new order may trade; the rest expires, whatever its time in force."""
+    LATE_FILL = "late_fill"
+    """An order that was said to be over, expired or cancelled, is filled ``delay_ms`` later."""
+    REJECT = "reject"
+    """A new order gets an id, and the status REJECTED."""
     CLOCK_SKEW = "clock_skew"
     """The venue's clock is ``offset_ms`` ahead, in what it tells and in what it checks."""
+    SUSPEND_MARKET = "suspend_market"
+    """A market has the status BREAK or HALT: no order is taken, and nothing trades."""
+    MANUAL_TRADE = "manual_trade"
+    """The account's owner trades ``amount`` at market, or at ``price``, by hand."""
+    MANUAL_WITHDRAWAL = "manual_withdrawal"
+    """The account's owner sends ``amount`` away by hand."""
+    MANUAL_DEPOSIT = "manual_deposit"
+    """``amount`` arrives that nobody here sent."""
 
 
 class Kind(NamedTuple):
@@ -77,6 +93,7 @@ GROUP_FIELDS: dict[Group, frozenset[str]] = {
     Group.ANSWER: frozenset({"endpoint", "path", "method", "symbol", "side", "asset"}),
     Group.ORDER: frozenset({"symbol", "side"}),
     Group.STATE: frozenset(),
+    Group.ACT: frozenset({"endpoint", "path", "method"}),
 }
 
 
@@ -86,6 +103,14 @@ def _answer(*fields: str, required: str = "", is_lasting: bool = False) -> Kind:
 
 def _state(*fields: str, required: str = "") -> Kind:
     return Kind(Group.STATE, frozenset(fields), frozenset(required.split()), is_lasting=True)
+
+
+def _order(*fields: str, required: str = "") -> Kind:
+    return Kind(Group.ORDER, frozenset(fields), frozenset(required.split()))
+
+
+def _act(*fields: str, required: str) -> Kind:
+    return Kind(Group.ACT, frozenset(fields), frozenset(required.split()))
 
 
 KINDS: dict[FaultKind, Kind] = {
@@ -104,5 +129,18 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.RATE_LIMIT: _answer("retry_after_s", "text"),
     FaultKind.BAN: _answer("retry_after_s"),
     FaultKind.MAINTENANCE: _answer(is_lasting=True),
+    FaultKind.PARTIAL_FILL: _order("part"),
+    FaultKind.LATE_FILL: _order("part", "delay_ms", required="delay_ms"),
+    FaultKind.REJECT: _order(),
     FaultKind.CLOCK_SKEW: _state("offset_ms", required="offset_ms"),
+    FaultKind.SUSPEND_MARKET: _state("symbol", "market_status"),
+    FaultKind.MANUAL_TRADE: _act(
+        *("symbol", "side", "amount", "price", "client_id"),
+        required="account symbol side amount",
+    ),
+    FaultKind.MANUAL_WITHDRAWAL: _act("asset", "amount", required="account asset amount"),
+    FaultKind.MANUAL_DEPOSIT: _act("asset", "amount", "delay_ms", required="account asset amount"),
 }
+
+ANSWERS = frozenset(kind for kind, spec in KINDS.items() if spec.group is Group.ANSWER)
+ACTS = frozenset(kind for kind, spec in KINDS.items() if spec.group is Group.ACT)

@@ -1,7 +1,7 @@
 """The faults of one venue: which are armed, which strike, and how often they did."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from random import Random
 from typing import Any, Protocol
 
@@ -95,6 +95,9 @@ class Armed:
             return False
         if config.kind is FaultKind.MAINTENANCE and path == SYSTEM_STATUS:
             return False
+        if config.spec.group is Group.ACT:
+            # Market, side, account and asset say what is done, not when.
+            return True
         # What the fault does not name is not asked for: reading it may take a look-up.
         return (
             (not config.account or config.account == target.account)
@@ -183,19 +186,26 @@ class FaultPlan:
             self._end(armed)
         return count
 
-    def pick(self, group: Group, target: Target) -> Armed | None:
-        """Return the fault of a group that strikes this target, if any, and count it."""
-        return self._pick(target, lambda armed: armed.config.spec.group is group)
+    def count_act(self, fault: FaultConfig) -> int:
+        """Remember an act that happened at once; return its number."""
+        self._last_number += 1
+        armed = Armed(self._last_number, fault, self._clock.now_ms())
+        armed.struck, armed.left = 1, 0
+        self.struck[fault.kind.value] += 1
+        self._ended.appendleft(armed)
+        return armed.number
 
     def state(self, kind: FaultKind, target: Target = ANYTHING) -> FaultConfig | None:
         """Return the armed condition of the venue that shows to this target, and count it."""
-        found = self._pick(target, lambda armed: armed.config.kind is kind)
+        found = self.pick((kind,), target)
         return None if found is None else found.config
 
-    def has(self, kind: FaultKind) -> bool:
-        """Return whether a kind is armed, without counting it."""
+    def shows(self, kind: FaultKind, target: Target = ANYTHING) -> FaultConfig | None:
+        """Return the armed condition of the venue about this target, without counting it."""
         self._end_what_is_over()
-        return any(armed.config.kind is kind for armed in self._armed)
+        return next(
+            (a.config for a in self._armed if a.config.kind is kind and a.matches(target)), None
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the armed faults as JSON values, the first to strike first."""
@@ -208,10 +218,11 @@ class FaultPlan:
         now_ms = self._clock.now_ms()
         return [armed.to_row(now_ms) for armed in self._ended]
 
-    def _pick(self, target: Target, is_wanted: Callable[[Armed], bool]) -> Armed | None:
+    def pick(self, kinds: Collection[FaultKind], target: Target) -> Armed | None:
+        """Return the fault of some kinds that strikes this target, if any, and count it."""
         self._end_what_is_over()
         for armed in self._armed:
-            if is_wanted(armed) and armed.matches(target) and armed.strikes(self._random):
+            if armed.config.kind in kinds and armed.matches(target) and armed.strikes(self._random):
                 self.struck[armed.config.kind.value] += 1
                 if armed.left == 0:
                     self._end(armed)

@@ -110,6 +110,7 @@ BY_REFUSAL: dict[Refusal, WireError] = {
     ),
     Refusal.DUPLICATE_CLIENT_ID: rejected("Duplicate order sent."),
     Refusal.WOULD_TAKE: rejected("Order would immediately match and take."),
+    Refusal.MARKET_CLOSED: WireError(-1013, "Market is closed."),
     Refusal.NO_LIQUIDITY: NO_DEPTH,
 }
 """What the engine's reasons are called on the wire."""

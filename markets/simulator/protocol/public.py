@@ -37,7 +37,7 @@ def time(call: Call) -> dict[str, Any]:
 
 def system_status(call: Call) -> dict[str, Any]:
     """Return whether the venue is under maintenance: the one thing that it still answers then."""
-    if call.venue.faults.has(FaultKind.MAINTENANCE):
+    if call.venue.faults.shows(FaultKind.MAINTENANCE):
         return {"status": 1, "msg": "system_maintenance"}
     return {"status": 0, "msg": "normal"}
 
@@ -54,7 +54,7 @@ def exchange_info(call: Call) -> dict[str, Any]:
         "serverTime": call.venue.stated_ms(),
         "rateLimits": [],
         "exchangeFilters": [],
-        "symbols": [_symbol_info(listing) for listing in chosen_listings(call)],
+        "symbols": [_symbol_info(call.venue, listing) for listing in chosen_listings(call)],
     }
 
 
@@ -76,7 +76,7 @@ def chosen_listings(call: Call) -> list[Listing]:
     return [listings[name] for name in names]
 
 
-def _symbol_info(listing: Listing) -> dict[str, Any]:
+def _symbol_info(venue: Venue, listing: Listing) -> dict[str, Any]:
     rules = listing.rules
     lot = {
         "minQty": quantity_text(listing, listing.lots_min),
@@ -85,7 +85,7 @@ def _symbol_info(listing: Listing) -> dict[str, Any]:
     }
     return {
         "symbol": listing.id,
-        "status": "TRADING",
+        "status": venue.status_of(listing),
         "baseAsset": listing.base,
         "baseAssetPrecision": 8,
         "quoteAsset": listing.quote,

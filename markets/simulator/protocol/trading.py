@@ -59,6 +59,7 @@ def test_order(call: Call) -> dict[str, Any]:
     _form_of(call.params)
     ticket = _read_ticket(call.params)
     try:
+        call.venue.check_open(call.account, listing, ticket.side)
         admit(call.account, listing, ticket, call.venue.clock.now_ms())
     except OrderRefused as refusal:
         raise _to_wire(refusal, ticket) from None

@@ -66,7 +66,8 @@ def events_of_outcome(outcome: Outcome, now_ms: int) -> Iterator[tuple[Account, 
     for expired in outcome.expired:
         yield expired.account, _report(expired, "TRADE_PREVENTION", now_ms)
     if is_own and order is not None and order.status not in _NOT_EXPIRED:
-        yield order.account, _report(order, "EXPIRED", now_ms)
+        kind = "REJECTED" if order.status is OrderStatus.REJECTED else "EXPIRED"
+        yield order.account, _report(order, kind, now_ms)
     touched = [execution.order for execution in outcome.executions] + outcome.expired
     if is_own and order is not None:
         touched.append(order)

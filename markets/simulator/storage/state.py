@@ -143,7 +143,7 @@ def dump(world: World) -> Iterator[Facts]:
             yield from _dump_account(venue, account)
     for transfers in _chunks(list(world.settlement.transfers.values())):
         for transfer in transfers:
-            facts = Facts(transfer.venue)
+            facts = Facts(transfer.venue or transfer.to_venue)
             facts.transfers.append(transfer.to_row())
             yield facts
 

@@ -8,7 +8,7 @@ from arbplatform.core.clock import FixedClock
 from arbplatform.core.errors import InvalidInput
 from markets.simulator.config import parse_config
 from markets.simulator.faults.config import parse_fault
-from markets.simulator.faults.kinds import KINDS, FaultKind, Group
+from markets.simulator.faults.kinds import ANSWERS, KINDS, FaultKind
 from markets.simulator.faults.names import ADDRESSES, addresses_of
 from markets.simulator.faults.plan import FAULTS_MAX, FaultPlan, Thing
 from markets.simulator.protocol.endpoints import ENDPOINTS
@@ -31,7 +31,7 @@ def asked(path="x", method="GET", **more):
 
 
 def strikes(plan, *targets):
-    return [plan.pick(Group.ANSWER, target) is not None for target in targets]
+    return [plan.pick(ANSWERS, target) is not None for target in targets]
 
 
 def test_every_endpoint_has_a_name_and_every_name_an_endpoint():
@@ -155,7 +155,7 @@ def test_the_newest_fault_strikes_first_and_the_number_is_bounded():
 
     codes = []
     while plan.is_armed:
-        armed = plan.pick(Group.ANSWER, asked())
+        armed = plan.pick(ANSWERS, asked())
         assert armed is not None
         codes.append(-armed.config.code)
 
