@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Exists, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
@@ -16,7 +17,16 @@ from ledger.models import Fill, LogEntry, Order
 from markets.models import Market
 from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
 from strategies.errors import StrategyNotFound
-from strategies.models import Decision, Execution, Opportunity, RiskLimits, Run, Strategy
+from strategies.models import (
+    PARTS,
+    Attribution,
+    Decision,
+    Execution,
+    Opportunity,
+    RiskLimits,
+    Run,
+    Strategy,
+)
 from strategies.sdk import MarketKey
 
 UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
@@ -244,6 +254,33 @@ def list_outcomes(execution_id: int) -> list[tuple[str, Amount, str]]:
     """Return state, filled quantity and error of each order of an execution."""
     rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
     return list(rows.values_list("state", "filled_quantity", "error"))
+
+
+def read_evidence(opportunity_id: int) -> Any:
+    """Return the evidence of an opportunity, and nothing else of it; empty when it is gone."""
+    rows = Opportunity.objects.order_by().filter(pk=opportunity_id)
+    return rows.values_list("evidence", flat=True).first() or {}
+
+
+def find_attribution(execution_id: int) -> Attribution | None:
+    """Return why an execution made what it made, if that was derived."""
+    return Attribution.objects.filter(execution_id=execution_id).first()
+
+
+def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
+    """Return the sums of the attributions of a strategy, one row per profit asset.
+
+    ``latency`` is the sum of those that were measured, ``None`` when none was.
+    """
+    rows: QuerySet[Any] = Attribution.objects.filter(execution__strategy_id=strategy_id).order_by()
+    grouped = rows.values(asset=F("execution__profit_asset__code")).annotate(
+        executions=Count("id"),
+        measured=Count("latency"),
+        inexact=Count("id", filter=Q(is_exact=False)),
+        pending=Count("id", filter=Q(has_pending_fees=True)),
+        **{f"sum_{part}": ExactSum(part) for part in (*PARTS, "total", "cash")},
+    )
+    return sorted(grouped, key=lambda row: row["asset"])
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:

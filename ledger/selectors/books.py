@@ -1,6 +1,7 @@
 """Queries about the double-entry books: entries, balances and results."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -137,9 +138,17 @@ def in_transit() -> dict[str, Amount]:
     return net_by_asset(rows.values_list("asset__code", "total"))
 
 
-def execution_movements(execution_id: int) -> dict[str, Amount]:
-    """Return what the wallets gained and lost by one execution so far, by asset."""
-    return _wallet_movements(Posting.objects.filter(entry__execution_id=execution_id))
+def execution_movements(
+    execution_id: int, *, kinds: Collection[EntryKind] | None = None
+) -> dict[str, Amount]:
+    """Return what the wallets gained and lost by one execution so far, by asset.
+
+    Args:
+        execution_id: of the execution.
+        kinds: of entries; ``None``: all.
+    """
+    lines = Posting.objects.filter(entry__execution_id=execution_id)
+    return _wallet_movements(lines if kinds is None else lines.filter(entry__kind__in=kinds))
 
 
 def order_movements(order_id: int) -> dict[str, Amount]:

@@ -157,6 +157,13 @@ def list_fills_of_orders(order_ids: Iterable[int]) -> list[Fill]:
     return list(Fill.objects.select_related("late_fee").filter(order_id__in=list(order_ids)))
 
 
+def list_standing_fills(execution_id: int) -> list[Fill]:
+    """Return the fills of an execution with their fees, but for those that were reversed."""
+    rows = Fill.objects.select_related("fee_asset", "late_fee__asset")
+    rows = rows.filter(order__execution_id=execution_id, entry__reversed_by__isnull=True)
+    return list(rows.order_by("pk"))
+
+
 def _renew(order: Order, values: Sequence[Any]) -> Order:
     fresh = copy(order)
     for field, value in zip(_CHANGING_FIELDS, values, strict=True):

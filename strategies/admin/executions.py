@@ -1,6 +1,6 @@
 """Executions: what strategies did, what was left over, and what was done about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,19 +8,19 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice
+from strategies.admin.attributions import show_attribution, table
 from strategies.admin.panel import LINK, brief, coloured, when
 from strategies.domain.repair import Action
 from strategies.models import Execution, ExecutionStateChoice
-from strategies.selectors import list_executions
+from strategies.selectors import find_attribution, list_executions
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.decisions import render_steps
 
@@ -129,6 +129,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "show_created_at",
         "show_finished_at",
         "show_acknowledged",
+        "show_attribution",
         "show_steps",
         "show_plan",
     )
@@ -192,7 +193,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
         ]
         names = ["venue", "symbol", "side", "quantity", "limit_price"]
         names += ["expected_spent", "expected_received"]
-        return _table(
+        return table(
             heads,
             [[render(str(leg.get(name, ""))) for name in names] for leg in execution.plan],
         )
@@ -213,7 +214,13 @@ class ExecutionAdmin(ReadOnlyAdmin):
             ]
             for step in render_steps(execution.steps)
         ]
-        return _table(heads, rows)
+        return table(heads, rows)
+
+    @display(description=_("attribution"))
+    def show_attribution(self, execution: Execution) -> str:
+        """Show the way from the expected to the realised profit."""
+        row = find_attribution(execution.pk)
+        return "–" if row is None else show_attribution(row, execution.profit_asset.code)
 
     @display(description=_("acknowledged"))
     def show_acknowledged(self, execution: Execution) -> str:
@@ -257,14 +264,3 @@ def _describe_order(step: Mapping[str, Any]) -> str:
     if step.get("order_id") is None:
         return "–"
     return f"{render(step['side'])} {step['quantity']} @ {step['limit_price']}"
-
-
-def _table(heads: Sequence[Any], rows: Sequence[Sequence[Any]]) -> SafeString:
-    cell = '<td class="pr-6 py-1">{}</td>'
-    lines = [format_html_join("", cell, ((value,) for value in row)) for row in rows]
-    head = '<th class="font-semibold pr-6 py-1 text-left">{}</th>'
-    return format_html(
-        "<table><tr>{}</tr>{}</table>",
-        format_html_join("", head, ((capfirst(text),) for text in heads)),
-        format_html_join("", "<tr>{}</tr>", ((line,) for line in lines)),
-    )

@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from arbplatform.core.decimals import floor_to_step, to_plain
 from arbplatform.wording import render
+from strategies.admin.attributions import PART_LABELS, summarise
 from strategies.domain.states import StrategyState
-from strategies.models import Execution, Strategy
+from strategies.models import PARTS, Execution, Strategy
 from strategies.selectors import (
     get_last_run,
     list_executions,
@@ -72,6 +74,7 @@ class Panel:
     links: Sequence[tuple[str, str]]
     decision: Table
     decided_at: str
+    attribution: Table
     executions: Table
     trades: Table
     logs: Table
@@ -80,9 +83,10 @@ class Panel:
 def build_panel(strategy: Strategy) -> Panel:
     """Return what the page of ``strategy`` shows, in the active language."""
     decision = render_decision(strategy.last_decision)
+    pnl = report_pnl(strategy_id=strategy.pk)
     return Panel(
         strategy=strategy,
-        cards=_cards(strategy, report_pnl(strategy_id=strategy.pk)),
+        cards=_cards(strategy, pnl),
         links=_links(strategy),
         decision=Table(
             title=_("Last decision"),
@@ -90,6 +94,16 @@ def build_panel(strategy: Strategy) -> Panel:
             rows=_decision_rows(decision),
         ),
         decided_at=when(_parse(decision.get("at"))),
+        attribution=Table(
+            title=_("From the expected to the realised profit"),
+            headers=[
+                _("Asset"),
+                _("Executions"),
+                *(capfirst(str(PART_LABELS[name])) for name in PARTS),
+                _("Total"),
+            ],
+            rows=summarise(pnl.attribution),
+        ),
         executions=_executions(strategy),
         trades=_trades(strategy),
         logs=_logs(strategy),

@@ -135,6 +135,30 @@ class TradeLineSerializer(serializers.ModelSerializer[Fill]):
         read_only_fields = fields
 
 
+class AttributionSumSerializer(serializers.Serializer[Any]):
+    """The attributions of a strategy's executions, added up."""
+
+    asset = serializers.CharField(help_text="The profit asset; all parts are in it.")
+    executions = serializers.IntegerField(help_text="How many were added up.")
+    expected = AmountField()
+    latency = AmountField(
+        allow_null=True, help_text="Of those that were measured; the rest is in slippage."
+    )
+    measured = serializers.IntegerField(help_text="Executions whose latency was measured.")
+    slippage = AmountField()
+    fees = AmountField(help_text="Beyond those that were expected.")
+    completion = AmountField(help_text="Of unfilled parts and repairs.")
+    dust = AmountField()
+    funding = AmountField()
+    transfers = AmountField()
+    total = AmountField(help_text="The sum of the parts, at the marks of each execution.")
+    cash = AmountField(help_text="Booked in the asset itself; the rest of the total is left over.")
+    inexact = serializers.IntegerField(
+        help_text="Executions whose fills do not say what the ledger says."
+    )
+    pending = serializers.IntegerField(help_text="Executions that wait for a fee.")
+
+
 class PnlSerializer(serializers.Serializer[Any]):
     """Realised profit and loss of one strategy."""
 
@@ -148,6 +172,9 @@ class PnlSerializer(serializers.Serializer[Any]):
     )
     executions = serializers.DictField(
         child=serializers.IntegerField(), help_text="How many executions are in each state."
+    )
+    attribution = AttributionSumSerializer(
+        many=True, help_text="From the expected to the realised profit, by profit asset."
     )
 
 

@@ -1,5 +1,6 @@
 """Tables of the strategies app."""
 
+from strategies.models.attributions import PARTS, Attribution
 from strategies.models.risk import RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
@@ -17,6 +18,8 @@ from strategies.models.strategies import (
 __all__ = [
     "INTERVAL_MS_MAX",
     "INTERVAL_MS_MIN",
+    "PARTS",
+    "Attribution",
     "Decision",
     "Execution",
     "ExecutionStateChoice",

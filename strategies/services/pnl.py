@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
 from ledger.selectors import pnl_by_asset, value_in_reporting
-from strategies.selectors import count_executions
+from strategies.selectors import count_executions, sum_attributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class PnlReport:
         total: everything at present prices [units of the reporting asset].
         unpriced: assets without a price, which are not in the total.
         executions: how many executions are in each state.
+        attribution: from the expected to the realised profit, one row per profit asset.
     """
 
     by_asset: Mapping[str, Decimal]
@@ -27,6 +29,7 @@ class PnlReport:
     total: Decimal
     unpriced: Sequence[str]
     executions: Mapping[str, int]
+    attribution: Sequence[Mapping[str, Any]]
 
 
 def report_pnl(*, strategy_id: int) -> PnlReport:
@@ -39,4 +42,8 @@ def report_pnl(*, strategy_id: int) -> PnlReport:
         total=valuation.total,
         unpriced=sorted(valuation.unpriced),
         executions=count_executions(strategy_id=strategy_id),
+        attribution=[
+            {name.removeprefix("sum_"): value for name, value in row.items()}
+            for row in sum_attributions(strategy_id)
+        ],
     )

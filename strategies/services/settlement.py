@@ -22,6 +22,7 @@ from strategies.domain.states import (
 )
 from strategies.models import Execution
 from strategies.selectors import list_outcomes, lock_execution
+from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
 from strategies.services.runs import is_ticking
 from strategies.services.situations import read_scene
@@ -147,6 +148,8 @@ def apply_event(
             "updated_at",
         ]
     )
+    if after in FINISHED_STATES:
+        derive_attribution(execution=execution, movements=movements, clock=clock)
     if after is not before:
         _log(execution, list(errors))
 

@@ -1,11 +1,12 @@
 """Opportunities and executions over HTTP."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from strategies.models import Execution, Opportunity
+from strategies.models import Attribution, Execution, Opportunity
 from strategies.services.ticks import run_tick
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,32 @@ def test_an_execution_comes_with_plan_and_legs(user_api, traded):
         (1, "sell", "filled"),
     ]
     assert [leg["quantity"] for leg in data["legs"]] == [leg["quantity"] for leg in data["plan"]]
+
+
+def test_an_execution_says_why_it_made_what_it_made(user_api, traded):
+    pk = Execution.objects.get().pk
+
+    data = user_api.get(f"/api/executions/{pk}").json()["data"]
+
+    found = data["attribution"]
+    parts = ("expected", "slippage", "fees", "completion", "dust", "funding", "transfers")
+    assert found["latency"] is None
+    assert sum(Decimal(found[name]) for name in parts) == Decimal(found["total"])
+    assert found["total"] == found["booked"]
+    assert (found["is_exact"], found["differences"], found["unpriced"]) == (True, {}, [])
+    assert found["cash"] == data["realised_profit"]
+    assert [(leg["venue"], leg["slippage"]) for leg in found["legs"]] == [
+        ("alpha", "0"),
+        ("beta", "0"),
+    ]
+    assert found["marks"]["BTC"] == "49990"
+
+
+def test_an_execution_that_has_not_ended_has_no_attribution_yet(user_api, traded):
+    Attribution.objects.all().delete()
+    pk = Execution.objects.get().pk
+
+    assert user_api.get(f"/api/executions/{pk}").json()["data"]["attribution"] is None
 
 
 def test_an_execution_that_fell_short_says_what_was_done_and_why(user_api, held):

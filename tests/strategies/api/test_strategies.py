@@ -1,5 +1,7 @@
 """Strategies over HTTP."""
 
+from decimal import Decimal
+
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
@@ -248,8 +250,27 @@ def test_pnl_is_answered_alone(user_api, cross, edge):
 
     data = user_api.get(f"{LIST}/{cross.pk}/pnl").json()["data"]
 
-    assert set(data) == {"by_asset", "reporting_asset", "total", "unpriced", "executions"}
+    assert set(data) == {
+        "by_asset",
+        "reporting_asset",
+        "total",
+        "unpriced",
+        "executions",
+        "attribution",
+    }
     assert float(data["total"]) > 0
+
+
+def test_pnl_says_how_the_expected_became_the_realised_profit(user_api, cross, edge):
+    run_tick(strategy_id=cross.pk)
+
+    [row] = user_api.get(f"{LIST}/{cross.pk}/pnl").json()["data"]["attribution"]
+
+    parts = ("expected", "slippage", "fees", "completion", "dust", "funding", "transfers")
+    assert (row["asset"], row["executions"]) == ("USDT", 1)
+    assert (row["latency"], row["measured"]) == (None, 0)
+    assert sum(Decimal(row[name]) for name in parts) == Decimal(row["total"]) > 0
+    assert (row["inexact"], row["pending"]) == (0, 0)
 
 
 # change -----------------------------------------------------------------------------------------

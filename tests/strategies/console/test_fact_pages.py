@@ -1,8 +1,11 @@
 """The console's pages of runs, opportunities and executions: read-only."""
 
+from decimal import Decimal
+
 import pytest
 
-from strategies.models import Execution, Opportunity, Run
+from arbplatform.core.decimals import to_plain
+from strategies.models import Attribution, Execution, Opportunity, Run
 from strategies.services.ticks import run_tick
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +89,42 @@ def test_an_execution_shows_its_legs(console, traded):
     assert "BTC/USDT @ beta" in text
     assert "filled" in text
     assert f"/admin/strategies/opportunity/{execution.opportunity_id}/change/" in text
+
+
+def test_an_execution_shows_the_way_from_the_expected_to_the_realised_profit(console, traded):
+    execution = Execution.objects.get()
+    row = Attribution.objects.get(execution=execution)
+
+    text = text_of(console.get(f"/admin/strategies/execution/{execution.pk}/change/"))
+
+    assert "Expected at the decision" in text
+    assert "not measured: in slippage" in text
+    assert to_plain(row.total) in text
+    assert "Marks, by the books of the decision: BTC 49990, USDT 1." in text
+    assert "ANOMALY" not in text
+
+
+def test_an_attribution_that_is_not_exact_not_final_or_not_whole_says_so(console, traded):
+    execution = Execution.objects.get()
+    row = Attribution.objects.get(execution=execution)
+    row.is_exact, row.has_pending_fees, row.unpriced = False, True, ["XYZ"]
+    row.differences = {"USDT": {"fills": "7", "ledger": "5"}}
+    row.legs[0]["latency"], row.latency = "-1.5", Decimal("-1.5")
+    row.save()
+
+    text = text_of(console.get(f"/admin/strategies/execution/{execution.pk}/change/"))
+
+    assert "ANOMALY: the fills do not say what the ledger says: USDT: 7 / 5." in text
+    assert "this is not final" in text
+    assert "Without a price, and in no figure: XYZ." in text
+    assert "not measured" not in text
+
+
+def test_a_strategy_shows_the_sums_of_its_attributions(console, traded):
+    text = text_of(console.get(f"/admin/strategies/strategy/{traded.pk}/change/"))
+
+    assert "From the expected to the realised profit" in text
+    assert to_plain(Attribution.objects.get().total) in text
 
 
 def test_lists_are_searched_and_filtered(console, traded):
