@@ -135,3 +135,23 @@ class VenueInUse(Conflict):
 
     code = 2014
     summary = "The venue {venue} is in use by {users} and cannot be deleted. Disable it instead."
+
+
+class AnswerUnreadable(OutcomeUnknown):
+    """A bug of ours, or an answer in a new form: what it says about the order is looked up."""
+
+    code = 2050
+    summary = (
+        "The answer of {venue} could not be read ({error} at {place}). Whether the request was "
+        "carried out is looked up; it is never sent twice. Please report this: it is a bug."
+    )
+
+
+class VenueClosed(VenueUnavailable):
+    """The venue says that it takes no such orders now; nothing was carried out."""
+
+    code = 2051
+    summary = (
+        "{venue} takes no new orders at the moment: {cause}. Nothing was carried out; trading "
+        "there goes on by itself once it is open again."
+    )

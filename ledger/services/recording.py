@@ -31,12 +31,13 @@ from ledger.services.logs import draft_log
 from ledger.services.lookups import Missing, Unreachable
 from ledger.services.rows import update_row
 from ledger.services.sending import Lost, Refused, Reported
-from markets.errors import OrderAbsent
+from markets.errors import AnswerUnreadable, OrderAbsent
 
 Knowledge = Reported | Refused | Lost | Missing | Unreachable
 
 _REJECTED = _("Order {order_id} ({side} {quantity} {market}) was not accepted: {cause}")
 _LOST = _("The outcome of order {order_id} ({side} {quantity} {market}) is not known: {cause}")
+_UNREADABLE = _("Order {order_id} ({side} {quantity} {market}): {cause}")
 _RESOLVED = _("Order {order_id} ({side} {quantity} {market}) was looked up: it is {state}.")
 _STATES = {
     OrderState.REJECTED: ("order_rejected", LogLevel.WARNING, _REJECTED),
@@ -215,6 +216,8 @@ def _describe(order: Order, before: OrderState, *, is_lookup: bool) -> list[LogE
     """Return the log line about a change that a person wants to know of."""
     state = OrderState(order.state)
     event, level, template = _STATES.get(state, ("order_resolved", LogLevel.INFO, _RESOLVED))
+    if order.error_code == AnswerUnreadable.code:
+        event, level, template = "answer_unreadable", LogLevel.ERROR, _UNREADABLE
     if state not in _STATES and not (is_lookup and before is OrderState.UNKNOWN):
         return []
     return [

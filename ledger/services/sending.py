@@ -24,6 +24,7 @@ from markets.errors import (
     VenueUnavailable,
 )
 from markets.gateway.base import VenueGateway
+from markets.gateway.error_map import unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
     except Exception as error:
         # whatever broke may have broken after the request had left
         logger.exception("Order %s: unforeseen error while sending", dispatch.order_id)
-        return Lost(OutcomeUnknown(venue=gateway.venue, cause=type(error).__name__))
+        return Lost(unreadable(error, gateway.venue))
     return with_details(gateway, request, report)
 
 

@@ -7,19 +7,23 @@ first, the ccxt class second, because one class stands for both kinds on differe
 
 import json
 import re
+import traceback
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import PurePath
 
 import ccxt
 
 from arbplatform.core.errors import Message
 from markets.errors import (
+    AnswerUnreadable,
     DuplicateClientId,
     InsufficientFunds,
     NotSupportedByVenue,
     OrderAbsent,
     OutcomeUnknown,
     VenueAuthFailed,
+    VenueClosed,
     VenueError,
     VenueRateLimited,
     VenueRejected,
@@ -30,6 +34,9 @@ from markets.gateway.quirks import COMMON, Quirks
 CAUSE_LENGTH_MAX = 240
 TEXT_LENGTH_MAX = 4_000
 """Characters of an exception's text that are looked at: a venue may answer with a whole page."""
+
+PLACE_FRAMES_MAX = 3
+"""Innermost frames that name the place of a bug."""
 
 SECRET_LENGTH_MIN = 4
 """Shorter ones would blacken half the alphabet and protect nothing."""
@@ -96,10 +103,32 @@ def translate(
         # Once it trusts a key, ccxt reads a refusal of it as "too many requests" (fault 40).
         is_masked = isinstance(error, ccxt.DDoSProtection)
         kind = (known_codes or {}).get(code, type(error)) if is_masked else type(error)
-        target = _of_write(error, kind, code, text, effect=effect, quirks=quirks)
+        target = _of_write(
+            error,
+            kind,
+            code,
+            text,
+            effect=effect,
+            quirks=quirks,
+            is_listed=_is_listed(error, code, known_codes),
+        )
     if is_ours:
+        if target is OutcomeUnknown:
+            return unreadable(error, venue)
         return target(venue=venue, cause=_cause_of_bug(error, was_sent=was_sent))
     return target(venue=venue, cause=_cause_of(error, text, code))
+
+
+def unreadable(error: BaseException, venue: str) -> AnswerUnreadable:
+    """Return our error for a bug that struck after a write may have left.
+
+    It names the place, so that it can be reported, and nothing of what was being read.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-PLACE_FRAMES_MAX:]
+    place = " < ".join(
+        f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
+    return AnswerUnreadable(venue=venue, error=type(error).__name__, place=place)
 
 
 def is_clock_refusal(error: BaseException, quirks: Quirks) -> bool:
@@ -169,14 +198,13 @@ _UNSENT_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
 """Nothing left this machine, so even a bug of ours is a definite "it does not exist there"."""
 
 _WRITE_TARGETS: tuple[tuple[type[BaseException], _Target, bool], ...] = (
-    # class, our error, whether it counts only together with a venue code
+    # class, our error, whether it counts only together with a code on the venue's own list
     (ccxt.InsufficientFunds, InsufficientFunds, False),
-    (ccxt.NotSupported, NotSupportedByVenue, False),
-    (ccxt.BadSymbol, VenueRejected, False),
-    (ccxt.ArgumentsRequired, VenueRejected, False),
+    # without a code these are ccxt's own; after sending, it may have stumbled over the answer
+    (ccxt.NotSupported, NotSupportedByVenue, True),
+    (ccxt.BadSymbol, VenueRejected, True),
+    (ccxt.ArgumentsRequired, VenueRejected, True),
     (ccxt.DuplicateOrderId, DuplicateClientId, False),
-    (ccxt.OrderNotFound, OutcomeUnknown, False),
-    (ccxt.OrderNotCached, OutcomeUnknown, False),
     (ccxt.AuthenticationError, VenueAuthFailed, True),
     (ccxt.BadRequest, VenueRejected, True),
     (ccxt.OperationRejected, VenueRejected, True),
@@ -190,6 +218,8 @@ def _of_read(error: BaseException, code: str, quirks: Quirks) -> _Target:
         return VenueRateLimited
     if code in quirks.auth_codes:
         return VenueAuthFailed
+    if code in quirks.absent_codes:
+        return OrderAbsent
     for kind, target in _READ_TARGETS:
         if isinstance(error, kind):
             return target
@@ -212,18 +242,31 @@ def _of_write(
     *,
     effect: Effect,
     quirks: Quirks,
+    is_listed: bool,
 ) -> _Target:
     by_code = _of_code(code, quirks)
     if by_code is not None:
         return by_code
-    if effect is Effect.CANCEL and issubclass(kind, ccxt.OrderNotFound | ccxt.OrderNotCached):
-        return OrderAbsent
+    is_gone = code in quirks.absent_codes or issubclass(
+        kind, ccxt.OrderNotFound | ccxt.OrderNotCached
+    )
+    if is_gone:
+        return OrderAbsent if effect is Effect.CANCEL else OutcomeUnknown
     if isinstance(error, ccxt.ExchangeError) and effect is Effect.WRITE and _is_duplicate(text):
         return DuplicateClientId
     for family, target, needs_code in _WRITE_TARGETS:
         if issubclass(kind, family):
-            return target if code or not needs_code else OutcomeUnknown
+            return target if is_listed or not needs_code else OutcomeUnknown
     return OutcomeUnknown
+
+
+def _is_listed(
+    error: BaseException, code: str, known_codes: Mapping[str, type[BaseException]] | None
+) -> bool:
+    """Return whether the venue's code is one that its class knows; any, without a list."""
+    if not code or known_codes is None:
+        return bool(code)
+    return code in known_codes or bool(getattr(error, "venue_code", ""))
 
 
 def _of_code(code: str, quirks: Quirks) -> _Target | None:
@@ -235,6 +278,7 @@ def _of_code(code: str, quirks: Quirks) -> _Target | None:
         (quirks.duplicate_codes, DuplicateClientId),
         (quirks.rate_codes, VenueRateLimited),
         (quirks.clock_codes, VenueUnavailable),
+        (quirks.closed_codes, VenueClosed),
         (quirks.auth_codes, VenueAuthFailed),
     )
     return next((target for codes, target in tables if code in codes), None)

@@ -70,6 +70,8 @@ class Quirks:
         order_count_codes: those of them that say this account sent too many orders.
         lockout_codes: definite refusals after which the venue wants silence, and how long [ms].
         duplicate_codes: "an order with this client id exists".
+        absent_codes: "there is no such open order", where ccxt does not know them for that.
+        closed_codes: definite refusals because the venue, or a market, takes no such orders now.
         unclear_codes: codes of writes that may have been carried out in spite of the error.
         options: ccxt options of this class.
     """
@@ -98,6 +100,8 @@ class Quirks:
     order_count_codes: frozenset[str] = frozenset()
     lockout_codes: Mapping[str, int] = field(default_factory=dict)
     duplicate_codes: frozenset[str] = frozenset()
+    absent_codes: frozenset[str] = frozenset()
+    closed_codes: frozenset[str] = frozenset()
     unclear_codes: frozenset[str] = frozenset()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -153,7 +157,7 @@ _OKX = Quirks(
     ),
     clock_codes=frozenset({"50102", "50112"}),
     rate_codes=frozenset({"50011", "50061"}),
-    duplicate_codes=frozenset({"51016"}),
+    duplicate_codes=frozenset({"51011", "51016"}),
     unclear_codes=frozenset({"50001", "50004", "50005", "50013", "50026", "51054", "51149"}),
 )
 
@@ -175,9 +179,25 @@ _BYBIT = Quirks(
         },
     ),
     clock_codes=frozenset({"10002"}),
-    rate_codes=frozenset({"10006", "10018"}),
-    duplicate_codes=frozenset({"110072", "170141"}),
-    unclear_codes=frozenset({"10000", "10016", "10019", "170007", "170032", "170146", "170147"}),
+    rate_codes=frozenset({"10006", "10018", "170222"}),
+    order_count_codes=frozenset({"170222"}),
+    duplicate_codes=frozenset({"10014", "110030", "110072", "12141", "170141"}),
+    absent_codes=frozenset({"170142", "170143"}),
+    # 170035 sounds like a refusal to ccxt and says "submitted for processing"
+    unclear_codes=frozenset(
+        {
+            "10000",
+            "10016",
+            "10019",
+            "170001",
+            "170007",
+            "170032",
+            "170035",
+            "170146",
+            "170147",
+            "170191",
+        }
+    ),
 )
 
 _KRAKEN_LOCKOUT = "EGeneral:Temporary lockout"
@@ -196,9 +216,45 @@ _KRAKEN = Quirks(
     ),
     order_count_codes=frozenset({"EOrder:Rate limit exceeded"}),
     lockout_codes={_KRAKEN_LOCKOUT: 15 * 60_000},
-    unclear_codes=frozenset(
-        {"EService:Timeout", "EService:Deadline elapsed", "EGeneral:Internal error"}
+    absent_codes=frozenset({"EOrder:Unknown order"}),
+    closed_codes=frozenset(
+        {"EService:Market in cancel_only mode", "EService:Market in post_only mode"}
     ),
+    unclear_codes=frozenset(
+        {
+            "EService:Timeout",
+            "EService:Deadline elapsed",
+            "EService:Unavailable",
+            "EService:Busy",
+            "EGeneral:Internal error",
+            "EDatabase:Internal error",
+        }
+    ),
+)
+
+_BITGET = Quirks(
+    lookup=Lookup.BY_PARAM,
+    can_cancel_by_client_id=True,
+    withdraw_id_param="clientOid",
+    fee_mode=FeeMode.RECEIVED,
+    clock_codes=frozenset({"40004", "40005", "40008"}),
+    rate_codes=frozenset({"429", "1001", "30014", "30026"}),
+    duplicate_codes=frozenset({"40786", "43118"}),
+    closed_codes=frozenset({"41114", "43115"}),
+    # "order placement failed" does not say that nothing was placed
+    unclear_codes=frozenset(
+        {"500", "40015", "40725", "45001", "50003", "50008", "33013", "36217", "40200"}
+    ),
+)
+
+_GATE = Quirks(
+    client_id_prefix="t-",
+    fee_mode=FeeMode.RECEIVED,
+    clock_codes=frozenset({"REQUEST_EXPIRED"}),
+    rate_codes=frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
+    duplicate_codes=frozenset({"REPEATED_CREATION"}),
+    absent_codes=frozenset({"ORDER_CLOSED", "ORDER_CANCELLED", "ORDER_FINISHED"}),
+    unclear_codes=frozenset({"INTERNAL", "SERVER_ERROR", "TOO_BUSY"}),
 )
 
 _BY_PARAM = Quirks(lookup=Lookup.BY_PARAM, can_cancel_by_client_id=True)
@@ -219,14 +275,7 @@ _TABLE: Mapping[str, Quirks] = {
     "bybitid": _BYBIT,
     "kraken": _KRAKEN,
     "aster": _BY_PARAM,
-    "bitget": Quirks(
-        lookup=Lookup.BY_PARAM,
-        can_cancel_by_client_id=True,
-        withdraw_id_param="clientOid",
-        fee_mode=FeeMode.RECEIVED,
-        rate_codes=frozenset({"429", "30007"}),
-        duplicate_codes=frozenset({"40786", "43118"}),
-    ),
+    "bitget": _BITGET,
     "bitrue": _BY_PARAM,
     "bithumb": _BY_PARAM,
     "bitstamp": Quirks(lookup=Lookup.BY_PARAM, fee_mode=FeeMode.QUOTE),
@@ -236,11 +285,7 @@ _TABLE: Mapping[str, Quirks] = {
         lookup=Lookup.BY_PARAM, can_cancel_by_client_id=True, fee_mode=FeeMode.QUOTE
     ),
     "coinsph": _BY_PARAM,
-    "gate": Quirks(
-        client_id_prefix="t-",
-        rate_codes=frozenset({"TOO_MANY_REQUESTS"}),
-        fee_mode=FeeMode.RECEIVED,
-    ),
+    "gate": _GATE,
     "hitbtc": _HITBTC,
     "bequant": _HITBTC,
     "fmfwio": _HITBTC,

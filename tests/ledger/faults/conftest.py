@@ -1,5 +1,29 @@
-"""A database server that a test may stop and start."""
+"""A simulated venue over real HTTP, and a database server that a test may stop and start."""
 
+import pytest
+
+from markets.gateway import factory
+from markets.simulator.running import start_in_thread
+from tests.ledger.faults.wire import Wire, open_account
+from tests.markets.simulator.worlds import ASKS, BIDS, two_venues
 from tests.restartable import migrated_server, own_database, spool_dir
 
 __all__ = ["migrated_server", "own_database", "spool_dir"]
+
+TIMEOUT_MS = 400
+"""How long the gateway waits here: a venue that is slow is slower than this."""
+
+
+@pytest.fixture
+def wire(db, monkeypatch):
+    """The venue alpha with a funded account, its books opened; every request is noted."""
+    config = two_venues() | {"settlement": {"delay_ms": 100, "network_fees": {}}}
+    factory.configure(timeout_ms=TIMEOUT_MS)
+    with start_in_thread(config) as simulator:
+        simulator.control.set_book("alpha", "BTC/USDT", BIDS, ASKS)
+        simulator.control.set_book("beta", "BTC/USDT", BIDS, ASKS)
+        made = Wire(simulator, open_account(simulator, "alpha"))
+        made.note_requests(monkeypatch)
+        yield made
+        factory.close_all()
+    factory.configure(timeout_ms=10_000)

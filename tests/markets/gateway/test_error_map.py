@@ -6,6 +6,7 @@ from ccxt.base import errors as ccxt_errors
 
 from arbplatform.core.errors import Message
 from markets.errors import (
+    AnswerUnreadable,
     DuplicateClientId,
     InsufficientFunds,
     NotSupportedByVenue,
@@ -40,9 +41,9 @@ DECISIONS: dict[str, tuple[type[VenueError], ...]] = {
     "PermissionDenied": (KEY, LOST, KEY, LOST, KEY),
     "AccountNotEnabled": (KEY, LOST, KEY, LOST, KEY),
     "AccountSuspended": (KEY, LOST, KEY, LOST, KEY),
-    "ArgumentsRequired": (NO, NO, NO, NO, NO),
+    "ArgumentsRequired": (NO, LOST, NO, LOST, NO),
     "BadRequest": (NO, LOST, NO, LOST, NO),
-    "BadSymbol": (NO, NO, NO, NO, NO),
+    "BadSymbol": (NO, LOST, NO, LOST, NO),
     "OperationRejected": (NO, LOST, NO, LOST, NO),
     "NoChange": (NO, LOST, NO, LOST, NO),
     "MarginModeAlreadySet": (NO, LOST, NO, LOST, NO),
@@ -59,7 +60,7 @@ DECISIONS: dict[str, tuple[type[VenueError], ...]] = {
     "OrderNotFillable": (NO, LOST, NO, LOST, NO),
     "DuplicateOrderId": (TWICE, TWICE, TWICE, TWICE, NO),
     "ContractUnavailable": (NO, LOST, NO, LOST, NO),
-    "NotSupported": (NEVER,) * 5,
+    "NotSupported": (NEVER, LOST, NEVER, LOST, NEVER),
     "InvalidProxySettings": (AWAY, LOST, LOST, LOST, AWAY),
     "ExchangeClosedByUser": (AWAY, LOST, LOST, LOST, AWAY),
     "OperationFailed": (AWAY, LOST, LOST, LOST, AWAY),
@@ -119,8 +120,8 @@ def test_a_bare_error_with_a_code_is_a_refusal_of_a_read_and_nothing_known_of_a_
 )  # fmt: skip
 def test_an_exception_that_is_not_ccxts_decides_nothing(error: Exception) -> None:
     assert type(translate(error, Effect.READ, "v")) is VenueUnavailable
-    assert type(translate(error, Effect.WRITE, "v")) is OutcomeUnknown
-    assert type(translate(error, Effect.CANCEL, "v")) is OutcomeUnknown
+    assert type(translate(error, Effect.WRITE, "v")) is AnswerUnreadable
+    assert type(translate(error, Effect.CANCEL, "v")) is AnswerUnreadable
     assert type(translate(error, Effect.WRITE, "v", was_sent=False)) is VenueRejected
     unsent = translate(error, Effect.READ, "v", was_sent=False)
     assert type(unsent) is VenueRejected
