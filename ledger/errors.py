@@ -70,3 +70,23 @@ class JournalAway(Unavailable):
         "The database is away. What became of the orders that were sent is kept on the disk and "
         "booked when it is back; nothing new is sent until then."
     )
+
+
+class EndedByVenue(Conflict):
+    """The venue ended a resting order that nobody asked it to end."""
+
+    code = 4070
+    summary = (
+        "{venue} ended the order by itself ({cause}). What was filled is booked; what is missing "
+        "is decided anew."
+    )
+
+
+class SelfTradePrevented(Conflict):
+    """The venue ended an order because it met another one of the same account."""
+
+    code = 4071
+    summary = (
+        "{venue} ended the order so that it would not trade with another one of the same account. "
+        "Orders faced it of: {others}. Give such strategies accounts or markets of their own."
+    )

@@ -48,6 +48,12 @@ def take_equity_snapshot() -> None:
     equity.take_snapshot()
 
 
+@shared_task(name="ledger.repeat_cancellations", ignore_result=True)
+def repeat_cancellations() -> None:
+    """Ask again for cancellations that no venue has shown yet."""
+    kill.repeat_cancellations()
+
+
 @shared_task(name="ledger.cancel_halted_orders", ignore_result=True)
 def cancel_halted_orders() -> None:
     """Cancel what is open although trading is halted."""

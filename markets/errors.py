@@ -155,3 +155,17 @@ class VenueClosed(VenueUnavailable):
         "{venue} takes no new orders at the moment: {cause}. Nothing was carried out; trading "
         "there goes on by itself once it is open again."
     )
+
+
+class WouldTake(VenueRejected):
+    """A post-only order that would have traded at once: a normal event."""
+
+    code = 2052
+    summary = "{venue} ended the order because it would have taken liquidity: {cause}. Quote anew."
+
+
+class NotFillable(VenueRejected):
+    """An order that must be filled at once found nobody: a normal event."""
+
+    code = 2053
+    summary = "{venue} ended the order because it could not be filled at once: {cause}"

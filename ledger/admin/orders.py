@@ -138,6 +138,7 @@ class OrderAdmin(ReadOnlyAdmin):
                     "venue_order_id",
                     "submitted_at",
                     "acknowledged_at",
+                    "cancel_requested_at",
                     "finished_at",
                     "error_code",
                     "error",
@@ -169,7 +170,8 @@ class OrderAdmin(ReadOnlyAdmin):
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def show_state(self, order: Order) -> Any:
         """Show the state as a coloured label."""
-        return order.state, OrderStateChoice(order.state).label
+        label = _("cancellation pending") if order.is_cancelling else None
+        return order.state, label or OrderStateChoice(order.state).label
 
     @display(description=_("side"), ordering="side", label=SIDE_LABELS)
     def show_side(self, order: Order) -> Any:

@@ -122,6 +122,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     price = AmountField(read_only=True, allow_null=True)
     filled_quantity = AmountField(read_only=True)
     filled_cost = AmountField(read_only=True)
+    is_cancelling = serializers.BooleanField(
+        read_only=True, help_text="A cancellation is pending: asked for, not yet seen at the venue."
+    )
 
     class Meta:
         model = Order
@@ -151,6 +154,8 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "submitted_at",
             "acknowledged_at",
             "finished_at",
+            "cancel_requested_at",
+            "is_cancelling",
             "lookup_count",
             "next_lookup_at",
         )

@@ -66,6 +66,9 @@ ORDER_TRANSITIONS: TransitionTable[OrderState, OrderEvent] = TransitionTable(
 LIVE_STATES = frozenset({_S.PENDING, _S.SUBMITTING, _S.OPEN, _S.UNKNOWN})
 """States in which money may still move."""
 
+CANCELLABLE_STATES = frozenset({_S.OPEN, _S.UNKNOWN})
+"""States in which a venue may have something to cancel."""
+
 LOOKUP_DELAYS_MS: Final = (500, 1_000, 2_000, 5_000, 10_000, 30_000)
 """Pauses before the first, second … look-up of an order whose outcome is not known [ms]."""
 
@@ -86,6 +89,12 @@ PENDING_TIMEOUT_MS: Final = 60_000
 
 MISSES_MIN: Final = 3
 MISS_SPAN_MIN_MS: Final = 30_000
+
+CANCEL_REPEAT_MS: Final = 5_000
+"""A cancellation that the venue still does not show after so long is asked for again [ms]."""
+
+CANCEL_WATCH_MS: Final = 60_000
+"""For so long an order that we cancelled is looked at for fills that were on their way [ms]."""
 
 WATCH_DELAY_MS: Final = 600_000
 """How often an order that was concluded to be absent is looked for again [ms]."""

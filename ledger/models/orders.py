@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import VenueAccount
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
-from ledger.domain.orders import OrderState
+from ledger.domain.orders import CANCELLABLE_STATES, OrderState
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
 from markets.models import Market
 
@@ -105,6 +105,11 @@ class Order(TimestampedModel):
         _("misses"), default=0, help_text=_("Look-ups in which the venue showed no trace of it.")
     )
     first_missed_at = models.DateTimeField(_("first missed at"), null=True)
+    cancel_requested_at = models.DateTimeField(
+        _("cancellation asked for at"),
+        null=True,
+        help_text=_("Until the venue shows that the order has ended, its cancellation is pending."),
+    )
     next_lookup_at = models.DateTimeField(
         _("next look-up at"),
         null=True,
@@ -120,6 +125,11 @@ class Order(TimestampedModel):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.side} {self.market}"
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether a cancellation is pending: asked for, and not yet seen at the venue."""
+        return self.cancel_requested_at is not None and self.state in CANCELLABLE_STATES
 
     def to_request(self) -> OrderRequest:
         """Return what is sent to the venue; reads the market."""

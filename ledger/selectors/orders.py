@@ -14,6 +14,9 @@ from ledger.domain.orders import OrderState
 from ledger.errors import OrderNotFound
 from ledger.models import Fill, Order
 
+FACING_ORDERS_MAX = 20
+"""Newest orders on the other side that are asked whose they are."""
+
 _MARKET_PARTS = ("market__venue", "market__base", "market__quote")
 _CHANGING = {
     "state",
@@ -29,6 +32,7 @@ _CHANGING = {
     "miss_count",
     "first_missed_at",
     "next_lookup_at",
+    "cancel_requested_at",
 }
 _CHANGING_FIELDS = [field for field in Order._meta.concrete_fields if field.name in _CHANGING]
 _RowT = TypeVar("_RowT", bound=Model)
@@ -125,6 +129,21 @@ def list_due_orders(*, now: datetime, limit: int) -> list[tuple[int, str]]:
         .order_by("next_lookup_at", "pk")
         .values_list("pk", "account__venue__code")[:limit]
     )
+
+
+def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[int]:
+    """Return the ids of open orders whose cancellation a venue has not shown yet, oldest first."""
+    rows = Order.objects.filter(state=OrderState.OPEN, cancel_requested_at__lte=asked_before)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def list_facing_strategies(order: Order) -> list[str]:
+    """Return the names of strategies with orders on the other side of an order's market."""
+    rows = Order.objects.filter(
+        account_id=order.account_id, market_id=order.market_id, strategy__isnull=False
+    ).exclude(side=order.side)
+    latest = rows.order_by("-pk").values_list("strategy__name", flat=True)[:FACING_ORDERS_MAX]
+    return sorted(set(latest))
 
 
 def list_venue_order_ids(order: Order) -> set[str]:

@@ -21,6 +21,7 @@ from arbplatform.core.errors import ArbError, IllegalTransition, Message
 from arbplatform.core.ids import derive_client_id
 from arbplatform.persistence.retries import is_away, retried
 from ledger.domain.orders import (
+    CANCELLABLE_STATES,
     ORDER_TRANSITIONS,
     PENDING_TIMEOUT_MS,
     SUBMIT_TIMEOUT_MS,
@@ -37,6 +38,7 @@ from ledger.selectors import (
     lock_orders,
     lock_pending_orders,
 )
+from ledger.services.cancelling import forget_cancellation, note_cancellation
 from ledger.services.halts import Wish, require_trading, share_trading_lock
 from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
@@ -205,12 +207,15 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
     order = get_order_with_secrets(order_id)
     if order.state == OrderState.PENDING:
         return _withdraw(order_id, clock)
-    if order.state not in (OrderState.OPEN, OrderState.UNKNOWN):
+    if order.state not in CANCELLABLE_STATES:
         raise _not_cancellable(order)
     gateway = open_gateway(order.account)
+    is_first = note_cancellation(order_id=order_id, clock=clock)
     try:
         gateway.cancel_order(symbol=order.market.symbol, client_order_id=order.client_order_id)
     except VenueUnavailable:
+        if is_first:
+            forget_cancellation(order_id=order_id)
         raise
     except ArbError as error:
         # "unknown order" does not mean "cancelled": it may have been filled

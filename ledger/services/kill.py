@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -14,9 +15,10 @@ from ledger.domain.halts import (
     TradingState,
     strictest,
 )
-from ledger.domain.orders import OrderState
+from ledger.domain.orders import CANCEL_REPEAT_MS, OrderState
 from ledger.models import Order, TradingChange, TradingHalt
 from ledger.selectors.halts import list_halts, list_live_orders, list_trading_changes
+from ledger.selectors.orders import list_pending_cancellations
 from ledger.services.halts import Person, change_trading, name_of
 from ledger.services.journal import cancel_order
 
@@ -141,3 +143,22 @@ def cancel_halted_orders(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
         except ArbError as error:
             logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
     return list_live_orders(halts, limit=BATCH_MAX)
+
+
+def repeat_cancellations(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Ask again for every cancellation that a venue has not shown for a while.
+
+    To cancel twice does no harm, so one whose fate is not known may be asked for again, unlike an
+    order.
+
+    Returns:
+        The orders as they stand now.
+    """
+    before = clock.now() - timedelta(milliseconds=CANCEL_REPEAT_MS)
+    done = []
+    for order_id in list_pending_cancellations(asked_before=before, limit=BATCH_MAX):
+        try:
+            done.append(cancel_order(order_id=order_id, clock=clock))
+        except ArbError as error:
+            logger.warning("order %s could not be cancelled yet: %s", order_id, error)
+    return done

@@ -13,6 +13,7 @@ from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
+    CANCEL_WATCH_MS,
     LIVE_STATES,
     WATCH_DELAY_MS,
     WATCH_SPAN_MS,
@@ -26,6 +27,7 @@ from ledger.domain.orders import (
 )
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import relock_orders
+from ledger.services.ends import describe_end, explain_end
 from ledger.services.fills import Booked, book_batch
 from ledger.services.logs import draft_log
 from ledger.services.lookups import Missing, Unreachable
@@ -151,6 +153,9 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
     order.error_code, order.error = None, ""
     event = event_of(status=report.status, quantity=order.quantity, filled=order.filled_quantity)
     order.state = absorb(OrderState(order.state), event)
+    end = explain_end(order, report)
+    if end is not None:
+        order.error_code, order.error = end.code, str(end)
 
 
 def _learn_missing(order: Order, occasion: _Occasion) -> None:
@@ -184,13 +189,15 @@ def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:
     delay_ms: int | None = None
     if order.state in LIVE_STATES:
         order.finished_at = None
-        delay_ms = lookup_delay_ms(order.lookup_count)
+        delay_ms = lookup_delay_ms(0 if order.is_cancelling else order.lookup_count)
     else:
         order.finished_at = order.finished_at or occasion.now
         if booked.is_fee_missing or booked.quantity < order.filled_quantity:
             delay_ms = detail_delay_ms(order.lookup_count)
         elif _is_watched(order, occasion):
             delay_ms = WATCH_DELAY_MS
+        elif order.cancel_requested_at and _is_recent(order.finished_at, occasion):
+            delay_ms = lookup_delay_ms(order.lookup_count)
     order.next_lookup_at = (
         None if delay_ms is None else occasion.now + timedelta(milliseconds=delay_ms)
     )
@@ -201,6 +208,10 @@ def _is_watched(order: Order, occasion: _Occasion) -> bool:
     if order.error_code != OrderAbsent.code or order.submitted_at is None:
         return False
     return occasion.now_ms - to_ms(order.submitted_at) < WATCH_SPAN_MS
+
+
+def _is_recent(moment: datetime, occasion: _Occasion) -> bool:
+    return occasion.now_ms - to_ms(moment) < CANCEL_WATCH_MS
 
 
 def _has_ended(before: OrderState, order: Order) -> bool:
@@ -214,6 +225,9 @@ def _wake(order: Order) -> None:
 
 def _describe(order: Order, before: OrderState, *, is_lookup: bool) -> list[LogEntry]:
     """Return the log line about a change that a person wants to know of."""
+    ended = describe_end(order)
+    if ended:
+        return ended
     state = OrderState(order.state)
     event, level, template = _STATES.get(state, ("order_resolved", LogLevel.INFO, _RESOLVED))
     if order.error_code == AnswerUnreadable.code:

@@ -39,6 +39,15 @@ class VenueOrderStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class EndCause(StrEnum):
+    """Why a venue ended an order by itself, as far as it matters."""
+
+    SELF_TRADE = "self_trade"
+    """It met another order of the same account."""
+    WOULD_TAKE = "would_take"
+    """It was post-only and would have traded at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """An order to be sent.
@@ -112,6 +121,8 @@ class VenueOrder:
         average_price: of the executed part [quote per base].
         fills: executions that came with the answer; empty when the venue sends none.
         updated_at_ms: [ms since epoch, venue clock].
+        end_cause: why it ended short, if the venue says and it matters.
+        end_words: the venue's own words for that; may be empty.
     """
 
     venue_order_id: str
@@ -125,3 +136,5 @@ class VenueOrder:
     average_price: Price | None = None
     fills: tuple[VenueFill, ...] = ()
     updated_at_ms: int | None = None
+    end_cause: EndCause | None = None
+    end_words: str = ""

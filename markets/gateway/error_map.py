@@ -19,6 +19,7 @@ from markets.errors import (
     AnswerUnreadable,
     DuplicateClientId,
     InsufficientFunds,
+    NotFillable,
     NotSupportedByVenue,
     OrderAbsent,
     OutcomeUnknown,
@@ -28,6 +29,7 @@ from markets.errors import (
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
+    WouldTake,
 )
 from markets.gateway.quirks import COMMON, Quirks
 
@@ -209,6 +211,8 @@ _WRITE_TARGETS: tuple[tuple[type[BaseException], _Target, bool], ...] = (
     (ccxt.BadRequest, VenueRejected, True),
     (ccxt.OperationRejected, VenueRejected, True),
     (ccxt.InvalidAddress, VenueRejected, True),
+    (ccxt.OrderImmediatelyFillable, WouldTake, True),
+    (ccxt.OrderNotFillable, NotFillable, True),
     (ccxt.InvalidOrder, VenueRejected, True),
 )
 
@@ -279,6 +283,8 @@ def _of_code(code: str, quirks: Quirks) -> _Target | None:
         (quirks.rate_codes, VenueRateLimited),
         (quirks.clock_codes, VenueUnavailable),
         (quirks.closed_codes, VenueClosed),
+        (quirks.unfillable_codes, NotFillable),
+        (quirks.taking_codes, WouldTake),
         (quirks.auth_codes, VenueAuthFailed),
     )
     return next((target for codes, target in tables if code in codes), None)

@@ -1,6 +1,7 @@
 """Turns ccxt's orders and trades into our values."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import Message
 from markets.domain.orders import (
+    EndCause,
     OrderRequest,
     Side,
     VenueFill,
@@ -26,6 +28,8 @@ from markets.gateway.answers import (
 from markets.gateway.error_map import Malformed
 
 logger = logging.getLogger(__name__)
+
+_ENDED_WORDS = frozenset({"canceled", "expired", "rejected"})
 
 
 def parse_new_order(answer: object, request: OrderRequest) -> VenueOrder:
@@ -123,6 +127,7 @@ def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | Non
     if quantity is None:
         raise Malformed(Message("the answer holds no {what}", {"what": "quantity"}))
     fills = _fills_of(order, symbol, order_id, side)
+    words = _end_words(order)
     return VenueOrder(
         venue_order_id=order_id,
         client_order_id=str(client_id) if client_id else None,
@@ -136,7 +141,38 @@ def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | Non
         # A list that does not add up is left out: the executions are asked for instead.
         fills=fills if sum((fill.quantity for fill in fills), ZERO) == filled else (),
         updated_at_ms=whole_or_none(order.get("lastUpdateTimestamp") or order.get("timestamp")),
+        end_cause=_end_cause(words),
+        end_words=words,
     )
+
+
+_END_KEYS = (
+    "cancelSourceReason", "cancelSource", "cancelType", "rejectReason", "reason", "finish_as",
+    "cancelReason", "status",
+)  # fmt: skip
+"""Where venues say why an order ended, most telling first."""
+
+_END_CAUSES = (
+    (
+        re.compile(r"in_match|self.?trade|\bstp\b|stp_|BySmp|^32$", re.IGNORECASE),
+        EndCause.SELF_TRADE,
+    ),
+    (re.compile(r"post.?only|\bpoc\b|^31$", re.IGNORECASE), EndCause.WOULD_TAKE),
+)
+END_WORDS_LENGTH_MAX = 100
+
+
+def _end_words(order: Mapping[str, Any]) -> str:
+    """Return the venue's words for the end of an order, the first that it gives."""
+    info = order.get("info")
+    if order.get("status") not in _ENDED_WORDS or not isinstance(info, Mapping):
+        return ""
+    found = (str(info[key]).strip() for key in _END_KEYS if isinstance(info.get(key), str | int))
+    return next((words for words in found if words), "")[:END_WORDS_LENGTH_MAX]
+
+
+def _end_cause(words: str) -> EndCause | None:
+    return next((cause for pattern, cause in _END_CAUSES if pattern.search(words)), None)
 
 
 def _fills_of(
@@ -167,10 +203,10 @@ def _fills_of(
 def _status(word: object, quantity: Decimal, filled: Decimal) -> VenueOrderStatus:
     if word == "closed":
         return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
-    if word in {"canceled", "expired"}:
-        return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
     if word == "rejected":
         return VenueOrderStatus.REJECTED
+    if word in _ENDED_WORDS:
+        return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
     return VenueOrderStatus.OPEN
 
 

@@ -72,6 +72,8 @@ class Quirks:
         duplicate_codes: "an order with this client id exists".
         absent_codes: "there is no such open order", where ccxt does not know them for that.
         closed_codes: definite refusals because the venue, or a market, takes no such orders now.
+        unfillable_codes: "it could not be filled at once", where ccxt does not know them for that.
+        taking_codes: "it is post-only and would have taken", likewise.
         unclear_codes: codes of writes that may have been carried out in spite of the error.
         options: ccxt options of this class.
     """
@@ -102,6 +104,8 @@ class Quirks:
     duplicate_codes: frozenset[str] = frozenset()
     absent_codes: frozenset[str] = frozenset()
     closed_codes: frozenset[str] = frozenset()
+    unfillable_codes: frozenset[str] = frozenset()
+    taking_codes: frozenset[str] = frozenset()
     unclear_codes: frozenset[str] = frozenset()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -130,6 +134,8 @@ _BINANCE = Quirks(
     rate_codes=frozenset({"-1003", "-1015"}),
     order_count_codes=frozenset({"-1015"}),
     duplicate_codes=frozenset({"-4116"}),
+    unfillable_codes=frozenset({"-5021"}),
+    taking_codes=frozenset({"-5022"}),
     unclear_codes=frozenset(
         {"-1000", "-1001", "-1004", "-1006", "-1007", "-1008", "-2021", "-2022", "-3000"}
     ),

@@ -15,6 +15,7 @@ from ledger.models import Entry, EquitySnapshot, Order
 NAMES = {
     "ledger.resolve_unknown_orders",
     "ledger.cancel_halted_orders",
+    "ledger.repeat_cancellations",
     "ledger.book_transfer",
     "ledger.book_transfers",
     "ledger.open_account",

@@ -10,7 +10,7 @@ from tests.restartable import migrated_server, own_database, spool_dir
 
 __all__ = ["migrated_server", "own_database", "spool_dir"]
 
-TIMEOUT_MS = 400
+TIMEOUT_MS = 1_000
 """How long the gateway waits here: a venue that is slow is slower than this."""
 
 

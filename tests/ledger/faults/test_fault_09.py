@@ -4,7 +4,7 @@ from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, LogLevel
 from ledger.services import sending
 from markets.errors import AnswerUnreadable
-from markets.gateway import ccxt_rest
+from markets.gateway import order_data
 
 
 def test_a_reply_that_our_code_stumbles_over_is_looked_up_and_reported(wire, monkeypatch):
@@ -12,7 +12,7 @@ def test_a_reply_that_our_code_stumbles_over_is_looked_up_and_reported(wire, mon
         raise KeyError("orderId of hunter2")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ccxt_rest.order_data, "parse_new_order", stumble)
+        patch.setattr(order_data, "parse_new_order", stumble)
         order = wire.send()
 
     report = LogEntry.objects.get(event="answer_unreadable")

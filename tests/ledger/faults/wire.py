@@ -1,5 +1,6 @@
 """What tests of faults on the wire share: send, look up, cancel, and compare with the venue."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal as D
 from typing import Any
@@ -35,17 +36,20 @@ class Wire:
         simulator: it hosts the venue.
         account: ours.
         requests: method and path of everything that was sent since the start.
+        on_request: called with both just before a request leaves.
     """
 
     simulator: RunningSimulator
     account: VenueAccount
     requests: list[tuple[str, str]] = field(default_factory=list)
+    on_request: Callable[[str, str], object] = lambda _method, _path: None
 
     def note_requests(self, monkeypatch: Any) -> None:
-        fetch, noted = CheckedCalls.fetch, self.requests
+        fetch = CheckedCalls.fetch
 
         def note(client: Any, url: str, method: str = "GET", *more: Any) -> Any:
-            noted.append((method, url.partition("?")[0].partition("/alpha/")[2]))
+            self.requests.append((method, url.partition("?")[0].partition("/alpha/")[2]))
+            self.on_request(*self.requests[-1])
             return fetch(client, url, method, *more)
 
         monkeypatch.setattr(CheckedCalls, "fetch", note)
@@ -61,7 +65,7 @@ class Wire:
     def set_book(self, bids: Any, asks: Any) -> None:
         self.simulator.control.set_book("alpha", "BTC/USDT", bids, asks)
 
-    def write(self, side: Side = Side.BUY, **fields: Any) -> Order:
+    def write(self, side: str = Side.BUY, **fields: Any) -> Order:
         market = self.account.venue.markets.get(symbol="BTC/USDT")
         usual: dict[str, Any] = {
             "quantity": D("0.5"),
@@ -74,15 +78,15 @@ class Wire:
         values = usual | fields
         values["price"] = D(values["price"])
         values["time_in_force"] = TimeInForce(values["time_in_force"])
-        plan = OrderPlan(account_id=self.account.pk, market_id=market.pk, side=side, **values)
+        plan = OrderPlan(account_id=self.account.pk, market_id=market.pk, side=Side(side), **values)
         return write_orders(plans=[plan])[0]
 
-    def send(self, side: Side = Side.BUY, **fields: Any) -> Order:
+    def send(self, side: str = Side.BUY, **fields: Any) -> Order:
         """Write an order and send it."""
         order = self.write(side, **fields)
         return submit_orders(order_ids=[order.pk])[0]
 
-    def rest(self, side: Side = Side.BUY, price: str = "49000", **fields: Any) -> Order:
+    def rest(self, side: str = Side.BUY, price: str = "49000", **fields: Any) -> Order:
         """Send an order that rests."""
         order = self.send(side, price=price, time_in_force=TimeInForce.GTC, **fields)
         assert order.state == OrderState.OPEN
@@ -98,9 +102,14 @@ class Wire:
         """Return how many orders, or cancellations, left for the venue."""
         return self.requests.count((method, ORDER))
 
+    @property
+    def engine(self) -> Any:
+        """The venue's own engine; to be touched in the simulator's thread only."""
+        return self.simulator.control.world.venues["alpha"].engine
+
     def venue_orders(self) -> dict[str, tuple[str, D]]:
         """Return what the venue itself knows: state and filled quantity, by client id."""
-        engine = self.simulator.control.world.venues["alpha"].engine
+        engine = self.engine
 
         def read() -> dict[str, tuple[str, D]]:
             return {

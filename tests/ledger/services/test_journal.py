@@ -18,6 +18,7 @@ from ledger.selectors import imbalances, order_movements
 from ledger.services.journal import cancel_order, submit_orders, write_orders
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
 from markets.errors import (
+    AnswerUnreadable,
     InsufficientFunds,
     OutcomeUnknown,
     VenueAuthFailed,
@@ -318,23 +319,23 @@ def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clo
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "record"),
     [
-        OutcomeUnknown(venue="alpha", cause="timeout"),
-        RuntimeError("anything at all"),
-        KeyError("orderId"),
+        (OutcomeUnknown(venue="alpha", cause="timeout"), (OutcomeUnknown.code, "order_unknown")),
+        (RuntimeError("anything at all"), (AnswerUnreadable.code, "answer_unreadable")),
+        (KeyError("orderId"), (AnswerUnreadable.code, "answer_unreadable")),
     ],
 )
-def test_what_is_not_a_definite_refusal_is_unknown(order, venue, clock, error):
+def test_what_is_not_a_definite_refusal_is_unknown(order, venue, clock, error, record):
     venue.after_submit = raiser(error)
 
     done = submit(order, clock)
 
-    assert (done.state, done.error_code) == (S.UNKNOWN, OutcomeUnknown.code)
+    assert (done.state, done.error_code) == (S.UNKNOWN, record[0])
     assert (done.next_lookup_at - clock.now()).total_seconds() == 0.5
     assert done.finished_at is None
     assert venue.submissions == [order.client_order_id]
-    assert LogEntry.objects.get().event == "order_unknown"
+    assert LogEntry.objects.get().event == record[1]
     assert not Fill.objects.exists()
 
 

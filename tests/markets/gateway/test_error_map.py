@@ -9,6 +9,7 @@ from markets.errors import (
     AnswerUnreadable,
     DuplicateClientId,
     InsufficientFunds,
+    NotFillable,
     NotSupportedByVenue,
     OrderAbsent,
     OutcomeUnknown,
@@ -17,6 +18,7 @@ from markets.errors import (
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
+    WouldTake,
 )
 from markets.gateway.error_map import (
     CAUSE_LENGTH_MAX,
@@ -56,8 +58,8 @@ DECISIONS: dict[str, tuple[type[VenueError], ...]] = {
     "InvalidOrder": (NO, LOST, NO, LOST, NO),
     "OrderNotFound": (GONE, LOST, LOST, GONE, NO),
     "OrderNotCached": (GONE, LOST, LOST, GONE, NO),
-    "OrderImmediatelyFillable": (NO, LOST, NO, LOST, NO),
-    "OrderNotFillable": (NO, LOST, NO, LOST, NO),
+    "OrderImmediatelyFillable": (NO, LOST, WouldTake, LOST, NO),
+    "OrderNotFillable": (NO, LOST, NotFillable, LOST, NO),
     "DuplicateOrderId": (TWICE, TWICE, TWICE, TWICE, NO),
     "ContractUnavailable": (NO, LOST, NO, LOST, NO),
     "NotSupported": (NEVER, LOST, NEVER, LOST, NEVER),

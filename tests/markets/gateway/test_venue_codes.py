@@ -20,6 +20,7 @@ from markets.errors import (
     VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
+    WouldTake,
 )
 from markets.gateway.base import VenueSpec
 from markets.gateway.capabilities import list_certified
@@ -92,6 +93,8 @@ def test_no_code_means_two_things(ccxt_id: str) -> None:
         quirks.auth_codes,
         quirks.closed_codes,
         quirks.absent_codes,
+        quirks.unfillable_codes,
+        quirks.taking_codes,
     )
 
     assert sum(map(len, groups)) == len(frozenset[str]().union(*groups))
@@ -150,7 +153,7 @@ DECISIONS: list[tuple[str, str, Any, type[VenueError]]] = [
     ("gate", "BALANCE_NOT_ENOUGH", ccxt.InsufficientFunds, InsufficientFunds),
     ("kraken", "EOrder:Insufficient funds", ccxt.InsufficientFunds, InsufficientFunds),
     ("bitget", "43012", ccxt.InsufficientFunds, InsufficientFunds),
-    ("gate", "POC_FILL_IMMEDIATELY", ccxt.OrderImmediatelyFillable, NO),
+    ("gate", "POC_FILL_IMMEDIATELY", ccxt.OrderImmediatelyFillable, WouldTake),
     ("kraken", "EOrder:Order minimum not met", ccxt.InvalidOrder, NO),
     ("okx", "50111", ccxt.AuthenticationError, VenueAuthFailed),
     ("binance", "-2015", ccxt.DDoSProtection, VenueAuthFailed),
