@@ -12,17 +12,19 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One line of the sidebar: the list page of a model.
+    """One line of the sidebar: the list page of a model, or another page that belongs to it.
 
     Attributes:
         title: what the line says.
         icon: a Material symbol.
-        model: ``<app>.<model>``.
+        model: ``<app>.<model>``; whoever may see it sees the line.
+        view: the part of the page's name after the model's.
     """
 
     title: str | Promise
     icon: str
     model: str
+    view: str = "changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ GROUPS = (
             Page(_("Strategies"), "smart_toy", "strategies.strategy"),
             Page(_("Executions"), "bolt", "strategies.execution"),
             Page(_("Opportunities"), "visibility", "strategies.opportunity"),
+            Page(_("Scanner"), "radar", "strategies.opportunity", "scanner"),
             Page(_("Runs"), "history", "strategies.run"),
             Page(_("Risk limits"), "shield", "strategies.risklimits"),
             Page(_("Changes of risk limits"), "policy", "strategies.risklimitschange"),
@@ -121,5 +124,5 @@ def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(page: Page) -> dict[str, Any]:
-    address = reverse(f"admin:{page.model.replace('.', '_')}_changelist")
+    address = reverse(f"admin:{page.model.replace('.', '_')}_{page.view}")
     return {"title": page.title, "icon": page.icon, "link": address}

@@ -1,7 +1,7 @@
 """Public market data, fresh from the venues."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -38,6 +38,19 @@ class BooksReport:
 
     books: dict[BookKey, Book] = field(default_factory=dict)
     errors: dict[BookKey, VenueError | UnknownSymbol] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TickersReport:
+    """Tickers of whole venues, and why others could not be had.
+
+    Attributes:
+        tickers: by venue code, by symbol.
+        errors: by venue code; every asked venue is in one of the two.
+    """
+
+    tickers: dict[str, Mapping[str, Ticker]] = field(default_factory=dict)
+    errors: dict[str, VenueError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +159,41 @@ def fetch_books(keys: Sequence[tuple[Venue | VenueSpec, str]], depth: int = 20) 
     return report
 
 
+def fetch_tickers(venues: Sequence[Venue]) -> TickersReport:
+    """Return the tickers of every market of many venues, fetched at the same time.
+
+    Args:
+        venues: one request each, at most ``THREADS``.
+
+    Returns:
+        Every venue once: with its tickers, or with the reason why there are none.
+    """
+    if len(venues) > THREADS:
+        raise ValueError(f"at most {THREADS} venues at once, not {len(venues)}")
+    waiting: dict[Future[Mapping[str, Ticker]], str] = {
+        _threads().submit(_fetch_tickers, venue.to_spec()): venue.code for venue in venues
+    }
+    done, late = wait(waiting, timeout=settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA)
+    report = TickersReport()
+    for future in done:
+        try:
+            report.tickers[waiting[future]] = future.result()
+        except VenueError as error:
+            report.errors[waiting[future]] = error
+    for future in late:
+        future.cancel()
+        code = waiting[future]
+        cause = Message("no answer within the time limit")
+        report.errors[code] = VenueUnavailable(venue=code, cause=cause)
+    return report
+
+
 def _fetch(spec: VenueSpec, symbol: str, depth: int) -> Book:
     return gateway_for(spec).fetch_book(symbol, depth)
+
+
+def _fetch_tickers(spec: VenueSpec) -> Mapping[str, Ticker]:
+    return gateway_for(spec).fetch_tickers()
 
 
 _POOL: list[ThreadPoolExecutor] = []

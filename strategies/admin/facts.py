@@ -16,6 +16,7 @@ from unfold.decorators import display
 from arbplatform.console.admin import ReadOnlyAdmin, command_button
 from arbplatform.core.errors import Message
 from strategies.admin.panel import LINK, brief, coloured, when
+from strategies.admin.scanner import ScannerAdmin
 from strategies.models import Decision, Opportunity, Run
 from strategies.selectors import list_opportunities, list_runs
 from strategies.services.decisions import render_reason
@@ -70,7 +71,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Opportunity)
-class OpportunityAdmin(ReadOnlyAdmin):
+class OpportunityAdmin(ScannerAdmin):
     """What strategies saw, with the evidence of each decision."""
 
     list_display = (

@@ -32,6 +32,7 @@ MONEY_MODULES = [
 HOT_PATH = "finds candidates fast; every decision about one is made again in Decimal"
 FLOATS_THAT_ARE_NO_MONEY = {
     "strategies/domain/cycles.py": HOT_PATH,
+    "strategies/domain/scan.py": HOT_PATH,
     "strategies/domain/triangle.py": HOT_PATH,
     "strategies/plugins/triangular.py": HOT_PATH,
 }

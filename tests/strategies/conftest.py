@@ -7,6 +7,7 @@ from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 from strategies.services import sweeps
 from strategies.services.runs import start_strategy
+from strategies.services.scanner import forget_scan
 from strategies.services.setups import SETUPS
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
@@ -18,9 +19,10 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT", "ETH/BTC")
 
 
 @pytest.fixture(autouse=True)
-def no_remembered_setups():
+def no_memories():
     """Row ids come again with every test; what one test remembered must not reach the next."""
     SETUPS.clear()
+    forget_scan()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from markets.domain.orders import (
     VenueOrder,
     VenueOrderStatus,
 )
+from markets.domain.quote import Ticker
 from markets.errors import OrderAbsent, VenueUnavailable
 from markets.gateway.base import Credentials, VenueSpec
 from markets.models import Asset, Market, Venue
@@ -133,6 +134,23 @@ class FakeGateway:
     @property
     def venue(self) -> str:
         return self._state.code
+
+    def fetch_tickers(self, symbols: Sequence[str] | None = None) -> Mapping[str, Ticker]:
+        state = self._state
+        if not state.is_reachable:
+            raise VenueUnavailable(venue=state.code, cause="no answer")
+        with state.lock:
+            return {
+                symbol: Ticker(
+                    state.code,
+                    symbol,
+                    bid=bids[0][0] if bids else None,
+                    ask=asks[0][0] if asks else None,
+                    last=None,
+                    received_at_ms=SYSTEM_CLOCK.now_ms(),
+                )
+                for symbol, (bids, asks) in state.books.items()
+            }
 
     def fetch_book(self, symbol: str, depth: int = 20) -> Book:
         state = self._state

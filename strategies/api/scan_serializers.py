@@ -1,0 +1,144 @@
+"""Between scans and JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from arbplatform.api.fields import AmountField
+from arbplatform.core.decimals import Bps, floor_to_step
+from arbplatform.wording import render
+from markets.domain.orders import Side
+from strategies.domain.scan import Kind
+from strategies.services.scanner import CONFIRMED_MAX, Scan, Sighting
+
+_BPS_STEP = Bps("1e-8")
+
+
+class ScanQuerySerializer(serializers.Serializer[Any]):
+    """What a client may ask of a scan."""
+
+    kind = serializers.ChoiceField(
+        choices=[kind.value for kind in Kind], required=False, help_text="Only these."
+    )
+    sort = serializers.ChoiceField(
+        choices=["edge", "profit"], default="edge", help_text="What comes first."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=CONFIRMED_MAX, default=20)
+
+
+class ScanVenueErrorSerializer(serializers.Serializer[Any]):
+    """A venue that did not answer."""
+
+    venue = serializers.CharField()
+    code = serializers.IntegerField(help_text="Error code.")
+    message = serializers.CharField()
+
+
+class ScanLegSerializer(serializers.Serializer[Any]):
+    """One trade of a round trip."""
+
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    side = serializers.ChoiceField(choices=[side.value for side in Side])
+    quantity = AmountField(allow_null=True, help_text="[base]; null when no size earns.")
+    limit_price = AmountField(allow_null=True, help_text="[quote per base].")
+
+
+class SightingSerializer(serializers.Serializer[Any]):
+    """A round trip that earns at the best prices."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    summary = serializers.CharField()
+    is_suspicious = serializers.BooleanField(help_text="Too good to be true.")
+    top_edge_bps = AmountField(help_text="At the best prices, after fees [bps].")
+    edge_bps = AmountField(allow_null=True, help_text="Of the best size, after fees [bps].")
+    notional = AmountField(allow_null=True, help_text="What it takes [profit asset].")
+    expected_profit = AmountField(allow_null=True, help_text="[profit asset].")
+    profit_asset = serializers.CharField(allow_null=True)
+    profit = AmountField(allow_null=True, help_text="[reporting asset].")
+    age_ms = serializers.IntegerField(allow_null=True, help_text="Of the oldest book [ms].")
+    refusal = serializers.CharField(allow_null=True, help_text="Why no size earns.")
+    legs = ScanLegSerializer(many=True)
+
+
+class ScanSerializer(serializers.Serializer[Any]):
+    """One look over everything."""
+
+    scanned_at = serializers.DateTimeField()
+    took_ms = serializers.IntegerField()
+    reporting_asset = serializers.CharField()
+    venues = serializers.IntegerField(help_text="That were asked.")
+    markets = serializers.IntegerField(help_text="Whose best prices could be used.")
+    pairs = serializers.IntegerField(help_text="Ordered pairs of venues with the same symbol.")
+    cycles = serializers.IntegerField(help_text="Directed ways around three markets.")
+    nominated = serializers.IntegerField(help_text="That earn at the best prices.")
+    venue_errors = ScanVenueErrorSerializer(many=True)
+    results = SightingSerializer(many=True)
+
+
+def to_rows(scan: Scan, sightings: Sequence[Sighting]) -> dict[str, Any]:
+    """Return a scan with some of its sightings as plain values.
+
+    Args:
+        scan: figures and errors.
+        sightings: what is to be shown of it.
+    """
+    return {
+        "scanned_at": scan.scanned_at,
+        "took_ms": scan.took_ms,
+        "reporting_asset": settings.REPORTING_ASSET,
+        "venues": scan.venue_count,
+        "markets": scan.survey.markets,
+        "pairs": scan.survey.pairs,
+        "cycles": scan.survey.cycles,
+        "nominated": len(scan.survey.nominations),
+        "venue_errors": [
+            {"venue": venue, "code": error.code, "message": render(error.message)}
+            for venue, error in sorted(scan.errors.items())
+        ],
+        "results": [_to_row(item) for item in sightings],
+    }
+
+
+def _to_row(item: Sighting) -> dict[str, Any]:
+    nomination, intent = item.nomination, item.intent
+    return {
+        "kind": nomination.kind.value,
+        "summary": nomination.subject,
+        "is_suspicious": nomination.is_suspicious,
+        "top_edge_bps": floor_to_step(nomination.edge.net_bps, _BPS_STEP),
+        "edge_bps": None if intent is None else intent.edge_bps,
+        "notional": None if intent is None else intent.notional,
+        "expected_profit": None if intent is None else intent.expected_profit,
+        "profit_asset": None if intent is None else intent.profit_asset,
+        "profit": item.profit,
+        "age_ms": item.age_ms,
+        "refusal": None if item.refusal is None else render(item.refusal),
+        "legs": _to_legs(item),
+    }
+
+
+def _to_legs(item: Sighting) -> list[dict[str, Any]]:
+    if item.intent is not None:
+        return [
+            {
+                "venue": leg.venue,
+                "symbol": leg.symbol,
+                "side": leg.side.value,
+                "quantity": leg.quantity,
+                "limit_price": leg.limit_price,
+            }
+            for leg in item.intent.legs
+        ]
+    return [
+        {
+            "venue": step.key.venue,
+            "symbol": step.key.symbol,
+            "side": step.side.value,
+            "quantity": None,
+            "limit_price": None,
+        }
+        for step in item.nomination.steps
+    ]
