@@ -6,6 +6,7 @@ from celery import shared_task
 
 from accounts.selectors import list_syncable_account_ids
 from accounts.services import accounts, balances, transfers
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.errors import ArbError
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ def sync_balances(account_id: int) -> None:
 def sync_all_balances() -> None:
     """Synchronise every account that may be; one's failure does not stop the others."""
     for account_id in list_syncable_account_ids():
+        if DRAIN.has_begun:
+            return
         try:
             balances.sync_balances(account_id=account_id)
         except ArbError as error:

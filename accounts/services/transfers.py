@@ -33,6 +33,7 @@ from accounts.services.preconditions import (
 )
 from accounts.services.progress import Sighting, claim, postpone, record
 from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.core.ids import derive_client_id
@@ -170,6 +171,8 @@ def poll_transfers(*, clock: Clock = SYSTEM_CLOCK) -> int:
     """
     due = list_due_transfer_ids(now=clock.now(), limit=POLL_BATCH_MAX)
     for transfer_id in due:
+        if DRAIN.has_begun:
+            break
         try:
             poll_transfer(transfer_id=transfer_id, clock=clock)
         except ArbError as error:

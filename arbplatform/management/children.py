@@ -22,6 +22,8 @@ FAILED_STARTS_MAX = 3
 PROBE_INTERVAL_S = 0.1
 LINE_BYTES_MAX = 65_536
 DRAIN_TIMEOUT_S = 1.0
+NOTABLE_END_S = 1.0
+"""An end that takes longer than this is shown [s]."""
 KILL_TIMEOUT_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
@@ -117,6 +119,7 @@ class Child:
         self._stopping.set()
         if self._keeper is None:
             return
+        asked_ms = SYSTEM_CLOCK.monotonic_ms()
         self._ask_to_end()
         if self.spec.ask_again_s is not None:
             await asyncio.wait({self._keeper}, timeout=self.spec.ask_again_s)
@@ -129,6 +132,14 @@ class Child:
             )
             self.kill()
             await asyncio.wait_for(self._keeper, KILL_TIMEOUT_S)
+        took_s = (SYSTEM_CLOCK.monotonic_ms() - asked_ms) / 1_000
+        if took_s >= NOTABLE_END_S:
+            self._terminal.say(
+                Message(
+                    "{name} has ended after {seconds} s.",
+                    {"name": self.spec.name, "seconds": f"{took_s:.1f}"},
+                )
+            )
         self._log.close()
 
     def _ask_to_end(self) -> None:

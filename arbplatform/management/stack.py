@@ -13,8 +13,9 @@ from arbplatform.settings.env import BASE_DIR
 
 SETTINGS_MODULE = "arbplatform.settings.dev"
 WORKER_THREADS = 8
-WORKER_STOP_TIMEOUT_S = 20.0
-"""Longer than a tick may take: its orders are answered for before the worker goes."""
+WORKER_STOP_TIMEOUT_S = 45.0
+"""Longer than WORKER_DRAIN_MS and one step of an execution at venues that do not answer: what was
+sent is answered for before the worker goes. Mostly it takes a moment."""
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 
 

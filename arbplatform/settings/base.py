@@ -218,6 +218,8 @@ STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategie
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 SPOOL_DIR = DATA_DIR / "spool"
 """Where facts wait for a database that is away."""
+WORKER_DRAIN_MS = env.int("WORKER_DRAIN_MS", default=10_000)
+"""A worker that ends hands over what still runs after so long; no step begins then [ms]."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 """Machines with the same name share what venues allow to one address."""

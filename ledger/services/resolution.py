@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
@@ -101,7 +102,11 @@ def resolve_unknown_orders(
     silent: set[str] = set()
     looked_up = failed = skipped = 0
     for order_id, venue in list_due_orders(now=clock.now(), limit=limit):
-        if venue in silent or clock.monotonic_ms() - started_ms > SWEEP_TIME_MAX_MS:
+        if (
+            venue in silent
+            or DRAIN.has_begun
+            or clock.monotonic_ms() - started_ms > SWEEP_TIME_MAX_MS
+        ):
             skipped += 1
             continue
         try:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.errors import ArbError
 from markets.domain.rules import MarketRules
 from markets.errors import VenueDisabled
@@ -83,6 +84,8 @@ def sync_all_markets() -> dict[str, SyncReport]:
     """
     reports = {}
     for venue in list_venues(is_enabled=True):
+        if DRAIN.has_begun:
+            break
         try:
             reports[venue.code] = sync_markets(venue_id=venue.pk)
         except ArbError as error:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import Clock
 from strategies.domain.states import StrategyState
 from strategies.models import Strategy
@@ -46,12 +47,16 @@ def claim_tick(
 ) -> TickClaim | None:
     """Claim the next tick of ``strategy``; ``None`` when there is nothing to claim.
 
+    A process that ends claims nothing.
+
     Args:
         strategy: whose tick; only its id and interval are used.
         clock: tells the time.
         is_spacing_kept: whether a tick that comes too soon after the last one is dropped. A
             message that waited behind a long tick arrives right after the next one's.
     """
+    if DRAIN.has_begun:
+        return None
     now = clock.now()
     token = secrets.token_hex(16)
     free = Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)
@@ -74,6 +79,8 @@ def extend_claim(claim: TickClaim, *, clock: Clock) -> bool:
 
     Nothing is written while the time that is left suffices: in a normal tick it always does.
     """
+    if DRAIN.is_over:
+        return False  # the process ends: who comes after it goes on
     now = clock.now()
     if claim.expires_at - now >= step_max():
         return True

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from arbplatform.background.draining import DRAIN
 from ledger.services.halts import Wish, read_denials
 from strategies.domain.states import StrategyState
 from strategies.models import Reason
@@ -14,7 +15,7 @@ class Gate:
     """The facts that a denial rests on.
 
     Attributes:
-        is_running: whether the strategy is still meant to trade.
+        is_running: whether the strategy, and this process, are still meant to trade.
         has_unresolved: whether the end of one of its orders is not known.
         has_unfinished: whether one of its executions is being completed or reversed.
         has_held: whether one is held with an exposure that nobody has acknowledged.
@@ -58,7 +59,7 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
     enabled = {account.venue.code for account in accounts if account.is_enabled}
     denials = read_denials([Wish(account.pk, strategy_id) for account in accounts])
     return Gate(
-        is_running=standing.state is StrategyState.RUNNING,
+        is_running=standing.state is StrategyState.RUNNING and not DRAIN.has_begun,
         has_unresolved=standing.has_unresolved,
         has_unfinished=standing.has_unfinished,
         has_held=standing.has_held,

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
+from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
@@ -79,7 +80,8 @@ def repair_execution(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execu
         return get_execution(execution_id)
     reached(CrashPoint.REPAIR_CLAIMED)
     for _step_number in range(STEPS_MAX + 1):
-        if not _step(claim, clock):
+        # a process that ends gives the lease back between two steps: another one goes on at once
+        if DRAIN.is_over or not _step(claim, clock):
             break
     _release(claim)
     return get_execution(execution_id)
@@ -92,7 +94,7 @@ def go_on(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execution:
         NotFound: there is no such execution.
     """
     settled = settle_execution(execution_id=execution_id, clock=clock)
-    if settled.state != ExecutionState.INCOMPLETE:
+    if settled.state != ExecutionState.INCOMPLETE or DRAIN.has_begun:
         return settled
     return repair_execution(execution_id=execution_id, clock=clock)
 
