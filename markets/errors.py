@@ -169,3 +169,20 @@ class NotFillable(VenueRejected):
 
     code = 2053
     summary = "{venue} ended the order because it could not be filled at once: {cause}"
+
+
+class NotSimulated(Conflict):
+    """Only a simulated venue on this machine can be told to fail."""
+
+    code = 2040
+    summary = (
+        "The venue {venue} is not simulated on this machine: faults can be planned only where the "
+        "REST origin is that of a running simulator, such as http://127.0.0.1:8010/alpha."
+    )
+
+
+class UnknownFault(NotFound):
+    """No armed fault has this number."""
+
+    code = 2041
+    summary = "No fault {number} is armed at {venue}. It may have ended meanwhile; read the list."

@@ -11,6 +11,7 @@ import uvloop
 
 from arbplatform.core.errors import InvalidInput
 from markets.simulator.config import load_config
+from markets.simulator.faults.file import load_faults
 from markets.simulator.running import HOST, Simulator
 
 DEFAULT_PORT = 8010
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--host", default=HOST, help="address to listen on")
     parser.add_argument("--state-dir", type=Path, help="where accounts survive a restart")
+    parser.add_argument("--faults", type=Path, help="JSON file of what goes wrong, by venue")
     parser.add_argument("--seed", type=int, help="instead of the one in the file")
 
 
@@ -35,6 +37,7 @@ def serve(
     port: int,
     state_dir: Path | None,
     seed: int | None,
+    faults: Path | None = None,
     say: Callable[[str], None],
 ) -> None:
     """Serve the venues of a configuration file until SIGTERM or SIGINT.
@@ -45,6 +48,7 @@ def serve(
         port: 0 takes a free one.
         state_dir: where accounts survive; ``None`` for nowhere.
         seed: instead of the one in the file.
+        faults: JSON file of what goes wrong, by venue; ``None`` for nothing more.
         say: is told the address once everything is ready.
 
     Raises:
@@ -53,9 +57,9 @@ def serve(
     if not 0 <= port <= PORT_MAX:
         raise InvalidInput("The port must be between 0 and {port_max}.", port_max=PORT_MAX)
     overrides = {} if seed is None else {"seed": seed}
-    simulator = Simulator(
-        load_config(config, **overrides), host=host, port=port, state_dir=state_dir
-    )
+    checked = load_config(config, **overrides)
+    planned = None if faults is None else load_faults(faults, checked.venues)
+    simulator = Simulator(checked, host=host, port=port, state_dir=state_dir, faults=planned)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(simulator, host, say))
 

@@ -149,6 +149,7 @@ class VenueConfig(_Part):
         makers, replay: where the books come from; at most one of the two.
         accounts: customers.
         faults: what goes wrong, and when.
+        faults_file: a JSON file with more of it, by venue code.
     """
 
     code: Code
@@ -160,6 +161,7 @@ class VenueConfig(_Part):
     replay: ReplayConfig | None = None
     accounts: tuple[AccountConfig, ...] = ()
     faults: tuple[FaultConfig, ...] = ()
+    faults_file: str = ""
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

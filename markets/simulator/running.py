@@ -17,6 +17,7 @@ from aiohttp import web
 from arbplatform.core.errors import Unavailable
 from markets.simulator.config import SimulatorConfig, parse_config
 from markets.simulator.control import arm, statement
+from markets.simulator.faults.file import FaultsByVenue
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
 from markets.simulator.replay import Replay
@@ -50,12 +51,13 @@ class Simulator:
         host: str = HOST,
         port: int = 0,
         state_dir: Path | None = None,
+        faults: FaultsByVenue | None = None,
     ) -> None:
         self._host = host
         self.port = port
         self._journal = None if state_dir is None else Journal(state_dir)
         try:
-            self.world = World(config, recorder=self._journal)
+            self.world = World(config, recorder=self._journal, faults=faults)
             restore(self.world, self._journal.read() if self._journal else ())
             if self._journal is not None:
                 self._journal.rewrite(dump(self.world))

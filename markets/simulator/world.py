@@ -4,6 +4,7 @@ from random import Random
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.simulator.config import SimulatorConfig
+from markets.simulator.faults.file import FaultsByVenue, planned_for
 from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.makers import FairPrices, Makers
 from markets.simulator.protocol.listen_keys import ListenKeys
@@ -24,6 +25,13 @@ class World:
         faults: by venue code.
         listen_keys: names of user data streams.
         settlement: what is on its way between the venues.
+
+    Args:
+        recorder: where facts about customers are written; ``None`` for nowhere.
+        faults: more of them, by venue code, beside those of the configuration.
+
+    Raises:
+        InvalidInput: a file of faults cannot be used.
     """
 
     def __init__(
@@ -32,11 +40,16 @@ class World:
         *,
         clock: Clock = SYSTEM_CLOCK,
         recorder: Recorder | None = None,
+        faults: FaultsByVenue | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.faults = {
-            venue.code: FaultPlan(venue.faults, self._random_of(f"faults:{venue.code}"), clock)
+            venue.code: FaultPlan(
+                [*planned_for(venue, config.venues), *(faults or {}).get(venue.code, ())],
+                self._random_of(f"faults:{venue.code}"),
+                clock,
+            )
             for venue in config.venues
         }
         self.venues = {

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from arbplatform.core.errors import ArbError
 from markets.simulator import cli
 
-OPTIONS = ("config", "host", "port", "state_dir", "seed")
+OPTIONS = ("config", "host", "port", "state_dir", "seed", "faults")
 
 
 class Command(BaseCommand):

@@ -1,0 +1,145 @@
+"""Faults of simulated venues: planned and looked at from the platform."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from arbplatform.core.clock import from_ms
+from markets.errors import NotSimulated, VenueError
+from markets.gateway.simulation import Simulation, simulation_of
+from markets.models import Venue
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """A fault at a simulated venue.
+
+    Attributes:
+        number: by which it is removed.
+        kind: what goes wrong.
+        details: what else was asked for.
+        armed_at: since when.
+        struck: how often it struck.
+        left: how often it still may; ``None`` for ever.
+        left_ms: how long it stays armed [ms]; ``None`` for ever.
+    """
+
+    number: int
+    kind: str
+    details: Mapping[str, Any]
+    armed_at: datetime
+    struck: int
+    left: int | None
+    left_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReport:
+    """What goes wrong at a venue.
+
+    Attributes:
+        active: armed now, the first to strike first.
+        ended: over, the last one first.
+        struck: how often each kind ever struck since the simulator started.
+    """
+
+    active: list[PlannedFault]
+    ended: list[PlannedFault]
+    struck: Mapping[str, int]
+
+
+def can_be_simulated(venue: Venue) -> bool:
+    """Return whether a venue is at an address where a simulator could be; nothing is asked."""
+    return simulation_of(venue.to_spec()) is not None
+
+
+def read_faults(*, venue: Venue) -> FaultReport:
+    """Return the faults of a venue.
+
+    Raises:
+        NotSimulated: it is not simulated on this machine.
+        VenueUnavailable: the simulator does not answer.
+    """
+    shown = _simulation(venue).list_faults()
+    return FaultReport(
+        active=[_to_fault(row) for row in shown["faults"]],
+        ended=[_to_fault(row) for row in shown.get("ended", ())],
+        struck=dict(shown.get("struck", {})),
+    )
+
+
+def add_fault(*, venue: Venue, fault: Mapping[str, Any]) -> int:
+    """Arm a fault and return its number.
+
+    Raises:
+        InvalidInput: it makes no sense at the venue.
+        NotSimulated: the venue is not simulated on this machine.
+        VenueUnavailable: the simulator does not answer.
+    """
+    number = _simulation(venue).add_fault(fault)
+    logger.warning("the fault %s, number %s, is armed at %s", fault.get("kind"), number, venue.code)
+    return number
+
+
+def remove_fault(*, venue: Venue, number: int) -> None:
+    """Disarm one fault.
+
+    Raises:
+        UnknownFault: no fault with this number is armed.
+        NotSimulated: the venue is not simulated on this machine.
+        VenueUnavailable: the simulator does not answer.
+    """
+    _simulation(venue).remove_fault(number)
+
+
+def clear_faults(*, venue: Venue) -> int:
+    """Disarm all faults of a venue and return how many there were.
+
+    Raises:
+        NotSimulated: the venue is not simulated on this machine.
+        VenueUnavailable: the simulator does not answer.
+    """
+    return _simulation(venue).clear_faults()
+
+
+def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
+    """Return how many faults are armed, by the code of each venue that has any.
+
+    A venue that does not answer as a simulator is passed over: this is for banners.
+    """
+    counts = {}
+    for venue in venues:
+        simulation = simulation_of(venue.to_spec())
+        if simulation is None:
+            continue
+        try:
+            count = len(simulation.list_faults()["faults"])
+        except (VenueError, NotSimulated):
+            continue
+        if count:
+            counts[venue.code] = count
+    return counts
+
+
+def _simulation(venue: Venue) -> Simulation:
+    found = simulation_of(venue.to_spec())
+    if found is None:
+        raise NotSimulated(venue=venue.code)
+    return found
+
+
+def _to_fault(row: Mapping[str, Any]) -> PlannedFault:
+    details = {name: value for name, value in row["fault"].items() if name != "kind"}
+    return PlannedFault(
+        number=row["id"],
+        kind=row["fault"]["kind"],
+        details=details,
+        armed_at=from_ms(row["armed_ms"]),
+        struck=row["struck"],
+        left=row["left"],
+        left_ms=row["left_ms"],
+    )
