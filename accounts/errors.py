@@ -93,3 +93,14 @@ class TransferRefused(Conflict):
         "{venue} reports that the transfer failed after it was accepted. The funds stay where "
         "they were; look at the venue's own page for the reason."
     )
+
+
+class FundsReserved(Conflict):
+    """An order would spend funds that are not there, or that others may spend already."""
+
+    code = 3030
+    summary = (
+        "{needed} {asset} are needed in the {wallet} wallet of {account}, but only {free} are "
+        "free: the books hold {held}, of which {reserved} are reserved for orders and transfers "
+        "under way. Nothing was sent. Try a smaller amount, or move funds there."
+    )

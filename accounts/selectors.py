@@ -3,17 +3,20 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from accounts.domain.transfers import LIVE_STATES
 from accounts.errors import AccountNotFound, TransferNotFound
-from accounts.models import Balance, Transfer, VenueAccount
+from accounts.models import Balance, ReservedTotal, Transfer, VenueAccount
 from arbplatform.core.decimals import ZERO
-from arbplatform.persistence.fields import SecretUnreadable
+from arbplatform.persistence.fields import AmountField, SecretUnreadable
 from markets.domain.funds import Wallet
 from markets.errors import VenueAuthFailed
+
+_PurseT = TypeVar("_PurseT", bound=Model)
 
 SECRET_FIELDS = ("api_key", "api_secret", "passphrase")
 
@@ -121,11 +124,22 @@ def _is_use(relation: Any) -> bool:
 
 
 def list_balances(account_id: int | None = None) -> QuerySet[Balance]:
-    """Return what the venues last stated, of one account or of all."""
+    """Return what the venues last stated, of one account or of all, and what is ``reserved``."""
     rows = Balance.objects.select_related("account__venue", "asset").defer(
         *(f"account__{name}" for name in SECRET_FIELDS)
     )
+    rows = with_reserved(rows)
     return rows if account_id is None else rows.filter(account_id=account_id)
+
+
+def with_reserved(rows: QuerySet[_PurseT]) -> QuerySet[_PurseT]:
+    """Add to rows of wallets and assets what orders and transfers under way may spend of them."""
+    totals = ReservedTotal.objects.filter(
+        account_id=OuterRef("account_id"), wallet=OuterRef("wallet"), asset_id=OuterRef("asset_id")
+    )
+    none = Value(ZERO, output_field=AmountField())
+    added: Any = rows.annotate(reserved=Coalesce(Subquery(totals.values("total")[:1]), none))
+    return added  # type: ignore[no-any-return]  # the stubs lose the model on the way
 
 
 def free_balances(account_ids: Iterable[int]) -> dict[tuple[str, str], Decimal]:
@@ -138,6 +152,18 @@ def free_balances(account_ids: Iterable[int]) -> dict[tuple[str, str], Decimal]:
     for venue, asset, free in rows.values_list("account__venue__code", "asset__code", "free"):
         totals[venue, asset] = totals.get((venue, asset), ZERO) + free
     return totals
+
+
+def reserved_total(account_id: int, wallet: Wallet, asset_id: int) -> Decimal:
+    """Return what orders and transfers under way may spend from one wallet [units of asset]."""
+    rows = ReservedTotal.objects.filter(account_id=account_id, wallet=wallet, asset_id=asset_id)
+    return rows.values_list("total", flat=True).first() or ZERO
+
+
+def reserved_amounts() -> dict[tuple[int, str, int], Decimal]:
+    """Return what is reserved, by account id, wallet and asset id, where anything is."""
+    rows = ReservedTotal.objects.values_list("account_id", "wallet", "asset_id", "total")
+    return {(account, wallet, asset): total for account, wallet, asset, total in rows if total}
 
 
 def list_transfers() -> QuerySet[Transfer]:

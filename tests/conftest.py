@@ -17,6 +17,7 @@ PASSWORD = "correct-horse-battery"
 GUARDS = (
     "ledger.migrations.0002_guards",
     "ledger.migrations.0003_trading_halts",
+    "ledger.migrations.0005_reservations",
     "strategies.migrations.0004_risk_limits",
 )
 """Migrations with triggers that keep facts from being deleted."""

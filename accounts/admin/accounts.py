@@ -1,6 +1,7 @@
 """The pages of accounts and of what they hold."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -70,6 +71,12 @@ class AmountColumns:
         """Show all that is there."""
         return plain(balance.total)
 
+    @display(description=_("reserved"))
+    def show_reserved(self, balance: Balance) -> str:
+        """Show what orders and transfers under way may still spend."""
+        reserved: Decimal = balance.reserved  # type: ignore[attr-defined]  # added by the query
+        return plain(reserved)
+
 
 class BalanceInline(AmountColumns, ReadOnlyInline):
     """What the account holds."""
@@ -78,7 +85,15 @@ class BalanceInline(AmountColumns, ReadOnlyInline):
     tab = True
     hide_title = True
     per_page = 50
-    fields = ("wallet", "asset", "show_free", "show_held", "show_total", "synced_at")
+    fields = (
+        "wallet",
+        "asset",
+        "show_free",
+        "show_held",
+        "show_total",
+        "show_reserved",
+        "synced_at",
+    )
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Balance]:
@@ -97,11 +112,12 @@ class BalanceAdmin(AmountColumns, ReadOnlyAdmin):
         "show_free",
         "show_held",
         "show_total",
+        "show_reserved",
         "synced_at",
     )
     list_filter = ("account__venue", "wallet", "asset")
     search_fields = ("asset__code", "account__label", "account__venue__code")
-    fields = ("account", "wallet", "asset", "show_free", "show_held", "show_total", "synced_at")
+    fields = list_display
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Balance]:

@@ -111,10 +111,13 @@ class BalanceSerializer(serializers.ModelSerializer[Balance]):
     free = AmountField(read_only=True)
     held = AmountField(read_only=True)
     total = AmountField(read_only=True)
+    reserved = AmountField(
+        read_only=True, help_text="What orders and transfers under way may still spend."
+    )
 
     class Meta:
         model = Balance
-        fields = ("wallet", "asset", "free", "held", "total", "synced_at")
+        fields = ("wallet", "asset", "free", "held", "total", "reserved", "synced_at")
         read_only_fields = ("wallet", "synced_at")
 
 

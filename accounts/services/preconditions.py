@@ -2,7 +2,7 @@
 
 from accounts.domain.networks import needs_tag
 from accounts.errors import BalanceTooLow, InvalidTransfer
-from accounts.models import VenueAccount
+from accounts.models import Transfer, VenueAccount
 from accounts.services.accounts import open_gateway
 from arbplatform.core.decimals import (
     STORED_DECIMAL_PLACES,
@@ -14,7 +14,6 @@ from arbplatform.core.decimals import (
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import DepositAddress, Wallet
 from markets.errors import NotSupportedByVenue, VenueRejected
-from markets.gateway.base import VenueGateway
 
 _AMOUNT_LIMIT = Amount(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
 _AMOUNT_STEP = Amount(1).scaleb(-STORED_DECIMAL_PLACES)
@@ -53,20 +52,17 @@ def check_wallets(
         raise InvalidTransfer(cause=cause)
 
 
-def check_funds(
-    *, source: VenueAccount, wallet: Wallet, asset: str, amount: Amount
-) -> VenueGateway:
+def check_funds(*, source: VenueAccount, wallet: Wallet, asset: str, amount: Amount) -> Amount:
     """Ask the venue whether enough is free now.
 
     Returns:
-        The door to the source's venue.
+        What is free [units of asset].
 
     Raises:
         BalanceTooLow: it is not.
         VenueError: the venue did not tell.
     """
-    gateway = open_gateway(source)
-    balance = gateway.fetch_balances(wallet).get(asset)
+    balance = open_gateway(source).fetch_balances(wallet).get(asset)
     free = ZERO if balance is None else balance.free
     if free < amount:
         raise BalanceTooLow(
@@ -76,7 +72,23 @@ def check_funds(
             free=to_plain(free),
             amount=to_plain(amount),
         )
-    return gateway
+    return free
+
+
+def refuse_beyond(draft: Transfer, free: Amount) -> None:
+    """Refuse a transfer of more than what is left when all that is set aside is spent.
+
+    Raises:
+        BalanceTooLow: it is more.
+    """
+    if draft.amount > free:
+        raise BalanceTooLow(
+            account=str(draft.from_account),
+            wallet=str(draft.from_wallet),
+            asset=draft.asset.code,
+            free=to_plain(max(free, ZERO)),
+            amount=to_plain(draft.amount),
+        )
 
 
 def find_destination(

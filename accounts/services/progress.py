@@ -14,8 +14,9 @@ from accounts.domain.transfers import (
     TransferState,
     lookup_delay,
 )
-from accounts.models import Transfer
+from accounts.models import ReservationPurpose, Transfer
 from accounts.selectors import lock_transfer
+from accounts.services.reservations import release
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
@@ -94,6 +95,8 @@ def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK)
         transfer.arrived_at = now
     if not _save(transfer):
         return lock_transfer(transfer_id)
+    if after is TransferState.FAILED:
+        release(ReservationPurpose.TRANSFER, [transfer.pk])
     if after is not before:
         _announce(transfer, after)
     return transfer

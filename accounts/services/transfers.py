@@ -16,12 +16,13 @@ from accounts.domain.transfers import (
     TransferState,
 )
 from accounts.errors import IdempotencyConflict, TransferExpired
-from accounts.models import Transfer, VenueAccount
+from accounts.models import ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import (
     find_transfer,
     get_account_with_secrets,
     get_transfer,
     list_due_transfer_ids,
+    reserved_total,
 )
 from accounts.services.accounts import open_gateway
 from accounts.services.lookups import judge_wallet_transfer, judge_withdrawal, look_up
@@ -30,8 +31,10 @@ from accounts.services.preconditions import (
     check_funds,
     check_wallets,
     find_destination,
+    refuse_beyond,
 )
 from accounts.services.progress import Sighting, claim, postpone, record
+from accounts.services.reservations import Want, reserve
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -110,8 +113,8 @@ def request_transfer(
     known = find_transfer(key)
     if known is not None:
         return _adopt(known, draft)
-    _check_feasible(draft, source, target)
-    return _write(draft)
+    free = _check_feasible(draft, source, target)
+    return _write(draft, free)
 
 
 def submit_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
@@ -188,25 +191,27 @@ def _check_key(idempotency_key: str) -> str:
     return key
 
 
-def _check_feasible(draft: Transfer, source: VenueAccount, target: VenueAccount) -> None:
-    """Ask the venues, and fill in where the funds go."""
+def _check_feasible(draft: Transfer, source: VenueAccount, target: VenueAccount) -> Decimal:
+    """Ask the venues, and fill in where the funds go; return what is free at the source."""
     from_wallet, to_wallet = Wallet(draft.from_wallet), Wallet(draft.to_wallet)
     asset = draft.asset.code
     check_wallets(source=source, target=target, from_wallet=from_wallet, to_wallet=to_wallet)
     open_gateway(target)  # a disabled destination is told before anything is asked
-    check_funds(source=source, wallet=from_wallet, asset=asset, amount=draft.amount)
+    free = check_funds(source=source, wallet=from_wallet, asset=asset, amount=draft.amount)
     if draft.is_internal:
-        return
+        return free
     destination = find_destination(source=source, target=target, asset=asset, network=draft.network)
     draft.address = destination.address
     draft.tag = destination.tag or ""
     draft.network = destination.network or ""
+    return free
 
 
-def _write(draft: Transfer) -> Transfer:
+def _write(draft: Transfer, free: Decimal) -> Transfer:
     try:
         with transaction.atomic():
             draft.save(force_insert=True)
+            _reserve(draft, free)
             for account_id in sorted({draft.from_account_id, draft.to_account_id}):
                 enqueue_on_commit("ledger.open_account", account_id=account_id)
             enqueue_on_commit("accounts.submit_transfer", transfer_id=draft.pk)
@@ -216,6 +221,28 @@ def _write(draft: Transfer) -> Transfer:
             raise
         return _adopt(known, draft)
     return draft
+
+
+def _reserve(draft: Transfer, free: Decimal) -> None:
+    """Set the amount aside, so that no order spends it before it has left.
+
+    The venue says what is free, which the books do not know of an account that was not opened; so
+    the database does not judge, but whoever reserves holds the total's row until the commit.
+
+    Raises:
+        BalanceTooLow: what is free is set aside for orders and other transfers.
+    """
+    want = Want(
+        purpose=ReservationPurpose.TRANSFER,
+        owner_id=draft.pk,
+        account_id=draft.from_account_id,
+        wallet=Wallet(draft.from_wallet),
+        asset_id=draft.asset_id,
+        amount=draft.amount,
+    )
+    reserve([want], is_forced=True)
+    others = reserved_total(want.account_id, want.wallet, want.asset_id) - want.amount
+    refuse_beyond(draft, free - others)
 
 
 def _adopt(known: Transfer, draft: Transfer) -> Transfer:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
 from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
+from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
 from ledger.models import BookTotal, Entry, Posting
 from ledger.selectors import list_book_totals, list_entries, list_postings
@@ -83,7 +84,7 @@ class EntryAdmin(ReadOnlyAdmin):
 class BookTotalAdmin(ReadOnlyAdmin):
     """What every ledger account holds, to the last booked fill."""
 
-    list_display = ("book", "account", "wallet", "asset", "show_total")
+    list_display = ("book", "account", "wallet", "asset", "show_total", "show_reserved")
     list_filter = ("book", "account__venue", "account", "wallet", "asset")
     search_fields = ("asset__code", "account__label", "account__venue__code")
     fields = list_display
@@ -107,6 +108,12 @@ class BookTotalAdmin(ReadOnlyAdmin):
     def show_total(self, row: BookTotal) -> str:
         """Show the total."""
         return plain(row.total)
+
+    @display(description=_("reserved"))
+    def show_reserved(self, row: BookTotal) -> str:
+        """Show what orders and transfers under way may still spend of it."""
+        reserved: Amount = row.reserved  # type: ignore[attr-defined]  # added by the query
+        return plain(reserved) if row.wallet else "–"
 
     @admin.action(description=_("Compare with venue"), permissions=["compare"])
     def compare_selected(self, request: HttpRequest, queryset: QuerySet[BookTotal]) -> None:

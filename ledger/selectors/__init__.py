@@ -46,6 +46,13 @@ from ledger.selectors.orders import (
     lock_pending_orders,
     relock_orders,
 )
+from ledger.selectors.reservations import (
+    list_stray_reservations,
+    map_markets,
+    read_purse,
+    reserved_balances,
+    spendable_balances,
+)
 
 __all__ = [
     "EquityPoint",
@@ -75,15 +82,20 @@ __all__ = [
     "list_postings",
     "list_prices",
     "list_standing_fills",
+    "list_stray_reservations",
     "list_total_errors",
     "list_unbooked_transfer_ids",
     "list_venue_order_ids",
     "lock_orders",
     "lock_pending_orders",
+    "map_markets",
     "order_movements",
     "pnl_by_asset",
     "pnl_by_strategy",
+    "read_purse",
     "relock_orders",
+    "reserved_balances",
+    "spendable_balances",
     "start_of_utc_day",
     "thin_out_equity",
     "value_in_reporting",

@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
+from accounts.selectors import with_reserved
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.pnl import net_by_asset
@@ -33,8 +34,8 @@ def list_postings() -> QuerySet[Posting]:
 
 
 def list_book_totals() -> QuerySet[BookTotal]:
-    """Return the running totals of all ledger accounts."""
-    rows = BookTotal.objects.select_related("account__venue", "asset")
+    """Return the running totals of all ledger accounts, and what of them is ``reserved``."""
+    rows = with_reserved(BookTotal.objects.select_related("account__venue", "asset"))
     return without_secrets(rows, "account")
 
 

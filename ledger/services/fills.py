@@ -20,6 +20,7 @@ from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, O
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.entries import EntryDraft, write_entries
 from ledger.services.logs import draft_log
+from ledger.services.reservations import keep_reserved
 from ledger.services.rows import insert_rows, mark_inserted
 from markets.domain.orders import Side, VenueFill
 from markets.services.assets import ensure_assets
@@ -108,6 +109,7 @@ def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
     locked.filled_quantity = max(locked.filled_quantity, booked.quantity)
     locked.filled_cost = booked.cost
     locked.save(update_fields=["filled_quantity", "filled_cost", "updated_at"])
+    keep_reserved([locked], {locked.pk: booked.quantity})
     return booked.fills
 
 

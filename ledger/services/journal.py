@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.services.accounts import open_gateway
+from accounts.services.reservations import Want
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.decimals import Price, Quantity
 from arbplatform.core.errors import ArbError, IllegalTransition, Message
@@ -37,11 +38,19 @@ from ledger.selectors import (
     get_orders,
     lock_orders,
     lock_pending_orders,
+    map_markets,
 )
 from ledger.services.cancelling import forget_cancellation, note_cancellation
 from ledger.services.halts import Wish, require_trading, share_trading_lock
 from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
+from ledger.services.reservations import (
+    explain_refusal,
+    is_refusal,
+    release_orders,
+    reserve_orders,
+    want_of,
+)
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
 from ledger.services.spooling import keep
@@ -105,7 +114,7 @@ class OrderPlan:
 
 @retried
 def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
-    """Write orders down, all or none; nothing is sent.
+    """Write orders down and set aside what they may spend, all or none; nothing is sent.
 
     The client order id follows from execution, leg and attempt, so writing the same orders again
     returns the ones that are there.
@@ -121,6 +130,7 @@ def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> 
         InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
         ImmutableRecord: an order of the same execution, leg and attempt is there, but differs.
         TradingHalted: trading is switched off for one of them; nothing was written.
+        FundsReserved: less is free than they may spend; nothing was written.
     """
     for plan in plans:
         _check(plan)
@@ -144,11 +154,18 @@ def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> 
         )
         for plan in plans
     ]
+    wants: list[Want] = []
     try:
         with transaction.atomic():
             require_trading(wishes)
-            return Order.objects.bulk_create(orders)
-    except IntegrityError:
+            written = Order.objects.bulk_create(orders)
+            markets = map_markets({plan.market_id for plan in plans})
+            wants += (want_of(order, markets[order.market_id]) for order in written)
+            reserve_orders(wants)
+            return written
+    except IntegrityError as error:
+        if is_refusal(error):
+            raise explain_refusal(wants) from error
         written = _find_written(orders)
         if not written:
             raise
@@ -358,6 +375,7 @@ def _withdraw(order_id: int, clock: Clock) -> Order:
     order.error = "Withdrawn before it was sent."
     order.finished_at, order.next_lookup_at = clock.now(), None
     order.save(update_fields=["state", "error", "finished_at", "next_lookup_at", "updated_at"])
+    release_orders([order.pk])
     return get_order(order_id)
 
 

@@ -31,6 +31,7 @@ from ledger.services.ends import describe_end, explain_end
 from ledger.services.fills import Booked, book_batch
 from ledger.services.logs import draft_log
 from ledger.services.lookups import Missing, Unreachable
+from ledger.services.reservations import keep_reserved
 from ledger.services.rows import update_row
 from ledger.services.sending import Lost, Refused, Reported
 from markets.errors import AnswerUnreadable, OrderAbsent
@@ -118,6 +119,7 @@ def record(
             logs += _describe(order, before, is_lookup=is_lookup)
         if is_lookup and (booked[order.pk].is_news or _has_ended(before, order)):
             _wake(order)
+    keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
     if logs:
         LogEntry.objects.bulk_create(logs)
     return locked

@@ -9,6 +9,7 @@ from ledger.domain.orders import ORDER_TRANSITIONS, OrderEvent, OrderState
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.services.halts import Wish, read_denials
 from ledger.services.logs import draft_log
+from ledger.services.reservations import release_orders
 
 _NOT_SENT = _("Order {order_id} ({side} {quantity} {market}) was not sent: {cause}")
 
@@ -48,6 +49,7 @@ def refuse_halted(orders: Sequence[Order], now: datetime) -> list[Order]:
                 cause=order.error,
             )
         )
+    release_orders([order.pk for order in orders if order not in allowed])
     if logs:
         LogEntry.objects.bulk_create(logs)
     return allowed

@@ -29,6 +29,7 @@ from ledger.selectors import (
 from ledger.services.logs import write_log
 from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
+from ledger.services.reservations import release_orders
 from markets.errors import VenueUnavailable
 from markets.gateway.factory import gateway_for
 
@@ -182,6 +183,7 @@ def _expire(order: Order, now: datetime) -> None:
             "updated_at",
         ]
     )
+    release_orders([order.pk])
     _tell(order, "order_expired", _EXPIRED)
 
 

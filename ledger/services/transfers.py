@@ -7,8 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.domain.transfers import TransferState
-from accounts.models import Transfer
+from accounts.models import ReservationPurpose, Transfer
 from accounts.selectors import lock_transfer
+from accounts.services.reservations import release
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.retries import retried
 from ledger.domain.postings import (
@@ -59,6 +60,9 @@ def book_transfer(*, transfer_id: int) -> list[Entry]:
         _book_internal(transfer, entries)
     else:
         _book_external(transfer, entries)
+    if entries or transfer.state == TransferState.FAILED:
+        # what left is not in the wallet any more, and must not be missed twice
+        release(ReservationPurpose.TRANSFER, [transfer.pk])
     return sorted(entries.values(), key=lambda entry: entry.pk)
 
 

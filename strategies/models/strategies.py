@@ -168,6 +168,7 @@ class Reason(models.TextChoices):
     UNHEDGED_EXPOSURE = "unhedged_exposure", _("too much is left over by executions")
     DAY_LOSS = "day_loss", _("too much was lost today")
     VENUE_CONCENTRATION = "venue_concentration", _("too much of everything lies at one venue")
+    FUNDS_RESERVED = "funds_reserved", _("other orders may spend what it needs")
     PRICE_BAND = "price_band", _("a limit price is too far from the last known price")
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
+from accounts.errors import FundsReserved
 from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import Quantity, to_plain
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
-from ledger.selectors import execution_movements, wallet_balances
+from ledger.selectors import execution_movements, spendable_balances
 from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
 from ledger.services.logs import write_log
@@ -42,6 +43,10 @@ _TURN_LOST = _(
 _HALTED = _(
     "Execution {execution_id} ends before leg {leg} ({symbol}): trading was halted. What the legs "
     "before it brought stays where it is."
+)
+_RESERVED = _(
+    "Execution {execution_id} ends before leg {leg} ({symbol}): what it would spend was set aside "
+    "for other orders in the meantime. What the legs before it brought stays where it is."
 )
 
 
@@ -81,6 +86,7 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
 
     Raises:
         TradingHalted: trading was switched off in this moment; nothing was written.
+        FundsReserved: others have set aside what it would spend; nothing was written.
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
@@ -166,6 +172,9 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
         except TradingHalted:
             _log_stopped(execution, index, leg, _HALTED)
             return
+        except FundsReserved:
+            _log_stopped(execution, index, leg, _RESERVED)
+            return
         reached(CrashPoint.NEXT_LEG_WRITTEN)
         order = submit_orders(order_ids=[written[0].pk])[0]
         reached(CrashPoint.NEXT_LEG_SENT)
@@ -179,7 +188,7 @@ def _quantity_of(engagement: Engagement, execution: Execution, leg: LegIntent) -
         leg=leg,
         rules=rules,
         arrived=execution_movements(execution.pk).get(asset, Quantity(0)),
-        free=wallet_balances(account_id=account.pk)[asset],
+        free=spendable_balances(account.pk)[asset],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from arbplatform.core.decimals import ZERO, Amount, to_decimal
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Order
-from ledger.selectors import execution_movements, order_movements, wallet_balances
+from ledger.selectors import execution_movements, order_movements, spendable_balances
 from markets.domain.orders import Side
 from markets.models import Market
 from markets.services.data import fetch_books
@@ -81,8 +81,7 @@ def read_means(execution: Execution, scene: Scene) -> Means:
         and not report.books[market.venue.code, market.symbol].is_crossed
     }
     balances = {
-        code: wallet_balances(account_id=account_id)
-        for code, account_id in scene.account_ids.items()
+        code: spendable_balances(account_id) for code, account_id in scene.account_ids.items()
     }
     return Means(
         books=books,

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from accounts.errors import FundsReserved
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Conflict
 from ledger.errors import TradingHalted
-from ledger.selectors import wallet_balances
+from ledger.selectors import spendable_balances
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
 from markets.services.data import fetch_books
@@ -21,7 +22,7 @@ from strategies.services.decisions import BookFailure, Findings, describe_findin
 from strategies.services.endings import TickEnding, end_tick, warn_of_books
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import read_gate
-from strategies.services.opportunities import LeftIntent, Sighting, record_left
+from strategies.services.opportunities import LeftIntent, Sighting, record_left, route_of
 from strategies.services.risk import read_risk_gate
 from strategies.services.setups import SETUPS, Setup
 
@@ -170,11 +171,11 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
 
 
 def _read_free(setup: Setup) -> dict[AssetKey, Amount]:
-    """Return what the accounts hold by our own books: exact to the last fill, without a call."""
+    """Return what nobody has set aside, by our own books: exact to the last booked fill."""
     return {
         AssetKey(venue, asset): amount
         for venue, account in setup.accounts.items()
-        for asset, amount in wallet_balances(account_id=account.pk).items()
+        for asset, amount in spendable_balances(account.pk).items()
     }
 
 
@@ -211,16 +212,50 @@ def _act(
         markets=setup.markets,
     )
     chosen, left = _choose(tick, setup, evaluation.intents)
-    engagement = Engagement(tick.claim, setup, sighting, tick.clock)
-    executions: list[Execution] = []
-    for intent in chosen:
-        try:
-            executions.append(execute_intent(engagement=engagement, intent=intent))
-        except TradingHalted:
-            left.append(LeftIntent(intent, Decision.DENIED, Reason.TRADING_HALTED))
+    executions = [
+        execution
+        for intent in chosen
+        if (execution := _carry_out(tick, setup, sighting, intent, left)) is not None
+    ]
     tick.watch.lap("execute")
     written = record_left(sighting=sighting, left=left)
     return executions, left, len(executions) + len(written)
+
+
+def _carry_out(
+    tick: _Tick, setup: Setup, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+) -> Execution | None:
+    """Carry out an intent; if its funds were taken in the meantime, what they still allow of it.
+
+    Funds are looked at again once, and the same books are decided on anew: what is too small then
+    is not traded.
+    """
+    try:
+        return _try(tick, setup, sighting, intent, left)
+    except FundsReserved as denial:
+        left.append(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial.message))
+    view = replace(sighting.view, free=_read_free(setup))
+    for smaller in setup.plugin.evaluate(view).intents:
+        if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
+            continue
+        chosen, _left = _choose(tick, setup, [smaller])
+        fresh = replace(sighting, view=view)
+        try:
+            return _try(tick, setup, fresh, smaller, left) if chosen else None
+        except FundsReserved:
+            return None
+    return None
+
+
+def _try(
+    tick: _Tick, setup: Setup, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+) -> Execution | None:
+    engagement = Engagement(tick.claim, setup, sighting, tick.clock)
+    try:
+        return execute_intent(engagement=engagement, intent=intent)
+    except TradingHalted:
+        left.append(LeftIntent(intent, Decision.DENIED, Reason.TRADING_HALTED))
+        return None
 
 
 def _choose(

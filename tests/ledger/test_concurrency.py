@@ -10,7 +10,12 @@ from django.db import connection
 
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Fill, Order
-from ledger.selectors import imbalances, list_holdings, list_total_errors
+from ledger.selectors import (
+    imbalances,
+    list_holdings,
+    list_stray_reservations,
+    list_total_errors,
+)
 from ledger.services.fills import book_fills
 from ledger.services.journal import resolve_unknown_orders, submit_orders, write_orders
 from ledger.services.openings import ensure_opened
@@ -41,11 +46,12 @@ def assert_books_equal(account, venue):
     booked = {row.asset: row.amount for row in list_holdings(account.pk)}
     assert booked == {asset: one for asset, one in venue.balances[Wallet.SPOT].items() if one}
     assert imbalances() == list_total_errors() == {}
+    assert list_stray_reservations() == []
 
 
 def test_of_many_that_submit_an_order_one_sends_it(make_plan, venue, account):
     ensure_opened(account_id=account.pk)
-    orders = write_orders(plans=[make_plan(n) for n in range(6)])
+    orders = write_orders(plans=[make_plan(n, quantity=D("0.1")) for n in range(6)])
     ids = [order.pk for order in orders]
 
     at_once(lambda start: submit_orders(order_ids=ids[start:] + ids[:start]), range(WORKERS))
@@ -86,7 +92,7 @@ def test_sweeps_at_once_book_a_lost_answer_once(make_plan, venue, account, clock
         raise OutcomeUnknown(venue="alpha", cause="timeout")
 
     venue.after_submit = lose
-    orders = write_orders(plans=[make_plan(n) for n in range(5)])
+    orders = write_orders(plans=[make_plan(n, quantity=D("0.1")) for n in range(5)])
     submit_orders(order_ids=[order.pk for order in orders], clock=clock)
     clock.advance_ms(500)
 

@@ -6,11 +6,15 @@ from decimal import Decimal as D
 
 import pytest
 
+from accounts.errors import FundsReserved
 from accounts.models import VenueAccount
 from accounts.services.transfers import poll_transfer, request_transfer, submit_transfer
+from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.domain.orders import OrderState
-from ledger.models import Fill, Order
+from ledger.domain.postings import Book, Line, Purse
+from ledger.models import EntryKind, Fill, Order
 from ledger.selectors import imbalances, in_transit, list_holdings, list_total_errors, pnl_by_asset
+from ledger.services.entries import book_entry, reverse_entry
 from ledger.services.journal import (
     OrderPlan,
     cancel_order,
@@ -135,8 +139,28 @@ def test_a_partly_filled_ioc_order_ends_with_what_it_got(simulator, opened):
     assert_exact(simulator, opened)
 
 
-def test_too_large_an_order_is_refused_with_its_cause(simulator, opened):
+def test_too_large_an_order_does_not_leave(simulator, opened):
+    with pytest.raises(FundsReserved):
+        trade(plan(opened["alpha"], Side.BUY, "100", "50010"))
+
+    assert Order.objects.count() == 0
+    assert_exact(simulator, opened)
+
+
+def test_what_the_venue_has_no_funds_for_is_refused_with_its_cause(simulator, opened):
+    """The books hold what the venue does not: a withdrawal that they do not know of yet."""
+    purse = Purse(opened["alpha"].pk)
+    surplus = book_entry(
+        key="surplus",
+        kind=EntryKind.EXTERNAL,
+        lines=[
+            purse.line("USDT", D(10_000_000)),
+            Line(Book.EXTERNAL, "USDT", D(-10_000_000), purse.account_id),
+        ],
+        occurred_at=SYSTEM_CLOCK.now(),
+    )
     (order,) = trade(plan(opened["alpha"], Side.BUY, "100", "50010"))
+    reverse_entry(entry_id=surplus.pk, memo="found")
 
     assert (order.state, order.error_code) == (S.REJECTED, InsufficientFunds.code)
     assert_exact(simulator, opened)

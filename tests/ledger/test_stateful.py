@@ -18,11 +18,19 @@ from hypothesis.stateful import (
 )
 
 from accounts.domain.transfers import TransferState
-from accounts.models import Transfer, VenueAccount
+from accounts.errors import FundsReserved
+from accounts.models import Reservation, Transfer, VenueAccount
 from arbplatform.core.clock import FixedClock, to_ms
 from ledger.domain.orders import OrderState
 from ledger.models import Fill, Order
-from ledger.selectors import imbalances, in_transit, list_holdings, list_total_errors
+from ledger.selectors import (
+    imbalances,
+    in_transit,
+    list_holdings,
+    list_stray_reservations,
+    list_total_errors,
+    spendable_balances,
+)
 from ledger.services.journal import (
     OrderPlan,
     resolve_unknown_orders,
@@ -64,6 +72,7 @@ class Books(RuleBasedStateMachine):
             fresh = FakeVenue(fake.code)
             for name in vars(fresh):
                 setattr(fake, name, getattr(fresh, name))
+            fake.balances[Wallet.SPOT] = {"BTC": D(10), "USDT": D(600_000)}
             ensure_opened(account_id=account.pk, clock=self.clock)
 
     def teardown(self):
@@ -106,7 +115,15 @@ class Books(RuleBasedStateMachine):
             quantity=quantity,
             price=price,
         )
-        (order,) = write_orders(plans=[plan])
+        count_before = Order.objects.count()
+        try:
+            (order,) = write_orders(plans=[plan])
+        except FundsReserved:
+            code = "USDT" if side is Side.BUY else "BTC"
+            needed = price * quantity if side is Side.BUY else quantity
+            assert needed > spendable_balances(account.pk)[code]
+            assert Order.objects.count() == count_before
+            return
         submit_orders(order_ids=[order.pk], clock=self.clock)
         submit_orders(order_ids=[order.pk], clock=self.clock)
         fake.failures.clear()
@@ -167,6 +184,7 @@ class Books(RuleBasedStateMachine):
             self.clock.advance_ms(31_000)
             resolve_unknown_orders(clock=self.clock)
         assert not Order.objects.filter(state=OrderState.UNKNOWN).exists()
+        assert Reservation.objects.count() == 0
         for account in self.accounts:
             stated = {
                 (wallet, asset): amount
@@ -184,6 +202,11 @@ class Books(RuleBasedStateMachine):
         if hasattr(self, "savepoint"):
             assert imbalances() == {}
             assert list_total_errors() == {}
+
+    @invariant()
+    def what_may_be_spent_is_reserved_and_nothing_else(self):
+        if hasattr(self, "savepoint"):
+            assert list_stray_reservations() == []
 
     @invariant()
     def no_order_is_sent_twice(self):

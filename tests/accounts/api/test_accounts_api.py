@@ -4,8 +4,9 @@ from decimal import Decimal as D
 
 import pytest
 
-from accounts.models import VenueAccount
+from accounts.models import Balance, ReservationPurpose, VenueAccount
 from accounts.services.balances import sync_balances
+from accounts.services.reservations import Want, reserve
 from markets.domain.funds import PermissionFinding, Wallet
 from markets.errors import VenueAuthFailed, VenueUnavailable
 from markets.models import Venue
@@ -270,8 +271,12 @@ def test_balances_are_told_exactly_by_wallet_and_asset(user_api, alpha, beta, da
     for one in (account, beta[0]):
         sync_balances(account_id=one.pk)
     path = f"/api/accounts/{account.pk}/balances"
+    usdt = Balance.objects.get(account=account, asset__code="USDT").asset_id
+    reserve([Want(ReservationPurpose.ORDER, 1, account.pk, Wallet.SPOT, usdt, D("0.10"))])
 
     rows = data(user_api.get(path))["results"]
+
+    assert [r["reserved"] for r in rows] == ["0", "0", "0.1"]
 
     assert [(r["wallet"], r["asset"], r["free"], r["held"], r["total"]) for r in rows] == [
         ("funding", "BTC", "1000", "0", "1000"),

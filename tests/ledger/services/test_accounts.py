@@ -10,6 +10,7 @@ from ledger.errors import NoDifference
 from ledger.models import Entry, EntryKind
 from ledger.selectors import imbalances, list_holdings, wallet_balances
 from ledger.services.fills import book_fills
+from ledger.services.journal import write_orders
 from ledger.services.openings import ensure_opened, is_opened
 from ledger.services.reconciliation import Difference, adopt_difference, compare_with_venue
 from markets.domain.funds import Wallet
@@ -171,7 +172,8 @@ def test_a_failed_read_is_not_a_difference(opened, funded):
         compare_with_venue(account_id=opened.pk)
 
 
-def test_a_booking_during_the_read_makes_it_be_read_again(opened, funded, order):
+def test_a_booking_during_the_read_makes_it_be_read_again(opened, funded, make_plan):
+    (order,) = write_orders(plans=[make_plan(quantity=D("0.01"))])
     calls_before = funded.calls.count("fetch_balances:spot")
 
     # the statement of the spot wallet is read just before the trade
@@ -179,8 +181,8 @@ def test_a_booking_during_the_read_makes_it_be_read_again(opened, funded, order)
         """Trade when the spot wallet was read already and the funding wallet is next."""
         if name == "fetch_balances:funding":
             funded.on_call = lambda _name: None
-            funded.balances[Wallet.SPOT]["BTC"] += D("0.4995")
-            funded.balances[Wallet.SPOT]["USDT"] -= D(30_000)
+            funded.balances[Wallet.SPOT]["BTC"] += D("0.00999")
+            funded.balances[Wallet.SPOT]["USDT"] -= D(600)
             book_fills(order=order, fills=[make_fill(order)])
 
     funded.on_call = trade_between

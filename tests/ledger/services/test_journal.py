@@ -483,4 +483,4 @@ def test_two_legs_take_few_statements(make_plan, venue, clock):
         submit_orders(order_ids=[order.pk for order in orders], clock=clock)
 
     statements = [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]]
-    assert len(statements) <= 11, statements
+    assert len(statements) <= 12, statements

@@ -1,0 +1,174 @@
+"""Set aside what orders may spend, before they leave, and give back what they did not.
+
+Every order that may still spend has one reservation. It is written in the transaction that writes
+the order, shrinks in the one that books its executions, and is gone when the order has ended and
+all that it executed is booked. An order of unknown outcome keeps it.
+
+The database refuses to reserve more than the books hold (``migrations/0005_reservations``); what
+happened already, such as an execution of an order that was thought to be over, is never refused.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from django.db import IntegrityError, connection
+
+from accounts.errors import FundsReserved
+from accounts.models import Reservation, ReservationPurpose
+from accounts.selectors import get_account
+from accounts.services.reservations import Want
+from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
+from ledger.domain.orders import LIVE_STATES
+from ledger.domain.reservations import left_to_spend, most_spent, spends_quote
+from ledger.models import Order
+from ledger.selectors import read_purse
+from ledger.services.rows import insert_rows, to_sql
+from markets.domain.fees import FeeMode, FeeSchedule
+from markets.domain.funds import Wallet
+from markets.domain.orders import Side
+from markets.models import Market
+from markets.selectors import list_assets
+
+_TABLE = Reservation._meta.db_table
+_COLUMNS = ("purpose", "owner_id", "account_id", "wallet", "asset_id", "amount", "is_forced")
+_REFUSAL = "reserved_within_holdings"
+"""How the database begins its refusal."""
+
+
+def want_of(order: Order, market: Market, *, quantity: Quantity | None = None) -> Want:
+    """Return what has to be set aside for an order.
+
+    Args:
+        order: with its id.
+        market: of the order.
+        quantity: that may still be executed [base]; ``None``: all of it.
+    """
+    side = Side(order.side)
+    asset_id = market.quote_id if spends_quote(side) else market.base_id
+    amount = most_spent(
+        side=side,
+        quantity=order.quantity if quantity is None else quantity,
+        price=order.price,
+        fees=FeeSchedule(market.maker_fee, market.taker_fee, FeeMode(market.fee_mode)),
+    )
+    if amount is None:
+        amount = _all_that_is_free(order.account_id, asset_id)
+    return Want(
+        purpose=ReservationPurpose.ORDER,
+        owner_id=order.pk,
+        account_id=order.account_id,
+        wallet=Wallet.SPOT,
+        asset_id=asset_id,
+        amount=amount,
+    )
+
+
+def reserve_orders(wants: Sequence[Want]) -> None:
+    """Set aside what orders may spend, in the transaction that writes them, all or none.
+
+    Raises:
+        IntegrityError: less is free than is wanted; ``explain_refusal`` says what.
+    """
+    insert_rows(Reservation, _COLUMNS, [row_of(want) for want in wants])
+
+
+def row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
+    """Return the values of ``_COLUMNS``."""
+    return (
+        str(want.purpose.value),
+        want.owner_id,
+        want.account_id,
+        str(want.wallet.value),
+        want.asset_id,
+        want.amount,
+        is_forced,
+    )
+
+
+def is_refusal(error: IntegrityError) -> bool:
+    """Return whether the database found that too little is free."""
+    return _REFUSAL in str(error)
+
+
+def explain_refusal(wants: Sequence[Want]) -> FundsReserved:
+    """Return why funds could not be set aside, with the figures as they are now.
+
+    Args:
+        wants: what was refused; nothing of it is reserved.
+    """
+    needed: dict[tuple[int, str, int], Amount] = {}
+    for want in wants:
+        purse = (want.account_id, want.wallet.value, want.asset_id)
+        needed[purse] = needed.get(purse, ZERO) + want.amount
+    figures = {purse: read_purse(*purse) for purse in needed}
+    # who was in our way may be gone by now: then the purse with the least to spare is named
+    purse = min(needed, key=lambda key: figures[key][0] - figures[key][1] - needed[key])
+    held, reserved = figures[purse]
+    return FundsReserved(
+        account=str(get_account(purse[0])),
+        wallet=purse[1],
+        asset=list_assets().get(pk=purse[2]).code,
+        needed=to_plain(needed[purse]),
+        held=to_plain(held),
+        reserved=to_plain(reserved),
+        free=to_plain(max(held - reserved, ZERO)),
+    )
+
+
+def release_orders(order_ids: Sequence[int]) -> None:
+    """Give back all that is set aside for orders that never left."""
+    if not order_ids:
+        return
+    marks = ", ".join(["%s"] * len(order_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_TABLE} SET amount = %s WHERE purpose = %s "  # noqa: S608  constants
+            f"AND owner_id IN ({marks})",
+            [*to_sql([ZERO]), ReservationPurpose.ORDER.value, *order_ids],
+        )
+
+
+def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> None:
+    """Bring what is set aside for orders in line with what they may still spend.
+
+    Called in the transaction that books their executions, under the orders' locks. Funds that are
+    spent are so never counted twice, and nothing is refused: an order that turned out to be alive
+    after all gets its reservation back.
+
+    Args:
+        orders: as they are now, with their markets.
+        booked: by order id, how much of it is in the books [base].
+    """
+    kept: list[Want] = []
+    for order in orders:
+        quantity = left_to_spend(
+            quantity=order.quantity,
+            filled=order.filled_quantity,
+            booked=booked[order.pk],
+            is_live=order.state in LIVE_STATES,
+        )
+        if quantity > ZERO:
+            kept.append(want_of(order, order.market, quantity=quantity))
+    if not kept:
+        release_orders([order.pk for order in orders])
+        return
+    spent = {order.pk for order in orders} - {want.owner_id for want in kept}
+    _write_kept(kept)
+    release_orders(sorted(spent))
+
+
+def _write_kept(wants: Sequence[Want]) -> None:
+    """Write new amounts; one statement, so that the totals are locked in the order of keys."""
+    marks = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(wants))
+    values = [value for want in wants for value in to_sql(row_of(want, is_forced=True))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES {marks} "  # noqa: S608  constants
+            "ON CONFLICT (purpose, owner_id) "
+            "DO UPDATE SET amount = excluded.amount, is_forced = excluded.is_forced",
+            values,
+        )
+
+
+def _all_that_is_free(account_id: int, asset_id: int) -> Amount:
+    held, reserved = read_purse(account_id, Wallet.SPOT.value, asset_id)
+    return max(held - reserved, ZERO)
