@@ -90,3 +90,37 @@ class SelfTradePrevented(Conflict):
         "{venue} ended the order so that it would not trade with another one of the same account. "
         "Orders faced it of: {others}. Give such strategies accounts or markets of their own."
     )
+
+
+class DiscrepancyNotFound(NotFound):
+    """No discrepancy has this id."""
+
+    code = 4009
+    summary = "No discrepancy has the id {id}. See /api/reconciliation for the known ones."
+
+
+class NothingToBook(Conflict):
+    """A discrepancy that cannot be booked away."""
+
+    code = 4010
+    summary = (
+        "The discrepancy {id} cannot be booked: {cause} Look again, or acknowledge it if you know "
+        "what it is."
+    )
+
+
+class ReconciliationBusy(Conflict):
+    """The account is being compared at this moment."""
+
+    code = 4011
+    summary = "{account} is being compared with its venue at this moment. Look again in a minute."
+
+
+class BooksNotOpened(Conflict):
+    """The books of an account do not say yet what it held at the beginning."""
+
+    code = 4012
+    summary = (
+        "The books of {account} were not opened yet: there is nothing to compare. Start a strategy "
+        "that trades it, or test the account's connection."
+    )

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from arbplatform.core.errors import ArbError
-from ledger.services import equity, kill, openings, transfers
+from ledger.services import equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 from ledger.services.spooling import replay_spool
 
@@ -58,3 +58,18 @@ def repeat_cancellations() -> None:
 def cancel_halted_orders() -> None:
     """Cancel what is open although trading is halted."""
     kill.cancel_halted_orders()
+
+
+@shared_task(name="ledger.reconcile_account", ignore_result=True)
+def reconcile_account(account_id: int) -> None:
+    """Compare one account with its venue, unless that is done already at this moment."""
+    try:
+        reconciler.reconcile_account(account_id=account_id)
+    except ArbError as error:
+        logger.warning("Account %s was not reconciled: %s", account_id, error)
+
+
+@shared_task(name="ledger.reconcile_accounts", ignore_result=True)
+def reconcile_accounts() -> None:
+    """Compare every account with its venue. Two sweeps at the same time share the work."""
+    reconciler.reconcile_accounts()

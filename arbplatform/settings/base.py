@@ -168,6 +168,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("ledger: repeat cancellations", "ledger.repeat_cancellations", 5),
         ("ledger: cancel halted orders", "ledger.cancel_halted_orders", 5),
         ("ledger: book transfers", "ledger.book_transfers", 10),
+        ("ledger: reconcile accounts", "ledger.reconcile_accounts", 60),
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
     )

@@ -26,6 +26,14 @@ from ledger.models.orders import (
     SideChoice,
     TimeInForceChoice,
 )
+from ledger.models.reconciliation import (
+    AccountReconciliation,
+    Discrepancy,
+    DiscrepancyKindChoice,
+    DiscrepancyStateChoice,
+    ReconciliationRun,
+    RunOutcomeChoice,
+)
 from ledger.models.reports import (
     AssetPrice,
     EquitySnapshot,
@@ -34,9 +42,13 @@ from ledger.models.reports import (
 )
 
 __all__ = [
+    "AccountReconciliation",
     "AssetPrice",
     "BookKind",
     "BookTotal",
+    "Discrepancy",
+    "DiscrepancyKindChoice",
+    "DiscrepancyStateChoice",
     "Entry",
     "EntryKind",
     "EquitySnapshot",
@@ -49,6 +61,8 @@ __all__ = [
     "OrderKindChoice",
     "OrderStateChoice",
     "Posting",
+    "ReconciliationRun",
+    "RunOutcomeChoice",
     "SideChoice",
     "TimeInForceChoice",
     "TradingChange",

@@ -26,7 +26,7 @@ from markets.domain.orders import Side, VenueFill
 from markets.services.assets import ensure_assets
 
 FEE_FRACTION_MAX = Fraction("0.02")
-"""A larger part of the notional as a fee is booked, since it is real, and reported."""
+"""A larger part of what was traded is no fee but a wrong unit, unless the balance shows it."""
 
 _FILL_COLUMNS = (
     "order_id",
@@ -59,8 +59,8 @@ _OVERFILLED = _(
     "All of it is booked."
 )
 _SUSPICIOUS_FEE = _(
-    "The fee {fee} {asset} of trade {trade_id} is more than 2 % of what was traded. It is booked; "
-    "check the account's fee level at the venue."
+    "The fee {fee} {asset} of trade {trade_id} is more than 2 % of what was traded. The trade is "
+    "booked, its fee only when the account's balance shows that it was taken."
 )
 
 
@@ -90,13 +90,16 @@ class Booked:
 
 @retried
 @transaction.atomic
-def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
+def book_fills(
+    *, order: Order, fills: Sequence[VenueFill], is_fee_proven: bool = False
+) -> list[Fill]:
     """Book executions of one order, in whatever state it is.
 
     Args:
         order: whose executions.
         fills: as the venue reported them; those that are booked already are passed over, except
             that a fee that was missing is booked now.
+        is_fee_proven: whether the account's balance shows the fees, however large they are.
 
     Returns:
         The fills that this call booked.
@@ -105,7 +108,7 @@ def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
         Unbookable: an amount has more digits than the books keep; nothing was booked.
     """
     locked = lock_orders([order.pk])[0]
-    booked = book_batch([(locked, fills)])[locked.pk]
+    booked = book_batch([(locked, fills)], is_fee_proven=is_fee_proven)[locked.pk]
     locked.filled_quantity = max(locked.filled_quantity, booked.quantity)
     locked.filled_cost = booked.cost
     locked.save(update_fields=["filled_quantity", "filled_cost", "updated_at"])
@@ -113,11 +116,14 @@ def book_fills(*, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
     return booked.fills
 
 
-def book_batch(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[int, Booked]:
+def book_batch(
+    batch: Sequence[tuple[Order, Sequence[VenueFill]]], *, is_fee_proven: bool = False
+) -> dict[int, Booked]:
     """Book executions of several orders, which the caller has locked, in few statements.
 
     Args:
         batch: orders from ``lock_orders`` with what their venues reported.
+        is_fee_proven: whether balances show the fees, however large they are.
 
     Returns:
         By order id, what is booked for it now.
@@ -125,7 +131,7 @@ def book_batch(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[int, 
     Raises:
         Unbookable: an amount has more digits than the books keep; nothing may be committed.
     """
-    booking = _Booking(batch)
+    booking = _Booking(batch, is_fee_proven=is_fee_proven)
     for order, fills in batch:
         for fill in fills:
             booking.add(order, fill)
@@ -144,7 +150,10 @@ class _Draft:
 class _Booking:
     """Collects what is new in a batch and writes it."""
 
-    def __init__(self, batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> None:
+    def __init__(
+        self, batch: Sequence[tuple[Order, Sequence[VenueFill]]], *, is_fee_proven: bool
+    ) -> None:
+        self.is_fee_proven = is_fee_proven
         self.asset_ids = _asset_ids(batch)
         self.booked = {order.pk: Booked() for order, _fills in batch}
         self.known: dict[tuple[int, str], Fill] = {}
@@ -166,7 +175,7 @@ class _Booking:
             self._add_fill(order, reported)
         elif _differs(self.known[key], reported):
             self._log(LogLevel.ERROR, "fill_conflict", _CONFLICT, order, reported)
-        elif key not in self.with_fee and _is_fee_known(reported):
+        elif key not in self.with_fee and self._has_fee(order, reported):
             self._add_late_fee(order, self.known[key], reported)
 
     def write(self) -> dict[int, Booked]:
@@ -202,8 +211,8 @@ class _Booking:
 
     def _add_fill(self, order: Order, reported: VenueFill) -> None:
         key = f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}"
-        has_fee = _is_fee_known(reported)
-        cost = _cost_of(reported)
+        has_fee = self._has_fee(order, reported)
+        cost = cost_of(reported)
         for amount in (reported.price, reported.quantity, cost):
             check_storable(key, amount)
         fee = reported.fee if has_fee else None
@@ -249,7 +258,12 @@ class _Booking:
         entry = _entry(order, key, EntryKind.FEE, lines, fill)
         self.drafts.append(_Draft(entry, late_fee, order.pk))
         self.with_fee.add((order.pk, fill.venue_trade_id))
-        self._check_fee(order, reported)
+
+    def _has_fee(self, order: Order, reported: VenueFill) -> bool:
+        """Return whether the fee can be booked: stated, and believable or proven."""
+        if not is_fee_known(reported):
+            return False
+        return self.is_fee_proven or is_fee_plausible(order, reported)
 
     def _count(self, fill: Fill, *, has_fee: bool) -> None:
         key = (fill.order_id, fill.venue_trade_id)
@@ -260,10 +274,7 @@ class _Booking:
         self.booked[fill.order_id].cost += fill.cost
 
     def _check_fee(self, order: Order, reported: VenueFill) -> None:
-        market = order.market
-        traded = {market.base.code: reported.quantity, market.quote.code: _cost_of(reported)}
-        amount = traded.get(reported.fee_asset or "")
-        if amount is not None and abs(reported.fee or ZERO) > FEE_FRACTION_MAX * amount:
+        if is_fee_known(reported) and not self._has_fee(order, reported):
             self._log(
                 LogLevel.WARNING,
                 "fee_suspicious",
@@ -346,12 +357,21 @@ def _entry(
     )
 
 
-def _is_fee_known(reported: VenueFill) -> bool:
+def is_fee_known(reported: VenueFill) -> bool:
     """Return whether the venue said what it took: a fee without its asset is no answer."""
     return reported.fee is not None and (reported.fee == ZERO or reported.fee_asset is not None)
 
 
-def _cost_of(reported: VenueFill) -> Amount:
+def is_fee_plausible(order: Order, reported: VenueFill) -> bool:
+    """Return whether a fee may be what was really taken; of a third coin nothing is known."""
+    market = order.market
+    traded = {market.base.code: reported.quantity, market.quote.code: cost_of(reported)}
+    amount = traded.get(reported.fee_asset or "")
+    return amount is None or abs(reported.fee or ZERO) <= FEE_FRACTION_MAX * amount
+
+
+def cost_of(reported: VenueFill) -> Amount:
+    """Return what an execution cost or brought [quote]."""
     if reported.cost is not None:
         return reported.cost
     return stored_cost(side=reported.side, price=reported.price, quantity=reported.quantity)

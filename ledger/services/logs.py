@@ -46,8 +46,13 @@ def _fields(
         "level": level,
         "event": event,
         "template": template,
-        "context": {name: _storable(value) for name, value in context.items()},
+        "context": as_context(context),
     }
+
+
+def as_context(context: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of a sentence as JSON keeps them; numbers of money as exact text."""
+    return {name: _storable(value) for name, value in context.items()}
 
 
 def _storable(value: object) -> object:

@@ -31,7 +31,7 @@ def ensure_opened(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Entry:
         AccountDisabled: the account is switched off.
         VenueError: the venue did not tell; nothing was booked.
     """
-    opened = find_entry(_key(account_id))
+    opened = find_entry(opening_key(account_id))
     if opened is not None:
         return opened
     account = get_account_with_secrets(account_id)
@@ -40,7 +40,7 @@ def ensure_opened(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Entry:
 
 def is_opened(*, account_id: int) -> bool:
     """Return whether the books know what the account held at the beginning."""
-    return find_entry(_key(account_id)) is not None
+    return find_entry(opening_key(account_id)) is not None
 
 
 @retried
@@ -48,7 +48,7 @@ def is_opened(*, account_id: int) -> bool:
 def _open(account: VenueAccount, statement: Statement, clock: Clock) -> Entry:
     """Book the difference between statement and books: something may be booked already."""
     lock_account(account.pk)
-    opened = find_entry(_key(account.pk))
+    opened = find_entry(opening_key(account.pk))
     if opened is not None:
         return opened  # somebody else was faster
     missing = dict(statement.holdings)
@@ -56,7 +56,7 @@ def _open(account: VenueAccount, statement: Statement, clock: Clock) -> Entry:
         purse = (holding.wallet, holding.asset)
         missing[purse] = missing.get(purse, ZERO) - holding.amount
     return book_entry(
-        key=_key(account.pk),
+        key=opening_key(account.pk),
         kind=EntryKind.OPENING,
         lines=opening_lines(account_id=account.pk, holdings=missing),
         occurred_at=clock.now(),
@@ -64,5 +64,6 @@ def _open(account: VenueAccount, statement: Statement, clock: Clock) -> Entry:
     )
 
 
-def _key(account_id: int) -> str:
+def opening_key(account_id: int) -> str:
+    """Return the key of the entry that opens the books of an account."""
     return f"opening:{account_id}"

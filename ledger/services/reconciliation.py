@@ -1,13 +1,17 @@
 """Compare the books with what the venues themselves state."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db import transaction
+
+from accounts.models import VenueAccount
 from accounts.selectors import get_account, get_account_with_secrets
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount
 from ledger.domain.postings import Purse, external_lines
 from ledger.errors import NoDifference
-from ledger.models import Entry, EntryKind
+from ledger.models import AccountReconciliation, Entry, EntryKind
 from ledger.selectors import list_holdings
 from ledger.services.entries import book_entry
 from ledger.services.statements import PurseKey, Statement, read_statement
@@ -39,6 +43,23 @@ class Difference:
         return self.stated - self.booked
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The books beside a statement.
+
+    Attributes:
+        differences: every balance on which they disagree.
+        wallets: those that the venue told about. Of the others nothing is known.
+        booked: what the books said.
+        is_settled: whether the books stood still while the statement was read.
+    """
+
+    differences: list[Difference]
+    wallets: frozenset[Wallet]
+    booked: dict[PurseKey, Amount]
+    is_settled: bool
+
+
 def compare_with_venue(*, account_id: int) -> list[Difference]:
     """Return every balance on which the books and the venue's statement of now disagree.
 
@@ -53,16 +74,22 @@ def compare_with_venue(*, account_id: int) -> list[Difference]:
         AccountDisabled: the account is switched off.
         VenueError: the venue did not tell: that is not a difference.
     """
-    account = get_account_with_secrets(account_id)
-    differences: list[Difference] = []
-    for _attempt in range(READS_MAX):
-        before = _booked(account_id)
-        statement = read_statement(account)
-        after = _booked(account_id)
-        differences = _compare(after, statement)
-        if before == after or not differences:
+    return compare_balances(get_account_with_secrets(account_id)).differences
+
+
+def compare_balances(account: VenueAccount) -> Comparison:
+    """Return the books beside the venue's statement of now.
+
+    Raises:
+        AccountDisabled: the account is switched off.
+        VenueError: the venue did not tell: that is not a difference.
+    """
+    comparison = _read(account)
+    for _again in range(1, READS_MAX):
+        if comparison.is_settled or not comparison.differences:
             break
-    return differences
+        comparison = _read(account)
+    return comparison
 
 
 def adopt_difference(
@@ -81,7 +108,7 @@ def adopt_difference(
         clock: tells when.
 
     Raises:
-        NoDifference: books and venue agree; nothing was booked.
+        NoDifference: books and venue agree, or the books changed meanwhile; nothing was booked.
         AccountNotFound: no account has this id.
         AccountDisabled: the account is switched off.
         VenueError: the venue did not tell.
@@ -94,17 +121,48 @@ def adopt_difference(
     if not found:
         raise NoDifference(account=str(get_account(account_id)), asset=asset)
     difference, now = found[0], clock.now()
-    return book_entry(
-        key=f"external:{account_id}:{wallet}:{asset}:{clock.now_ms()}",
-        kind=EntryKind.EXTERNAL,
-        lines=external_lines(
-            purse=Purse(account_id, difference.wallet),
-            asset=difference.asset,
-            amount=difference.gap,
-        ),
-        occurred_at=now,
-        memo=memo,
-    )
+    with transaction.atomic():
+        lock_books(account_id)
+        if not stands_still(account_id, {(wallet, asset): difference.booked}):
+            raise NoDifference(account=str(get_account(account_id)), asset=asset)
+        return book_entry(
+            key=f"external:{account_id}:{wallet}:{asset}:{clock.now_ms()}",
+            kind=EntryKind.EXTERNAL,
+            lines=external_lines(
+                purse=Purse(account_id, difference.wallet),
+                asset=difference.asset,
+                amount=difference.gap,
+            ),
+            occurred_at=now,
+            memo=memo,
+        )
+
+
+def lock_books(account_id: int) -> AccountReconciliation:
+    """Let nobody else book differences of an account until the transaction ends.
+
+    Its own row is locked for that: the account's is referred to by every order and posting.
+    """
+    AccountReconciliation.objects.get_or_create(account_id=account_id)
+    return AccountReconciliation.objects.select_for_update().get(account_id=account_id)
+
+
+def stands_still(account_id: int, booked: dict[PurseKey, Amount]) -> bool:
+    """Return whether the books still say of some purses what they said when they were compared."""
+    now = _booked(account_id)
+    return all(now.get(purse, ZERO) == amount for purse, amount in booked.items())
+
+
+def booked_of(comparison: Comparison, purses: Collection[PurseKey]) -> dict[PurseKey, Amount]:
+    """Return what the books said of some purses."""
+    return {purse: comparison.booked.get(purse, ZERO) for purse in purses}
+
+
+def _read(account: VenueAccount) -> Comparison:
+    before = _booked(account.pk)
+    statement = read_statement(account)
+    after = _booked(account.pk)
+    return Comparison(_compare(after, statement), statement.wallets, after, before == after)
 
 
 def _booked(account_id: int) -> dict[PurseKey, Amount]:

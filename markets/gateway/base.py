@@ -132,6 +132,14 @@ class VenueGateway(Protocol):
         """Return resting orders."""
         ...
 
+    def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
+        """Return orders that were made since then, ended ones included, oldest first.
+
+        Raises:
+            NotSupportedByVenue: the venue lists no orders that have ended.
+        """
+        ...
+
     def fetch_fills(
         self, symbol: str, *, since_ms: int | None = None, venue_order_id: str | None = None
     ) -> Sequence[VenueFill]:

@@ -29,7 +29,14 @@ from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.funds_calls import withdraw
-from markets.gateway.order_calls import check_order, create_order, find_order, own_id
+from markets.gateway.order_calls import (
+    check_order,
+    create_order,
+    find_order,
+    list_orders,
+    own_id,
+    read_pages,
+)
 from markets.gateway.permissions import findings
 from markets.gateway.quirks import Lookup
 from markets.gateway.session import Session
@@ -39,8 +46,6 @@ logger = logging.getLogger(__name__)
 SYMBOLS_PER_CALL_MAX = 50
 """Markets that are asked for one by one where the venue has no call for many."""
 
-FILLS_PAGE = 500
-FILLS_PAGES_MAX = 20
 TRANSFERS_MAX = 200
 
 
@@ -263,6 +268,19 @@ class CcxtRestGateway:
                 for row in rows
             ]
 
+    def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
+        """Return orders that were made since then, ended ones included, oldest first."""
+        with self._session.call(Effect.READ, symbol) as client:
+            return [
+                order_data.parse_order(
+                    self._with_own_id(row),
+                    symbol=symbol,
+                    venue_order_id=None,
+                    client_order_id=None,
+                )
+                for row in list_orders(self._session, client, symbol, since_ms)
+            ]
+
     def fetch_fills(
         self, symbol: str, *, since_ms: int | None = None, venue_order_id: str | None = None
     ) -> Sequence[VenueFill]:
@@ -274,7 +292,7 @@ class CcxtRestGateway:
                 rows = session.rows(client, "fetch_order_trades", venue_order_id, symbol)
             else:
                 session.need(client, "fetchMyTrades")
-                rows = self._trade_pages(client, symbol, since_ms)
+                rows = read_pages(session, client, "fetch_my_trades", symbol, since_ms)
             return order_data.parse_fills(
                 rows, symbol=symbol, order_id=venue_order_id, is_of_order=bool(can_ask)
             )
@@ -374,17 +392,6 @@ class CcxtRestGateway:
             # It was accepted; that its state cannot be read now is for a later look-up.
             logger.warning("%s: state of new order not read: %s", self.venue, error)
             return order
-
-    def _trade_pages(self, client: Any, symbol: str, since_ms: int | None) -> list[Any]:
-        rows: list[Any] = []
-        for _page in range(FILLS_PAGES_MAX):
-            page = self._session.rows(client, "fetch_my_trades", symbol, since_ms, FILLS_PAGE)
-            rows += page
-            last_ms = max((row.get("timestamp") or 0 for row in page), default=0)
-            if since_ms is None or len(page) < FILLS_PAGE or last_ms <= since_ms:
-                break
-            since_ms = last_ms  # the same millisecond again: doubles are sorted out by their ids
-        return rows
 
     def _with_own_id(self, answer: Any) -> Any:
         if isinstance(answer, Mapping) and answer.get("clientOrderId"):

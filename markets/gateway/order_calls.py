@@ -16,6 +16,9 @@ from markets.gateway.session import Session
 
 logger = logging.getLogger(__name__)
 
+PAGE = 500
+PAGES_MAX = 20
+
 _TIME_IN_FORCE: Mapping[TimeInForce, Mapping[str, Any]] = {
     TimeInForce.GTC: {},
     TimeInForce.IOC: {"timeInForce": "IOC"},
@@ -92,6 +95,45 @@ def find_order(
     ):
         raise NotSupportedByVenue(venue=session.venue, cause="look-up of orders by our own id")
     raise OrderAbsent(venue=session.venue, cause=venue_order_id or client_order_id)
+
+
+def list_orders(session: Session, client: Client, symbol: str, since_ms: int) -> list[Any]:
+    """Return ccxt's orders of a market that were made since then, oldest first.
+
+    Raises:
+        NotSupportedByVenue: it lists no orders that have ended.
+    """
+    if client.has.get("fetchOrders"):
+        methods = ["fetch_orders"]
+    else:
+        ended = _SEARCHES[1:3]
+        methods = [method for ability, method in ended if client.has.get(ability)]
+    if not methods:
+        raise NotSupportedByVenue(venue=session.venue, cause="a list of orders that have ended")
+    rows: dict[str, Any] = {}
+    for method in methods:
+        for row in read_pages(session, client, method, symbol, since_ms):
+            rows[str(row.get("id"))] = row
+    return sorted(rows.values(), key=lambda row: row.get("timestamp") or 0)
+
+
+def read_pages(
+    session: Session, client: Client, method: str, symbol: str, since_ms: int | None
+) -> list[Any]:
+    """Return a history of a market, page by page, with doubles where the pages meet.
+
+    Raises:
+        Malformed: an answer is no list.
+    """
+    rows: list[Any] = []
+    for _page in range(PAGES_MAX):
+        page = session.rows(client, method, symbol, since_ms, PAGE)
+        rows += page
+        last_ms = max((row.get("timestamp") or 0 for row in page), default=0)
+        if since_ms is None or len(page) < PAGE or last_ms <= since_ms:
+            break
+        since_ms = last_ms  # the same millisecond again: doubles are sorted out by their ids
+    return rows
 
 
 def own_id(row: Mapping[str, Any], quirks: Quirks) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.models import Order
 from markets.domain.book import Book, Level
-from markets.domain.funds import VenueBalance, Wallet
+from markets.domain.funds import VenueBalance, VenueTransfer, Wallet
 from markets.domain.orders import (
     OrderRequest,
     Side,
@@ -43,6 +43,9 @@ class FakeVenue:
         hides_orders: whether reads behave as if no order had arrived (eventual consistency).
         failures: errors that the next calls of a method raise.
         submissions: client ids in the order of their arrival, duplicates included.
+        hidden: venue ids that lists of orders leave out.
+        now_ms: its clock [ms since epoch].
+        deposits, withdrawals, moves: what the histories of funds state.
     """
 
     code: str
@@ -68,6 +71,11 @@ class FakeVenue:
     calls: list[str] = field(default_factory=list)
     submissions: list[str] = field(default_factory=list)
     books: dict[str, Book] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    deposits: list[VenueTransfer] = field(default_factory=list)
+    withdrawals: list[VenueTransfer] = field(default_factory=list)
+    moves: list[tuple[Wallet, Wallet, VenueTransfer]] = field(default_factory=list)
+    now_ms: int = NOW_MS
     on_call: Callable[[str], None] = lambda name: None
     lock: Any = field(default_factory=Lock)
 
@@ -115,7 +123,19 @@ class FakeVenue:
         return [
             order
             for order in self.orders.values()
-            if order.status is VenueOrderStatus.OPEN and not self.hides_orders
+            if order.status is VenueOrderStatus.OPEN
+            and not self.hides_orders
+            and order.venue_order_id not in self.hidden
+        ]
+
+    def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
+        self._begin("fetch_orders")
+        return [
+            order
+            for order in self.orders.values()
+            if order.symbol == symbol
+            and not self.hides_orders
+            and order.venue_order_id not in self.hidden
         ]
 
     def fetch_fills(
@@ -136,6 +156,24 @@ class FakeVenue:
             for asset, total in self.balances[wallet].items()
             if total
         }
+
+    def fetch_deposits(self, asset: str, since_ms: int | None = None) -> Sequence[VenueTransfer]:
+        self._begin("fetch_deposits")
+        return [row for row in self.deposits if row.asset == asset]
+
+    def fetch_withdrawals(self, asset: str, since_ms: int | None = None) -> Sequence[VenueTransfer]:
+        self._begin("fetch_withdrawals")
+        return [row for row in self.withdrawals if row.asset == asset]
+
+    def fetch_wallet_transfers(
+        self, asset: str, *, from_wallet: Wallet, to_wallet: Wallet, since_ms: int | None = None
+    ) -> Sequence[VenueTransfer]:
+        self._begin("fetch_wallet_transfers")
+        return [
+            row
+            for source, target, row in self.moves
+            if (source, target, row.asset) == (from_wallet, to_wallet, asset)
+        ]
 
     def fetch_book(self, symbol: str, depth: int = 20) -> Book:
         self._begin("fetch_book")
@@ -218,7 +256,7 @@ class FakeVenue:
             fee=fee,
             fee_asset=fee_asset,
             is_maker=False,
-            executed_at_ms=NOW_MS + len(self.fills),
+            executed_at_ms=self.now_ms + len(self.fills),
         )
         self.fills.append(fill)
         return fill

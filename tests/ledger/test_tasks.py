@@ -19,6 +19,8 @@ NAMES = {
     "ledger.book_transfer",
     "ledger.book_transfers",
     "ledger.open_account",
+    "ledger.reconcile_account",
+    "ledger.reconcile_accounts",
     "ledger.take_equity_snapshot",
 }
 

@@ -158,11 +158,16 @@ def test_more_than_was_ordered_is_booked_and_told(order):
     assert wallet_balances()["USDT"] == D(-36_000)
 
 
-def test_an_unusual_fee_is_booked_and_told(order):
+def test_an_unusual_fee_is_told_and_booked_only_once_it_is_proven(order):
     book_fills(order=order, fills=[make_fill(order, fee=D("0.011"))])
 
     assert events() == ["fee_suspicious"]
     assert "0.011 BTC" in str(LogEntry.objects.get().to_message())
+    assert order_movements(order.pk)["BTC"] == D("0.5")
+
+    book_fills(order=order, fills=[make_fill(order, fee=D("0.011"))], is_fee_proven=True)
+
+    assert events() == ["fee_suspicious"]
     assert order_movements(order.pk)["BTC"] == D("0.489")
 
 

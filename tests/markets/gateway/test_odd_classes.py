@@ -13,7 +13,8 @@ from markets.errors import NotSupportedByVenue, OrderAbsent, VenueUnavailable
 from markets.gateway import client as client_module
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
-from markets.gateway.ccxt_rest import FILLS_PAGE, FILLS_PAGES_MAX, CcxtRestGateway
+from markets.gateway.ccxt_rest import CcxtRestGateway
+from markets.gateway.order_calls import PAGE, PAGES_MAX
 from markets.gateway.quirks import Lookup, Quirks
 
 SYMBOL = "BTC/USDT"
@@ -181,7 +182,7 @@ def _trade(number: int, moment_ms: int) -> dict[str, Any]:
 
 
 def test_fills_are_read_page_by_page_and_each_once() -> None:
-    trades = [_trade(number, 1_000 + number // 2) for number in range(2 * FILLS_PAGE + 10)]
+    trades = [_trade(number, 1_000 + number // 2) for number in range(2 * PAGE + 10)]
     Odd.abilities = {"fetchMyTrades": True}
     Odd.answers = {
         "fetch_my_trades": lambda _symbol, since_ms, limit: [
@@ -196,11 +197,9 @@ def test_fills_are_read_page_by_page_and_each_once() -> None:
 
 def test_a_page_that_does_not_move_on_ends_the_reading() -> None:
     Odd.abilities = {"fetchMyTrades": True}
-    Odd.answers = {
-        "fetch_my_trades": lambda *_: [_trade(number, 1_000) for number in range(FILLS_PAGE)]
-    }
+    Odd.answers = {"fetch_my_trades": lambda *_: [_trade(number, 1_000) for number in range(PAGE)]}
 
-    assert len(_gateway().fetch_fills(SYMBOL, since_ms=1_000)) == FILLS_PAGE
+    assert len(_gateway().fetch_fills(SYMBOL, since_ms=1_000)) == PAGE
     assert len(Odd.asked) == 1
 
 
@@ -214,7 +213,7 @@ def test_pages_without_end_are_bounded() -> None:
 
     _gateway().fetch_fills(SYMBOL, since_ms=1_000)
 
-    assert len(Odd.asked) == FILLS_PAGES_MAX
+    assert len(Odd.asked) == PAGES_MAX
 
 
 def test_networks_that_cannot_be_had_are_gone_without_and_asked_for_again() -> None:

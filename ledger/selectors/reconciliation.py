@@ -1,0 +1,208 @@
+"""Queries about the comparison of books and venues."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from accounts.domain.transfers import LIVE_STATES as LIVE_TRANSFERS
+from accounts.models import Transfer, VenueAccount
+from accounts.selectors import list_syncable_account_ids
+from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES
+from ledger.errors import DiscrepancyNotFound
+from ledger.models import (
+    AccountReconciliation,
+    Discrepancy,
+    Entry,
+    Fill,
+    Order,
+    ReconciliationRun,
+)
+from ledger.selectors.orders import list_orders, without_secrets
+from markets.models import Market
+
+MARKETS_MAX = 20
+"""Markets whose histories one round reads."""
+
+_MOVING_STATES = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+def list_discrepancies() -> QuerySet[Discrepancy]:
+    """Return all discrepancies with their accounts, those seen last first."""
+    rows = Discrepancy.objects.select_related("account__venue", "acknowledged_by", "entry")
+    return without_secrets(rows, "account")
+
+
+def list_active_discrepancies(account_id: int) -> list[Discrepancy]:
+    """Return those of an account that have not ended."""
+    return list(list_discrepancies().filter(account_id=account_id, state__in=ACTIVE_STATES))
+
+
+def count_unsolved(account_id: int | None = None) -> int:
+    """Return how many discrepancies are neither explained nor booked nor gone."""
+    rows = Discrepancy.objects.filter(state__in=UNSOLVED_STATES)
+    return rows.count() if account_id is None else rows.filter(account_id=account_id).count()
+
+
+def get_discrepancy(discrepancy_id: int) -> Discrepancy:
+    """Return one discrepancy.
+
+    Raises:
+        DiscrepancyNotFound: none has this id.
+    """
+    row = list_discrepancies().filter(pk=discrepancy_id).first()
+    if row is None:
+        raise DiscrepancyNotFound(id=discrepancy_id)
+    return row
+
+
+def lock_discrepancy(discrepancy_id: int) -> Discrepancy:
+    """Return one discrepancy, locked until the transaction ends.
+
+    Raises:
+        DiscrepancyNotFound: none has this id.
+    """
+    rows = list_discrepancies().select_for_update(of=("self",))
+    row = rows.filter(pk=discrepancy_id).first()
+    if row is None:
+        raise DiscrepancyNotFound(id=discrepancy_id)
+    return row
+
+
+def list_reconciliations() -> QuerySet[AccountReconciliation]:
+    """Return where the reconciliation of each account stands."""
+    rows = AccountReconciliation.objects.select_related("account__venue")
+    return without_secrets(rows, "account")
+
+
+def list_runs() -> QuerySet[ReconciliationRun]:
+    """Return all reconciliations, the newest first."""
+    return without_secrets(ReconciliationRun.objects.select_related("account__venue"), "account")
+
+
+def list_reconcilable_account_ids() -> list[int]:
+    """Return the accounts that may be compared, the one compared longest ago first.
+
+    Their books are opened, and their venue did not refuse their key.
+    """
+    allowed = set(list_syncable_account_ids())
+    opened = set(
+        Entry.objects.filter(key__in=[f"opening:{pk}" for pk in allowed]).values_list(
+            "key", flat=True
+        )
+    )
+    compared = dict(AccountReconciliation.objects.values_list("account_id", "last_run_at"))
+    ready = [pk for pk in allowed if f"opening:{pk}" in opened]
+    return sorted(ready, key=lambda pk: (compared.get(pk) is not None, compared.get(pk) or 0, pk))
+
+
+def list_unreconciled(account_ids: Collection[int], since: datetime) -> list[int]:
+    """Return which of the accounts were not found equal to their venue since a moment."""
+    clean = AccountReconciliation.objects.filter(
+        account_id__in=account_ids, last_clean_at__gte=since
+    )
+    return sorted(set(account_ids) - set(clean.values_list("account_id", flat=True)))
+
+
+def list_traded_markets(account: VenueAccount, since: datetime) -> list[Market]:
+    """Return the markets in which an account had orders since a moment, or has some now."""
+    orders = Order.objects.filter(account_id=account.pk).filter(
+        Q(updated_at__gte=since) | Q(state__in=LIVE_STATES)
+    )
+    ids = orders.order_by().values("market_id").distinct()
+    return _list_markets(Market.objects.filter(pk__in=ids))
+
+
+def list_markets_between(account: VenueAccount, assets: Collection[str]) -> list[Market]:
+    """Return the markets of an account's venue that trade some assets against each other."""
+    return _list_markets(
+        Market.objects.filter(
+            venue_id=account.venue_id, base__code__in=assets, quote__code__in=assets
+        )
+    )
+
+
+def _list_markets(rows: QuerySet[Market]) -> list[Market]:
+    return list(rows.select_related("venue", "base", "quote").order_by("pk")[:MARKETS_MAX])
+
+
+def list_fills_of_market(
+    account_id: int, market_id: int, *, since: datetime, trade_ids: Iterable[str]
+) -> list[Fill]:
+    """Return booked fills since a moment, and those with some ids whenever they were."""
+    rows = Fill.objects.filter(account_id=account_id, market_id=market_id)
+    return list(
+        rows.filter(
+            Q(executed_at__gte=since) | Q(venue_trade_id__in=list(trade_ids))
+        ).select_related("late_fee__asset", "fee_asset", "entry__reversed_by", "order")
+    )
+
+
+def find_orders_by_venue_id(account_id: int, market_id: int, ids: Iterable[str]) -> list[Order]:
+    """Return the orders of a market by the venue's ids of them."""
+    rows = list_orders().filter(account_id=account_id, market_id=market_id)
+    return list(rows.filter(venue_order_id__in=[one for one in ids if one]))
+
+
+def has_unlinked_orders(account_id: int, market_id: int, since: datetime) -> bool:
+    """Return whether the venue's id of some order in a market is not known (yet)."""
+    rows = Order.objects.filter(account_id=account_id, market_id=market_id, venue_order_id="")
+    return rows.filter(submitted_at__gte=since).exists()
+
+
+def list_open_orders(account_id: int, *, acknowledged_before: datetime) -> list[Order]:
+    """Return the orders that the journal takes for open, and took for open then already."""
+    rows = list_orders().filter(account_id=account_id, state=OrderState.OPEN)
+    return list(rows.filter(acknowledged_at__lt=acknowledged_before))
+
+
+def list_moving_assets(account_id: int) -> set[str]:
+    """Return the assets of an account that orders or transfers may be moving at this moment."""
+    orders = Order.objects.filter(account_id=account_id, state__in=_MOVING_STATES)
+    assets = set()
+    for base, quote in orders.values_list("market__base__code", "market__quote__code").distinct():
+        assets |= {base, quote}
+    transfers = Transfer.objects.filter(state__in=LIVE_TRANSFERS).filter(
+        Q(from_account_id=account_id) | Q(to_account_id=account_id)
+    )
+    return assets | set(transfers.values_list("asset__code", flat=True).distinct())
+
+
+def list_fills_without_fee(account_id: int, since: datetime) -> list[Fill]:
+    """Return the fills since a moment whose fee is not booked yet."""
+    rows = Fill.objects.filter(account_id=account_id, executed_at__gte=since, fee=None)
+    return list(rows.filter(late_fee=None).select_related("market__base", "market__quote"))
+
+
+def list_booked_keys(keys: Collection[str]) -> set[str]:
+    """Return which entries are booked already."""
+    return set(Entry.objects.filter(key__in=keys).values_list("key", flat=True))
+
+
+def list_transfer_ids_at_venue(account_id: int, asset: str) -> tuple[set[str], set[str]]:
+    """Return what identifies the platform's own transfers at a venue.
+
+    Returns:
+        Of departures: the venue's ids, ours and those of the network. Of arrivals: the venue's
+        ids and those of the network.
+    """
+    rows = Transfer.objects.filter(asset__code=asset)
+    left: set[str] = set()
+    for row in rows.filter(from_account_id=account_id).values_list(
+        "venue_transfer_id", "client_transfer_id", "tx_id"
+    ):
+        left.update(one for one in row if one)
+    came: set[str] = set()
+    for row in rows.filter(to_account_id=account_id).values_list(
+        "venue_deposit_id", "venue_transfer_id", "tx_id"
+    ):
+        came.update(one for one in row if one)
+    return left, came
+
+
+def list_claims(account_id: int) -> list[Order]:
+    """Return the orders of an account that still need funds, with their markets."""
+    return list(
+        list_orders().filter(account_id=account_id, state__in=LIVE_STATES, strategy__isnull=False)
+    )

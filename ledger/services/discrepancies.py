@@ -1,0 +1,240 @@
+"""Keep what reconciliation sees: one row for one thing, from its first sight to its end."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from accounts.models import VenueAccount
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
+from ledger.domain.reconciliation import (
+    DISCREPANCY_TRANSITIONS,
+    DiscrepancyEvent,
+    DiscrepancyKind,
+    DiscrepancyState,
+    Sighting,
+    must_alarm,
+)
+from ledger.models import Discrepancy, LogLevel
+from ledger.selectors.reconciliation import (
+    list_active_discrepancies,
+    list_discrepancies,
+    lock_discrepancy,
+)
+from ledger.services.halts import REASON_LENGTH_MAX, Person, change_trading
+from ledger.services.logs import as_context, write_log
+
+logger = logging.getLogger(__name__)
+
+NOTE_LENGTH_MAX = 200
+SUBJECT_LENGTH_MAX = 160
+
+_GONE = _("A discrepancy at {account} is gone: {what}")
+_BOOKED = _("Something happened at {account} without the platform and is booked now: {what}")
+_ALARM = _(
+    "Reconciliation of {account} needs a person: {what} Until then only orders that reduce "
+    "exposure are sent from this account."
+)
+
+_E, _S = DiscrepancyEvent, DiscrepancyState
+
+
+def keep_sightings(
+    *,
+    account: VenueAccount,
+    sightings: Sequence[Sighting],
+    covered: Collection[tuple[DiscrepancyKind, str]],
+    now: datetime,
+) -> None:
+    """Write down what a round saw, inside the caller's transaction.
+
+    Args:
+        account: that was compared.
+        sightings: what is there.
+        covered: kinds and beginnings of subjects that the round has seen all of: what was there
+            before and was not seen now is gone. Of everything else nothing is concluded.
+        now: the present moment.
+    """
+    active = {(row.kind, row.subject): row for row in list_active_discrepancies(account.pk)}
+    seen: set[tuple[str, str]] = set()
+    for sighting in sightings:
+        key = (sighting.kind.value, sighting.subject[:SUBJECT_LENGTH_MAX])
+        if key in seen:
+            continue
+        seen.add(key)
+        row = active.get(key)
+        if row is None:
+            row = Discrepancy(
+                account_id=account.pk, kind=key[0], subject=key[1], first_seen_at=now, seen_count=0
+            )
+        _see(row, sighting, now)
+        if row.state == _S.BOOKED:
+            _tell(row, account, LogLevel.WARNING, "reconciliation_booked", _BOOKED)
+    for key, row in active.items():
+        if key not in seen and (row.acknowledged_at or _is_covered(row, covered)):
+            _settle(row, account, now)
+
+
+def alarm_due(*, account: VenueAccount, clock: Clock) -> int:
+    """Raise the alarm for what did not converge; return for how many.
+
+    Trading is restricted first, so that a crash in between repeats the alarm and never skips it.
+    """
+    now, count = clock.now(), 0
+    for row in list_active_discrepancies(account.pk):
+        is_due = row.is_grave or must_alarm(
+            seen_count=row.seen_count, first_seen_at=row.first_seen_at, now=now
+        )
+        if row.state == _S.OPEN and is_due:
+            _restrict(account, row.to_message(), clock)
+            _alarm(row.pk, account)
+            count += 1
+    return count
+
+
+@transaction.atomic
+def acknowledge(
+    *, discrepancy_id: int, note: str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+) -> Discrepancy:
+    """Note that a person knows what a discrepancy is; nothing is booked.
+
+    Should its figures change afterwards, it is watched again.
+
+    Args:
+        discrepancy_id: one that has not ended.
+        note: what it is.
+        user: who says so.
+        clock: tells when.
+
+    Raises:
+        DiscrepancyNotFound: none has this id.
+        InvalidInput: there is no note, or it is too long.
+        IllegalTransition: it has ended.
+    """
+    note = check_note(note)
+    row = lock_discrepancy(discrepancy_id)
+    row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), _E.EXPLAIN)
+    row.acknowledged_by_id = user.pk if user is not None else None
+    row.acknowledged_at, row.note = clock.now(), note
+    row.save(update_fields=["state", "acknowledged_by", "acknowledged_at", "note"])
+    write_log(
+        strategy_id=None,
+        level=LogLevel.WARNING,
+        event="reconciliation_acknowledged",
+        template=_("{user} knows of the discrepancy {id} at {account}: {note}"),
+        user=user.get_username() if user is not None else "system",
+        id=row.pk,
+        account=str(row.account),
+        note=note,
+    )
+    return row
+
+
+def check_note(note: str) -> str:
+    """Return a note without blanks around it.
+
+    Raises:
+        InvalidInput: it is empty or too long.
+    """
+    note = note.strip()
+    if not note or len(note) > NOTE_LENGTH_MAX:
+        message = Message("Give a reason of 1 to {max} characters.", {"max": NOTE_LENGTH_MAX})
+        raise InvalidInput(fields={"note": [message]})
+    return note
+
+
+def purge_old(*, before: datetime, limit: int) -> int:
+    """Delete discrepancies that disappeared by themselves long ago; what was booked stays."""
+    ids = (
+        list_discrepancies()
+        .filter(state=_S.CLOSED, closed_at__lt=before, acknowledged_at=None)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return Discrepancy.objects.filter(pk__in=list(ids)).delete()[0]
+
+
+def _see(row: Discrepancy, sighting: Sighting, now: datetime) -> None:
+    is_same = (row.booked, row.stated) == (sighting.booked, sighting.stated)
+    row.asset, row.wallet = sighting.asset, sighting.wallet or ""
+    row.booked, row.stated = sighting.booked, sighting.stated
+    row.template = sighting.explanation.template
+    row.context = as_context(sighting.explanation.context)
+    row.evidence, row.is_grave = dict(sighting.evidence), sighting.is_grave
+    row.seen_count += 1
+    row.last_seen_at = now
+    event = _event_of(row, sighting, is_same=is_same)
+    if event is not None:
+        row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), event)
+    if event is _E.REOPEN:
+        row.acknowledged_at, row.acknowledged_by_id, row.note = None, None, ""
+    if event is _E.BOOK:
+        row.entry_id, row.closed_at = sighting.entry_id, now
+    row.save()
+
+
+def _event_of(row: Discrepancy, sighting: Sighting, *, is_same: bool) -> DiscrepancyEvent | None:
+    if sighting.entry_id is not None:
+        return _E.BOOK
+    if row.state == _S.EXPLAINED:
+        is_known = sighting.is_explained or (row.acknowledged_at is not None and is_same)
+        return None if is_known else _E.REOPEN
+    if row.state == _S.OPEN and sighting.is_explained:
+        return _E.EXPLAIN
+    return None  # an alarm stays until the thing is gone, or a person has looked
+
+
+def _is_covered(row: Discrepancy, covered: Iterable[tuple[DiscrepancyKind, str]]) -> bool:
+    return any(row.kind == kind and row.subject.startswith(prefix) for kind, prefix in covered)
+
+
+def _settle(row: Discrepancy, account: VenueAccount, now: datetime) -> None:
+    was_alarmed = row.state == _S.ALARMED
+    row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), _E.SETTLE)
+    row.closed_at = now
+    row.save(update_fields=["state", "closed_at"])
+    if was_alarmed:
+        _tell(row, account, LogLevel.WARNING, "reconciliation_gone", _GONE)
+
+
+def _restrict(account: VenueAccount, what: Message, clock: Clock) -> None:
+    try:
+        change_trading(
+            event=TradingEvent.REDUCE,
+            scope=HaltScope(HaltLevel.ACCOUNT, account.pk),
+            reason=f"reconciliation: {what}"[:REASON_LENGTH_MAX],
+            clock=clock,
+        )
+    except IllegalTransition:
+        logger.info("%s is restricted already", account)
+
+
+@transaction.atomic
+def _alarm(discrepancy_id: int, account: VenueAccount) -> None:
+    row = lock_discrepancy(discrepancy_id)
+    if row.state != _S.OPEN:
+        return
+    row.state = DISCREPANCY_TRANSITIONS.next_state(_S.OPEN, _E.ALARM)
+    row.save(update_fields=["state"])
+    _tell(row, account, LogLevel.ERROR, "reconciliation_alarm", _ALARM)
+
+
+def _tell(
+    row: Discrepancy, account: VenueAccount, level: LogLevel, event: str, template: str
+) -> None:
+    write_log(
+        strategy_id=None,
+        level=level,
+        event=event,
+        template=template,
+        account=str(account),
+        what=str(row.to_message()),
+        discrepancy_id=row.pk,
+        booked="" if row.booked is None else to_plain(row.booked),
+        stated="" if row.stated is None else to_plain(row.stated),
+    )

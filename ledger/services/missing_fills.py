@@ -1,0 +1,337 @@
+"""Executions that the venue lists and the books do not know: ours, or somebody else's.
+
+Those of our own orders are booked by the usual way once the order's own report confirms that so
+much was filled; those of others are candidates that the account's balances must prove.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import from_ms
+from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
+from arbplatform.core.errors import ArbError, Message
+from ledger.domain.orders import OrderState
+from ledger.domain.postings import Book, Purse, fill_lines
+from ledger.domain.reconciliation import (
+    DiscrepancyKind,
+    Movement,
+    Owner,
+    PurseKey,
+    Sighting,
+    owner_of,
+)
+from ledger.models import Fill, Order
+from ledger.selectors import find_orders
+from ledger.selectors.reconciliation import (
+    find_orders_by_venue_id,
+    has_unlinked_orders,
+    list_booked_keys,
+)
+from ledger.services.fills import cost_of, is_fee_known
+from ledger.services.movements import Candidate, external
+from ledger.services.recording import record
+from ledger.services.sending import Reported
+from ledger.services.venue_reads import Failed, Ok, Round
+from markets.domain.orders import Side, VenueFill, VenueOrder
+from markets.models import Market
+
+logger = logging.getLogger(__name__)
+
+FOREIGN_ORDERS_MAX = 20
+"""Orders in one market that one round asks for in order to learn whose they are."""
+
+TradeKey = tuple[str, str]
+"""Side and the venue's id of the trade."""
+
+_K = DiscrepancyKind
+
+_MISSING = _(
+    "The venue lists trades of order {order_id} for {listed} in all, but says that the order "
+    "filled {filled}. Nothing was booked."
+)
+_UNREAD = _(
+    "The venue lists trade {trade_id} of {quantity} {symbol}, which is not booked, but does not "
+    "show its order {venue_order_id}. Nothing was booked."
+)
+_BOOKED = _("Trade {trade_id} of order {order_id} was missing and is booked now.")
+_UNKNOWN_ORDER = _(
+    "Order {venue_order_id} bears our mark {client_order_id}, but is not in the journal. Was an "
+    "old backup of the database restored?"
+)
+_OTHER = _(
+    "Another installation ({mark}) trades on this account: order {venue_order_id}. Each account "
+    "may belong to one installation only."
+)
+_TRADE = _(
+    "Trade {trade_id} was made without the platform: {side} {quantity} {symbol} at {price}, "
+    "fee {fee} {fee_asset}, order {venue_order_id}."
+)
+_UNBOOKABLE = _("Trade {trade_id} of order {order_id} cannot be booked: see the log.")
+_PENDING = (OrderState.PENDING, OrderState.SUBMITTING)
+
+
+@dataclass(slots=True)
+class Listing:
+    """One market's trades by the venue beside those that are booked.
+
+    Attributes:
+        round: collects what is seen.
+        market: whose trades.
+        since: from when on.
+        listed: by the venue.
+        booked: by us.
+        candidates: movements that one source states.
+    """
+
+    round: Round
+    market: Market
+    since: datetime
+    listed: Mapping[TradeKey, VenueFill]
+    booked: Mapping[TradeKey, Fill]
+    candidates: list[Candidate] = field(default_factory=list)
+
+    def see(self, kind: DiscrepancyKind, key: TradeKey, what: Message, **more: Any) -> None:
+        """Note something about a trade."""
+        subject = f"{self.market.symbol}|{key[0]}|{key[1]}"
+        self.round.sightings.append(Sighting(kind, subject, what, **more))
+
+
+def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:
+    """Settle what the venue lists and the books do not know, by the venue's ids of the orders."""
+    round_, market = listing.round, listing.market
+    known = {
+        order.venue_order_id: order
+        for order in find_orders_by_venue_id(round_.account.pk, market.pk, missing)
+    }
+    asked = 0
+    for venue_order_id, rows in missing.items():
+        order = known.get(venue_order_id)
+        if order is not None:
+            _settle_own(listing, order, rows)
+        elif asked < FOREIGN_ORDERS_MAX and not _are_booked(listing, rows):
+            asked += 1
+            _settle_foreign(listing, venue_order_id, rows)
+
+
+def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> None:
+    """Book executions of our order by the usual way if its own report confirms them."""
+    if order.state in _PENDING:
+        listing.round.is_moving = True  # its sender is about to write them down
+        return
+    report = _read_order(listing, rows[0].venue_order_id)
+    if isinstance(report, Failed):
+        _see_unread(listing, rows)
+        return
+    _book_confirmed(listing, order, report.value, rows)
+
+
+def _book_confirmed(
+    listing: Listing, order: Order, report: VenueOrder, rows: Sequence[VenueFill]
+) -> None:
+    booked = sum((fill.quantity for fill in order.fills.all()), ZERO)
+    listed = booked + sum((row.quantity for row in rows), ZERO)
+    if report.filled_quantity < listed or report.symbol != order.market.symbol:
+        _see_excess(listing, order, report, rows, listed)
+        return
+    try:
+        record(
+            orders=[order],
+            knowledge={order.pk: Reported(report, tuple(rows))},
+            clock=listing.round.clock,
+            is_lookup=True,
+        )
+    except ArbError as error:
+        logger.warning("Order %s: listed trades cannot be booked: %s", order.pk, error)
+    entries = dict(
+        order.fills.filter(venue_trade_id__in=[row.venue_trade_id for row in rows]).values_list(
+            "venue_trade_id", "entry_id"
+        )
+    )
+    for row in rows:
+        template = _BOOKED if row.venue_trade_id in entries else _UNBOOKABLE
+        listing.see(
+            _K.MISSING_FILL,
+            _key(row),
+            Message(template, {"trade_id": row.venue_trade_id, "order_id": order.pk}),
+            stated=row.quantity,
+            evidence=evidence_of(row),
+            entry_id=entries.get(row.venue_trade_id),
+        )
+
+
+def _see_excess(
+    listing: Listing,
+    order: Order,
+    report: VenueOrder,
+    rows: Sequence[VenueFill],
+    listed: Quantity,
+) -> None:
+    context = {
+        "order_id": order.pk,
+        "listed": to_plain(listed),
+        "filled": to_plain(report.filled_quantity),
+    }
+    for row in rows:
+        listing.see(
+            _K.MISSING_FILL,
+            _key(row),
+            Message(_MISSING, context),
+            booked=ZERO,
+            stated=row.quantity,
+            evidence=evidence_of(row),
+        )
+
+
+def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueFill]) -> None:
+    """Learn whose trades these are. What was before the books were opened is nobody's matter."""
+    round_ = listing.round
+    read = _read_order(listing, venue_order_id)
+    if isinstance(read, Failed):
+        _see_unread(listing, rows)
+        return
+    report = read.value
+    owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
+    if owner is Owner.US:
+        _settle_marked(listing, report, rows)
+        return
+    if owner is Owner.UNSAID and has_unlinked_orders(
+        round_.account.pk, listing.market.pk, listing.since
+    ):
+        round_.is_moving = True  # may be ours: its look-up tells
+        return
+    if owner is Owner.OTHER_INSTALLATION and any(_is_ours_to_book(round_, row) for row in rows):
+        round_.sightings.append(see_other_installation(report))
+    for row in rows:
+        if is_fee_known(row):
+            listing.candidates.append(external(round_, _trade(listing, row)))
+
+
+def _settle_marked(listing: Listing, report: VenueOrder, rows: Sequence[VenueFill]) -> None:
+    order = find_orders([report.client_order_id or ""]).get(report.client_order_id or "")
+    if order is None:
+        if any(_is_ours_to_book(listing.round, row) for row in rows):
+            listing.round.sightings.append(see_unknown_order(report))
+        return
+    if order.state in _PENDING:
+        listing.round.is_moving = True
+        return
+    _book_confirmed(listing, order, report, rows)
+
+
+def see_other_installation(report: VenueOrder) -> Sighting:
+    """Return the sighting of an order that another installation made."""
+    mark = (report.client_order_id or "")[:8]
+    context = {"mark": mark, "venue_order_id": report.venue_order_id}
+    return Sighting(
+        _K.FOREIGN_INSTALLATION,
+        mark,
+        Message(_OTHER, context),
+        evidence={**context, "symbol": report.symbol},
+        is_grave=True,
+    )
+
+
+def see_unknown_order(report: VenueOrder) -> Sighting:
+    """Return the sighting of an order that bears our mark without being in the journal."""
+    client_order_id = report.client_order_id or ""
+    context = {"venue_order_id": report.venue_order_id, "client_order_id": client_order_id}
+    return Sighting(
+        _K.UNKNOWN_ORDER,
+        client_order_id,
+        Message(_UNKNOWN_ORDER, context),
+        evidence={**context, "symbol": report.symbol},
+        is_grave=True,
+    )
+
+
+def _see_unread(listing: Listing, rows: Sequence[VenueFill]) -> None:
+    for row in rows:
+        if _is_ours_to_book(listing.round, row):
+            context = {
+                "trade_id": row.venue_trade_id,
+                "quantity": to_plain(row.quantity),
+                "symbol": row.symbol,
+                "venue_order_id": row.venue_order_id,
+            }
+            listing.see(
+                _K.MISSING_FILL,
+                _key(row),
+                Message(_UNREAD, context),
+                booked=ZERO,
+                stated=row.quantity,
+                evidence=evidence_of(row),
+            )
+
+
+def _read_order(listing: Listing, venue_order_id: str) -> Ok[VenueOrder] | Failed:
+    ask = partial(
+        listing.round.gateway.fetch_order,
+        symbol=listing.market.symbol,
+        venue_order_id=venue_order_id,
+    )
+    return listing.round.read(ask)
+
+
+def _trade(listing: Listing, row: VenueFill) -> Movement:
+    market = listing.market
+    lines = fill_lines(
+        purse=Purse(listing.round.account.pk),
+        base=market.base.code,
+        quote=market.quote.code,
+        side=Side(row.side),
+        quantity=row.quantity,
+        cost=cost_of(row),
+        fee=row.fee,
+        fee_asset=row.fee_asset,
+    )
+    amounts: dict[PurseKey, Amount] = {}
+    for line in lines:
+        if line.book == Book.WALLET and line.wallet is not None:
+            purse = (line.wallet, line.asset)
+            amounts[purse] = amounts.get(purse, ZERO) + line.amount
+    return Movement(
+        key=_entry_key(listing, row),
+        kind=_K.EXTERNAL_TRADE,
+        at_ms=row.executed_at_ms,
+        amounts=amounts,
+        what=Message(_TRADE, {**evidence_of(row), "symbol": row.symbol}),
+        evidence=evidence_of(row),
+    )
+
+
+def _entry_key(listing: Listing, row: VenueFill) -> str:
+    place = f"external:{listing.round.account.pk}:trade:{listing.market.pk}"
+    return f"{place}:{row.side}:{row.venue_trade_id}"
+
+
+def _are_booked(listing: Listing, rows: Sequence[VenueFill]) -> bool:
+    keys = {_entry_key(listing, row) for row in rows}
+    return list_booked_keys(keys) == keys
+
+
+def _is_ours_to_book(round_: Round, row: VenueFill) -> bool:
+    return from_ms(row.executed_at_ms) >= round_.opened_at
+
+
+def _key(row: VenueFill) -> TradeKey:
+    return row.side.value, row.venue_trade_id
+
+
+def evidence_of(row: VenueFill) -> dict[str, str]:
+    """Return the venue's figures of a trade as JSON keeps them."""
+    return {
+        "trade_id": row.venue_trade_id,
+        "venue_order_id": row.venue_order_id,
+        "side": row.side.value,
+        "quantity": to_plain(row.quantity),
+        "price": to_plain(row.price),
+        "fee": "" if row.fee is None else to_plain(row.fee),
+        "fee_asset": row.fee_asset or "",
+    }

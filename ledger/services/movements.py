@@ -1,0 +1,252 @@
+"""What moved at a venue without the platform: found in its histories, booked once proven."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.clock import from_ms, to_ms
+from arbplatform.core.decimals import Amount, to_plain
+from arbplatform.core.errors import ArbError, Message
+from ledger.domain.postings import Line, Purse, external_lines
+from ledger.domain.reconciliation import DiscrepancyKind, Movement, PurseKey, Sighting, explain_gaps
+from ledger.models import Entry, EntryKind
+from ledger.selectors import find_entry
+from ledger.selectors.reconciliation import list_booked_keys, list_transfer_ids_at_venue
+from ledger.services.entries import book_entry, reverse_entry
+from ledger.services.reconciliation import Comparison, booked_of, lock_books, stands_still
+from ledger.services.venue_reads import Failed, Round
+from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
+
+logger = logging.getLogger(__name__)
+
+ASSETS_MAX = 20
+"""Assets whose histories of funds one round reads."""
+
+MEMO_LENGTH_MAX = 200
+
+_DEPOSIT = _("Deposit {id} of {amount} {asset} came without the platform.")
+_WITHDRAWAL = _("Withdrawal {id} of {amount} {asset}, fee included, left without the platform.")
+_RETURNED = _("Withdrawal {id} failed at the venue: {amount} {asset} came back.")
+_MOVE = _("{amount} {asset} were moved from the {source} to the {target} wallet by hand ({id}).")
+
+_PAIRS = ((Wallet.SPOT, Wallet.FUNDING), (Wallet.FUNDING, Wallet.SPOT))
+
+_K = DiscrepancyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A movement that one source states.
+
+    Attributes:
+        movement: what it is.
+        book: books it; called inside a transaction once a second source has proven it.
+    """
+
+    movement: Movement
+    book: Callable[[], Entry]
+
+
+def external(round_: Round, movement: Movement) -> Candidate:
+    """Return a movement that is booked as one without the platform."""
+    return Candidate(movement, partial(_book_external, round_.account.pk, movement))
+
+
+def find_funds_moved(round_: Round, comparison: Comparison) -> list[Candidate]:
+    """Return deposits, withdrawals and moves in the assets whose balances differ."""
+    gaps = {(row.wallet, row.asset): row.gap for row in comparison.differences}
+    candidates: list[Candidate] = []
+    for asset in sorted({asset for _wallet, asset in gaps})[:ASSETS_MAX]:
+        wallets = [wallet for wallet in Wallet if (wallet, asset) in gaps]
+        left, came = list_transfer_ids_at_venue(round_.account.pk, asset)
+        candidates += _find_deposits(round_, asset, wallets[0], came)
+        candidates += _find_withdrawals(round_, asset, wallets[0], left)
+        if len(wallets) == len(Wallet):
+            candidates += _find_moves(round_, asset, left)
+    return candidates
+
+
+def book_proven(
+    round_: Round, comparison: Comparison, candidates: Sequence[Candidate]
+) -> list[Sighting]:
+    """Book the movements that the balances show exactly, and say so; leave all others.
+
+    Nothing is booked if the books changed since they were compared: the next round looks again.
+    """
+    gaps = {(row.wallet, row.asset): row.gap for row in comparison.differences}
+    known = list_booked_keys([candidate.movement.key for candidate in candidates])
+    fresh = {
+        candidate.movement.key: candidate
+        for candidate in candidates
+        if candidate.movement.key not in known
+    }
+    proven = explain_gaps(gaps, [candidate.movement for candidate in fresh.values()])
+    if not proven:
+        return []
+    purses = {purse for movement in proven for purse in movement.amounts}
+    try:
+        with transaction.atomic():
+            lock_books(round_.account.pk)
+            if not stands_still(round_.account.pk, booked_of(comparison, purses)):
+                return []
+            entries = [(movement, fresh[movement.key].book()) for movement in proven]
+    except ArbError as error:
+        logger.warning("%s: what moved cannot be booked: %s", round_.account, error)
+        return []
+    return [_booked_sighting(movement, entry) for movement, entry in entries]
+
+
+def _booked_sighting(movement: Movement, entry: Entry) -> Sighting:
+    first = next(iter(movement.amounts))
+    return Sighting(
+        kind=movement.kind,
+        subject=movement.key,
+        explanation=movement.what,
+        wallet=first[0],
+        asset=first[1],
+        stated=movement.amounts[first],
+        evidence=movement.evidence,
+        entry_id=entry.pk,
+    )
+
+
+def _find_deposits(round_: Round, asset: str, wallet: Wallet, own_ids: set[str]) -> list[Candidate]:
+    rows = _history(round_, round_.gateway.fetch_deposits, asset)
+    return [
+        external(
+            round_,
+            _movement(
+                round_,
+                row,
+                kind=_K.EXTERNAL_DEPOSIT,
+                name="deposit",
+                amounts={(wallet, asset): row.amount},
+                template=_DEPOSIT,
+            ),
+        )
+        for row in rows
+        if row.status is VenueTransferStatus.DONE and not _ids_of(row) & own_ids
+    ]
+
+
+def _find_withdrawals(
+    round_: Round, asset: str, wallet: Wallet, own_ids: set[str]
+) -> list[Candidate]:
+    candidates = []
+    for row in _history(round_, round_.gateway.fetch_withdrawals, asset):
+        if _ids_of(row) & own_ids:
+            continue
+        movement = _movement(
+            round_,
+            row,
+            kind=_K.EXTERNAL_WITHDRAWAL,
+            name="withdrawal",
+            amounts={(wallet, asset): -row.amount},
+            template=_WITHDRAWAL,
+        )
+        if row.status is not VenueTransferStatus.FAILED:
+            candidates.append(external(round_, movement))
+            continue
+        booked = find_entry(movement.key)
+        if booked is not None:
+            candidates.append(_returned(row, movement, booked))
+    return candidates
+
+
+def _returned(row: VenueTransfer, movement: Movement, booked: Entry) -> Candidate:
+    """Return the undoing of a withdrawal that was booked and failed afterwards."""
+    back = Movement(
+        key=f"reversal:{movement.key}",
+        kind=movement.kind,
+        at_ms=movement.at_ms,
+        amounts={purse: -amount for purse, amount in movement.amounts.items()},
+        what=Message(_RETURNED, movement.what.context),
+        evidence=movement.evidence,
+    )
+    memo = f"withdrawal {row.venue_transfer_id} failed"[:MEMO_LENGTH_MAX]
+    return Candidate(back, partial(reverse_entry, entry_id=booked.pk, memo=memo))
+
+
+def _find_moves(round_: Round, asset: str, own_ids: set[str]) -> list[Candidate]:
+    candidates = []
+    for source, target in _PAIRS:
+        ask = partial(round_.gateway.fetch_wallet_transfers, from_wallet=source, to_wallet=target)
+        for row in _history(round_, ask, asset):
+            if row.status is VenueTransferStatus.FAILED or _ids_of(row) & own_ids:
+                continue
+            movement = _movement(
+                round_,
+                row,
+                kind=_K.EXTERNAL_MOVE,
+                name="move",
+                amounts={(source, asset): -row.amount, (target, asset): row.amount},
+                template=_MOVE,
+                source=source.value,
+                target=target.value,
+            )
+            candidates.append(external(round_, movement))
+    return candidates
+
+
+def _history(
+    round_: Round, ask: Callable[..., Sequence[VenueTransfer]], asset: str
+) -> Sequence[VenueTransfer]:
+    read = round_.read(partial(ask, asset, since_ms=to_ms(round_.gaps_since)))
+    return () if isinstance(read, Failed) else read.value
+
+
+def _movement(
+    round_: Round,
+    row: VenueTransfer,
+    *,
+    kind: DiscrepancyKind,
+    name: str,
+    amounts: Mapping[PurseKey, Amount],
+    template: str,
+    **more: str,
+) -> Movement:
+    return Movement(
+        key=f"external:{round_.account.pk}:{name}:{row.venue_transfer_id}"[:128],
+        kind=kind,
+        at_ms=row.updated_at_ms or to_ms(round_.started_at),
+        amounts=amounts,
+        what=Message(
+            template,
+            {
+                "id": row.venue_transfer_id,
+                "amount": to_plain(row.amount),
+                "asset": row.asset,
+                **more,
+            },
+        ),
+        evidence={
+            "venue_transfer_id": row.venue_transfer_id,
+            "tx_id": row.tx_id or "",
+            "address": row.address or "",
+            "amount": to_plain(row.amount),
+            "fee": "" if row.fee is None else to_plain(row.fee),
+            "status": row.status.value,
+        },
+    )
+
+
+def _ids_of(row: VenueTransfer) -> set[str]:
+    return {one for one in (row.venue_transfer_id, row.client_transfer_id, row.tx_id) if one}
+
+
+def _book_external(account_id: int, movement: Movement) -> Entry:
+    lines: list[Line] = []
+    for (wallet, asset), amount in movement.amounts.items():
+        if amount:
+            lines += external_lines(purse=Purse(account_id, wallet), asset=asset, amount=amount)
+    return book_entry(
+        key=movement.key,
+        kind=EntryKind.EXTERNAL,
+        lines=lines,
+        occurred_at=from_ms(movement.at_ms),
+        memo=str(movement.what)[:MEMO_LENGTH_MAX],
+    )

@@ -1,0 +1,453 @@
+"""The reconciler against a venue in memory: what it books, what it only watches, when it stops."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal as D
+
+import pytest
+
+from arbplatform.core.ids import derive_client_id
+from ledger.domain.orders import OrderState
+from ledger.errors import BooksNotOpened, ReconciliationBusy
+from ledger.models import (
+    AccountReconciliation,
+    Discrepancy,
+    Entry,
+    EntryKind,
+    Fill,
+    LogEntry,
+    Order,
+    ReconciliationRun,
+    TradingHalt,
+)
+from ledger.selectors import imbalances, list_holdings, wallet_balances
+from ledger.services.discrepancies import acknowledge
+from ledger.services.journal import submit_orders, write_orders
+from ledger.services.openings import ensure_opened
+from ledger.services.reconciler import reconcile_account, reconcile_accounts
+from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
+from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
+from markets.errors import VenueUnavailable
+
+
+@pytest.fixture
+def opened(account, venue, clock):
+    """Books that were opened an hour ago."""
+    venue.now_ms = clock.now_ms()
+    ensure_opened(account_id=account.pk, clock=clock)
+    clock.advance_ms(3_600_000)
+    venue.now_ms = clock.now_ms()
+    return account
+
+
+@pytest.fixture
+def look(opened, clock, venue):
+    """One round, a minute after the last one."""
+
+    def run():
+        clock.advance_ms(60_000)
+        venue.now_ms = clock.now_ms()
+        return reconcile_account(account_id=opened.pk, clock=clock)
+
+    return run
+
+
+@pytest.fixture
+def bought(opened, make_plan, clock, venue):
+    """An order of ours that was filled and booked."""
+    (order,) = write_orders(plans=[make_plan()], clock=clock)
+    submit_orders(order_ids=[order.pk], clock=clock)
+    clock.advance_ms(120_000)
+    return Order.objects.get(pk=order.pk)
+
+
+def by_hand(venue, quantity="0.1", price="50000", side=Side.BUY, client_order_id="web-1"):
+    """A person trades in the venue's own web page."""
+    request = OrderRequest("BTC/USDT", side, D(quantity), client_order_id, price=D(price))
+    return venue._accept(request)
+
+
+def moved(kind, amount, asset="USDT", status=VenueTransferStatus.DONE, **fields):
+    return VenueTransfer(kind, asset, D(amount), None, status, **fields)
+
+
+def only():
+    return Discrepancy.objects.get()
+
+
+def is_reducing(account):
+    halts = TradingHalt.objects.filter(key=f"account:{account.pk}", state="reducing")
+    return halts.exists()
+
+
+def assert_equal_to(venue, account):
+    stated = {
+        (wallet, asset): total
+        for wallet, rows in venue.balances.items()
+        for asset, total in rows.items()
+        if total
+    }
+    assert {(row.wallet, row.asset): row.amount for row in list_holdings(account.pk)} == stated
+    assert imbalances() == {}
+
+
+# nothing is wrong -----------------------------------------------------------------------------
+
+
+def test_equal_books_are_clean(look, opened, bought, clock):
+    run = look()
+
+    assert (run.outcome, run.unsolved_count, run.booked_count) == ("clean", 0, 0)
+    state = AccountReconciliation.objects.get(account=opened)
+    assert state.last_clean_at == state.read_until == run.started_at
+    assert (state.token, state.lease_until) == ("", None)
+    assert not Discrepancy.objects.exists()
+
+
+def test_one_round_of_an_account_at_a_time(opened, venue, clock):
+    def begin_another(name):
+        venue.on_call = lambda _name: None
+        with pytest.raises(ReconciliationBusy):
+            reconcile_account(account_id=opened.pk, clock=clock)
+
+    venue.on_call = begin_another
+
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert ReconciliationRun.objects.count() == 1
+
+
+def test_a_round_whose_process_died_is_followed_by_another_one(opened, clock):
+    AccountReconciliation.objects.create(
+        account=opened, token="dead", lease_until=clock.now() + timedelta(seconds=30)
+    )
+    with pytest.raises(ReconciliationBusy):
+        reconcile_account(account_id=opened.pk, clock=clock)
+
+    clock.advance_ms(30_000)
+
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+
+
+def test_a_round_that_took_too_long_writes_nothing(opened, venue, clock):
+    venue.balances[Wallet.SPOT]["USDT"] += 5
+
+    def take_over(name):
+        if name == "fetch_balances:funding":
+            AccountReconciliation.objects.update(token="other")
+
+    venue.on_call = take_over
+
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "failed"
+    assert not Discrepancy.objects.exists()
+    assert AccountReconciliation.objects.get().token == "other"
+
+
+def test_unopened_books_cannot_be_compared(account, venue, clock):
+    with pytest.raises(BooksNotOpened):
+        reconcile_account(account_id=account.pk, clock=clock)
+    assert venue.calls == []
+
+
+def test_the_sweep_goes_on_after_a_failure(alpha, beta, clock):
+    for account, _venue in (alpha, beta):
+        ensure_opened(account_id=account.pk, clock=clock)
+    clock.advance_ms(60_000)
+    alpha[1].on_call = lambda name: 1 / 0
+
+    assert reconcile_accounts(clock=clock) == 2
+
+    outcomes = dict(ReconciliationRun.objects.values_list("account__venue__code", "outcome"))
+    assert outcomes == {"alpha": "failed", "beta": "clean"}
+
+
+# fills ----------------------------------------------------------------------------------------
+
+
+def test_a_fill_that_was_missing_is_booked_from_the_venues_report(
+    look, opened, venue, make_plan, clock
+):
+    venue.fill_fraction, venue.rest_status = D("0.2"), VenueOrderStatus.CANCELED
+    (order,) = write_orders(plans=[make_plan()], clock=clock)
+    submit_orders(order_ids=[order.pk], clock=clock)
+    venue.execute(order.client_order_id, D("0.1"))  # after it was cancelled
+
+    run = look()
+
+    assert (run.outcome, run.booked_count) == ("clean", 1)
+    found = only()
+    assert (found.kind, found.state, found.seen_count) == ("missing_fill", "booked", 1)
+    assert found.entry.fill.quantity == D("0.1")
+    assert Order.objects.get(pk=order.pk).filled_quantity == D("0.2")
+    assert_equal_to(venue, opened)
+
+
+def test_a_fill_counted_twice_by_the_venue_is_not_booked_twice(look, opened, bought, venue):
+    """Listed under two ids; the order's own report and the balances say it was one."""
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
+
+    for _round in range(3):
+        assert look().outcome == "different"
+
+    assert (Fill.objects.count(), Entry.objects.filter(kind="fill").count()) == (2, 2)
+    found = only()
+    assert (found.kind, found.state, found.stated) == ("missing_fill", "open", D("0.25"))
+    assert "Nothing was booked" in str(found.to_message())
+    venue.fills.pop()
+    assert look().outcome == "clean"
+    assert only().state == "closed"
+
+
+def test_a_booked_fill_that_is_not_listed_any_more_is_never_deleted(look, opened, bought, venue):
+    gone = venue.fills.pop()
+
+    outcomes = [look().outcome for _round in range(6)]
+
+    assert outcomes == ["different"] * 6
+    assert Fill.objects.count() == 2
+    found = only()
+    assert (found.kind, found.state) == ("unlisted_fill", "alarmed")
+    assert found.evidence["fill_id"] == str(Fill.objects.get(venue_trade_id=gone.venue_trade_id).pk)
+    assert is_reducing(opened)
+
+
+def test_a_fill_of_an_order_that_is_just_being_sent_is_left_to_its_sender(
+    look, opened, venue, make_plan, clock
+):
+    (order,) = write_orders(plans=[make_plan()], clock=clock)
+    Order.objects.update(state=OrderState.SUBMITTING, submitted_at=clock.now(), next_lookup_at=None)
+    venue._accept(order.to_request())
+    Order.objects.update(submitted_at=clock.now() + timedelta(minutes=1))
+
+    run = look()
+
+    assert run.outcome == "different"
+    assert not Fill.objects.exists()
+    assert {row.state for row in Discrepancy.objects.all()} == {"explained"}
+    assert "has not ended" in str(Discrepancy.objects.order_by("pk")[0].to_message())
+
+
+# somebody else --------------------------------------------------------------------------------
+
+
+def test_a_trade_of_a_person_is_imported_to_the_last_decimal(look, opened, venue):
+    by_hand(venue)
+
+    run = look()
+
+    assert (run.outcome, run.booked_count) == ("clean", 2)
+    entries = Entry.objects.filter(kind=EntryKind.EXTERNAL)
+    assert entries.count() == 2
+    assert "without the platform: buy 0.05 BTC/USDT at 50000" in entries[0].memo
+    assert {row.state for row in Discrepancy.objects.all()} == {"booked"}
+    assert not Fill.objects.exists()
+    assert_equal_to(venue, opened)
+    assert look().booked_count == 0
+
+
+def test_what_a_person_traded_before_the_opening_is_not_imported(account, venue, clock):
+    venue.now_ms = clock.now_ms() - 1_000
+    by_hand(venue)
+    ensure_opened(account_id=account.pk, clock=clock)
+    clock.advance_ms(60_000)
+    venue.now_ms = clock.now_ms()
+    by_hand(venue, client_order_id="web-2", side=Side.SELL)
+
+    run = reconcile_account(account_id=account.pk, clock=clock)
+
+    assert (run.outcome, run.booked_count) == ("clean", 2)
+    assert_equal_to(venue, account)
+
+
+def test_a_trade_that_the_balances_do_not_show_is_not_booked(look, opened, venue):
+    by_hand(venue)
+    venue.balances[Wallet.SPOT] = {"BTC": D(2), "USDT": D(100_000)}
+
+    assert look().outcome == "clean"
+    assert not Entry.objects.filter(kind=EntryKind.EXTERNAL).exists()
+
+
+def test_a_strategy_whose_funds_a_person_took_is_restricted(look, opened, venue, make_plan, clock):
+    venue.fill_fraction, venue.rest_status = D(0), VenueOrderStatus.OPEN
+    plan = make_plan(side=Side.SELL, quantity=D("1.5"), time_in_force=TimeInForce.GTC)
+    (order,) = write_orders(plans=[plan], clock=clock)
+    submit_orders(order_ids=[order.pk], clock=clock)
+    venue.fill_fraction = D(1)
+    by_hand(venue, quantity="1", side=Side.SELL)
+
+    look()
+
+    assert TradingHalt.objects.get(key=f"strategy:{order.strategy_id}").state == "reducing"
+    line = LogEntry.objects.get(event="funds_moved_away")
+    assert (line.strategy_id, line.context["needed"], line.context["held"]) == (
+        order.strategy_id,
+        "1.5",
+        "1",
+    )
+    assert_equal_to(venue, opened)
+
+
+def test_another_installation_raises_an_alarm_at_once(look, opened, venue):
+    other = derive_client_id("zzzzz", "order", 1, 0, 0)
+    by_hand(venue, client_order_id=other)
+
+    run = look()
+
+    found = Discrepancy.objects.get(kind="foreign_installation")
+    assert (run.outcome, found.state, found.subject) == ("different", "alarmed", "arbzzzzz")
+    assert is_reducing(opened)
+    assert LogEntry.objects.filter(event="reconciliation_alarm").count() == 1
+    assert_equal_to(venue, opened)  # the money is real, whoever traded
+
+
+def test_an_order_of_ours_that_the_journal_does_not_know_raises_an_alarm(
+    look, opened, venue, settings
+):
+    by_hand(venue, client_order_id=derive_client_id(settings.ARB_INSTALL_ID, "order", 77, 0, 0))
+
+    look()
+
+    assert Discrepancy.objects.get(kind="unknown_order").state == "alarmed"
+    assert not Entry.objects.filter(kind=EntryKind.EXTERNAL).exists()
+
+
+def test_an_open_order_of_a_person_is_shown_and_changes_nothing(look, opened, venue):
+    venue.fill_fraction, venue.rest_status = D(0), VenueOrderStatus.OPEN
+    by_hand(venue)
+
+    assert look().outcome == "clean"
+    assert (only().kind, only().state) == ("foreign_order", "explained")
+    venue.cancel_order(symbol="BTC/USDT", client_order_id="web-1")
+    look()
+    assert only().state == "closed"
+
+
+# funds ----------------------------------------------------------------------------------------
+
+
+def test_a_deposit_by_hand_is_booked_with_the_venues_id(look, opened, venue):
+    venue.balances[Wallet.SPOT]["USDT"] += 500
+    venue.deposits = [moved("dep-1", 500, tx_id="0xabc"), moved("dep-0", 20)]
+
+    assert look().outcome == "clean"
+
+    found = only()
+    assert (found.kind, found.state, found.stated) == ("external_deposit", "booked", D(500))
+    assert (found.entry.kind, found.evidence["tx_id"]) == (EntryKind.EXTERNAL, "0xabc")
+    assert "dep-1" in found.entry.memo
+    assert_equal_to(venue, opened)
+
+
+def test_a_withdrawal_by_hand_that_fails_afterwards_comes_back(look, opened, venue):
+    venue.balances[Wallet.SPOT]["USDT"] -= 70
+    venue.withdrawals = [moved("w-1", 70, status=VenueTransferStatus.PENDING)]
+    assert look().outcome == "clean"
+    assert wallet_balances(opened.pk)["USDT"] == D(99_930)
+
+    venue.balances[Wallet.SPOT]["USDT"] += 70
+    venue.withdrawals = [moved("w-1", 70, status=VenueTransferStatus.FAILED)]
+
+    assert look().outcome == "clean"
+    assert list(Entry.objects.order_by("pk").values_list("kind", flat=True)) == [
+        "opening",
+        "external",
+        "reversal",
+    ]
+    assert_equal_to(venue, opened)
+
+
+def test_a_move_between_wallets_by_hand_is_booked_once(look, opened, venue):
+    venue.balances[Wallet.SPOT]["USDT"] -= 30
+    venue.balances[Wallet.FUNDING]["USDT"] = D(30)
+    venue.moves = [(Wallet.SPOT, Wallet.FUNDING, moved("m-1", 30))]
+
+    assert look().outcome == "clean"
+    assert only().kind == "external_move"
+    assert_equal_to(venue, opened)
+
+
+def test_a_deposit_that_is_stated_but_not_in_the_balance_is_not_booked(look, opened, venue):
+    venue.deposits = [moved("dep-1", 500)]
+    venue.balances[Wallet.SPOT]["USDT"] += 499
+
+    assert look().outcome == "different"
+    assert Entry.objects.count() == 1
+    assert (only().kind, only().state) == ("balance", "open")
+
+
+# it converges or stops ------------------------------------------------------------------------
+
+
+def test_a_difference_that_stays_ends_in_an_alarm_that_names_the_figures(look, opened, venue):
+    venue.balances[Wallet.SPOT]["USDT"] -= D("0.000000000000000001")
+
+    for _round in range(4):
+        assert look().outcome == "different"
+    assert (only().state, only().seen_count, is_reducing(opened)) == ("open", 4, False)
+    look()
+    look()
+
+    found = only()
+    assert (found.state, found.seen_count) == ("alarmed", 6)
+    assert (found.booked, found.stated) == (D(100_000), D("99999.999999999999999999"))
+    assert is_reducing(opened)
+    line = LogEntry.objects.get(event="reconciliation_alarm")
+    assert "99999.999999999999999999" in line.context["what"]
+    assert Entry.objects.count() == 1  # no fudge was booked
+
+
+def test_looking_again_and_again_within_a_moment_raises_no_alarm(opened, venue, clock):
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+
+    for _round in range(20):
+        reconcile_account(account_id=opened.pk, clock=clock)
+
+    assert (only().state, only().seen_count) == ("open", 20)
+
+
+def test_a_difference_that_disappears_is_closed(look, opened, venue):
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+    look()
+    venue.balances[Wallet.SPOT]["USDT"] += 1
+
+    assert look().outcome == "clean"
+    assert only().state == "closed"
+
+
+def test_an_acknowledged_difference_is_watched_again_when_its_figures_change(
+    look, opened, venue, superuser, clock
+):
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+    for _round in range(6):
+        look()
+    acknowledge(discrepancy_id=only().pk, note="a bonus is due", user=superuser, clock=clock)
+
+    assert look().outcome == "clean"
+    assert only().state == "explained"
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+    assert look().outcome == "different"
+    assert only().state == "alarmed"
+
+
+# reads that fail ------------------------------------------------------------------------------
+
+
+def test_of_a_failed_read_nothing_is_concluded(look, opened, bought, venue):
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+    look()
+    venue.balances[Wallet.SPOT]["USDT"] += 1
+    venue.failures["fetch_balances"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    run = look()
+
+    assert (run.outcome, run.error_code) == ("failed", VenueUnavailable.code)
+    assert (only().state, only().seen_count) == ("open", 1)  # not closed by silence
+    assert AccountReconciliation.objects.get().failure_count == 1
+    assert look().outcome == "clean"
+
+
+def test_after_a_failed_read_the_venue_is_asked_nothing_more(look, opened, bought, venue):
+    venue.failures["fetch_fills"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+    before = len(venue.calls)
+
+    assert look().outcome == "failed"
+    assert venue.calls[before:] == ["fetch_fills"]
