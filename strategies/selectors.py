@@ -12,9 +12,10 @@ from accounts.selectors import list_accounts
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.core.errors import NotFound
 from arbplatform.persistence.fields import ExactSum
-from ledger.domain.orders import LIVE_STATES
-from ledger.models import Fill, LogEntry, Order
+from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.models import Entry, Fill, LogEntry, Order
 from markets.models import Market
+from strategies.domain.outcomes import Outcome
 from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
 from strategies.errors import StrategyNotFound
 from strategies.models import (
@@ -34,6 +35,9 @@ UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, Execution
 
 LATEST_MAX = 200
 """Upper bound of the short lists that pages show [rows]."""
+
+NEWEST_ENTRIES_MAX = 2_000
+"""Entries of the ledger in which news about ended executions is looked for [rows]."""
 
 
 def list_strategies() -> QuerySet[Strategy]:
@@ -94,11 +98,12 @@ def read_standing(strategy_id: int) -> Standing:
     """Return how a strategy stands at this moment, by one query."""
     unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
     executions = Execution.objects.filter(strategy_id=strategy_id)
+    short = executions.filter(state__in=(ExecutionState.INCOMPLETE, ExecutionState.UNKNOWN))
     held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
     rows = Strategy.objects.order_by().filter(pk=strategy_id)
     rows = rows.annotate(
         has_open=Exists(unresolved),
-        has_short=Exists(executions.filter(state=ExecutionState.INCOMPLETE)),
+        has_short=Exists(short),
         has_held=Exists(held),
     )
     for state, *facts in rows.values_list("state", "has_open", "has_short", "has_held"):
@@ -250,10 +255,16 @@ def list_legs(execution_id: int) -> list[Order]:
     )
 
 
-def list_outcomes(execution_id: int) -> list[tuple[str, Amount, str]]:
-    """Return state, filled quantity and error of each order of an execution."""
+def list_outcomes(execution_id: int) -> list[Outcome]:
+    """Return what is known of each order of an execution, in the order of its legs."""
     rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
-    return list(rows.values_list("state", "filled_quantity", "error"))
+    rows = rows.annotate(booked=ExactSum("fills__quantity"))
+    return [
+        Outcome(OrderState(state), filled, booked or ZERO, error)
+        for state, filled, booked, error in rows.values_list(
+            "state", "filled_quantity", "booked", "error"
+        )
+    ]
 
 
 def read_evidence(opportunity_id: int) -> Any:
@@ -281,6 +292,25 @@ def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
         **{f"sum_{part}": ExactSum(part) for part in (*PARTS, "total", "cash")},
     )
     return sorted(grouped, key=lambda row: row["asset"])
+
+
+def list_outdated_executions() -> list[int]:
+    """Return executions that had ended before the books learned more about them, oldest first.
+
+    Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
+    Only the newest entries are looked at: a sweep comes every few seconds.
+    """
+    newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
+    latest: dict[int, datetime] = {}
+    for execution_id, booked_at in newest[:NEWEST_ENTRIES_MAX]:
+        if execution_id is not None:
+            latest.setdefault(execution_id, booked_at)
+    ended = Execution.objects.filter(pk__in=latest, state__in=FINISHED_STATES).order_by("id")
+    return [
+        pk
+        for pk, finished_at in ended.values_list("pk", "finished_at")
+        if finished_at is not None and latest[pk] > finished_at
+    ]
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:

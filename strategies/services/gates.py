@@ -17,7 +17,8 @@ class Gate:
     Attributes:
         is_running: whether the strategy, and this process, are still meant to trade.
         has_unresolved: whether the end of one of its orders is not known.
-        has_unfinished: whether one of its executions is being completed or reversed.
+        has_unfinished: whether one of its executions is being completed or reversed, or what one
+            has moved is not known yet.
         has_held: whether one is held with an exposure that nobody has acknowledged.
         disabled_venues: codes of its venues that are switched off.
         disabled_accounts: codes of the venues where its account is switched off or gone.

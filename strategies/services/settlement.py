@@ -7,12 +7,13 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import ZERO, Quantity, to_plain
+from arbplatform.core.decimals import ZERO, to_plain
 from arbplatform.persistence.retries import retried
-from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.orders import OrderState
 from ledger.models import LogLevel
 from ledger.selectors import execution_movements
 from ledger.services.logs import write_log
+from strategies.domain.outcomes import Outcome
 from strategies.domain.repair import judge
 from strategies.domain.states import (
     EXECUTION_TRANSITIONS,
@@ -100,7 +101,7 @@ def settle_execution(
     apply_event(
         execution,
         _judge(execution, orders),
-        errors=[error for _state, _filled, error in orders if error],
+        errors=[order.error for order in orders if order.error],
         clock=clock,
     )
     return execution
@@ -160,14 +161,14 @@ def is_leased(execution: Execution, clock: Clock) -> bool:
     return expires_at is not None and expires_at > clock.now()
 
 
-def _judge(execution: Execution, orders: Sequence[tuple[str, Quantity, str]]) -> ExecutionEvent:
+def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
     """Return what the orders say; the leg table is only asked when they do not say it plainly."""
-    states = [OrderState(state) for state, _filled, _error in orders]
-    if any(state in LIVE_STATES for state in states):
+    if any(order.is_open for order in orders):
         return ExecutionEvent.LOSE_TRACK
-    if not any(filled for _state, filled, _error in orders):
+    if not any(order.filled for order in orders):
         return ExecutionEvent.FAIL
-    if len(states) == execution.leg_count and all(s is OrderState.FILLED for s in states):
+    are_filled = all(order.state is OrderState.FILLED for order in orders)
+    if len(orders) == execution.leg_count and are_filled:
         return ExecutionEvent.COMPLETE
     return judge(read_scene(execution).situation)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arbplatform.core.decimals import ZERO, Amount, to_decimal
-from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.selectors import execution_movements, order_movements, spendable_balances
 from markets.domain.orders import Side
@@ -17,7 +17,7 @@ from strategies.domain.repricing import Means
 from strategies.models import Execution
 from strategies.plugins.taking import LOSS_BPS_DEFAULT
 from strategies.sdk import MarketKey
-from strategies.selectors import list_legs, list_markets_of
+from strategies.selectors import list_legs, list_markets_of, list_outcomes
 
 REFUSALS_MAX = 2
 """After so many refused orders on one side of a leg the other ways out are taken."""
@@ -57,7 +57,7 @@ def read_scene(execution: Execution) -> Scene:
         ],
         movements=execution_movements(execution.pk),
         profit_asset=execution.profit_asset.code,
-        is_live=any(order.state in LIVE_STATES for order in orders),
+        is_live=any(outcome.is_open for outcome in list_outcomes(execution.pk)),
         is_empty=not filled,
         is_as_planned=len(orders) == execution.leg_count
         and all(order.state == OrderState.FILLED for order in orders),

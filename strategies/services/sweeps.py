@@ -18,6 +18,7 @@ from strategies.selectors import (
     list_expired_ticks,
     list_legs,
     list_misaligned,
+    list_outdated_executions,
     list_stopping,
     list_unsettled_executions,
     lock_strategy,
@@ -43,6 +44,8 @@ def sweep(*, clock: Clock = SYSTEM_CLOCK) -> int:
         failed += _try(partial(release_expired_tick, strategy_id=row.pk, clock=clock))
     for execution in list_unsettled_executions(limit=BATCH_MAX):
         failed += _try(partial(recover_execution, execution=execution, clock=clock))
+    for pk in list_outdated_executions()[:BATCH_MAX]:
+        failed += _try(partial(go_on, execution_id=pk, clock=clock))
     for pk in list_stopping(limit=BATCH_MAX):
         failed += _try(partial(settle_stopping, strategy_id=pk, clock=clock))
     for pk in list_misaligned(limit=BATCH_MAX):
