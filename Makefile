@@ -3,6 +3,7 @@
 #   make run     start everything on embedded defaults (ARGS="--port 9000 --data-dir DIR --no-demo")
 #   make demo    the same on a scratch directory for 60 s, then a summary (ARGS="--seconds 30")
 #   make test    every test, on SQLite and on PostgreSQL
+#   make chaos   everything goes wrong for minutes; nothing may be lost (ARGS="--seed 7")
 #   make check   lint, types, contracts, migrations and tests: what CI runs
 #   make bench   every benchmark
 
@@ -20,8 +21,8 @@ TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
 PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
 
-.PHONY: help run demo test test-sqlite test-postgres test-e2e e2e-sqlite e2e-postgres check lint \
-        types contracts migrations format bench messages clean
+.PHONY: help run demo test test-sqlite test-postgres test-e2e e2e-sqlite e2e-postgres chaos \
+        chaos-part check lint types contracts migrations format bench messages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,7 +51,14 @@ e2e-sqlite:
 e2e-postgres:
 	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests/e2e
 
-check: lint types contracts migrations test
+chaos: $(VENV)/.development
+	@$(PY) -m tests.chaos $(ARGS)
+
+# What CI runs of it: the same seed every time, and nothing else meanwhile.
+chaos-part: $(VENV)/.development
+	@$(PY) -m tests.chaos --seed 1 --seconds 120 --executions 250
+
+check: lint types contracts migrations test chaos-part
 
 lint: $(VENV)/.development
 	$(PY) -m ruff check $(SOURCES)

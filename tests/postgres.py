@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,12 +47,20 @@ class PostgresServer:
     Args:
         root: an empty directory with a short path: sockets want one.
         is_durable: whether commits wait for the disk, as they do in production.
+        settings: of the server, in the place of those that go with ``is_durable``.
     """
 
-    def __init__(self, root: Path, *, is_durable: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        is_durable: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._root = root
         self._programs, self._user = _prepare(root)
-        self._settings = SETTINGS | ({} if is_durable else FAST_SETTINGS)
+        chosen = {} if is_durable else FAST_SETTINGS
+        self._settings = {**SETTINGS, **(chosen if settings is None else settings)}
         self._process: subprocess.Popen[bytes] | None = None
         subprocess.run(
             [self._programs / "initdb", "-D", root / "data", *INITDB_OPTIONS],
@@ -80,6 +88,13 @@ class PostgresServer:
         """End it in order, all its sessions at once."""
         if self._process is not None:
             _stop(self._process)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it at once; its sessions follow as soon as they notice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
             self._process = None
 
 

@@ -1,0 +1,205 @@
+"""What is known after the storm, as plain values: by our books, and by the venues'."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order of the journal.
+
+    Attributes:
+        id: of the row.
+        client_id: what the venue knows it by.
+        venue, symbol, side: where and which way.
+        quantity: [base].
+        price: limit [quote per base].
+        state: by the journal.
+        filled: quantity [base].
+        cost: of the filled quantity [quote].
+        execution_id, leg_index: what it is part of.
+        created_at, finished_at: by our clock.
+    """
+
+    id: int
+    client_id: str
+    venue: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal | None
+    state: str
+    filled: Decimal
+    cost: Decimal
+    execution_id: int | None
+    leg_index: int
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrderRow:
+    """An order as its venue wrote it down; the attributes are those of ``OrderRow``.
+
+    Attributes:
+        number: the venue's own id.
+        created_at: by the venue's clock.
+    """
+
+    number: int
+    client_id: str
+    venue: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal | None
+    state: str
+    filled: Decimal
+    cost: Decimal
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    """An execution of an order, by either side's books.
+
+    Attributes:
+        venue, symbol, number: the venue, the market and the id of the trade.
+        client_id: of the order.
+        side: of the order.
+        price, quantity, cost: [quote per base], [base], [quote].
+        fee, fee_asset: what it cost besides.
+    """
+
+    venue: str
+    symbol: str
+    number: str
+    client_id: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    cost: Decimal
+    fee: Decimal
+    fee_asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegRow:
+    """A leg as it was decided: venue, symbol and limit price [quote per base]."""
+
+    venue: str
+    symbol: str
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """An arbitrage.
+
+    Attributes:
+        id: of the row.
+        state: by our books.
+        profit_asset: what it earns in.
+        profit: net movement of that, by our books.
+        residuals: net movement of the others, by our books.
+        legs: as they were decided.
+        strategy: name.
+        created_at, finished_at: by our clock.
+    """
+
+    id: int
+    state: str
+    profit_asset: str
+    profit: Decimal | None
+    residuals: Mapping[str, Decimal]
+    legs: Sequence[LegRow]
+    strategy: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    """A line of the ledger.
+
+    Attributes:
+        entry: key of its entry.
+        book: ledger account.
+        venue, wallet: whose wallet, for those of the book ``wallet``.
+        asset, amount: what moved.
+    """
+
+    entry: str
+    book: str
+    venue: str
+    wallet: str
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """What the smallest order of a market is.
+
+    Attributes:
+        venue, symbol, base, quote: which one.
+        lot, quantity_min: [base].
+        notional_min: [quote].
+    """
+
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    lot: Decimal
+    quantity_min: Decimal
+    notional_min: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A span in which nothing may have been sent.
+
+    Attributes:
+        began_at: when the halt was committed.
+        ended_at: when trading was resumed.
+        venue: code of the one that was halted; empty for all.
+    """
+
+    began_at: datetime
+    ended_at: datetime
+    venue: str = ""
+
+
+Wallets = Mapping[tuple[str, str, str], Decimal]
+"""By venue, wallet and asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the invariants are checked on.
+
+    Attributes:
+        orders, trades, executions, postings: by our books.
+        totals: the running totals of wallets, by our books.
+        venue_orders, venue_trades, statements: by the venues.
+        markets: all that are traded.
+        halts: spans without trading.
+        strategies: state by name.
+        finish_within: how long an execution may take, outages included.
+    """
+
+    orders: Sequence[OrderRow] = ()
+    trades: Sequence[TradeRow] = ()
+    executions: Sequence[ExecutionRow] = ()
+    postings: Sequence[PostingRow] = ()
+    totals: Wallets = field(default_factory=dict)
+    venue_orders: Sequence[VenueOrderRow] = ()
+    venue_trades: Sequence[TradeRow] = ()
+    statements: Wallets = field(default_factory=dict)
+    markets: Sequence[MarketRow] = ()
+    halts: Sequence[Halt] = ()
+    strategies: Mapping[str, str] = field(default_factory=dict)
+    finish_within: timedelta = timedelta(minutes=5)

@@ -1,0 +1,248 @@
+"""Reads the evidence: our books by plain queries, the venues' from what they wrote to disk."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Context, Decimal
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from arbplatform.core.clock import from_ms
+from ledger.models import BookKind, BookTotal, Fill, LogEntry, LogLevel, Order, Posting
+from markets.models import Market
+from markets.simulator.config import SimulatorConfig
+from markets.simulator.exchange.units import PLACES
+from strategies.models import Execution, Strategy
+from tests.chaos.diary import Tallies
+from tests.chaos.evidence import (
+    ExecutionRow,
+    LegRow,
+    MarketRow,
+    OrderRow,
+    PostingRow,
+    TradeRow,
+    VenueOrderRow,
+    Wallets,
+)
+
+EXACT = Context(prec=80)
+TIMEOUT_S = 2.0
+
+
+def read_orders() -> list[OrderRow]:
+    """Return the journal."""
+    rows = Order.objects.order_by("id").values_list(
+        *("id", "client_order_id", "account__venue__code", "market__symbol", "side", "quantity"),
+        *("price", "state", "filled_quantity", "filled_cost", "execution_id", "leg_index"),
+        *("created_at", "finished_at"),
+    )
+    return [OrderRow(*row) for row in rows.iterator()]
+
+
+def read_trades() -> list[TradeRow]:
+    """Return what was booked, with fees that came late."""
+    trades = []
+    for fill in Fill.objects.select_related(
+        *("order", "account__venue", "market", "fee_asset", "late_fee__asset")
+    ).iterator():
+        fee_asset = fill.known_fee_asset
+        trades.append(
+            TradeRow(
+                venue=fill.account.venue.code,
+                symbol=fill.market.symbol,
+                number=fill.venue_trade_id,
+                client_id=fill.order.client_order_id,
+                side=fill.side,
+                price=fill.price,
+                quantity=fill.quantity,
+                cost=fill.cost,
+                fee=Decimal(0) if fill.known_fee is None else fill.known_fee,
+                fee_asset="" if fee_asset is None else fee_asset.code,
+            )
+        )
+    return trades
+
+
+def read_executions() -> list[ExecutionRow]:
+    """Return all arbitrages."""
+    rows = Execution.objects.select_related("profit_asset", "strategy").order_by("id")
+    return [
+        ExecutionRow(
+            id=row.pk,
+            state=row.state,
+            profit_asset=row.profit_asset.code,
+            profit=row.realised_profit,
+            residuals={asset: Decimal(amount) for asset, amount in row.residuals.items()},
+            legs=[
+                LegRow(leg["venue"], leg["symbol"], Decimal(leg["limit_price"])) for leg in row.plan
+            ],
+            strategy=row.strategy.name,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+        )
+        for row in rows.iterator()
+    ]
+
+
+def read_postings() -> list[PostingRow]:
+    """Return every line of the ledger."""
+    rows = Posting.objects.values_list(
+        *("entry__key", "book", "account__venue__code", "wallet", "asset__code", "amount")
+    )
+    return [
+        PostingRow(entry, book, venue or "", wallet, asset, amount)
+        for entry, book, venue, wallet, asset, amount in rows.iterator()
+    ]
+
+
+def read_totals() -> Wallets:
+    """Return the running totals of the wallets."""
+    rows = BookTotal.objects.filter(book=BookKind.WALLET)
+    return {
+        (venue, wallet, asset): total
+        for venue, wallet, asset, total in rows.values_list(
+            "account__venue__code", "wallet", "asset__code", "total"
+        )
+    }
+
+
+def read_markets() -> list[MarketRow]:
+    """Return the limits of every market."""
+    rows = Market.objects.values_list(
+        *("venue__code", "symbol", "base__code", "quote__code", "lot", "quantity_min"),
+        "notional_min",
+    )
+    return [MarketRow(*row) for row in rows]
+
+
+def read_strategies() -> dict[str, str]:
+    """Return the state of every strategy by its name."""
+    return dict(Strategy.objects.values_list("name", "state"))
+
+
+def read_venues(
+    config: SimulatorConfig, journal: Path
+) -> tuple[list[VenueOrderRow], list[TradeRow]]:
+    """Return what the venues wrote down about their customers' orders and trades.
+
+    Args:
+        config: of the simulated venues.
+        journal: the file in which their facts survive.
+    """
+    facts = _Facts(config)
+    with journal.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):  # else a crash tore it, and nobody was told
+                facts.take(json.loads(line))
+    return list(facts.orders()), list(facts.trades())
+
+
+def read_statements(url: str, config: SimulatorConfig) -> Wallets:
+    """Return what every account holds, held parts included, as the venues state it now."""
+    wallets: dict[tuple[str, str, str], Decimal] = {}
+    for venue in config.venues:
+        for account in venue.accounts:
+            answer = ask(url, "GET", f"/statement/{venue.code}?label={account.label}")
+            for wallet, assets in answer["balances"].items():
+                for asset, held in assets.items():
+                    amount = Decimal(held["free"]) + Decimal(held["held"])
+                    wallets[venue.code, wallet, asset] = amount
+    return wallets
+
+
+def ask(url: str, method: str, path: str, body: Any = None) -> Any:
+    """Ask the simulation itself and return its JSON.
+
+    Raises:
+        OSError: it does not answer, or refuses.
+    """
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise OSError(f"{method} {path}: {answer.status} {text}")
+        return json.loads(text)
+    finally:
+        connection.close()
+
+
+class _Facts:
+    """The latest of what the journal of the simulation says."""
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        self._symbols = {
+            (venue.code, market.symbol.replace("/", "")): market
+            for venue in config.venues
+            for market in venue.markets
+        }
+        self._orders: dict[tuple[str, int], list[Any]] = {}
+        self._trades: dict[tuple[str, int, int], list[Any]] = {}
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Let a record replace what earlier ones said of the same things."""
+        venue = record["v"]
+        self._orders |= {(venue, row[0]): row for row in record.get("o", ())}
+        self._trades |= {(venue, row[0], row[2]): row for row in record.get("x", ())}
+
+    def orders(self) -> Iterator[VenueOrderRow]:
+        """Yield the orders in exact decimals."""
+        for (venue, number), row in sorted(self._orders.items(), key=lambda item: item[0]):
+            market = self._symbols[venue, row[2]]
+            yield VenueOrderRow(
+                number=number,
+                client_id=row[3],
+                venue=venue,
+                symbol=market.symbol,
+                side="buy" if row[4] else "sell",
+                quantity=row[8] * market.lot,
+                price=row[7] * market.tick if row[7] else None,
+                state=row[12],
+                filled=(row[8] - row[9]) * market.lot,
+                cost=_from_units(row[10]),
+                created_at=from_ms(row[14]),
+            )
+
+    def trades(self) -> Iterator[TradeRow]:
+        """Yield the trades in exact decimals."""
+        for (venue, number, order_number), row in sorted(self._trades.items()):
+            order = self._orders[venue, order_number]
+            market = self._symbols[venue, order[2]]
+            base, quote = market.symbol.split("/")
+            yield TradeRow(
+                venue=venue,
+                symbol=market.symbol,
+                number=str(number),
+                client_id=order[3],
+                side="buy" if order[4] else "sell",
+                price=row[3] * market.tick,
+                quantity=row[4] * market.lot,
+                cost=_from_units(row[5]),
+                fee=_from_units(row[6]),
+                # what is received pays the fee
+                fee_asset=base if order[4] else quote,
+            )
+
+
+def _from_units(units: str) -> Decimal:
+    return EXACT.scaleb(Decimal(units), -PLACES)
+
+
+def read_tallies() -> Tallies:
+    """Return what is only of interest for the report."""
+    looked_up = Order.objects.filter(lookup_count__gt=0)
+    repairs = Counter(
+        step["action"]
+        for steps in Execution.objects.exclude(steps=[]).values_list("steps", flat=True)
+        for step in steps
+    )
+    errors = LogEntry.objects.filter(level__gte=LogLevel.ERROR)
+    return Tallies(
+        lookups=sum(looked_up.values_list("lookup_count", flat=True)),
+        looked_up=looked_up.count(),
+        repairs=repairs,
+        errors=Counter(errors.values_list("event", flat=True)),
+    )

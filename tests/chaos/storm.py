@@ -1,0 +1,245 @@
+"""A storm from beginning to end: set up, let everything go wrong, clear the sky, look at the rest.
+
+Needs Django to be set up; ``tests.chaos.__main__`` does that.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from celery import current_app
+from django.db import DatabaseError, close_old_connections
+
+from accounts.models import VenueAccount
+from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import ArbError
+from arbplatform.persistence.fields import ExactSum
+from ledger.domain.halts import EVERYTHING, HaltLevel, TradingState
+from ledger.domain.orders import LIVE_STATES
+from ledger.models import Order, TradingChange
+from markets.models import Venue
+from markets.simulator.config import SimulatorConfig
+from strategies.domain.states import FINISHED_STATES, StrategyState
+from strategies.models import Execution, Strategy
+from strategies.services.runs import start_strategy, stop_strategy
+from strategies.services.strategies import create_strategy
+from tests.chaos import reading
+from tests.chaos.diary import Diary
+from tests.chaos.evidence import Evidence, Halt
+from tests.chaos.invariants import find_violations
+from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all
+from tests.chaos.plan import make_plan
+from tests.chaos.processes import Platform
+from tests.chaos.world import list_specs
+
+PROGRESS_EVERY_S = 10.0
+LOOK_AFTER_EVERY_S = 2.0
+SETTLE_TIMEOUT_S = 150.0
+"""An order that a dead process may have sent is given up as absent only after 45 s; the rest is
+for a machine that does other things as well."""
+SETTLE_POLL_S = 1.0
+CHECK_EVERY_S = 3.0
+FINISH_WITHIN = timedelta(seconds=240)
+"""No execution may take longer, outages included: thirty seconds to repair it, twice a minute to
+learn what became of an order, and the outages of this storm."""
+BROKER_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What was asked for.
+
+    Attributes:
+        seed: of the plan and of the venues.
+        seconds: how long things go wrong [s].
+        data_dir: of the platform.
+        simulator_url: where the venues are.
+        config: of the venues.
+    """
+
+    seed: int
+    seconds: float
+    data_dir: Path
+    simulator_url: str
+    config: SimulatorConfig
+
+    @property
+    def journal(self) -> Path:
+        """The file in which the venues' facts survive."""
+        return self.data_dir / "simulator" / "state" / "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+        evidence: of both sides.
+        violations: by the claim that they violate; empty lists for those that hold.
+        diary: what was done.
+        settled_s: how long it took to come to rest [s].
+    """
+
+    evidence: Evidence
+    violations: dict[str, list[str]]
+    diary: Diary
+    settled_s: float
+
+
+def run(scope: Scope, platform: Platform, server: Server | None) -> Result:
+    """Let the storm pass over a platform that runs, and return what is left.
+
+    Args:
+        scope: what was asked for.
+        platform: ready.
+        server: the database; ``None`` if it is a file.
+    """
+    # the monkey must not hang on what it has frozen itself
+    current_app.conf.broker_transport_options |= {"socket_timeout": BROKER_TIMEOUT_S}
+    current_app.conf.task_publish_retry = False
+    plan = make_plan(seed=scope.seed, seconds=scope.seconds, has_server=server is not None)
+    prepare()
+    monkey = Monkey(plan, platform, scope.simulator_url, server)
+    say(f"{len(plan)} things will go wrong within {scope.seconds:.0f} s.")
+    monkey.begin()
+    rage(monkey, scope)
+    say("The sky clears: nothing goes wrong any more.")
+    clear(monkey, platform, scope)
+    started = time.monotonic()
+    evidence, violations = settle(scope)
+    return Result(evidence, violations, monkey.diary, time.monotonic() - started)
+
+
+def prepare() -> None:
+    """Put strategies of our own in the place of the demo's."""
+    for pk in Strategy.objects.filter(state=StrategyState.RUNNING).values_list("pk", flat=True):
+        stop_strategy(strategy_id=pk, user=None)
+    accounts = {row.venue.code: row.pk for row in VenueAccount.objects.select_related("venue")}
+    for spec in list_specs():
+        strategy = create_strategy(
+            name=spec.name,
+            slug=spec.slug,
+            params=dict(spec.params),
+            account_ids=[accounts[code] for code in spec.venues],
+            interval_ms=spec.interval_ms,
+        )
+        start_strategy(strategy_id=strategy.pk, user=None)
+
+
+def rage(monkey: Monkey, scope: Scope) -> None:
+    """Let the plan take its course."""
+    said = looked = 0.0
+    while monkey.elapsed_s < scope.seconds:
+        monkey.work()
+        if monkey.elapsed_s - looked > LOOK_AFTER_EVERY_S:
+            looked = monkey.elapsed_s
+            _try(monkey.look_after)
+        if monkey.elapsed_s - said > PROGRESS_EVERY_S:
+            said = monkey.elapsed_s
+            _try(lambda: _say_progress(monkey, scope))
+
+
+def clear(monkey: Monkey, platform: Platform, scope: Scope) -> None:
+    """End every fault, and bring every process back."""
+    monkey.finish()
+    platform.revive()
+    platform.wait_until_ready()
+    for venue in scope.config.venues:
+        reading.ask(scope.simulator_url, "DELETE", f"/control/{venue.code}/faults")
+    close_old_connections()
+    resume_all()
+
+
+def settle(scope: Scope) -> tuple[Evidence, dict[str, list[str]]]:
+    """Stop the strategies and wait, for a bounded time, until everything holds."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    while True:
+        close_old_connections()
+        for pk in Strategy.objects.filter(state=StrategyState.RUNNING).values_list("pk", flat=True):
+            stop_strategy(strategy_id=pk, user=None)
+        is_over = time.monotonic() > deadline
+        if is_over or not count_moving():
+            evidence = gather(scope)
+            violations = find_violations(evidence)
+            if is_over or not any(violations.values()):
+                return evidence, violations
+            time.sleep(CHECK_EVERY_S)
+        time.sleep(SETTLE_POLL_S)
+
+
+def count_moving() -> int:
+    """Return how many orders, arbitrages and strategies have not come to rest."""
+    booked = Order.objects.filter(filled_quantity__gt=0).annotate(
+        booked=ExactSum("fills__quantity")
+    )
+    return (
+        Order.objects.filter(state__in=LIVE_STATES).count()
+        + Execution.objects.exclude(state__in=FINISHED_STATES).count()
+        + Strategy.objects.filter(state=StrategyState.STOPPING).count()
+        + sum(one != other for one, other in booked.values_list("booked", "filled_quantity"))
+    )
+
+
+def gather(scope: Scope) -> Evidence:
+    """Read both sides' books."""
+    venue_orders, venue_trades = reading.read_venues(scope.config, scope.journal)
+    return Evidence(
+        orders=reading.read_orders(),
+        trades=reading.read_trades(),
+        executions=reading.read_executions(),
+        postings=reading.read_postings(),
+        totals=reading.read_totals(),
+        venue_orders=venue_orders,
+        venue_trades=venue_trades,
+        statements=reading.read_statements(scope.simulator_url, scope.config),
+        markets=reading.read_markets(),
+        halts=read_halts(),
+        strategies=reading.read_strategies(),
+        finish_within=FINISH_WITHIN,
+    )
+
+
+def read_halts() -> list[Halt]:
+    """Return the spans in which everything, or a venue, was halted."""
+    codes = dict(Venue.objects.values_list("pk", "code"))
+    changes: dict[str, list[TradingChange]] = {}
+    for change in TradingChange.objects.select_related("halt").order_by("id"):
+        changes.setdefault(change.halt.key, []).append(change)
+    halts = []
+    for rows in changes.values():
+        halt = rows[0].halt
+        if halt.key != EVERYTHING.key and halt.level != HaltLevel.VENUE:
+            continue
+        for change, after in pairwise(rows):
+            if change.after == TradingState.HALTED:
+                venue = codes.get(halt.target_id or 0, "")
+                halts.append(Halt(change.changed_at, after.changed_at, venue))
+    return halts
+
+
+def say(line: str) -> None:
+    """Tell whoever looks, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _say_progress(monkey: Monkey, scope: Scope) -> None:
+    executed = Execution.objects.count()
+    moving = Execution.objects.exclude(state__in=FINISHED_STATES).count()
+    done = monkey.diary.done
+    say(
+        f"{SYSTEM_CLOCK.now():%H:%M:%S}  {monkey.elapsed_s:4.0f} of {scope.seconds:.0f} s   "
+        f"{executed:5} executions, {moving:3} not ended   {done.total():4} things went wrong"
+    )
+
+
+def _try(work: Callable[[], None]) -> None:
+    close_old_connections()
+    try:
+        work()
+    except (*TROUBLES, DatabaseError, ArbError) as error:
+        say(f"          (not now: {type(error).__name__})")

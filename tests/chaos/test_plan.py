@@ -1,0 +1,53 @@
+"""The plan: reproducible, complete, and within the storm."""
+
+import pytest
+
+from markets.simulator.faults.config import parse_fault
+from tests.chaos.monkey import Monkey
+from tests.chaos.plan import (
+    CALM_AT_END_S,
+    CALM_AT_START_S,
+    DATABASE,
+    PEOPLE,
+    PROCESSES,
+    VENUE_FAULTS,
+    make_plan,
+)
+
+ALL = (*VENUE_FAULTS, *PROCESSES, *PEOPLE, *DATABASE)
+
+
+def test_the_same_seed_makes_the_same_plan():
+    one = make_plan(seed=7, seconds=100, has_server=True)
+
+    assert one == make_plan(seed=7, seconds=100, has_server=True)
+    assert one != make_plan(seed=8, seconds=100, has_server=True)
+
+
+@pytest.mark.parametrize("seconds", [30, 120, 420])
+def test_every_kind_happens_however_short_the_storm(seconds):
+    plan = make_plan(seed=1, seconds=seconds, has_server=True)
+
+    assert {act.kind for act in plan} == {recipe.kind for recipe in ALL}
+    assert all(CALM_AT_START_S <= act.at_s <= seconds - CALM_AT_END_S for act in plan)
+    assert [act.at_s for act in plan] == sorted(act.at_s for act in plan)
+
+
+def test_a_database_that_is_a_file_is_not_restarted():
+    plan = make_plan(seed=1, seconds=120, has_server=False)
+
+    assert not {act.kind for act in plan} & {recipe.kind for recipe in DATABASE}
+
+
+def test_each_kind_has_a_name_of_its_own():
+    assert len({recipe.kind for recipe in ALL}) == len(ALL)
+
+
+def test_the_monkey_knows_every_deed():
+    assert all(callable(getattr(Monkey, f"_{recipe.deed}", None)) for recipe in ALL)
+
+
+def test_the_venues_understand_every_fault():
+    faults = [recipe.options for recipe in VENUE_FAULTS if recipe.deed == "fault"]
+
+    assert all(parse_fault(dict(fault)) for fault in faults)

@@ -1,0 +1,104 @@
+"""What chaos trades on: the demo's venues in a nervous mood, and many small strategies.
+
+Every market is dislocated about half of the time, so that an opportunity is always near; amounts
+are small, so that one trade leaves something for the next; and there are many strategies, because
+one whose order is being looked up rests for most of a minute, as it should.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arbplatform.management.demo_venues import CONFIG_FILE, new_key, write_private
+from markets.simulator.config import SimulatorConfig, parse_config
+from markets.simulator.demo import DEMO_VENUES, demo_config
+
+MOOD = {
+    "volatility_bps": 0.5,
+    "dislocation_every_s": 1.2,
+    "dislocation_lasts_s": (1.5, 4.0),
+    "level_notional": "1500",
+    "history_minutes": 1,
+}
+"""How the makers differ from the demo's."""
+
+SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+AMOUNTS = (90, 130, 180, 240, 320)
+"""Most that a strategy spends at once [USDT]: one of each for every symbol."""
+INTERVAL_MS = 1_500
+TRIANGLES = (("USDT", "BTC", "ETH"), ("USDT", "BTC", "SOL"))
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """A strategy that chaos runs.
+
+    Attributes:
+        name: unique.
+        slug: its type.
+        params: of the type.
+        venues: codes of the venues whose accounts it uses.
+        interval_ms: between ticks [ms].
+    """
+
+    name: str
+    slug: str
+    params: Mapping[str, Any]
+    venues: tuple[str, ...]
+    interval_ms: int = INTERVAL_MS
+
+
+def list_specs() -> list[StrategySpec]:
+    """Return all strategies: several of each kind compete for the same coins."""
+    everywhere = tuple(DEMO_VENUES)
+    specs = [
+        StrategySpec(
+            name=f"chaos {symbol} {amount}",
+            slug="cross-venue",
+            params={"symbols": [symbol], "max_notional": str(amount), "min_edge_bps": "2"},
+            venues=everywhere,
+        )
+        for symbol in SYMBOLS
+        for amount in AMOUNTS
+    ]
+    specs += [
+        StrategySpec(
+            name=f"chaos {'-'.join(assets)} {code}",
+            slug="triangular",
+            params={
+                "assets": list(assets),
+                "start_assets": ["USDT"],
+                "max_start_amount": "250",
+                "min_edge_bps": "2",
+            },
+            venues=(code,),
+        )
+        for code in everywhere
+        for assets in TRIANGLES
+    ]
+    return specs
+
+
+def lively_config(*, seed: int, keys: Mapping[str, tuple[str, str]]) -> SimulatorConfig:
+    """Return the configuration of the simulated venues.
+
+    Args:
+        seed: the same seed makes the same world.
+        keys: API key and secret of the one account, by venue code.
+    """
+    value = demo_config(seed=seed, keys=keys).model_dump(mode="json")
+    for venue in value["venues"]:
+        venue["makers"] |= MOOD
+    return parse_config(value)
+
+
+def write_world(data_dir: Path, *, seed: int) -> SimulatorConfig:
+    """Write the venues' configuration to where the platform looks for it, and return it."""
+    directory = data_dir / "simulator"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = {code: (new_key(code), secrets.token_urlsafe(32)) for code in DEMO_VENUES}
+    config = lively_config(seed=seed, keys=keys)
+    write_private(directory / CONFIG_FILE, config.to_json())
+    return config
