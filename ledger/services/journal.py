@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from accounts.services.accounts import open_gateway
 from accounts.services.reservations import Want
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Price, Quantity
 from arbplatform.core.errors import ArbError, IllegalTransition, Message
 from arbplatform.core.ids import derive_client_id
@@ -41,6 +42,7 @@ from ledger.selectors import (
     map_markets,
 )
 from ledger.services.cancelling import forget_cancellation, note_cancellation
+from ledger.services.crashpoints import JournalPoint
 from ledger.services.halts import Wish, require_trading, share_trading_lock
 from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
@@ -192,12 +194,15 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
         JournalAway: the database went away after they were sent: what became of them is spooled.
         OperationalError: it was away before; nothing was sent.
     """
+    reached(JournalPoint.WRITTEN)
     claimed = _claim(order_ids, clock)
+    reached(JournalPoint.CLAIMED)
     dispatches, outcomes = _open_gateways(claimed)
     outcomes |= send_all(dispatches, clock=clock)
     recorded = keep(
         partial(_record, claimed, outcomes, clock), orders=claimed, outcomes=outcomes, clock=clock
     )
+    reached(JournalPoint.RECORDED)
     done = {order.pk: order for order in recorded}
     others = [pk for pk in order_ids if pk not in done]
     if others:
@@ -228,6 +233,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
         raise _not_cancellable(order)
     gateway = open_gateway(order.account)
     is_first = note_cancellation(order_id=order_id, clock=clock)
+    reached(JournalPoint.CANCEL_NOTED)
     try:
         gateway.cancel_order(symbol=order.market.symbol, client_order_id=order.client_order_id)
     except VenueUnavailable:
@@ -240,6 +246,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
     except Exception:
         # whatever broke, the request may have left: only a look-up tells
         logger.exception("Order %s: unforeseen error while cancelling", order_id)
+    reached(JournalPoint.CANCEL_ASKED)
     return resolve_unknown(order_id=order_id, clock=clock)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import Clock, to_ms
+from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
@@ -27,6 +28,7 @@ from ledger.domain.orders import (
 )
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import relock_orders
+from ledger.services.crashpoints import JournalPoint
 from ledger.services.ends import describe_end, explain_end
 from ledger.services.fills import Booked, book_batch
 from ledger.services.logs import draft_log
@@ -122,6 +124,7 @@ def record(
     keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
     if logs:
         LogEntry.objects.bulk_create(logs)
+    reached(JournalPoint.BOOKED)
     return locked
 
 

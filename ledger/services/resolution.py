@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.core.crashpoints import reached
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     ORDER_TRANSITIONS,
@@ -26,6 +27,7 @@ from ledger.selectors import (
     list_venue_order_ids,
     lock_orders,
 )
+from ledger.services.crashpoints import JournalPoint
 from ledger.services.logs import write_log
 from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
@@ -131,6 +133,7 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
     The door is opened even if the account is disabled by now: reading what became of its money
     is no trading.
     """
+    reached(JournalPoint.LOOKUP_TAKEN)
     order = get_order_with_secrets(order_id)
     gateway = gateway_for(order.account.venue.to_spec(), order.account.to_credentials())
     search = Search(
@@ -140,6 +143,7 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
         foreign_ids=list_venue_order_ids(order),
     )
     finding = find(gateway, search)
+    reached(JournalPoint.LOOKED_UP)
     record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
     return finding
 

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from ledger.domain.orders import SEND_DEADLINE_MS
+from ledger.services.crashpoints import JournalPoint
 from markets.domain.orders import (
     OrderKind,
     OrderRequest,
@@ -107,7 +109,9 @@ def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
     try:
         left_ms = _check_deadline(dispatch, clock)
         send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
+        reached(JournalPoint.SENDING)
         report = gateway.submit_order(replace(request, send_before_ms=send_before_ms))
+        reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
     except DuplicateClientId as error:
         return _adopt(gateway, request, error)

@@ -1,11 +1,9 @@
 """Every moment of an execution at which a process may die and leave something half done.
 
 Between two of these points either nothing was written, or one transaction was, or an order was
-sent whose row says so. Tests stop the process at each of them and let the sweep take over.
+sent whose row says so. Those within the life of an order are in ``ledger/services/crashpoints.py``.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -32,25 +30,3 @@ class CrashPoint(StrEnum):
     """The order of a repair has ended and is booked; nothing was settled."""
     REPAIR_SETTLED = "repair_settled"
     """The execution was brought up to date after a repair; its claim is not given back."""
-
-
-def _go_on(point: CrashPoint) -> None:
-    """Let nothing happen, as outside of tests."""
-
-
-_OBSERVERS: list[Callable[[CrashPoint], None]] = [_go_on]
-
-
-def reached(point: CrashPoint) -> None:
-    """Say that an execution has come to ``point``."""
-    _OBSERVERS[-1](point)
-
-
-@contextmanager
-def observe(observer: Callable[[CrashPoint], None]) -> Iterator[None]:
-    """Call ``observer`` at every point for the time of a test; what it raises is the crash."""
-    _OBSERVERS.append(observer)
-    try:
-        yield
-    finally:
-        _OBSERVERS.pop()

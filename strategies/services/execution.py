@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.errors import FundsReserved
 from arbplatform.core.clock import Clock
+from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity, to_plain
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
@@ -26,7 +27,7 @@ from strategies.domain.states import ExecutionState
 from strategies.models import Decision, Execution
 from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
 from strategies.services.claims import TickClaim, extend_claim
-from strategies.services.crashpoints import CrashPoint, reached
+from strategies.services.crashpoints import CrashPoint
 from strategies.services.opportunities import Sighting, record_opportunity
 from strategies.services.repairs import repair_execution
 from strategies.services.settlement import settle_execution

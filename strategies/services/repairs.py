@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
@@ -32,7 +33,7 @@ from strategies.domain.states import EXECUTION_TRANSITIONS, ExecutionEvent, Exec
 from strategies.models import Execution
 from strategies.selectors import get_execution, lock_execution
 from strategies.services.claims import lease
-from strategies.services.crashpoints import CrashPoint, reached
+from strategies.services.crashpoints import CrashPoint
 from strategies.services.sentences import message_to_json
 from strategies.services.settlement import REPAIR_TIME, apply_event, settle_execution
 from strategies.services.situations import Scene, read_means, read_scene

@@ -13,16 +13,26 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from ledger.domain.orders import LIVE_STATES
+from accounts.models import Reservation
+from arbplatform.core.crashpoints import observe
+from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Order
-from ledger.selectors import imbalances
-from ledger.services.journal import resolve_unknown_orders
+from ledger.selectors import imbalances, list_stray_reservations
+from ledger.services.crashpoints import JournalPoint
+from ledger.services.journal import (
+    OrderPlan,
+    resolve_unknown_orders,
+    submit_orders,
+    write_orders,
+)
+from ledger.services.openings import ensure_opened
 from ledger.services.reconciliation import compare_with_venue
+from markets.domain.orders import Side, TimeInForce
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
 from strategies.domain.states import FINISHED_STATES, ExecutionState
 from strategies.models import Execution
-from strategies.services.crashpoints import CrashPoint, observe
+from strategies.services.crashpoints import CrashPoint
 from strategies.services.runs import start_strategy
 from strategies.services.strategies import create_strategy
 from strategies.services.sweeps import sweep
@@ -112,9 +122,10 @@ def die_at(point, nth=1):
     return observer
 
 
-def recover():
+def recover(first_ms=0):
     """Let the sweeps of the platform come by until the leases of the dead are over."""
     clock = SkewedClock()
+    clock.advance_ms(first_ms)
     for pause_ms in LATER_MS:
         clock.advance_ms(pause_ms)
         resolve_unknown_orders(clock=clock)
@@ -142,6 +153,8 @@ def check(simulator, accounts):
     )
     assert len(set(at_venues)) == len(at_venues)
     assert imbalances() == {}
+    assert list_stray_reservations() == []
+    assert Reservation.objects.count() == 0
     for account in accounts:
         assert compare_with_venue(account_id=account.pk) == []
     if execution.state != ExecutionState.HELD:
@@ -150,6 +163,20 @@ def check(simulator, accounts):
         left = {code: D(amount) * prices[code] for code, amount in execution.residuals.items()}
         assert all(abs(worth) < 10 for worth in left.values())
     return execution
+
+
+def kill_at(point, action, argument):
+    """Let a process do something, and kill it when it comes to ``point``."""
+    arguments = (connection.settings_dict["NAME"], point.value, action, argument)
+    victim = subprocess.run(
+        [sys.executable, "-m", "tests.strategies.victim", *map(str, arguments)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert victim.returncode == -signal.SIGKILL, victim.stderr.decode()
 
 
 REPAIRS = [point for point in CrashPoint if point not in CHAIN]
@@ -204,6 +231,8 @@ def test_a_triangle_survives_a_crash_between_its_legs(simulator, accounts, trian
 
 def test_every_crash_point_has_its_test():
     assert set(REPAIRS) | CHAIN == set(CrashPoint)
+    points = (SENDING_POINTS, LOOKUP_POINTS, CANCEL_POINTS)
+    assert set().union(*points) == set(JournalPoint)
 
 
 @pytest.mark.django_db
@@ -249,23 +278,94 @@ def test_an_exposure_that_cannot_be_repaired_is_flagged(simulator, accounts, cro
 )
 def test_an_execution_survives_the_sigkill_of_its_process(simulator, accounts, cross, point):
     refuse_orders(simulator, "beta", times=1)
-    victim = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.strategies.victim",
-            str(connection.settings_dict["NAME"]),
-            str(cross.pk),
-            point.value,
-        ],
-        cwd=Path(__file__).parents[2],
-        env=os.environ,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert victim.returncode == -signal.SIGKILL, victim.stderr.decode()
+    kill_at(point, "tick", cross.pk)
 
     recover()
 
     assert check(simulator, accounts).state == ExecutionState.COMPLETED
+
+
+# in the journal: every one by SIGKILL ----------------------------------------------------------
+
+P = JournalPoint
+SENDING_POINTS = [P.WRITTEN, P.CLAIMED, P.SENDING, P.ANSWERED, P.BOOKED, P.RECORDED]
+LOOKUP_POINTS = [P.LOOKUP_TAKEN, P.LOOKED_UP, P.BOOKED]
+CANCEL_POINTS = [P.CANCEL_NOTED, P.CANCEL_ASKED, P.LOOKED_UP, P.BOOKED]
+UNSENT = {P.WRITTEN, P.CLAIMED, P.SENDING}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("point", SENDING_POINTS)
+def test_an_order_survives_the_sigkill_of_its_sender(simulator, accounts, point):
+    order = write(accounts[0], TimeInForce.IOC)
+
+    kill_at(point, "send", order.pk)
+    recover()
+
+    # sent once or not at all; what was sent is booked, and what was not is given back
+    assert check_order(simulator, accounts[0], order) == (
+        OrderState.REJECTED if point in UNSENT else OrderState.FILLED
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("point", LOOKUP_POINTS)
+def test_an_order_survives_the_sigkill_of_who_looks_it_up(simulator, accounts, point):
+    simulator.control.add_fault("alpha", "drop_answer", method="POST", path="api/v3/order", times=1)
+    order = write(accounts[0], TimeInForce.IOC)
+    submit_orders(order_ids=[order.pk])
+
+    kill_at(point, "lookup", 2_000)
+    recover(first_ms=65_000)
+
+    assert check_order(simulator, accounts[0], order) == OrderState.FILLED
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("point", CANCEL_POINTS)
+def test_a_resting_order_survives_the_sigkill_of_who_cancels_it(simulator, accounts, point):
+    order = write(accounts[0], TimeInForce.GTC, price="49995")
+    assert submit_orders(order_ids=[order.pk])[0].state == OrderState.OPEN
+
+    kill_at(point, "cancel", order.pk)
+    recover(first_ms=65_000)
+
+    order.refresh_from_db()
+    if point is P.CANCEL_NOTED:
+        # nobody has told the venue: it rests, is followed, and keeps what it may spend
+        assert order.state == OrderState.OPEN
+        assert list_stray_reservations() == []
+        assert Reservation.objects.get().owner_id == order.pk
+    else:
+        assert check_order(simulator, accounts[0], order) == OrderState.CANCELED
+
+
+def write(account, time_in_force, price="50000"):
+    """Write an order to buy 0.1 BTC at alpha down."""
+    plan = OrderPlan(
+        account_id=account.pk,
+        market_id=account.venue.markets.get(symbol="BTC/USDT").pk,
+        strategy_id=None,
+        execution_id=None,
+        leg_index=0,
+        side=Side.BUY,
+        quantity=D("0.1"),
+        price=D(price),
+        time_in_force=time_in_force,
+    )
+    ensure_opened(account_id=account.pk)
+    return write_orders(plans=[plan])[0]
+
+
+def check_order(simulator, account, order):
+    """Check that venue and journal agree about the only order; return its state."""
+    order.refresh_from_db()
+    engine = simulator.control.world.venues["alpha"].engine
+    at_venue = [row.client_id for row in engine.accounts[LABEL].orders.values()]
+    was_taken = order.state != OrderState.REJECTED
+    assert at_venue == ([order.client_order_id] if was_taken else [])
+    assert Reservation.objects.count() == 0
+    assert list_stray_reservations() == []
+    assert imbalances() == {}
+    assert compare_with_venue(account_id=account.pk) == []
+    return order.state

@@ -3,6 +3,7 @@
 import pytest
 from django.db import DatabaseError
 
+from arbplatform.core.crashpoints import observe
 from ledger import tasks as ledger_tasks
 from ledger.domain.orders import LIVE_STATES
 from ledger.models import Order
@@ -12,7 +13,7 @@ from ledger.services.reconciliation import compare_with_venue
 from strategies import tasks
 from strategies.domain.states import FINISHED_STATES, ExecutionState
 from strategies.models import Execution
-from strategies.services.crashpoints import CrashPoint, observe
+from strategies.services.crashpoints import CrashPoint
 from strategies.services.sweeps import sweep
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 import pytest
 from django.contrib.auth import get_user_model
 
+from arbplatform.core.crashpoints import observe
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, LogLevel, Order
@@ -19,7 +20,7 @@ from strategies.errors import NotHeld
 from strategies.models import Execution, Opportunity
 from strategies.services import sweeps
 from strategies.services.acknowledgements import acknowledge_execution
-from strategies.services.crashpoints import CrashPoint, observe
+from strategies.services.crashpoints import CrashPoint
 from strategies.services.repairs import STEPS_MAX, go_on, repair_execution
 from strategies.services.settlement import settle_execution
 from strategies.services.ticks import TickOutcome, run_tick
