@@ -1,13 +1,15 @@
 """Queries about the comparison of books and venues."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
 from accounts.domain.transfers import LIVE_STATES as LIVE_TRANSFERS
-from accounts.models import Transfer, VenueAccount
+from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import list_syncable_account_ids
+from arbplatform.core.decimals import Amount
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES
 from ledger.errors import DiscrepancyNotFound
@@ -20,6 +22,7 @@ from ledger.models import (
     ReconciliationRun,
 )
 from ledger.selectors.orders import list_orders, without_secrets
+from markets.domain.funds import Wallet
 from markets.models import Market
 
 MARKETS_MAX = 20
@@ -201,8 +204,29 @@ def list_transfer_ids_at_venue(account_id: int, asset: str) -> tuple[set[str], s
     return left, came
 
 
-def list_claims(account_id: int) -> list[Order]:
-    """Return the orders of an account that still need funds, with their markets."""
-    return list(
-        list_orders().filter(account_id=account_id, state__in=LIVE_STATES, strategy__isnull=False)
-    )
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an order has set aside.
+
+    Attributes:
+        strategy_id: whose order it is; ``None``: nobody's.
+        asset: code.
+        amount: [units of the asset].
+    """
+
+    strategy_id: int | None
+    asset: str
+    amount: Amount
+
+
+def list_reserved(account_id: int) -> list[Claim]:
+    """Return what orders and transfers have set aside in the spot wallet of an account."""
+    rows = Reservation.objects.filter(account_id=account_id, wallet=Wallet.SPOT)
+    found = list(rows.values_list("purpose", "owner_id", "asset__code", "amount"))
+    orders = [owner for purpose, owner, *_ in found if purpose == ReservationPurpose.ORDER]
+    strategies = dict(Order.objects.filter(pk__in=orders).values_list("pk", "strategy_id"))
+    return [
+        Claim(strategies.get(owner) if purpose == ReservationPurpose.ORDER else None, asset, amount)
+        for purpose, owner, asset, amount in found
+        if amount
+    ]

@@ -7,12 +7,11 @@ from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import IllegalTransition
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
-from ledger.models import LogLevel, Order
+from ledger.models import LogLevel
 from ledger.selectors import wallet_balances
-from ledger.selectors.reconciliation import list_claims
+from ledger.selectors.reconciliation import list_reserved
 from ledger.services.halts import change_trading
 from ledger.services.logs import write_log
-from markets.domain.orders import Side
 
 _BROKEN = _(
     "{account} holds {held} {asset} after something moved without the platform, but orders that "
@@ -21,24 +20,22 @@ _BROKEN = _(
 
 
 def restrict_broken_strategies(*, account: VenueAccount, clock: Clock) -> list[int]:
-    """Restrict every strategy whose live orders need more than is left; return which.
+    """Restrict every strategy whose orders have more reserved than is left; return which.
 
     Args:
         account: whose balances were moved by somebody else.
         clock: tells the time.
     """
     held = wallet_balances(account.pk)
-    orders = list_claims(account.pk)
+    reserved = list_reserved(account.pk)
     needed: dict[str, Amount] = {}
-    for order in orders:
-        asset, amount = _need_of(order)
-        needed[asset] = needed.get(asset, ZERO) + amount
-    broken = {asset for asset, amount in needed.items() if amount > held[asset]}
+    for claim in reserved:
+        needed[claim.asset] = needed.get(claim.asset, ZERO) + claim.amount
     found: dict[int, str] = {}
-    for order in orders:
-        asset = _need_of(order)[0]
-        if asset in broken and order.strategy_id is not None:
-            found.setdefault(order.strategy_id, asset)
+    for claim in reserved:
+        is_broken = needed[claim.asset] > held[claim.asset]
+        if is_broken and claim.strategy_id is not None:
+            found.setdefault(claim.strategy_id, claim.asset)
     for strategy_id, asset in sorted(found.items()):
         _restrict(strategy_id, account, asset, clock)
         write_log(
@@ -52,14 +49,6 @@ def restrict_broken_strategies(*, account: VenueAccount, clock: Clock) -> list[i
             needed=to_plain(needed[asset]),
         )
     return sorted(found)
-
-
-def _need_of(order: Order) -> tuple[str, Amount]:
-    """Return what the rest of an order spends."""
-    left: Amount = max(order.quantity - order.filled_quantity, ZERO)
-    if order.side == Side.SELL:
-        return order.market.base.code, left
-    return order.market.quote.code, left * (order.price or ZERO)
 
 
 def _restrict(strategy_id: int, account: VenueAccount, asset: str, clock: Clock) -> None:

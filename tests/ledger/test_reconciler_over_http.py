@@ -90,7 +90,7 @@ def assert_exact(simulator, account):
 
 
 def test_what_the_platform_trades_is_clean(simulator, opened):
-    trade(opened["alpha"], Side.BUY, "1.5", "50010.5")
+    trade(opened["alpha"], Side.BUY, "1.2", "50010.5")
     trade(opened["alpha"], Side.BUY, "0.5", "50005", time_in_force=TimeInForce.GTC)
 
     assert reconcile(opened["alpha"]) == ("clean", 0)
