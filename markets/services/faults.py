@@ -109,16 +109,21 @@ def clear_faults(*, venue: Venue) -> int:
 def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
     """Return how many faults are armed, by the code of each venue that has any.
 
-    A venue that does not answer as a simulator is passed over: this is for banners.
+    A venue that does not answer as a simulator is passed over, with all others at its address: this
+    is for banners, which may not wait for each of them in turn.
     """
-    counts = {}
+    counts: dict[str, int] = {}
+    silent: set[str] = set()
     for venue in venues:
         simulation = simulation_of(venue.to_spec())
-        if simulation is None:
+        if simulation is None or simulation.address in silent:
             continue
         try:
             count = len(simulation.list_faults()["faults"])
-        except (VenueError, NotSimulated):
+        except VenueError:
+            silent.add(simulation.address)
+            continue
+        except NotSimulated:
             continue
         if count:
             counts[venue.code] = count

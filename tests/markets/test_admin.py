@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import VenueAccount
-from markets import admin as console_pages
+from markets.admin import venues as console_pages
 from markets.errors import VenueInUse, VenueUnavailable
 from markets.models import Market, Venue
 from tests.markets.conftest import Venues

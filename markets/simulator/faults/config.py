@@ -72,7 +72,7 @@ class FaultConfig(BaseModel):
         account: label; empty for any.
         asset: such as ``USDT``; empty for any.
         times: how often; ``None`` for ever. Once unless the kind lasts or ``for_ms`` is given.
-        for_ms: how long it is armed [ms]; ``None`` for ever.
+        for_ms: how long it is armed [ms], from when ``after`` is over; ``None`` for ever.
         after: matching requests that pass first.
         chance: of each matching request to go wrong [fraction].
         delay_ms: how late [ms].

@@ -82,7 +82,7 @@ class Armed:
         self.passed = 0
         self.struck = 0
         self.left = config.times
-        self.ends_ms = None if config.for_ms is None else now_ms + config.for_ms
+        self.ends_ms = None if config.after else self._end_from(now_ms)
 
     def matches(self, target: Target) -> bool:
         """Return whether it is about this target."""
@@ -106,9 +106,14 @@ class Armed:
             and (not config.asset or config.asset == target.asset)
         )
 
-    def strikes(self, random: Random) -> bool:
+    def _end_from(self, now_ms: int) -> int | None:
+        return None if self.config.for_ms is None else now_ms + self.config.for_ms
+
+    def strikes(self, random: Random, now_ms: int) -> bool:
         """Count a matching target; return whether this one is struck."""
         self.passed += 1
+        if self.passed == self.config.after:
+            self.ends_ms = self._end_from(now_ms)
         if self.passed <= self.config.after or random.random() >= self.config.chance:
             return False
         self.struck += 1
@@ -222,7 +227,11 @@ class FaultPlan:
         """Return the fault of some kinds that strikes this target, if any, and count it."""
         self._end_what_is_over()
         for armed in self._armed:
-            if armed.config.kind in kinds and armed.matches(target) and armed.strikes(self._random):
+            if (
+                armed.config.kind in kinds
+                and armed.matches(target)
+                and armed.strikes(self._random, self._clock.now_ms())
+            ):
                 self.struck[armed.config.kind.value] += 1
                 if armed.left == 0:
                     self._end(armed)

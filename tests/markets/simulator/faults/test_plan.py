@@ -106,6 +106,18 @@ def test_a_fault_is_over_after_its_span():
     assert plan.rows() == []
 
 
+def test_a_span_begins_when_enough_requests_have_passed():
+    clock = FixedClock(0)
+    plan = plan_of({"kind": "refuse", "after": 2, "for_ms": 500}, clock=clock)
+
+    before = strikes(plan, asked())
+    clock.at_ms = 10_000
+    during = strikes(plan, asked(), asked())
+    clock.at_ms = 10_500
+
+    assert (before, during, strikes(plan, asked())) == ([False], [False, True], [False])
+
+
 def test_chance_is_repeatable_and_about_right():
     def draw(seed):
         plan = plan_of(REFUSE | {"chance": 0.25}, seed=seed)

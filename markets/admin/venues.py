@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
+from markets.admin.faults import FaultPages
 from markets.domain.capabilities import Capabilities, ClientIdLookup
 from markets.models import Asset, FeeModeChoice, Market, Venue
 from markets.selectors import list_venues
@@ -61,7 +62,7 @@ class VenueForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
 
 
 @admin.register(Venue)
-class VenueAdmin(PlatformAdmin):
+class VenueAdmin(FaultPages, PlatformAdmin):
     """Exchanges, real or simulated."""
 
     form = VenueForm
