@@ -64,6 +64,17 @@ def _one_account(rows: QuerySet[VenueAccount], account_id: int) -> VenueAccount:
     return account
 
 
+def list_readings() -> dict[int, tuple[datetime | None, datetime | None]]:
+    """Return when the clock of each used account's venue and its balances were last read, by id."""
+    rows = VenueAccount.objects.filter(is_enabled=True, venue__is_enabled=True)
+    return {
+        pk: (measured_at, synced_at)
+        for pk, measured_at, synced_at in rows.values_list(
+            "pk", "venue__clock_measured_at", "synced_at"
+        )
+    }
+
+
 def list_syncable_account_ids() -> list[int]:
     """Return the accounts whose balances may be read without being asked by a person.
 

@@ -18,9 +18,10 @@ class PlatformConfig(AppConfig):
         """Prepare the process once, before any query."""
         use_exact_context()
         sqlite.install()
-        from arbplatform import celery  # noqa: F401, PLC0415  binds shared_task to our broker
+        from arbplatform import celery, watch  # noqa: F401, PLC0415  binds our broker; needs models
         from arbplatform.console.foreign_names import name_foreign_models  # noqa: PLC0415
         from arbplatform.console.theme import theme_the_rest  # noqa: PLC0415  needs models
 
+        watch.install()
         name_foreign_models()
         theme_the_rest(admin.site)

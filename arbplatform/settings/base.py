@@ -1,5 +1,6 @@
 """Settings that all environments share."""
 
+import platform
 from datetime import timedelta
 from typing import Any
 
@@ -219,6 +220,14 @@ STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategie
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
 SPOOL_DIR = DATA_DIR / "spool"
 """Where facts wait for a database that is away."""
+CLOCK_JUMP_MAX_MS = env.int("CLOCK_JUMP_MAX_MS", default=500)
+"""A clock that is set by more than this ends new trades until everything was read again [ms]."""
+DISK_ALARM_PERCENT = env.int("DISK_ALARM_PERCENT", default=80)
+DISK_URGENT_PERCENT = env.int("DISK_URGENT_PERCENT", default=90)
+DISK_STOP_PERCENT = env.int("DISK_STOP_PERCENT", default=95)
+"""Of the data directory's disk: two alarms, and the end of new trades."""
+MACHINE_NAME = platform.node()[:20] or "here"
+"""Tells the guards of several machines apart."""
 WORKER_DRAIN_MS = env.int("WORKER_DRAIN_MS", default=10_000)
 """A worker that ends hands over what still runs after so long; no step begins then [ms]."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)

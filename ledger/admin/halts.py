@@ -148,6 +148,8 @@ def _scope_of(request: HttpRequest) -> HaltScope:
     """
     key = request.POST.get("scope", "")[:KEY_LENGTH_MAX]
     level, _colon, target = key.partition(":")
+    if level == HaltLevel.GUARD and target:
+        return HaltScope(HaltLevel.GUARD, guard=target)
     if level in set(HaltLevel) and target.isdecimal():
         return HaltScope(HaltLevel(level), int(target))
     if key not in ("", EVERYTHING.key):

@@ -49,6 +49,8 @@ class HaltLevel(StrEnum):
     VENUE = "venue"
     ACCOUNT = "account"
     STRATEGY = "strategy"
+    GUARD = "guard"
+    """Everything, for as long as a guard of the platform asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,18 @@ class HaltScope:
     Attributes:
         level: how much.
         target_id: of the venue, account or strategy; ``None`` for everything.
+        guard: which guard asks, at the level of guards: ``disk@machine``.
     """
 
     level: HaltLevel
     target_id: int | None = None
+    guard: str = ""
 
     @property
     def key(self) -> str:
-        """The scope as one word: ``venue:3``; ``global`` is everything."""
+        """The scope as one word: ``venue:3``, ``guard:disk@machine``; ``global`` is everything."""
+        if self.level is HaltLevel.GUARD:
+            return f"{self.level}:{self.guard}"
         return self.level.value if self.target_id is None else f"{self.level}:{self.target_id}"
 
 

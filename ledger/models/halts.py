@@ -22,6 +22,7 @@ class HaltLevelChoice(models.TextChoices):
     VENUE = HaltLevel.VENUE.value, _("venue")
     ACCOUNT = HaltLevel.ACCOUNT.value, _("account")
     STRATEGY = HaltLevel.STRATEGY.value, _("strategy")
+    GUARD = HaltLevel.GUARD.value, _("guard")
 
 
 class TradingEventChoice(models.TextChoices):

@@ -45,6 +45,10 @@ def name_scope(scope: HaltScope) -> Message:
     Raises:
         NotFound: there is no such venue, account or strategy.
     """
+    if scope.level is HaltLevel.GUARD:
+        if not scope.guard:
+            raise NotFound("Say which guard is meant: give its name.")
+        return Message(_("the whole platform, by the guard {name}"), {"name": scope.guard})
     if scope.target_id is None:
         if scope.level is HaltLevel.GLOBAL:
             return Message("the whole platform")
@@ -79,7 +83,7 @@ def list_live_orders(
     }
     covered = Q(pk__in=())
     for halt in halts:
-        if halt.level == HaltLevel.GLOBAL:
+        if halt.level in (HaltLevel.GLOBAL, HaltLevel.GUARD):
             covered = Q()
             break
         covered |= Q((columns[HaltLevel(halt.level)], halt.target_id))

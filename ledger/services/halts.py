@@ -167,7 +167,9 @@ def change_trading(
 
 def to_scope(halt: TradingHalt) -> HaltScope:
     """Return what a state covers."""
-    return HaltScope(HaltLevel(halt.level), halt.target_id)
+    level = HaltLevel(halt.level)
+    guard = halt.key.partition(":")[2] if level is HaltLevel.GUARD else ""
+    return HaltScope(level, halt.target_id, guard)
 
 
 def name_of(halt: TradingHalt) -> Message:
@@ -181,6 +183,7 @@ def name_of(halt: TradingHalt) -> Message:
 def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> TradingHalted | None:
     keys = TradeScope(venue_id, wish.account_id, wish.strategy_id).keys
     found = [halts[key] for key in keys if key in halts]
+    found += [halt for halt in halts.values() if halt.level == HaltLevel.GUARD]
     state = strictest(TradingState(halt.state) for halt in found)
     if may_send(state, is_reducing=wish.is_reducing):
         return None

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.models import HaltLevelChoice, Order, TradingChange, TradingHalt
-from ledger.services.halts import REASON_LENGTH_MAX, name_of
+from ledger.services.halts import REASON_LENGTH_MAX, name_of, to_scope
 
 ID_MAX = 2**63 - 1
 
@@ -29,16 +29,30 @@ class ScopeBodySerializer(serializers.Serializer[Any]):
         help_text="Id of the venue, account or strategy; nothing for everything.",
     )
 
+    guard = serializers.CharField(
+        required=False,
+        max_length=30,
+        help_text="Name of the guard, at the level of guards; only to resume what it left behind.",
+    )
+
     def to_scope(self) -> HaltScope:
         """Return what is meant; to be called when the body is valid."""
         body = self.validated_data
         level = HaltLevel(body["level"])
+        if level is HaltLevel.GUARD:
+            return HaltScope(level, guard=body.get("guard", ""))
         target_id = None if level is HaltLevel.GLOBAL else body.get("target_id")
         return HaltScope(level, target_id)
 
 
 class KillBodySerializer(ScopeBodySerializer):
     """What a client sends to halt trading."""
+
+    level = serializers.ChoiceField(
+        choices=[pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD],
+        default=HaltLevel.GLOBAL.value,
+        help_text="How much: everything, or one venue, account or strategy.",
+    )
 
     is_reducing = serializers.BooleanField(
         default=False, help_text="Still allow orders that bring an exposure down."
@@ -49,11 +63,18 @@ class TradingStateSerializer(serializers.ModelSerializer[TradingHalt]):
     """The state of one scope."""
 
     name = serializers.SerializerMethodField()
+    guard = serializers.SerializerMethodField()
 
     class Meta:
         model = TradingHalt
-        fields = ["level", "target_id", "name", "state", "reason", "changed_by", "changed_at"]
+        fields = [
+            "level", "target_id", "guard", "name", "state", "reason", "changed_by", "changed_at",
+        ]  # fmt: skip
         read_only_fields = fields
+
+    def get_guard(self, halt: TradingHalt) -> str:
+        """Return the name of the guard that asked for it; empty when a person did."""
+        return to_scope(halt).guard
 
     def get_name(self, halt: TradingHalt) -> str:
         """Return what the state covers."""

@@ -30,14 +30,20 @@ class Command(BaseCommand):
         )
         scope = parser.add_mutually_exclusive_group()
         for level in HaltLevel:
-            if level is not HaltLevel.GLOBAL:
+            if level not in (HaltLevel.GLOBAL, HaltLevel.GUARD):
                 scope.add_argument(f"--{level}", type=int, metavar="ID", help=f"only this {level}")
+
+        scope.add_argument(
+            "--guard", metavar="NAME", help="only what this guard of the platform has asked for"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Halt, reduce or resume, and say what became of the orders that are out there."""
         scope = next(
             (
-                HaltScope(level, options[level.value])
+                HaltScope(level, guard=options[level.value])
+                if level is HaltLevel.GUARD
+                else HaltScope(level, options[level.value])
                 for level in HaltLevel
                 if options.get(level.value) is not None
             ),
@@ -48,6 +54,8 @@ class Command(BaseCommand):
                 event = TradingEvent.RESUME if options["resume"] else TradingEvent.REDUCE
                 halt = change_trading(event=event, scope=scope, reason=options["reason"])
                 self._say(f"Trading is {halt.state} for {render(name_of(halt))}.")
+            elif scope.level is HaltLevel.GUARD:
+                raise CommandError("A guard can only be resumed: add --resume.")
             else:
                 self._kill(scope, options["reason"])
         except ArbError as error:

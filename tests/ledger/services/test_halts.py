@@ -41,7 +41,11 @@ def scope_of(account, strategy):
         HaltLevel.ACCOUNT: account.pk,
         HaltLevel.STRATEGY: strategy.pk,
     }
-    return lambda level: HaltScope(level, targets[level])
+    return lambda level: (
+        HaltScope(level, guard="disk@here")
+        if level is HaltLevel.GUARD
+        else HaltScope(level, targets[level])
+    )
 
 
 @pytest.mark.parametrize("level", HaltLevel)
