@@ -9,7 +9,7 @@ from rest_framework import serializers
 from arbplatform.api.fields import AmountField
 from arbplatform.core.decimals import Bps, floor_to_step
 from arbplatform.wording import render
-from markets.domain.orders import Side
+from ledger.models import SideChoice
 from strategies.domain.scan import Kind
 from strategies.services.scanner import CONFIRMED_MAX, Scan, Sighting
 
@@ -41,7 +41,7 @@ class ScanLegSerializer(serializers.Serializer[Any]):
 
     venue = serializers.CharField()
     symbol = serializers.CharField()
-    side = serializers.ChoiceField(choices=[side.value for side in Side])
+    side = serializers.ChoiceField(choices=SideChoice.choices)
     quantity = AmountField(allow_null=True, help_text="[base]; null when no size earns.")
     limit_price = AmountField(allow_null=True, help_text="[quote per base].")
 
