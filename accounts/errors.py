@@ -95,6 +95,94 @@ class TransferRefused(Conflict):
     )
 
 
+class AddressUnapproved(Conflict):
+    """Two people have not agreed yet that funds may go there."""
+
+    code = 3012
+    summary = (
+        "{account} has no approved address for {asset} on the network {network}. Propose it in "
+        "the address book, and let a second member of staff approve it."
+    )
+
+
+class AddressCooling(Conflict):
+    """The address was approved a short while ago."""
+
+    code = 3013
+    summary = "The address {entry} was approved at {approved_at}. It can be used from {usable_at}."
+
+
+class AddressChanged(Conflict):
+    """The venue states another address than the one that was approved."""
+
+    code = 3014
+    summary = (
+        "{venue} now states another address for {entry} than the one in the address book. Nothing "
+        "was sent and the entry is suspended. Find out why on the venue's own page before you "
+        "propose the new one."
+    )
+
+
+class AddressBlocked(Conflict):
+    """The entry was suspended or revoked."""
+
+    code = 3015
+    summary = "The address {entry} is {state}: {reason}. If it is right after all, propose it anew."
+
+
+class NetworkUnconfirmed(Conflict):
+    """Nobody has confirmed what a real venue means by a name."""
+
+    code = 3016
+    summary = (
+        "Nobody has confirmed what {venue} calls the network {network}. It lists: {names}. "
+        "Confirm the name under networks of venues."
+    )
+
+
+class NetworkSuspended(Conflict):
+    """A venue does not move funds on the network now."""
+
+    code = 3017
+    summary = "{venue} has suspended {movement} of {asset} on the network {network}. {choice}"
+
+
+class FeeTooHigh(Conflict):
+    """The network fee rose above what was accepted."""
+
+    code = 3018
+    summary = (
+        "The network fee is {fee} {asset} now, but at most {accepted} were accepted. Nothing was "
+        "sent. Request the transfer again with a higher accepted fee if it is wanted."
+    )
+
+
+class SecondPersonNeeded(Conflict):
+    """Whoever proposed something cannot approve it."""
+
+    code = 3019
+    summary = (
+        "This takes two members of staff: one who proposed it and another one who approves it."
+    )
+
+
+class AddressNotFound(NotFound):
+    """No entry of the address book has this id."""
+
+    code = 3020
+    summary = "No address has the id {id}. See /api/addresses for the known ones."
+
+
+class NetworkNameTaken(Conflict):
+    """The venue's name, or ours, is in use for another network."""
+
+    code = 3021
+    summary = (
+        "{venue} already has another name for {network}, or {name} means another network there. "
+        "Remove that line first."
+    )
+
+
 class FundsReserved(Conflict):
     """An order would spend funds that are not there, or that others may spend already."""
 

@@ -8,9 +8,19 @@ from typing import Any, TypeVar
 from django.db.models import Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from accounts.domain.addresses import AddressState
+from accounts.domain.rules import RuleKind
 from accounts.domain.transfers import LIVE_STATES
-from accounts.errors import AccountNotFound, TransferNotFound
-from accounts.models import Balance, ReservedTotal, Transfer, VenueAccount
+from accounts.errors import AccountNotFound, AddressNotFound, TransferNotFound
+from accounts.models import (
+    AddressEntry,
+    Balance,
+    ReservedTotal,
+    RuleChange,
+    Transfer,
+    VenueAccount,
+    VenueNetwork,
+)
 from arbplatform.core.decimals import ZERO
 from arbplatform.persistence.fields import AmountField, SecretUnreadable
 from markets.domain.funds import Wallet
@@ -237,3 +247,65 @@ def list_claimed_venue_ids(transfer: Transfer) -> tuple[Collection[str], Collect
         set(sent.values_list("venue_transfer_id", flat=True)),
         set(received.values_list("venue_deposit_id", flat=True)),
     )
+
+
+def list_addresses() -> QuerySet[AddressEntry]:
+    """Return the address book, the newest entry first."""
+    return AddressEntry.objects.select_related(
+        "account__venue", "asset", "proposed_by", "approved_by"
+    ).defer(*(f"account__{name}" for name in SECRET_FIELDS))
+
+
+def get_address(entry_id: int) -> AddressEntry:
+    """Return an entry of the address book.
+
+    Raises:
+        AddressNotFound: none has this id.
+    """
+    return _one_address(list_addresses(), entry_id)
+
+
+def lock_address(entry_id: int) -> AddressEntry:
+    """Return an entry of the address book, locked until the transaction ends.
+
+    Raises:
+        AddressNotFound: none has this id.
+    """
+    return _one_address(list_addresses().select_for_update(of=("self",)), entry_id)
+
+
+def _one_address(rows: QuerySet[AddressEntry], entry_id: int) -> AddressEntry:
+    entry = rows.filter(pk=entry_id).first()
+    if entry is None:
+        raise AddressNotFound(id=entry_id)
+    return entry
+
+
+def find_address(*, account_id: int, asset: str, network: str) -> AddressEntry | None:
+    """Return the entry that holds for an account, asset and network: the newest one.
+
+    A revoked one is returned too: it says that somebody did not want it.
+    """
+    rows = list_addresses().filter(account_id=account_id, asset__code=asset, network=network)
+    return rows.order_by("-pk").first()
+
+
+def count_suspended_addresses() -> int:
+    """Return how many entries were suspended, because a venue stated another address."""
+    return AddressEntry.objects.filter(state=AddressState.SUSPENDED).count()
+
+
+def map_network_names(venue_id: int) -> dict[str, str]:
+    """Return what a venue calls our networks, as far as people have confirmed it."""
+    rows = VenueNetwork.objects.filter(venue_id=venue_id)
+    return dict(rows.values_list("network", "venue_name"))
+
+
+def list_networks() -> QuerySet[VenueNetwork]:
+    """Return what people have confirmed about the names of networks."""
+    return VenueNetwork.objects.select_related("venue", "confirmed_by")
+
+
+def list_rule_changes(*, kind: RuleKind, target_id: int) -> QuerySet[RuleChange]:
+    """Return who changed what of one rule, the oldest change first."""
+    return RuleChange.objects.filter(kind=kind, target_id=target_id).order_by("pk")

@@ -78,6 +78,11 @@ class Venue(TimestampedModel):
         )
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is reached on this machine, as simulated venues are."""
+        return is_local(self.rest_origin)
+
+    @property
     def clock(self) -> ClockReading | None:
         """How far our clock was from the venue's, if that was ever measured."""
         if self.clock_offset_ms is None or self.clock_measured_at is None:

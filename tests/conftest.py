@@ -15,6 +15,7 @@ from arbplatform.core.clock import FixedClock
 
 PASSWORD = "correct-horse-battery"
 GUARDS = (
+    "accounts.migrations.0003_transfer_rules",
     "ledger.migrations.0002_guards",
     "ledger.migrations.0003_trading_halts",
     "ledger.migrations.0005_reservations",

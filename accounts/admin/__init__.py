@@ -1,6 +1,14 @@
-"""Pages of the console about accounts, balances and transfers."""
+"""Pages of the console about accounts, balances, transfers and their rules."""
 
 from accounts.admin.accounts import BalanceAdmin, VenueAccountAdmin
+from accounts.admin.rules import AddressEntryAdmin, RuleChangeAdmin, VenueNetworkAdmin
 from accounts.admin.transfers import TransferAdmin
 
-__all__ = ["BalanceAdmin", "TransferAdmin", "VenueAccountAdmin"]
+__all__ = [
+    "AddressEntryAdmin",
+    "BalanceAdmin",
+    "RuleChangeAdmin",
+    "TransferAdmin",
+    "VenueAccountAdmin",
+    "VenueNetworkAdmin",
+]

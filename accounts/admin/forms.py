@@ -22,6 +22,9 @@ from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 from arbplatform.core.errors import ArbError, InvalidInput
 from arbplatform.wording import render
 
+FORM_NAMES = {"fee_max": "accepted_fee"}
+"""What the form calls an argument of the service whose name is taken by a field of the model."""
+
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
 
 
@@ -96,7 +99,18 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
         max_length=32,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Empty: the receiving venue's default."),
+        help_text=_("Any name of it. Empty: the only one that both venues know."),
+    )
+    accepted_fee = forms.DecimalField(
+        label=_("accepted network fee"),
+        max_digits=STORED_DIGITS_MAX,
+        decimal_places=STORED_DECIMAL_PLACES,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=_(
+            "Between accounts: what the network may cost. Leave it empty to be told first what "
+            "the venue asks for."
+        ),
     )
     request_key = forms.CharField(label="", max_length=64, widget=forms.HiddenInput)
 
@@ -121,6 +135,7 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(None, render(self.refusal.message))
             if isinstance(self.refusal, InvalidInput):
                 for name, complaints in self.refusal.fields.items():
+                    name = FORM_NAMES.get(name, name)  # noqa: PLW2901
                     target = name if name in self.fields else None
                     self.add_error(target, [render(text) for text in complaints])
         return super().clean()

@@ -14,8 +14,9 @@ from accounts.admin.forms import SettleForm, TransferForm
 from accounts.domain.transfers import TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
+from accounts.services.requests import request_transfer
 from accounts.services.settlement import SETTLEABLE, settle_transfer
-from accounts.services.transfers import poll_transfer, request_transfer
+from accounts.services.transfers import poll_transfer
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
@@ -23,6 +24,7 @@ from markets.domain.funds import Wallet
 
 STATE_LABELS = {
     TransferState.REQUESTED: "info",
+    TransferState.WAITING: "warning",
     TransferState.SUBMITTING: "info",
     TransferState.SUBMITTED: "info",
     TransferState.IN_TRANSIT: "info",
@@ -57,7 +59,7 @@ class TransferAdmin(PlatformAdmin):
     add_fieldsets = (
         (_("Source"), {"fields": ("from_account", "from_wallet")}),
         (_("Destination"), {"fields": ("to_account", "to_wallet", "network")}),
-        (_("What"), {"fields": ("asset", "amount", "request_key")}),
+        (_("What"), {"fields": ("asset", "amount", "accepted_fee", "request_key")}),
     )
     change_fieldsets = (
         (
@@ -80,6 +82,9 @@ class TransferAdmin(PlatformAdmin):
             {
                 "fields": (
                     "network",
+                    "fee_stated",
+                    "fee_max",
+                    "address_entry",
                     "address",
                     "tag",
                     "client_transfer_id",
@@ -96,6 +101,7 @@ class TransferAdmin(PlatformAdmin):
                     "requested_by",
                     "idempotency_key",
                     "created_at",
+                    "released_at",
                     "submitted_at",
                     "arrived_at",
                     "lookup_count",
@@ -262,6 +268,8 @@ class TransferAdmin(PlatformAdmin):
             asset=typed["asset"].code,
             amount=typed["amount"],
             network=typed["network"],
+            fee_max=typed["accepted_fee"],
+            must_accept_fee=True,
             idempotency_key=typed["request_key"],
             user=request.user if request.user.is_authenticated else None,
         )

@@ -3,7 +3,16 @@
 import django_filters
 from django.db.models import Q, QuerySet
 
-from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
+from accounts.models import (
+    AddressEntry,
+    AddressStateChoice,
+    Balance,
+    Transfer,
+    TransferStateChoice,
+    VenueAccount,
+    VenueNetwork,
+    WalletChoice,
+)
 from arbplatform.api.filters import since_filter, until_filter
 
 
@@ -48,3 +57,24 @@ class TransferFilter(django_filters.FilterSet):
     ) -> QuerySet[Transfer]:
         """Keep what goes from or to the account."""
         return queryset.filter(Q(from_account_id=value) | Q(to_account_id=value))
+
+
+class AddressFilter(django_filters.FilterSet):
+    """Entries of the address book by account, asset and state."""
+
+    asset = django_filters.CharFilter(field_name="asset__code")
+    state = django_filters.ChoiceFilter(choices=AddressStateChoice.choices)
+
+    class Meta:
+        model = AddressEntry
+        fields = ("account", "asset", "network", "state")
+
+
+class NetworkFilter(django_filters.FilterSet):
+    """Confirmed names of networks by venue."""
+
+    venue = django_filters.CharFilter(field_name="venue__code")
+
+    class Meta:
+        model = VenueNetwork
+        fields = ("venue", "network")

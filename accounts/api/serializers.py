@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.domain.permissions import find_warnings, from_json
 from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
 from accounts.services.accounts import KEY_LENGTH_MAX as SECRET_LENGTH_MAX
-from accounts.services.transfers import KEY_LENGTH_MAX
+from accounts.services.requests import KEY_LENGTH_MAX
 from arbplatform.api.fields import AmountField
 from arbplatform.wording import render
 
@@ -129,6 +129,8 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
     asset = serializers.CharField(source="asset.code", read_only=True)
     amount = AmountField(read_only=True)
     fee = AmountField(read_only=True, allow_null=True)
+    fee_stated = AmountField(read_only=True, allow_null=True)
+    fee_max = AmountField(read_only=True, allow_null=True)
     arrived_amount = AmountField(read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=TransferStateChoice.choices, read_only=True)
     requested_by = serializers.CharField(
@@ -150,6 +152,9 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
             "fee",
             "arrived_amount",
             "network",
+            "fee_stated",
+            "fee_max",
+            "address_entry",
             "address",
             "tag",
             "state",
@@ -187,7 +192,13 @@ class RequestTransferSerializer(serializers.Serializer):  # type: ignore[type-ar
         max_length=32,
         required=False,
         allow_blank=True,
-        help_text="Left out: the receiving venue's default.",
+        help_text="Any name of it. Left out: the only one that both venues know.",
+    )
+    fee_max = AmountField(
+        required=False,
+        allow_null=True,
+        help_text="Highest network fee that is accepted when it is sent. "
+        "Left out: what the sending venue states now.",
     )
     idempotency_key = serializers.CharField(
         max_length=KEY_LENGTH_MAX,

@@ -1,5 +1,14 @@
 """Addresses under ``/api/``."""
 
+from accounts.api.rule_views import (
+    AddressApproveView,
+    AddressListView,
+    AddressRevokeView,
+    AddressView,
+    NetworkListView,
+    NetworkView,
+    WaysView,
+)
 from accounts.api.views import (
     AccountBalancesView,
     AccountListView,
@@ -17,6 +26,13 @@ urlpatterns = [
     route("accounts/<int:pk>/test", AccountTestView.as_view(), name="account-test"),
     route("accounts/<int:pk>/balances", AccountBalancesView.as_view(), name="account-balances"),
     route("accounts/<int:pk>/transfer", AccountTransferView.as_view(), name="account-transfer"),
+    route("accounts/<int:pk>/ways", WaysView.as_view(), name="account-ways"),
+    route("addresses", AddressListView.as_view(), name="addresses"),
+    route("addresses/<int:pk>", AddressView.as_view(), name="address"),
+    route("addresses/<int:pk>/approve", AddressApproveView.as_view(), name="address-approve"),
+    route("addresses/<int:pk>/revoke", AddressRevokeView.as_view(), name="address-revoke"),
+    route("networks", NetworkListView.as_view(), name="networks"),
+    route("networks/<int:pk>", NetworkView.as_view(), name="network"),
     route("transfers", TransferListView.as_view(), name="transfers"),
     route("transfers/<int:pk>", TransferView.as_view(), name="transfer"),
 ]

@@ -36,7 +36,7 @@ from accounts.services.accounts import (
     test_connection,
     update_account,
 )
-from accounts.services.transfers import request_transfer
+from accounts.services.requests import request_transfer
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import Wallet
 from markets.selectors import get_venue
@@ -182,6 +182,7 @@ class AccountTransferView(APIView):
             asset=values["asset"],
             amount=values["amount"],
             network=values.get("network", ""),
+            fee_max=values.get("fee_max"),
             idempotency_key=_read_key(request, values.get("idempotency_key", "")),
             user=request.user if request.user.is_authenticated else None,
         )

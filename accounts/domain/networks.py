@@ -1,20 +1,57 @@
-"""What networks demand of an address."""
+"""Our names of networks, and what networks demand of an address."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
+
+ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ARBITRUM": "ARB",
+        "ARBITRUMONE": "ARB",
+        "ARBONE": "ARB",
+        "AVALANCHEC": "AVAXC",
+        "AVALANCHECCHAIN": "AVAXC",
+        "AVAXCCHAIN": "AVAXC",
+        "BEP20": "BSC",
+        "BITCOIN": "BTC",
+        "BNBSMARTCHAIN": "BSC",
+        "DOGECOIN": "DOGE",
+        "ERC20": "ETH",
+        "ETHEREUM": "ETH",
+        "LITECOIN": "LTC",
+        "OPTIMISM": "OP",
+        "POLYGON": "MATIC",
+        "POL": "MATIC",
+        "RIPPLE": "XRP",
+        "SOLANA": "SOL",
+        "SPL": "SOL",
+        "STELLAR": "XLM",
+        "STELLARLUMENS": "XLM",
+        "TONCOIN": "TON",
+        "TRC20": "TRX",
+        "TRON": "TRX",
+    }
+)
+"""Other names that venues give to a network, without blanks and signs. They are suggestions: at a
+real venue a person confirms what it means by a name."""
 
 TAG_NETWORKS: Final = frozenset(
     {
         "ATOM",
         "BEP2",
+        "CRO",
         "EOS",
         "HBAR",
         "HIVE",
+        "INJ",
         "IOST",
         "KAVA",
         "LUNA",
         "LUNC",
+        "OSMO",
         "STEEM",
         "STX",
+        "TIA",
         "TON",
         "XEM",
         "XLM",
@@ -26,11 +63,21 @@ a transfer without it is lost. By the network's name, or the asset's where it is
 """
 
 
+def canonical_network(name: str) -> str:
+    """Return our name of a network.
+
+    >>> canonical_network(" trc-20 "), canonical_network("BTC"), canonical_network("")
+    ('TRX', 'BTC', '')
+    """
+    plain = "".join(letter for letter in name.upper() if letter.isalnum())
+    return ALIASES.get(plain, plain)
+
+
 def needs_tag(*, asset: str, network: str) -> bool:
     """Return whether funds that are sent without a tag would be lost.
 
     Args:
         asset: its code.
-        network: its unified name; empty: the asset's own network.
+        network: any name of it; empty: the asset's own network.
     """
-    return (network or asset).upper() in TAG_NETWORKS
+    return canonical_network(network or asset) in TAG_NETWORKS

@@ -11,6 +11,7 @@ class TransferState(StrEnum):
     """Where a transfer stands."""
 
     REQUESTED = "requested"
+    WAITING = "waiting"
     SUBMITTING = "submitting"
     SUBMITTED = "submitted"
     IN_TRANSIT = "in_transit"
@@ -23,6 +24,7 @@ class TransferEvent(StrEnum):
     """What can happen to a transfer, or be seen again by a look-up."""
 
     CLAIM = "claim"
+    WAIT = "wait"
     ACCEPT = "accept"
     DEPART = "depart"
     ARRIVE = "arrive"
@@ -37,6 +39,10 @@ TRANSFER_TRANSITIONS: TransitionTable[TransferState, TransferEvent] = Transition
     edges={
         (_S.REQUESTED, _E.CLAIM): _S.SUBMITTING,
         (_S.REQUESTED, _E.REFUSE): _S.FAILED,
+        (_S.REQUESTED, _E.WAIT): _S.WAITING,
+        (_S.WAITING, _E.WAIT): _S.WAITING,
+        (_S.WAITING, _E.CLAIM): _S.SUBMITTING,
+        (_S.WAITING, _E.REFUSE): _S.FAILED,
         (_S.SUBMITTING, _E.ACCEPT): _S.SUBMITTED,
         (_S.SUBMITTING, _E.DEPART): _S.IN_TRANSIT,
         (_S.SUBMITTING, _E.ARRIVE): _S.ARRIVED,
@@ -72,7 +78,13 @@ SWEEP_AFTER: Final = timedelta(seconds=10)
 """A requested transfer that nobody has claimed by then has lost its message."""
 
 REQUEST_MAX_AGE: Final = timedelta(minutes=15)
-"""A transfer that could not be sent for so long may not be wanted any more."""
+"""A transfer that nobody came to send for so long may not be wanted any more."""
+
+WAITING_MAX: Final = timedelta(hours=6)
+"""A transfer waits so long for a network that is suspended, then it is given up."""
+
+SENDABLE_STATES: Final = TRANSFER_TRANSITIONS.sources(_E.CLAIM)
+"""States in which nothing was sent, and something may be."""
 
 ABSENT_LOOKUPS_MIN: Final = 10
 ABSENT_AGE_MIN: Final = timedelta(minutes=15)

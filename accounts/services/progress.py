@@ -6,21 +6,24 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
+from accounts.domain.addresses import BLOCKED_STATES
 from accounts.domain.transfers import (
     BOOKED_STATES,
+    SENDABLE_STATES,
     SUBMITTING_MAX,
     TRANSFER_TRANSITIONS,
     TransferEvent,
     TransferState,
     lookup_delay,
 )
-from accounts.models import ReservationPurpose, Transfer
+from accounts.errors import AddressBlocked
+from accounts.models import AddressEntry, ReservationPurpose, Transfer
 from accounts.selectors import lock_transfer
 from accounts.services.reservations import release
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
 
 logger = logging.getLogger(__name__)
@@ -54,13 +57,30 @@ class Sighting:
     note: str | None = None
 
 
+@retried
+@transaction.atomic
 def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
-    """Take the right to send a requested transfer; only one caller ever gets it."""
+    """Take the right to send a transfer; only one caller ever gets it.
+
+    Nobody gets it once the address was revoked or suspended: both lock the entry.
+
+    Raises:
+        AddressBlocked: the address may not be sent to any more.
+    """
+    entry_id = Transfer.objects.filter(pk=transfer_id).values_list("address_entry", flat=True)
+    entries = AddressEntry.objects.select_for_update(of=("self",))
+    entry = entries.filter(pk__in=list(entry_id)).first()
+    if entry is not None and entry.state in BLOCKED_STATES:
+        state = Message(entry.get_state_display())
+        raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=entry.reason)
     now = clock.now()
-    state = TRANSFER_TRANSITIONS.next_state(TransferState.REQUESTED, TransferEvent.CLAIM)
-    rows = Transfer.objects.filter(pk=transfer_id, state=TransferState.REQUESTED)
+    rows = Transfer.objects.filter(pk=transfer_id, state__in=SENDABLE_STATES)
     claimed = rows.update(
-        state=state, submitted_at=now, next_lookup_at=now + SUBMITTING_MAX, updated_at=now
+        state=TransferState.SUBMITTING,
+        submitted_at=now,
+        lookup_count=0,
+        next_lookup_at=now + SUBMITTING_MAX,
+        updated_at=now,
     )
     return claimed == 1
 

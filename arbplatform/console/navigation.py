@@ -67,6 +67,9 @@ GROUPS = (
             Page(_("Venue accounts"), "vpn_key", "accounts.venueaccount"),
             Page(_("Balances"), "account_balance_wallet", "accounts.balance"),
             Page(_("Transfers"), "move_up", "accounts.transfer"),
+            Page(_("Address book"), "contacts", "accounts.addressentry"),
+            Page(_("Networks of venues"), "lan", "accounts.venuenetwork"),
+            Page(_("Changes of transfer rules"), "policy", "accounts.rulechange"),
         ),
     ),
     Group(

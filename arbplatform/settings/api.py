@@ -62,6 +62,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "WalletEnum": "accounts.models.WalletChoice",
+        "AddressStateEnum": "accounts.models.AddressStateChoice",
         "TransferStateEnum": "accounts.models.TransferStateChoice",
         "OrderStateEnum": "ledger.models.OrderStateChoice",
         "OrderKindEnum": "ledger.models.OrderKindChoice",

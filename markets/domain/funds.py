@@ -59,6 +59,27 @@ class DepositAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What a venue says about one of the networks that an asset travels by.
+
+    Attributes:
+        network: the venue's name of it.
+        can_deposit: whether deposits are open; ``None`` when the venue does not tell.
+        can_withdraw: the same for withdrawals.
+        fee: what a withdrawal costs [units of asset].
+        withdraw_min: least that may leave, fee included [units of asset].
+        withdraw_step: amounts are multiples of it [units of asset].
+    """
+
+    network: str
+    can_deposit: bool | None
+    can_withdraw: bool | None
+    fee: Amount | None = None
+    withdraw_min: Amount | None = None
+    withdraw_step: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VenueTransfer:
     """A deposit, withdrawal or wallet transfer as a venue reports it.
 

@@ -7,7 +7,13 @@ from typing import Any
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import Message
 from markets.domain.fees import FeeSchedule
-from markets.domain.funds import DepositAddress, VenueBalance, VenueTransfer, VenueTransferStatus
+from markets.domain.funds import (
+    DepositAddress,
+    NetworkState,
+    VenueBalance,
+    VenueTransfer,
+    VenueTransferStatus,
+)
 from markets.gateway.answers import (
     need_echo,
     need_number,
@@ -18,7 +24,7 @@ from markets.gateway.answers import (
     whole_or_none,
 )
 from markets.gateway.error_map import Malformed
-from markets.gateway.market_data import fee_mode_of
+from markets.gateway.market_data import fee_mode_of, step_or_none
 from markets.gateway.quirks import Quirks
 
 _TRANSFER_STATES = {
@@ -158,3 +164,47 @@ def parse_deposit_address(answer: object, *, asset: str, network: str | None) ->
         tag=str(row["tag"]) if row.get("tag") else None,
         network=network or (str(row["network"]) if row.get("network") else None),
     )
+
+
+def parse_networks(answer: object, *, asset: str, mode: int, quirks: Quirks) -> list[NetworkState]:
+    """Return what a list of currencies says about the networks of one asset.
+
+    Args:
+        answer: ccxt's currencies by code.
+        asset: its code.
+        mode: how the class states precision, ccxt's ``precisionMode``.
+        quirks: what is special about the class.
+
+    Raises:
+        Malformed: no list, or none with the asset.
+    """
+    row = require_mapping(answer, "currencies").get(asset)
+    networks = require_mapping(row, "currency").get("networks") or {}
+    return [
+        _parse_network(str(name), require_mapping(network, "network"), mode, quirks)
+        for name, network in require_mapping(networks, "networks").items()
+    ]
+
+
+def _parse_network(name: str, row: Mapping[str, Any], mode: int, quirks: Quirks) -> NetworkState:
+    limits = require_mapping(row.get("limits") or {}, "limits")
+    least = number_or_none(require_mapping(limits.get("withdraw") or {}, "limits").get("min"))
+    fee = number_or_none(row.get("fee"))
+    if least is not None and quirks.is_withdrawal_fee_on_top:
+        least += fee or ZERO
+    return NetworkState(
+        network=name,
+        can_deposit=_is_open(row, "deposit"),
+        can_withdraw=_is_open(row, "withdraw"),
+        fee=fee,
+        withdraw_min=least,
+        withdraw_step=step_or_none(row.get("precision"), mode),
+    )
+
+
+def _is_open(row: Mapping[str, Any], way: str) -> bool | None:
+    """Return whether a way is open: by its own flag, else by that of the network."""
+    for value in (row.get(way), row.get("active")):
+        if isinstance(value, bool):
+            return value
+    return None

@@ -16,6 +16,7 @@ from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
+    NetworkState,
     PermissionFinding,
     VenueBalance,
     VenueTransfer,
@@ -159,6 +160,14 @@ class VenueGateway(Protocol):
 
         Raises:
             NotSupportedByVenue: the venue keeps no such history.
+        """
+        ...
+
+    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
+        """Return the networks that an asset travels by; empty when the venue lists none.
+
+        Raises:
+            NotSupportedByVenue: the venue does not tell.
         """
         ...
 

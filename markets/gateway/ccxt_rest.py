@@ -14,6 +14,7 @@ from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
+    NetworkState,
     PermissionFinding,
     VenueBalance,
     VenueTransfer,
@@ -28,7 +29,7 @@ from markets.gateway import account_data, answers, market_data, order_data
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.error_map import Effect, Malformed
-from markets.gateway.funds_calls import withdraw
+from markets.gateway.funds_calls import fetch_deposit_address, fetch_networks, withdraw
 from markets.gateway.order_calls import (
     check_order,
     create_order,
@@ -328,15 +329,13 @@ class CcxtRestGateway:
             ]
             return account_data.parse_transfers(ours, asset=asset, quirks=self._quirks)
 
+    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
+        """Return the networks that an asset travels by, fresh from the venue."""
+        return fetch_networks(self._session, asset)
+
     def fetch_deposit_address(self, asset: str, network: str | None = None) -> DepositAddress:
         """Return where to send ``asset`` to."""
-        session = self._session
-        with session.call(Effect.READ) as client:
-            session.need(client, "fetchDepositAddress")
-            session.load_networks(client)
-            params = {"network": network} if network else {}
-            answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
-            return account_data.parse_deposit_address(answer, asset=asset, network=network)
+        return fetch_deposit_address(self._session, asset, network)
 
     def withdraw(
         self, *, amount: Amount, destination: DepositAddress, client_transfer_id: str

@@ -1,15 +1,50 @@
-"""The call that sends funds away."""
+"""The call that sends funds away, and what must be known before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import ccxt
 
 from arbplatform.core.decimals import Amount, to_decimal
-from markets.domain.funds import DepositAddress
+from markets.domain.funds import DepositAddress, NetworkState
+from markets.gateway.account_data import parse_deposit_address, parse_networks
 from markets.gateway.client import Client
+from markets.gateway.error_map import Effect
 from markets.gateway.quirks import Quirks
+from markets.gateway.session import Session
+
+
+def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
+    """Return the networks that an asset travels by, fresh from the venue.
+
+    Args:
+        session: with the venue.
+        asset: its code.
+
+    Raises:
+        NotSupportedByVenue: the venue does not tell.
+    """
+    with session.call(Effect.READ) as client:
+        session.need(client, "fetchCurrencies")
+        answer = session.timed(client, client.fetch_currencies)
+        return parse_networks(answer, asset=asset, mode=client.precisionMode, quirks=session.quirks)
+
+
+def fetch_deposit_address(session: Session, asset: str, network: str | None) -> DepositAddress:
+    """Return where to send an asset to.
+
+    Args:
+        session: with the venue.
+        asset: its code.
+        network: the venue's name of the network; ``None``: its default.
+    """
+    with session.call(Effect.READ) as client:
+        session.need(client, "fetchDepositAddress")
+        session.load_networks(client)
+        params = {"network": network} if network else {}
+        answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
+        return parse_deposit_address(answer, asset=asset, network=network)
 
 
 def withdraw(

@@ -182,6 +182,17 @@ def _has_sides(raw: object, depth: int) -> bool:
     return False
 
 
+def step_or_none(value: object, mode: int) -> Decimal | None:
+    """Return a precision as a step, or ``None`` where none is stated.
+
+    Args:
+        value: as the class states it.
+        mode: how it does so, ccxt's ``precisionMode``.
+    """
+    step = _step(value, mode)
+    return None if step is STEP_UNSTATED else step
+
+
 def _step(value: object, mode: int) -> Decimal:
     number = number_or_none(value)
     if number is None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Transfer, VenueAccount
-from accounts.services.transfers import poll_transfers, request_transfer
+from accounts.models import Transfer, VenueAccount, VenueNetwork
+from accounts.services.addresses import approve_address, propose_address
+from accounts.services.requests import request_transfer
+from accounts.services.transfers import poll_transfers
 from arbplatform.core.clock import FixedClock, to_ms
 from markets.domain.funds import Wallet
 from markets.gateway.factory import use_gateways
@@ -43,7 +46,12 @@ def make_account(db, world, assets):
 
     def make(code: str, **attributes: Any) -> tuple[VenueAccount, FakeVenue]:
         venue, _ = Venue.objects.get_or_create(
-            code=code, defaults={"name": code.title(), "ccxt_id": "binance"}
+            code=code,
+            defaults={
+                "name": code.title(),
+                "ccxt_id": "binance",
+                "rest_origin": attributes.pop("rest_origin", f"http://127.0.0.1:9/{code}"),
+            },
         )
         label = attributes.pop("label", "main")
         key = f"planted-key-of-{code}-{label}"
@@ -73,6 +81,43 @@ def alpha(make_account):
 def beta(make_account):
     """Account and fake at the venue beta."""
     return make_account("beta")
+
+
+@pytest.fixture
+def people(db):
+    """Two members of the staff: who proposes, and who approves."""
+    make = get_user_model().objects.create_user
+    return [make(name, password="long-enough-7", is_staff=True) for name in ("ann", "bob")]
+
+
+@pytest.fixture
+def real(alpha, beta):
+    """Alpha and beta as real venues, whose names of the network BTC are confirmed."""
+    Venue.objects.update(rest_origin="")
+    for account, _fake in (alpha, beta):
+        account.venue.refresh_from_db()
+        VenueNetwork.objects.create(venue=account.venue, network="BTC", venue_name="BTC")
+
+
+@pytest.fixture
+def approve(beta, people, now):
+    """Propose and approve where beta receives, and let the cooling time pass."""
+
+    def run(asset="BTC", network="BTC", cooled=True):
+        entry = propose_address(
+            account_id=beta[0].pk,
+            asset=asset,
+            network=network,
+            label="cold",
+            user=people[0],
+            clock=now,
+        )
+        entry = approve_address(entry_id=entry.pk, user=people[1], clock=now)
+        if cooled:
+            now.advance_ms(24 * 3_600_000)
+        return entry
+
+    return run
 
 
 @pytest.fixture

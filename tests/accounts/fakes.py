@@ -8,6 +8,7 @@ from decimal import Decimal as D
 from arbplatform.core.decimals import Amount
 from markets.domain.funds import (
     DepositAddress,
+    NetworkState,
     PermissionFinding,
     VenueBalance,
     VenueTransfer,
@@ -30,10 +31,13 @@ class FakeVenue:
         wallets: free amounts by wallet and asset.
         findings: rights of the key.
         addresses: deposit addresses by asset.
+        networks: what it says about an asset's networks; by default one, which is open.
         withdrawals, deposits, wallet_transfers: what the histories list.
         failures: method name to the errors that its next calls raise, first to last; an error in
             ``late_failures`` is raised after the effect, as when a reply is lost.
         calls: names of the methods that were called, in order.
+        sent_to: destinations of withdrawals, in the words of the sender.
+        asked_networks: networks that deposit addresses were asked for.
     """
 
     def __init__(self, venue: str, *, fee: str = "0.0001") -> None:
@@ -47,12 +51,15 @@ class FakeVenue:
             PermissionFinding("withdraw", False),
         ]
         self.addresses: dict[str, DepositAddress] = {}
+        self.networks: dict[str, list[NetworkState]] = {}
         self.withdrawals: list[VenueTransfer] = []
         self.deposits: list[VenueTransfer] = []
         self.wallet_transfers: list[VenueTransfer] = []
         self.failures: dict[str, list[Exception]] = defaultdict(list)
         self.late_failures: dict[str, list[Exception]] = defaultdict(list)
         self.calls: list[str] = []
+        self.sent_to: list[DepositAddress] = []
+        self.asked_networks: list[str | None] = []
         self.on_call: Callable[[str], None] = lambda name: None
         self.status_of_transfers = DONE
         self.now_ms: int | None = None
@@ -76,8 +83,18 @@ class FakeVenue:
 
     def fetch_deposit_address(self, asset: str, network: str | None = None) -> DepositAddress:
         self._begin("fetch_deposit_address")
+        self.asked_networks.append(network)
         known = self.addresses.get(asset, DepositAddress(asset, f"{self.venue}-{asset}-address"))
         return replace(known, network=known.network or network)
+
+    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
+        self._begin("fetch_networks")
+        return self.networks.get(asset, [self.network(asset)])
+
+    def network(self, name: str, **changes: bool | D | None) -> NetworkState:
+        """An open network, but for what is said."""
+        state = NetworkState(name, True, True, self.fee, D("0.001"), D("0.00000001"))
+        return replace(state, **changes)  # type: ignore[arg-type]  # the fields of a state
 
     def transfer(
         self, *, asset: str, amount: Amount, from_wallet: Wallet, to_wallet: Wallet
@@ -101,6 +118,7 @@ class FakeVenue:
         self, *, amount: Amount, destination: DepositAddress, client_transfer_id: str
     ) -> VenueTransfer:
         self._begin("withdraw")
+        self.sent_to.append(destination)
         self.wallets[Wallet.SPOT][destination.asset] -= amount
         made = VenueTransfer(
             venue_transfer_id=f"{self.venue}-x{len(self.withdrawals) + 1}",

@@ -10,7 +10,8 @@ from django.db import connection
 from accounts.domain.transfers import TransferState
 from accounts.models import Balance, Transfer
 from accounts.services.balances import sync_balances
-from accounts.services.transfers import poll_transfer, request_transfer, submit_transfer
+from accounts.services.requests import request_transfer
+from accounts.services.transfers import poll_transfer, submit_transfer
 from markets.domain.funds import Wallet
 from markets.models import Asset
 

@@ -11,7 +11,8 @@ from accounts.errors import BalanceTooLow
 from accounts.models import Balance, Transfer, VenueAccount
 from accounts.services import accounts
 from accounts.services.balances import sync_balances
-from accounts.services.transfers import poll_transfer, request_transfer, submit_transfer
+from accounts.services.requests import request_transfer
+from accounts.services.transfers import poll_transfer, submit_transfer
 from arbplatform.core.errors import Message
 from markets.domain.funds import Wallet
 from markets.errors import OutcomeUnknown, VenueAuthFailed, VenueUnavailable
@@ -258,8 +259,9 @@ def test_a_lost_answer_is_found_at_the_venue_and_nothing_is_sent_twice(
 ):
     asked = ask(**change)
     deaf: Any = Deaf(accounts.open_gateway(asked.from_account), method)
+    other = accounts.open_gateway(asked.to_account)
 
-    with factory.use_gateways(lambda spec, credentials: deaf):
+    with factory.use_gateways(lambda spec, _key: deaf if spec.code == "alpha" else other):
         lost = submit_transfer(transfer_id=asked.pk)
     assert (lost.state, lost.error_code) == (S.UNKNOWN, OutcomeUnknown.code)
 

@@ -8,7 +8,8 @@ import pytest
 
 from accounts.errors import FundsReserved
 from accounts.models import VenueAccount
-from accounts.services.transfers import poll_transfer, request_transfer, submit_transfer
+from accounts.services.requests import request_transfer
+from accounts.services.transfers import poll_transfer, submit_transfer
 from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.domain.orders import OrderState
 from ledger.domain.postings import Book, Line, Purse

@@ -38,6 +38,7 @@ def transfer_form(alpha, beta, assets):
         "asset": assets["BTC"].pk,
         "amount": "0.5",
         "network": "",
+        "accepted_fee": "0.0001",
         "request_key": "key-1",
     }
 
@@ -62,6 +63,13 @@ def test_a_transfer_between_wallets_is_requested(console, transfer_form, alpha):
     console.post(f"{TRANSFERS}add/", transfer_form | {"to_account": "", "to_wallet": "funding"})
 
     assert Transfer.objects.get().is_internal
+
+
+def test_the_fee_is_stated_before_it_is_accepted(console, transfer_form, is_unsent):
+    page = text(console.post(f"{TRANSFERS}add/", transfer_form | {"accepted_fee": ""}))
+
+    assert "The network BTC costs 0.0001 BTC now: of 0.5, 0.4999 would arrive." in page
+    assert (Transfer.objects.count(), is_unsent()) == (0, True)
 
 
 def test_a_second_click_asks_for_the_same_transfer(console, transfer_form):

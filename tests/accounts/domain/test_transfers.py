@@ -22,6 +22,10 @@ S, E = TransferState, TransferEvent
 ALLOWED = {
     (S.REQUESTED, E.CLAIM, S.SUBMITTING),
     (S.REQUESTED, E.REFUSE, S.FAILED),
+    (S.REQUESTED, E.WAIT, S.WAITING),
+    (S.WAITING, E.WAIT, S.WAITING),
+    (S.WAITING, E.CLAIM, S.SUBMITTING),
+    (S.WAITING, E.REFUSE, S.FAILED),
     (S.SUBMITTING, E.ACCEPT, S.SUBMITTED),
     (S.SUBMITTING, E.DEPART, S.IN_TRANSIT),
     (S.SUBMITTING, E.ARRIVE, S.ARRIVED),
@@ -53,9 +57,10 @@ def test_every_state_takes_exactly_the_allowed_events(state, event):
             TRANSFER_TRANSITIONS.next_state(state, event)
 
 
-def test_only_a_request_can_be_claimed_so_nothing_is_ever_sent_twice():
-    assert TRANSFER_TRANSITIONS.sources(E.CLAIM) == {S.REQUESTED}
-    assert all(after is not S.REQUESTED for _, _, after in ALLOWED)
+def test_only_what_was_never_sent_can_be_claimed_so_nothing_is_ever_sent_twice():
+    unsent = {S.REQUESTED, S.WAITING}
+    assert TRANSFER_TRANSITIONS.sources(E.CLAIM) == unsent
+    assert all(before in unsent for before, _, after in ALLOWED if after in unsent)
 
 
 def test_arrived_and_failed_are_the_only_ends():
@@ -63,7 +68,7 @@ def test_arrived_and_failed_are_the_only_ends():
 
 
 def test_the_ledger_is_not_told_what_is_not_known():
-    assert {S.REQUESTED, S.SUBMITTING, S.UNKNOWN}.isdisjoint(BOOKED_STATES)
+    assert {S.REQUESTED, S.WAITING, S.SUBMITTING, S.UNKNOWN}.isdisjoint(BOOKED_STATES)
 
 
 def test_pauses_between_look_ups_grow_up_to_a_bound():

@@ -13,11 +13,8 @@ from accounts.errors import (
     InvalidTransfer,
 )
 from accounts.models import Transfer, VenueAccount
-from accounts.services.transfers import (
-    poll_transfer,
-    request_transfer,
-    submit_transfer,
-)
+from accounts.services.requests import request_transfer
+from accounts.services.transfers import poll_transfer, submit_transfer
 from arbplatform.core.errors import InvalidInput, NotFound
 from markets.domain.funds import DepositAddress, Wallet
 from markets.errors import (
@@ -38,7 +35,7 @@ def test_a_request_is_written_down_before_anything_is_sent(ask, alpha, beta, com
     stored = Transfer.objects.get()
     assert stored == transfer
     assert (stored.state, stored.amount, stored.asset.code) == (S.REQUESTED, D("0.5"), "BTC")
-    assert (stored.address, stored.tag, stored.network) == ("beta-BTC-address", "", "")
+    assert (stored.address, stored.tag, stored.network) == ("beta-BTC-address", "", "BTC")
     assert (stored.idempotency_key, stored.requested_by) == ("key-1", None)
     assert (len(stored.client_transfer_id), stored.client_transfer_id[:8]) == (24, "arbtests")
     assert is_unsent()
@@ -231,8 +228,9 @@ def test_a_source_without_deposit_addresses_may_still_send(ask, alpha):
     assert ask(network="BTC").network == "BTC"
 
 
-def test_venues_of_different_kinds_need_a_named_network(ask):
+def test_venues_of_different_kinds_that_list_no_networks_need_a_named_one(ask, alpha, beta):
     Venue.objects.filter(code="beta").update(ccxt_id="okx")
+    alpha[1].networks["BTC"] = beta[1].networks["BTC"] = []
 
     with pytest.raises(InvalidTransfer, match="State the network"):
         ask()
@@ -282,7 +280,9 @@ def test_venues_are_asked_outside_of_any_transaction(
     assert poll_transfer(transfer_id=transfer.pk, clock=now).state == S.ARRIVED
     assert alpha[1].calls == [
         "fetch_balances",
+        "fetch_networks",
         "fetch_deposit_address",
+        "fetch_networks",
         "withdraw",
         "fetch_withdrawals",
     ]

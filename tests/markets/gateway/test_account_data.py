@@ -3,10 +3,11 @@
 from decimal import Decimal as D
 from typing import Any
 
+import ccxt
 import pytest
 
 from markets.domain.fees import FeeMode, FeeSchedule
-from markets.domain.funds import DepositAddress, VenueTransferStatus
+from markets.domain.funds import DepositAddress, NetworkState, VenueTransferStatus
 from markets.gateway import account_data
 from markets.gateway.error_map import Malformed
 from markets.gateway.quirks import COMMON, Quirks
@@ -139,3 +140,52 @@ def test_an_address_must_be_there_and_for_the_asset() -> None:
     for changes in ({"address": None}, {"currency": "BTC"}):
         with pytest.raises(Malformed):
             account_data.parse_deposit_address({**row, **changes}, asset="USDT", network=None)
+
+
+def _networks(rows: Any, quirks: Quirks = COMMON, mode: int = ccxt.TICK_SIZE) -> Any:
+    answer = {"USDT": {"networks": rows}}
+    return account_data.parse_networks(answer, asset="USDT", mode=mode, quirks=quirks)
+
+
+def test_networks_say_what_is_open_and_what_it_costs() -> None:
+    row = {
+        "deposit": True,
+        "withdraw": False,
+        "fee": "1",
+        "precision": "0.01",
+        "limits": {"withdraw": {"min": "2"}},
+    }
+
+    assert _networks({"TRC20": row}) == [NetworkState("TRC20", True, False, D(1), D(2), D("0.01"))]
+    assert _networks({"TRC20": {**row, "precision": 3}}, mode=ccxt.DECIMAL_PLACES)[
+        0
+    ].withdraw_step == D("0.001")
+
+
+def test_a_fee_on_top_counts_as_part_of_the_least_that_leaves() -> None:
+    row = {"fee": "1", "limits": {"withdraw": {"min": "2"}}}
+
+    (network,) = _networks({"TRC20": row}, Quirks(is_withdrawal_fee_on_top=True))
+
+    assert network.withdraw_min == D(3)
+
+
+@pytest.mark.parametrize(
+    ("row", "is_open"),
+    [({}, None), ({"active": False}, False), ({"active": False, "deposit": True}, True)],
+)
+def test_a_network_is_as_open_as_its_flags_say(row: Any, is_open: bool | None) -> None:
+    (network,) = _networks({"TRC20": row})
+
+    assert (network.can_deposit, network.withdraw_min, network.withdraw_step) == (
+        is_open,
+        None,
+        None,
+    )
+
+
+def test_a_list_without_the_asset_is_broken_and_one_without_networks_says_nothing() -> None:
+    assert _networks(None) == []
+    for answer in (None, {}, {"USDT": None}, {"USDT": {"networks": {"TRC20": None}}}):
+        with pytest.raises(Malformed):
+            account_data.parse_networks(answer, asset="USDT", mode=ccxt.TICK_SIZE, quirks=COMMON)

@@ -41,6 +41,7 @@ READS: dict[str, Callable[[VenueGateway], object]] = {
     "fills": lambda g: g.fetch_fills(SYMBOL),
     "fills of an order": lambda g: g.fetch_fills(SYMBOL, venue_order_id="1"),
     "deposit address": lambda g: g.fetch_deposit_address("USDT"),
+    "networks": lambda g: g.fetch_networks("USDT"),
     "withdrawals": lambda g: g.fetch_withdrawals("USDT"),
     "deposits": lambda g: g.fetch_deposits("USDT"),
 }
@@ -56,7 +57,15 @@ WRITES: dict[str, Callable[[VenueGateway], object]] = {
 }
 
 FUNDS_CALLS = frozenset(
-    {"funding balances", "deposit address", "withdrawals", "deposits", "transfer", "withdraw"}
+    {
+        "funding balances",
+        "deposit address",
+        "networks",
+        "withdrawals",
+        "deposits",
+        "transfer",
+        "withdraw",
+    }
 )
 
 

@@ -118,6 +118,14 @@ def test_funds_arrive_at_another_venue_less_the_network_fee(
     assert there.fetch_balances()["USDT"].free == before + 99
 
 
+def test_the_networks_of_an_asset_are_told(stage: SimulatedStage, gateway: VenueGateway) -> None:
+    (network,) = gateway.fetch_networks("USDT")
+
+    assert (network.can_deposit, network.can_withdraw, network.fee) == (True, True, D(1))
+    assert (network.withdraw_min, network.withdraw_step) == (D("1.00000001"), D("0.00000001"))
+    assert gateway.fetch_deposit_address("USDT", network.network).network == network.network
+
+
 def test_what_a_class_does_not_offer_is_said_before_anything_is_sent() -> None:
     with kraken_stage() as stage:
         gateway = gateway_for(stage.spec, stage.credentials)

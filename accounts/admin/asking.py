@@ -1,0 +1,125 @@
+"""Pages whose rows are asked for in a form and made by a service, which may ask a venue first."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+
+from arbplatform.console.admin import PlatformAdmin
+from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.wording import render
+
+
+class AskingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that shows why the service did not take it.
+
+    Attributes:
+        refusal: why, if it was asked.
+    """
+
+    refusal: ArbError | None = None
+
+    def clean(self) -> dict[str, Any] | None:
+        """Show why the service refused."""
+        if self.refusal is not None:
+            self.add_error(None, render(self.refusal.message))
+            if isinstance(self.refusal, InvalidInput):
+                for name, complaints in self.refusal.fields.items():
+                    target = name if name in self.fields else None
+                    self.add_error(target, [render(text) for text in complaints])
+        return super().clean()
+
+    def _post_clean(self) -> None:
+        """Leave out the model's own checks: the service makes them, with better words."""
+
+
+class AskingAdmin(PlatformAdmin):
+    """Rows that are asked for and then only looked at, or changed by buttons.
+
+    Attributes:
+        ask_form: what is typed in.
+        ask_fields: of the form.
+        shown: what the page of a row shows.
+        empty_hint: what to say, and to do, when the list is empty.
+    """
+
+    ask_form: type[AskingForm]
+    ask_fields: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    empty_hint: Any = ""
+    list_before_template = "console/hint.html"
+
+    def ask(self, request: HttpRequest, form: AskingForm) -> Model:
+        """Call the service; raises its refusal."""
+        raise NotImplementedError
+
+    def describe(self, name: str) -> Message:
+        """Return what to say of a new row."""
+        raise NotImplementedError
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Show the form's fields, or everything that is known of a row."""
+        return ((None, {"fields": self.ask_fields if obj is None else self.shown}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Let nothing be typed in but a new request."""
+        return () if obj is None else self.shown
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: buttons change rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse: what was is kept."""
+        return False
+
+    def has_act_permission(self, request: HttpRequest, *_args: object) -> bool:
+        """Let those who may change such rows use the buttons."""
+        return bool(super().has_change_permission(request))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show the list, or what to do when it is empty."""
+        return super().changelist_view(
+            request, {"empty_hint": self.empty_hint, **(extra_context or {})}
+        )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask the service; if it refuses, show the form again and say why.
+
+        Django saves forms inside a transaction; the service may ask a venue, so it is called here.
+        """
+        if request.method != "POST":
+            return super().add_view(request, form_url, extra_context)
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.get_form(request, None, change=False)(request.POST)
+        try:
+            row = self.ask(request, form) if form.is_valid() else None
+        except ArbError as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]  # for get_form
+            row = None
+        if row is None:
+            return super().add_view(request, form_url, extra_context)
+        self.log_addition(request, row, "Asked for.")
+        messages.success(request, render(self.describe(str(row))))
+        options = row._meta
+        name = f"admin:{options.app_label}_{options.model_name}_change"
+        return HttpResponseRedirect(reverse(name, args=(row.pk,)))
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form, told of the service's refusal if there was one."""
+        if obj is not None:
+            return super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, obj, change=change, form=self.ask_form, **kwargs)
+        form.refusal = getattr(request, "refusal", None)
+        return form

@@ -1,0 +1,288 @@
+"""The pages of the address book, of networks, and of who changed what."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin.asking import AskingAdmin, AskingForm
+from accounts.admin.forms import capitalise_labels
+from accounts.domain.addresses import AddressState
+from accounts.domain.rules import RuleKind
+from accounts.models import AddressEntry, RuleChange, VenueNetwork
+from accounts.selectors import list_addresses, list_networks, list_rule_changes
+from accounts.services.addresses import approve_address, propose_address, revoke_address
+from accounts.services.history import REASON_LENGTH_MAX
+from accounts.services.networks import confirm_network, forget_network
+from arbplatform.console.admin import ReadOnlyAdmin, command_button
+from arbplatform.core.errors import Message
+
+STATE_LABELS = {
+    AddressState.PROPOSED: "info",
+    AddressState.APPROVED: "success",
+    AddressState.SUSPENDED: "danger",
+    AddressState.REVOKED: "warning",
+}
+CHANGES_SHOWN_MAX = 50
+
+
+class ReasonForm(BaseDialogForm):
+    """Why something is done."""
+
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=REASON_LENGTH_MAX,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
+
+
+class AddressForm(AskingForm):
+    """What proposes an address."""
+
+    expected = forms.CharField(
+        label=_("address"),
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "As you see it on the venue's own page; refused if the venue's interface states "
+            "another one. Empty: what the interface states."
+        ),
+    )
+
+    class Meta:
+        model = AddressEntry
+        fields = ("account", "asset", "network", "label")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
+
+
+@admin.register(AddressEntry)
+class AddressEntryAdmin(AskingAdmin):
+    """Where accounts receive assets, and who agreed to it."""
+
+    ask_form = AddressForm
+    ask_fields = ("account", "asset", "network", "label", "expected")
+    empty_hint = _(
+        "No address yet. Transfers between real venues go only to addresses of this book: propose "
+        "one for the receiving account, and let a second member of staff approve it. Between "
+        "simulated venues the first transfer proposes its address by itself."
+    )
+    list_display = (
+        "id", "show_state", "account", "asset", "network", "label", "address", "usable_at",
+    )  # fmt: skip
+    list_filter = ("state", "asset", "account__venue")
+    search_fields = ("label", "address", "network")
+    shown = (
+        "show_state", "show_reason", "account", "asset", "network", "address", "tag", "label",
+        "proposed_by", "created_at", "approved_by", "approved_at", "usable_at", "show_changes",
+    )  # fmt: skip
+    actions_detail = ("approve_one", "revoke_one")
+    actions_row = ("approve_one",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AddressEntry]:
+        """Return every entry with what its columns need."""
+        return list_addresses()
+
+    def ask(self, request: HttpRequest, form: AskingForm) -> AddressEntry:
+        """Propose an address."""
+        typed = form.cleaned_data
+        return propose_address(
+            account_id=typed["account"].pk,
+            asset=typed["asset"].code,
+            network=typed["network"],
+            label=typed["label"],
+            address=typed["expected"],
+            user=request.user,
+        )
+
+    def describe(self, name: str) -> Message:
+        """Say that a second person is needed."""
+        return Message(
+            "{name} is proposed. Another member of staff has to approve it.", {"name": name}
+        )
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def show_state(self, entry: AddressEntry) -> tuple[str, str]:
+        """Show the state as a coloured label."""
+        return entry.state, str(entry.get_state_display())
+
+    @display(description=_("reason"))
+    def show_reason(self, entry: AddressEntry) -> str:
+        """Show why it is in its state; the platform's own reasons in the reader's language."""
+        return gettext(entry.reason) if entry.reason else "–"
+
+    @display(description=_("history"))
+    def show_changes(self, entry: AddressEntry) -> SafeString | str:
+        """Show who did what, when and why, the oldest first."""
+        changes = list_rule_changes(kind=RuleKind.ADDRESS, target_id=entry.pk)[:CHANGES_SHOWN_MAX]
+        lines = (
+            (
+                f"{change.changed_at:%Y-%m-%d %H:%M:%S}",
+                change.changed_by,
+                event_label(change.event),
+                gettext(change.reason) if change.reason else "",
+            )
+            for change in changes
+        )
+        return format_html_join("", "<p>{} · {} · {} {}</p>", lines) or "–"
+
+    @command_button(
+        description=_("Approve"),
+        question=_(
+            "Compare the address with the venue's own page, letter by letter. Only somebody else "
+            "than its author can approve it; it is usable when the cooling time is over."
+        ),
+        icon="how_to_reg",
+        permissions=("act",),
+    )
+    def approve_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Approve the entry."""
+
+        def command(entry: AddressEntry) -> None:
+            approve_address(entry_id=entry.pk, user=request.user)
+            self.log_change(request, entry, "Approved.")
+
+        return self.apply_to_one(request, object_id, command, done=_("approved"))
+
+    @action(
+        description=_("Revoke"),
+        icon="block",
+        permissions=("act",),
+        dialog={
+            "title": _("Revoke"),
+            "description": _("Nothing is sent there any more, at once."),
+            "form_class": ReasonForm,
+            "form_submit_text": _("Revoke"),
+        },
+    )
+    def revoke_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Revoke the entry."""
+        reason = form.cleaned_data["reason"]
+
+        def command(entry: AddressEntry) -> None:
+            revoke_address(entry_id=entry.pk, reason=reason, user=request.user)
+            self.log_change(request, entry, reason)
+
+        return self.apply_to_one(request, object_id, command, done=_("revoked"))
+
+
+class NetworkForm(AskingForm):
+    """What confirms the name of a network."""
+
+    class Meta:
+        model = VenueNetwork
+        fields = ("venue", "network", "venue_name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
+
+
+@admin.register(VenueNetwork)
+class VenueNetworkAdmin(AskingAdmin):
+    """What venues call our networks, as people confirmed it."""
+
+    ask_form = NetworkForm
+    ask_fields = ("venue", "network", "venue_name")
+    empty_hint = _(
+        "Nothing is confirmed yet. Before funds travel between real venues a person says here what "
+        "each venue calls the network; names of simulated venues need no confirmation."
+    )
+    list_display = ("venue", "network", "venue_name", "confirmed_by", "created_at")
+    list_filter = ("venue", "network")
+    shown = list_display
+    actions_detail = ("forget_one",)
+    actions_row = ("forget_one",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VenueNetwork]:
+        """Return every confirmed name."""
+        return list_networks()
+
+    def ask(self, request: HttpRequest, form: AskingForm) -> VenueNetwork:
+        """Confirm a name."""
+        return confirm_network(user=request.user, **form.cleaned_data)
+
+    def describe(self, name: str) -> Message:
+        """Say that it holds."""
+        return Message("{name} is confirmed.", {"name": name})
+
+    @command_button(
+        description=_("Take back"),
+        question=_("Nothing is sent on this network until its name is confirmed anew."),
+        icon="block",
+        permissions=("act",),
+    )
+    def forget_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Take the confirmation back."""
+
+        def command(row: VenueNetwork) -> None:
+            self.log_change(request, row, "Taken back.")
+            forget_network(network_id=row.pk, user=request.user)
+
+        return self.apply_to_one(request, object_id, command, done=_("taken back"))
+
+
+@admin.register(RuleChange)
+class RuleChangeAdmin(ReadOnlyAdmin):
+    """Who changed what transfers are measured by, when, from what to what."""
+
+    list_display = (
+        "changed_at", "kind", "name", "show_event", "show_change", "show_reason", "changed_by",
+    )  # fmt: skip
+    list_filter = ("kind", ("changed_at", RangeDateTimeFilter))
+    search_fields = ("name", "reason", "changed_by")
+    date_hierarchy = "changed_at"
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=_("event"), ordering="event")
+    def show_event(self, change: RuleChange) -> str:
+        """Show what was done."""
+        return event_label(change.event)
+
+    @display(description=_("reason"))
+    def show_reason(self, change: RuleChange) -> str:
+        """Show why; the platform's own reasons in the reader's language."""
+        return gettext(change.reason) if change.reason else "–"
+
+    @display(description=_("change"))
+    def show_change(self, change: RuleChange) -> SafeString | str:
+        """Show each value that changed: before and after."""
+        rows = (
+            (change.before.get(name) or "–", change.after.get(name) or "–")
+            for name in sorted({*change.before, *change.after})
+            if change.before.get(name) != change.after.get(name)
+        )
+        return format_html_join("; ", "{} → {}", rows) or "–"
+
+
+EVENTS = {
+    "propose": _("proposed"),
+    "approve": _("approved"),
+    "suspend": _("suspended"),
+    "revoke": _("revoked"),
+    "confirm": _("confirmed"),
+    "forget": _("taken back"),
+}
+
+
+def event_label(event: str) -> str:
+    """Return what was done, for a person."""
+    return str(EVENTS.get(event, event))

@@ -1,0 +1,162 @@
+"""The routes of the address book, of networks, and of the ways between accounts."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.filters import AddressFilter, NetworkFilter
+from accounts.api.rule_serializers import (
+    AddressDetailSerializer,
+    AddressSerializer,
+    ConfirmNetworkSerializer,
+    NetworkSerializer,
+    ProposeAddressSerializer,
+    ReasonSerializer,
+    WayQuerySerializer,
+    WaySerializer,
+)
+from accounts.domain.routes import list_ways
+from accounts.models import AddressEntry, VenueNetwork
+from accounts.selectors import (
+    get_account_with_secrets,
+    get_address,
+    list_addresses,
+    list_networks,
+)
+from accounts.services.addresses import approve_address, propose_address, revoke_address
+from accounts.services.networks import confirm_network, forget_network
+from accounts.services.routes import read_sides
+from markets.selectors import get_venue
+
+
+class AddressListView(ListModelMixin, GenericAPIView[AddressEntry]):
+    """The address book."""
+
+    serializer_class = AddressSerializer
+    filterset_class = AddressFilter
+    ordering_fields = ("id", "created_at", "state")
+
+    def get_queryset(self) -> QuerySet[AddressEntry]:
+        """Return every entry."""
+        return list_addresses()
+
+    @extend_schema(operation_id="addresses_list")
+    def get(self, request: Request) -> Response:
+        """List the entries, the newest first."""
+        return self.list(request)
+
+    @extend_schema(
+        operation_id="addresses_propose",
+        request=ProposeAddressSerializer,
+        responses={201: AddressDetailSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Propose where an account receives an asset; another person has to approve it."""
+        body = ProposeAddressSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = dict(body.validated_data)
+        entry = propose_address(account_id=values.pop("account"), user=request.user, **values)
+        return Response(AddressDetailSerializer(entry).data, status=status.HTTP_201_CREATED)
+
+
+class AddressView(APIView):
+    """One entry of the address book."""
+
+    @extend_schema(operation_id="addresses_retrieve", responses=AddressDetailSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Show an entry with its history."""
+        return Response(AddressDetailSerializer(get_address(pk)).data)
+
+
+class AddressApproveView(APIView):
+    """The word of the second person."""
+
+    @extend_schema(
+        operation_id="addresses_approve", request=None, responses=AddressDetailSerializer
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Approve what somebody else proposed; usable when the cooling time is over."""
+        entry = approve_address(entry_id=pk, user=request.user)
+        return Response(AddressDetailSerializer(entry).data)
+
+
+class AddressRevokeView(APIView):
+    """Taking an address out of use."""
+
+    @extend_schema(
+        operation_id="addresses_revoke",
+        request=ReasonSerializer,
+        responses=AddressDetailSerializer,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Revoke an entry, at once."""
+        body = ReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        reason = body.validated_data["reason"]
+        entry = revoke_address(entry_id=pk, reason=reason, user=request.user)
+        return Response(AddressDetailSerializer(entry).data)
+
+
+class NetworkListView(ListModelMixin, GenericAPIView[VenueNetwork]):
+    """What venues call our networks."""
+
+    serializer_class = NetworkSerializer
+    filterset_class = NetworkFilter
+    ordering_fields = ("id", "network", "venue_name")
+
+    def get_queryset(self) -> QuerySet[VenueNetwork]:
+        """Return every confirmed name."""
+        return list_networks()
+
+    @extend_schema(operation_id="networks_list")
+    def get(self, request: Request) -> Response:
+        """List the confirmed names."""
+        return self.list(request)
+
+    @extend_schema(
+        operation_id="networks_confirm",
+        request=ConfirmNetworkSerializer,
+        responses={201: NetworkSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Confirm what a venue means by a name."""
+        body = ConfirmNetworkSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = dict(body.validated_data)
+        venue = get_venue(code=values.pop("venue"))
+        row = confirm_network(venue=venue, user=request.user, **values)
+        return Response(NetworkSerializer(row).data, status=status.HTTP_201_CREATED)
+
+
+class NetworkView(APIView):
+    """One confirmed name."""
+
+    @extend_schema(operation_id="networks_forget", responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Take back what was confirmed."""
+        forget_network(network_id=pk, user=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class WaysView(APIView):
+    """The networks between two accounts."""
+
+    @extend_schema(
+        operation_id="accounts_ways",
+        parameters=[WayQuerySerializer],
+        responses=WaySerializer(many=True),
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Ask both venues which networks lead there, what they cost, and whether they are open."""
+        query = WayQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        values = query.validated_data
+        source = get_account_with_secrets(pk)
+        target = get_account_with_secrets(values["to_account"])
+        sides = read_sides(source=source, target=target, asset=values["asset"])
+        return Response(WaySerializer(list_ways(*sides), many=True).data)

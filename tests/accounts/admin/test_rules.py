@@ -1,0 +1,108 @@
+"""The pages of the address book and of networks."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AddressEntry, VenueNetwork
+
+ADDRESSES = "/admin/accounts/addressentry/"
+NETWORKS = "/admin/accounts/venuenetwork/"
+CONFIRMED = {"_form_submitted": "True"}
+
+
+def said(response):
+    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
+
+
+@pytest.fixture
+def second(django_user_model):
+    """The browser of another superuser."""
+    client = Client()
+    client.force_login(
+        django_user_model.objects.create_superuser("second", password="long-enough-7")
+    )
+    return client
+
+
+@pytest.fixture
+def address_form(beta, assets):
+    return {
+        "account": beta[0].pk,
+        "asset": assets["BTC"].pk,
+        "network": "BTC",
+        "label": "cold",
+        "expected": "",
+    }
+
+
+def button(name, entry):
+    return reverse(f"admin:accounts_addressentry_{name}", args=(entry.pk,))
+
+
+def test_an_address_takes_two_people(console, second, address_form):
+    answer = console.post(f"{ADDRESSES}add/", address_form)
+    entry = AddressEntry.objects.get()
+    assert said(answer) == [
+        ("success", f"{entry} is proposed. Another member of staff has to approve it.")
+    ]
+
+    answer = console.post(button("approve_one", entry), CONFIRMED)
+    assert said(answer)[-1][0] == "error"
+    answer = second.post(button("approve_one", entry), CONFIRMED)
+    assert said(answer) == [("success", f"{entry}: approved")]
+
+    console.post(button("revoke_one", entry), CONFIRMED | {"reason": "moved"})
+    entry.refresh_from_db()
+    assert (entry.state, entry.reason, str(entry.approved_by)) == ("revoked", "moved", "second")
+    page = console.get(f"{ADDRESSES}{entry.pk}/change/").content.decode()
+    assert "second · approved" in page
+
+
+def test_an_address_that_the_venue_does_not_state_shows_the_form_again(console, address_form):
+    page = console.post(f"{ADDRESSES}add/", address_form | {"expected": "elsewhere"})
+
+    assert "The venue states another address now" in page.content.decode()
+    assert not AddressEntry.objects.exists()
+
+
+def test_nothing_of_an_address_can_be_typed_in_later(console, address_form):
+    console.post(f"{ADDRESSES}add/", address_form)
+    entry = AddressEntry.objects.get()
+
+    console.post(f"{ADDRESSES}{entry.pk}/change/", address_form | {"label": "other"})
+    console.post(f"{ADDRESSES}{entry.pk}/delete/", {"post": "yes"})
+
+    assert AddressEntry.objects.get().label == "cold"
+
+
+def test_who_may_only_look_has_no_buttons(staff, console, address_form):
+    console.post(f"{ADDRESSES}add/", address_form)
+    entry = AddressEntry.objects.get()
+    client = Client()
+    client.force_login(staff)
+
+    for path in (button("approve_one", entry), button("revoke_one", entry), f"{ADDRESSES}add/"):
+        assert client.post(path, CONFIRMED | {"reason": "r"}).status_code == 403
+
+    assert AddressEntry.objects.get().state == "proposed"
+
+
+def test_names_of_networks_are_confirmed_and_taken_back(console, alpha):
+    form = {"venue": alpha[0].venue.pk, "network": "Tron", "venue_name": "TRC20"}
+
+    console.post(f"{NETWORKS}add/", form)
+
+    row = VenueNetwork.objects.get()
+    assert (row.network, row.venue_name) == ("TRX", "TRC20")
+    path = reverse("admin:accounts_venuenetwork_forget_one", args=(row.pk,))
+    assert said(console.post(path, CONFIRMED))[-1] == ("success", f"{row}: taken back")
+    assert not VenueNetwork.objects.exists()
+
+
+@pytest.mark.parametrize("path", [ADDRESSES, NETWORKS])
+def test_an_empty_list_says_what_to_do(console, path):
+    page = console.get(path).content.decode()
+
+    assert "arb-empty" in page

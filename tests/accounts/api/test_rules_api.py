@@ -1,0 +1,141 @@
+"""The address book, networks and ways over HTTP."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import AddressEntry, VenueNetwork
+
+BODY = {"asset": "BTC", "network": "BTC", "label": "cold"}
+
+
+@pytest.fixture
+def apis(people):
+    """API clients of the two members of the staff."""
+    clients = [APIClient(), APIClient()]
+    for client, person in zip(clients, people, strict=True):
+        client.force_authenticate(person)
+    return clients
+
+
+@pytest.fixture
+def propose(apis, beta):
+    def send(**changes):
+        body = BODY | {"account": beta[0].pk} | changes
+        return apis[0].post("/api/addresses", body, format="json")
+
+    return send
+
+
+def test_an_address_is_proposed_by_one_and_approved_by_another(propose, apis, beta, data, refusal):
+    made = data(propose(), 201)
+    assert made == {
+        "id": made["id"],
+        "account": beta[0].pk,
+        "account_name": "beta/main",
+        "asset": "BTC",
+        "network": "BTC",
+        "address": "beta-BTC-address",
+        "tag": "",
+        "label": "cold",
+        "state": "proposed",
+        "reason": "",
+        "proposed_by": "ann",
+        "approved_by": None,
+        "approved_at": None,
+        "usable_at": None,
+        "created_at": made["created_at"],
+        "changes": made["changes"],
+    }
+    path = f"/api/addresses/{made['id']}"
+    assert refusal(apis[0].post(f"{path}/approve")) == (409, 3019, [])
+
+    approved = data(apis[1].post(f"{path}/approve"))
+
+    assert (approved["state"], approved["approved_by"]) == ("approved", "bob")
+    assert approved["usable_at"] > approved["approved_at"]
+    revoked = data(apis[0].post(f"{path}/revoke", {"reason": "moved"}, format="json"))
+    assert (revoked["state"], revoked["reason"]) == ("revoked", "moved")
+    shown = data(apis[0].get(path))
+    assert [(row["event"], row["changed_by"]) for row in shown["changes"]] == [
+        ("propose", "ann"),
+        ("approve", "bob"),
+        ("revoke", "ann"),
+    ]
+    listed = data(apis[0].get("/api/addresses", {"state": "revoked"}))
+    assert [row["id"] for row in listed["results"]] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"account": 10**6}, (404, 3001, [])),
+        ({"asset": "DOGE"}, (404, 1002, [])),
+        ({"label": ""}, (400, 1001, ["label"])),
+        ({"address": "elsewhere"}, (400, 1001, ["address"])),
+    ],
+)
+def test_senseless_proposals_are_refused(propose, refusal, change, expected):
+    assert refusal(propose(**change)) == expected
+    assert not AddressEntry.objects.exists()
+
+
+def test_who_may_only_read_changes_nothing(propose, user_api, data):
+    entry = data(propose(), 201)["id"]
+
+    for path in ("", f"/{entry}/approve", f"/{entry}/revoke"):
+        assert user_api.post(f"/api/addresses{path}", {}, format="json").status_code == 403
+    assert user_api.post("/api/networks", {}, format="json").status_code == 403
+    assert data(user_api.get(f"/api/addresses/{entry}"))["state"] == "proposed"
+
+
+def test_an_unknown_address_is_named(apis, refusal):
+    assert refusal(apis[0].get("/api/addresses/7")) == (404, 3020, [])
+    assert refusal(apis[0].post("/api/addresses/7/approve")) == (404, 3020, [])
+
+
+def test_names_of_networks_are_confirmed_and_taken_back(apis, alpha, data, refusal):
+    body = {"venue": "alpha", "network": "Tron", "venue_name": "TRC20"}
+
+    made = data(apis[0].post("/api/networks", body, format="json"), 201)
+
+    assert (made["venue"], made["network"], made["venue_name"], made["confirmed_by"]) == (
+        "alpha",
+        "TRX",
+        "TRC20",
+        "ann",
+    )
+    assert refusal(apis[0].post("/api/networks", body, format="json")) == (409, 3021, [])
+    assert data(apis[0].get("/api/networks", {"venue": "alpha"}))["count"] == 1
+    assert apis[0].delete(f"/api/networks/{made['id']}").status_code == 200
+    assert refusal(apis[0].delete(f"/api/networks/{made['id']}")) == (404, 1002, [])
+    assert not VenueNetwork.objects.exists()
+
+
+def test_the_ways_between_two_accounts_say_what_they_cost(apis, alpha, beta, data, refusal):
+    alpha[1].networks["BTC"] = [alpha[1].network("BTC"), alpha[1].network("BSC", fee=None)]
+    beta[1].networks["BTC"] = [beta[1].network("BTC"), beta[1].network("BSC", can_deposit=False)]
+    path = f"/api/accounts/{alpha[0].pk}/ways"
+
+    ways = data(apis[0].get(path, {"to_account": beta[0].pk, "asset": "BTC"}))
+
+    assert ways == [
+        {
+            "network": "BSC",
+            "source_name": "BSC",
+            "target_name": "BSC",
+            "is_open": False,
+            "fee": None,
+            "withdraw_min": "0.001",
+            "withdraw_step": "0.00000001",
+        },
+        {
+            "network": "BTC",
+            "source_name": "BTC",
+            "target_name": "BTC",
+            "is_open": True,
+            "fee": "0.0001",
+            "withdraw_min": "0.001",
+            "withdraw_step": "0.00000001",
+        },
+    ]
+    assert refusal(apis[0].get(path)) == (400, 1001, ["asset", "to_account"])
