@@ -90,6 +90,9 @@ class OverviewSerializer(serializers.Serializer[Overview]):
     latest_arbitrages = LatestArbitrageSerializer(source="latest", many=True)
     orders_open = serializers.IntegerField()
     orders_unknown = serializers.IntegerField()
+    discrepancies = serializers.IntegerField(
+        help_text="On what books and venues disagree, neither explained nor booked."
+    )
     imbalances = serializers.DictField(
         child=AmountField(), help_text="Assets in which the books do not sum to zero: always none."
     )

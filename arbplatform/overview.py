@@ -19,6 +19,7 @@ from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import BookTotal
 from ledger.selectors import count_orders, get_figures, list_equity
+from ledger.selectors.reconciliation import count_unsolved
 from markets.models import Venue
 from markets.selectors import list_venues
 from strategies.domain.states import StrategyState
@@ -94,6 +95,7 @@ class Overview:
         latest: the newest arbitrages, newest first.
         orders_open: orders whose end is not known yet, those in UNKNOWN included.
         orders_unknown: orders of which it is not known whether the venue has them.
+        discrepancies: on what books and venues disagree, neither explained nor booked.
         imbalances: assets in which the books do not sum to zero: always none.
         venues: health of each venue.
     """
@@ -113,6 +115,7 @@ class Overview:
     latest: Sequence[Execution]
     orders_open: int
     orders_unknown: int
+    discrepancies: int
     imbalances: dict[str, Amount]
     venues: Sequence[VenueHealth]
 
@@ -164,6 +167,7 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
         latest=list(list_executions()[:ARBITRAGES_MAX]),
         orders_open=sum(count_orders(state) for state in LIVE_STATES),
         orders_unknown=count_orders(OrderState.UNKNOWN),
+        discrepancies=count_unsolved(),
         imbalances=read_imbalances(),
         venues=read_venues(),
     )

@@ -124,3 +124,13 @@ class BooksNotOpened(Conflict):
         "The books of {account} were not opened yet: there is nothing to compare. Start a strategy "
         "that trades it, or test the account's connection."
     )
+
+
+class DifferenceChanged(Conflict):
+    """A difference that is not the one that a person decided about."""
+
+    code = 4013
+    summary = (
+        "The difference in {asset} is {gap} by now, not {expected}: nothing was booked. Look "
+        "again, then decide."
+    )

@@ -58,6 +58,8 @@ GROUPS = (
             Page(_("Trades"), "receipt_long", "ledger.fill"),
             Page(_("Orders"), "list_alt", "ledger.order"),
             Page(_("Ledger entries"), "account_balance", "ledger.entry"),
+            Page(_("Discrepancies"), "difference", "ledger.discrepancy"),
+            Page(_("Reconciliation"), "balance", "ledger.accountreconciliation"),
             Page(_("Equity"), "trending_up", "ledger.equitysnapshot"),
         ),
     ),

@@ -11,6 +11,9 @@ from rest_framework.request import Request
 from arbplatform.api.filters import MomentFilter, since_filter, until_filter
 from arbplatform.core.errors import InvalidInput, Message
 from ledger.models import (
+    Discrepancy,
+    DiscrepancyKindChoice,
+    DiscrepancyStateChoice,
     Entry,
     EntryKind,
     EquitySnapshot,
@@ -19,6 +22,8 @@ from ledger.models import (
     LogLevel,
     Order,
     OrderStateChoice,
+    ReconciliationRun,
+    RunOutcomeChoice,
     SideChoice,
 )
 from ledger.selectors import check_strategy_exists
@@ -152,6 +157,29 @@ class EntryFilter(OfStrategyFilter):
 
     class Meta:
         model = Entry
+        fields: list[str] = []
+
+
+class DiscrepancyFilter(django_filters.FilterSet):
+    """``?account=1&state=open&state=alarmed&kind=balance``."""
+
+    account = IdFilter(field_name="account_id", label="Id of a venue account.")
+    state = django_filters.MultipleChoiceFilter(choices=DiscrepancyStateChoice.choices)
+    kind = django_filters.MultipleChoiceFilter(choices=DiscrepancyKindChoice.choices)
+
+    class Meta:
+        model = Discrepancy
+        fields: list[str] = []
+
+
+class RunFilter(django_filters.FilterSet):
+    """``?account=1&outcome=failed``."""
+
+    account = IdFilter(field_name="account_id", label="Id of a venue account.")
+    outcome = django_filters.MultipleChoiceFilter(choices=RunOutcomeChoice.choices)
+
+    class Meta:
+        model = ReconciliationRun
         fields: list[str] = []
 
 

@@ -10,7 +10,7 @@ from accounts.selectors import get_account, get_account_with_secrets
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount
 from ledger.domain.postings import Purse, external_lines
-from ledger.errors import NoDifference
+from ledger.errors import DifferenceChanged, NoDifference
 from ledger.models import AccountReconciliation, Entry, EntryKind
 from ledger.selectors import list_holdings
 from ledger.services.entries import book_entry
@@ -93,7 +93,13 @@ def compare_balances(account: VenueAccount) -> Comparison:
 
 
 def adopt_difference(
-    *, account_id: int, wallet: Wallet, asset: str, memo: str, clock: Clock = SYSTEM_CLOCK
+    *,
+    account_id: int,
+    wallet: Wallet,
+    asset: str,
+    memo: str,
+    expected: Amount | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Entry:
     """Book what the venue has more or less than the books as moved without the platform.
 
@@ -105,10 +111,12 @@ def adopt_difference(
         wallet: purse inside the account.
         asset: code.
         memo: what it was, and who says so.
+        expected: what the person who decides saw as the difference; ``None``: whatever it is now.
         clock: tells when.
 
     Raises:
         NoDifference: books and venue agree, or the books changed meanwhile; nothing was booked.
+        DifferenceChanged: it is not what the person saw; nothing was booked.
         AccountNotFound: no account has this id.
         AccountDisabled: the account is switched off.
         VenueError: the venue did not tell.
@@ -121,6 +129,8 @@ def adopt_difference(
     if not found:
         raise NoDifference(account=str(get_account(account_id)), asset=asset)
     difference, now = found[0], clock.now()
+    if expected is not None and difference.gap != expected:
+        raise DifferenceChanged(asset=asset, gap=difference.gap, expected=expected)
     with transaction.atomic():
         lock_books(account_id)
         if not stands_still(account_id, {(wallet, asset): difference.booked}):

@@ -1,0 +1,305 @@
+"""Reconciliation in the console: what differs, what it means, and what to do."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from arbplatform.console.admin import ReadOnlyAdmin, command_button, plain
+from arbplatform.core.errors import Message
+from arbplatform.wording import render
+from ledger.domain.advice import Advice, advise
+from ledger.domain.reconciliation import DiscrepancyKind, DiscrepancyState
+from ledger.models import (
+    AccountReconciliation,
+    Discrepancy,
+    DiscrepancyStateChoice,
+    ReconciliationRun,
+    RunOutcomeChoice,
+)
+from ledger.selectors.reconciliation import (
+    count_unsolved,
+    list_discrepancies,
+    list_reconciliations,
+    list_runs,
+)
+from ledger.services.decisions import book_discrepancy, look_again
+from ledger.services.discrepancies import acknowledge
+from ledger.services.reconciler import reconcile_account
+
+STATE_LABELS = {
+    DiscrepancyStateChoice.OPEN.value: "warning",
+    DiscrepancyStateChoice.EXPLAINED.value: "info",
+    DiscrepancyStateChoice.BOOKED.value: "success",
+    DiscrepancyStateChoice.ALARMED.value: "danger",
+    DiscrepancyStateChoice.CLOSED.value: "",
+}
+OUTCOME_LABELS = {
+    RunOutcomeChoice.CLEAN.value: "success",
+    RunOutcomeChoice.DIFFERENT.value: "warning",
+    RunOutcomeChoice.FAILED.value: "danger",
+}
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ReadOnlyAdmin):
+    """On what books and venues disagree, and what happened without the platform."""
+
+    list_display = (
+        "last_seen_at",
+        "account",
+        "kind",
+        "show_state",
+        "show_what",
+        "show_booked",
+        "show_stated",
+        "seen_count",
+    )
+    list_filter = ("state", "kind", "account__venue", "account")
+    search_fields = ("subject", "asset", "account__label", "account__venue__code")
+    actions = ("look_again_selected", "acknowledge_selected")
+    actions_detail = ("look_again_one", "book_one", "acknowledge_one")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "show_state",
+                    "account",
+                    "kind",
+                    "show_what",
+                    "show_risk",
+                    "show_action",
+                    "show_choice",
+                )
+            },
+        ),
+        (
+            _("Figures"),
+            {"fields": ("wallet", "asset", "show_booked", "show_stated", "show_evidence", "entry")},
+        ),
+        (
+            _("History"),
+            {
+                "fields": (
+                    "first_seen_at",
+                    "last_seen_at",
+                    "seen_count",
+                    "closed_at",
+                    "acknowledged_by",
+                    "acknowledged_at",
+                    "note",
+                )
+            },
+        ),
+    )
+    readonly_fields = (
+        "show_state",
+        "show_what",
+        "show_risk",
+        "show_action",
+        "show_choice",
+        "show_booked",
+        "show_stated",
+        "show_evidence",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
+        """Return discrepancies with what their columns need."""
+        return list_discrepancies()
+
+    def has_compare_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person may ask venues for statements."""
+        return request.user.has_perm("ledger.view_discrepancy")
+
+    def has_decide_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person may say what a discrepancy was."""
+        return request.user.has_perm("ledger.add_entry")
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def show_state(self, row: Discrepancy) -> Any:
+        """Show the state as a coloured label."""
+        return row.state, DiscrepancyStateChoice(row.state).label
+
+    @display(description=_("what happened"))
+    def show_what(self, row: Discrepancy) -> str:
+        """Show the explanation in the reader's language."""
+        return render(row.to_message())
+
+    @display(description=_("what is at risk"))
+    def show_risk(self, row: Discrepancy) -> str:
+        """Show what may be lost."""
+        return render(_advice(row).risk)
+
+    @display(description=_("what the platform does"))
+    def show_action(self, row: Discrepancy) -> str:
+        """Show what is done about it."""
+        return render(_advice(row).action)
+
+    @display(description=_("what you can do"))
+    def show_choice(self, row: Discrepancy) -> str:
+        """Show what a person can do."""
+        return render(_advice(row).choice)
+
+    @display(description=_("by the books"))
+    def show_booked(self, row: Discrepancy) -> str:
+        """Show what the books say."""
+        return plain(row.booked)
+
+    @display(description=_("by the venue"))
+    def show_stated(self, row: Discrepancy) -> str:
+        """Show what the venue states."""
+        return plain(row.stated)
+
+    @display(description=_("evidence"))
+    def show_evidence(self, row: Discrepancy) -> SafeString | str:
+        """Show the venue's own figures."""
+        lines = ((name, value) for name, value in row.evidence.items() if value)
+        return format_html_join("", "<div>{}: {}</div>", lines) or "–"
+
+    @admin.action(description=_("Look again"), permissions=["compare"])
+    def look_again_selected(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
+        """Compare the accounts of the chosen rows."""
+        self.apply(request, queryset, _look_again)
+
+    @admin.action(description=_("Acknowledge"), permissions=["decide"])
+    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
+        """Note that the person knows what the chosen rows are."""
+        self.apply(request, queryset, lambda row: _acknowledge(request, row))
+
+    @command_button(
+        description=_("Look again"),
+        question=_("The account is compared with everything that its venue tells now."),
+        icon="travel_explore",
+        permissions=("compare",),
+    )
+    def look_again_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Compare the account of the row."""
+        return self.apply_to_one(request, object_id, _look_again)
+
+    @command_button(
+        description=_("Book it as moved outside"),
+        question=_(
+            "The difference, as it is shown, is booked as moved without the platform; a booked "
+            "trade that the venue has voided is reversed. Only do so if you know what it was."
+        ),
+        icon="edit_note",
+        permissions=("decide",),
+    )
+    def book_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Book the difference, or reverse the trade."""
+
+        def book(row: Discrepancy) -> Message:
+            done = book_discrepancy(discrepancy_id=row.pk, note="console", user=request.user)
+            return Message("Booked as {key}.", {"key": str(done.entry)})
+
+        return self.apply_to_one(request, object_id, book)
+
+    @command_button(
+        description=_("Acknowledge"),
+        question=_("You know what it is. Nothing is booked; if its figures change, it returns."),
+        icon="task_alt",
+        permissions=("decide",),
+    )
+    def acknowledge_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Note that the person knows what it is."""
+        return self.apply_to_one(request, object_id, lambda row: _acknowledge(request, row))
+
+
+@admin.register(AccountReconciliation)
+class AccountReconciliationAdmin(ReadOnlyAdmin):
+    """When each account was last compared, and last equal to its venue."""
+
+    list_display = ("account", "last_run_at", "last_clean_at", "failure_count", "show_unsolved")
+    list_filter = ("account__venue",)
+    search_fields = ("account__label", "account__venue__code")
+    fields = list_display
+    readonly_fields = list_display
+    actions = ("compare_selected",)
+    actions_detail = ("compare_one",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccountReconciliation]:
+        """Return every account that was ever compared."""
+        return list_reconciliations()
+
+    def has_compare_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person may ask venues for statements."""
+        return request.user.has_perm("ledger.view_accountreconciliation")
+
+    @display(description=_("unsolved"))
+    def show_unsolved(self, row: AccountReconciliation) -> int:
+        """Show how many discrepancies need something."""
+        return count_unsolved(row.account_id)
+
+    @admin.action(description=_("Compare with venue"), permissions=["compare"])
+    def compare_selected(
+        self, request: HttpRequest, queryset: QuerySet[AccountReconciliation]
+    ) -> None:
+        """Compare the chosen accounts."""
+        self.apply(request, queryset, _compare)
+
+    @command_button(
+        description=_("Compare with venue"),
+        question=_("The account is compared with everything that its venue tells now."),
+        icon="balance",
+        permissions=("compare",),
+    )
+    def compare_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Compare the account of the row."""
+        return self.apply_to_one(request, object_id, _compare)
+
+
+@admin.register(ReconciliationRun)
+class ReconciliationRunAdmin(ReadOnlyAdmin):
+    """What each comparison came to."""
+
+    list_display = (
+        "started_at",
+        "account",
+        "show_outcome",
+        "booked_count",
+        "unsolved_count",
+        "error",
+    )
+    list_filter = ("outcome", "account__venue", "account")
+    fields = (*list_display, "finished_at", "error_code")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReconciliationRun]:
+        """Return all comparisons."""
+        return list_runs()
+
+    @display(description=_("outcome"), ordering="outcome", label=OUTCOME_LABELS)
+    def show_outcome(self, run: ReconciliationRun) -> Any:
+        """Show the outcome as a coloured label."""
+        return run.outcome, RunOutcomeChoice(run.outcome).label
+
+
+def _advice(row: Discrepancy) -> Advice:
+    return advise(DiscrepancyKind(row.kind), DiscrepancyState(row.state))
+
+
+def _look_again(row: Discrepancy) -> Message:
+    return _say(look_again(discrepancy_id=row.pk))
+
+
+def _compare(row: AccountReconciliation) -> Message:
+    return _say(reconcile_account(account_id=row.account_id))
+
+
+def _acknowledge(request: HttpRequest, row: Discrepancy) -> None:
+    acknowledge(discrepancy_id=row.pk, note="console", user=request.user)
+
+
+def _say(run: ReconciliationRun) -> Message:
+    if run.error:
+        return Message("The venue did not tell everything: {cause}", {"cause": run.error})
+    return Message(
+        "Compared: {booked} booked, {unsolved} unsolved.",
+        {"booked": run.booked_count, "unsolved": run.unsolved_count},
+    )

@@ -1,0 +1,100 @@
+"""What a person decides about a discrepancy: the only way in which one is booked unproven."""
+
+from django.db import transaction
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import Message
+from ledger.domain.reconciliation import (
+    ACTIVE_STATES,
+    DISCREPANCY_TRANSITIONS,
+    DiscrepancyEvent,
+    DiscrepancyKind,
+    DiscrepancyState,
+)
+from ledger.errors import NothingToBook
+from ledger.models import Discrepancy, Entry, ReconciliationRun
+from ledger.selectors.reconciliation import get_discrepancy, lock_discrepancy
+from ledger.services.discrepancies import check_note
+from ledger.services.entries import reverse_entry
+from ledger.services.halts import Person
+from ledger.services.movements import MEMO_LENGTH_MAX
+from ledger.services.reconciler import reconcile_account
+from ledger.services.reconciliation import adopt_difference
+from markets.domain.funds import Wallet
+
+
+def look_again(*, discrepancy_id: int, clock: Clock = SYSTEM_CLOCK) -> ReconciliationRun:
+    """Compare the account of a discrepancy with its venue now.
+
+    Raises:
+        DiscrepancyNotFound: none has this id.
+        AccountDisabled: the account is switched off.
+        ReconciliationBusy: it is being compared at this moment.
+    """
+    account_id = get_discrepancy(discrepancy_id).account_id
+    return reconcile_account(account_id=account_id, clock=clock)
+
+
+def book_discrepancy(
+    *, discrepancy_id: int, note: str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+) -> Discrepancy:
+    """Book a discrepancy because a person says what it was.
+
+    A balance that differs is booked as moved without the platform, if it still differs by what the
+    person saw; a booked trade that the venue has voided is reversed. Facts stay in the books.
+
+    Args:
+        discrepancy_id: one that has not ended.
+        note: what it was.
+        user: who says so.
+        clock: tells when.
+
+    Raises:
+        DiscrepancyNotFound: none has this id.
+        InvalidInput: there is no note, or it is too long.
+        NothingToBook: it has ended, or is not of a kind that can be booked.
+        NoDifference: books and venue agree by now; nothing was booked.
+        DifferenceChanged: they differ by something else now; nothing was booked.
+        VenueError: the venue did not tell.
+    """
+    note = check_note(note)
+    row = get_discrepancy(discrepancy_id)
+    if row.state not in ACTIVE_STATES:
+        raise NothingToBook(id=discrepancy_id, cause=Message("it has ended."))
+    name = user.get_username() if user is not None else "system"
+    entry = _book(row, f"{name}: {note}"[:MEMO_LENGTH_MAX], clock)
+    return _mark_booked(row.pk, entry, note, user, clock)
+
+
+def _book(row: Discrepancy, memo: str, clock: Clock) -> Entry:
+    if row.kind == DiscrepancyKind.BALANCE and row.stated is not None and row.booked is not None:
+        return adopt_difference(
+            account_id=row.account_id,
+            wallet=Wallet(row.wallet),
+            asset=row.asset,
+            memo=memo,
+            expected=row.stated - row.booked,
+            clock=clock,
+        )
+    if row.kind == DiscrepancyKind.UNLISTED_FILL:
+        return reverse_entry(entry_id=int(row.evidence["entry_id"]), memo=memo, clock=clock)
+    raise NothingToBook(
+        id=row.pk, cause=Message("only balances, and trades that a venue has voided, can be.")
+    )
+
+
+@transaction.atomic
+def _mark_booked(
+    discrepancy_id: int, entry: Entry, note: str, user: Person | None, clock: Clock
+) -> Discrepancy:
+    row = lock_discrepancy(discrepancy_id)
+    if row.state not in ACTIVE_STATES:
+        return row  # a round saw meanwhile that it is gone: the entry is there all the same
+    row.state = DISCREPANCY_TRANSITIONS.next_state(
+        DiscrepancyState(row.state), DiscrepancyEvent.BOOK
+    )
+    row.entry_id, row.note = entry.pk, note
+    row.acknowledged_by_id = user.pk if user is not None else None
+    row.acknowledged_at = row.closed_at = clock.now()
+    row.save()
+    return row

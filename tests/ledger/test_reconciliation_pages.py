@@ -1,0 +1,116 @@
+"""Discrepancies in the console: what they are, and three buttons that act by POST only."""
+
+from decimal import Decimal as D
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from ledger.models import AccountReconciliation, Discrepancy, Entry, ReconciliationRun
+from ledger.selectors import wallet_balances
+from ledger.services.openings import ensure_opened
+from ledger.services.reconciler import reconcile_account
+from markets.domain.funds import Wallet
+from markets.errors import VenueUnavailable
+
+PAGES = ["discrepancy", "accountreconciliation", "reconciliationrun"]
+
+
+@pytest.fixture
+def gap(account, venue):
+    ensure_opened(account_id=account.pk)
+    venue.balances[Wallet.SPOT]["USDT"] -= D("0.01")
+    reconcile_account(account_id=account.pk)
+    return Discrepancy.objects.get()
+
+
+def press(client, button, row):
+    address = reverse(f"admin:ledger_{row._meta.model_name}_{button}", args=[row.pk])
+    return client.post(address, {"_form_submitted": "True"}, follow=True)
+
+
+def texts(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.mark.usefixtures("gap")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_list_and_every_row_opens_read_only(console, page):
+    row = apps.get_model("ledger", page).objects.get()
+
+    assert console.get(reverse(f"admin:ledger_{page}_changelist")).status_code == 200
+    answer = console.get(reverse(f"admin:ledger_{page}_change", args=[row.pk]))
+    assert answer.status_code == 200
+    assert 'name="_save"' not in answer.content.decode()
+
+
+def test_a_discrepancy_says_the_four_things(console, gap):
+    page = console.get(reverse("admin:ledger_discrepancy_change", args=[gap.pk]))
+
+    html = page.content.decode()
+    for text in ("99999.99", "100000", "Strategies count on a balance", "looked at again"):
+        assert text in html
+    assert "If you know what moved" in html
+
+
+def test_looking_again_compares_the_account(console, gap, venue):
+    venue.balances[Wallet.SPOT]["USDT"] += D("0.01")
+
+    answer = press(console, "look_again_one", gap)
+
+    assert texts(answer) == [f"{gap}: Compared: 0 booked, 0 unsolved."]
+    assert Discrepancy.objects.get().state == "closed"
+
+
+def test_a_venue_that_does_not_answer_is_said_to(console, gap, venue):
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    (text,) = texts(press(console, "compare_one", AccountReconciliation.objects.get()))
+
+    assert "did not tell everything" in text
+    assert ReconciliationRun.objects.latest("pk").outcome == "failed"
+
+
+def test_a_person_books_the_difference_as_moved_outside(console, gap, account):
+    answer = press(console, "book_one", gap)
+
+    entry = Entry.objects.get(kind="external")
+    assert texts(answer) == [f"{gap}: Booked as {entry.key}."]
+    assert wallet_balances(account.pk)["USDT"] == D("99999.99")
+    assert "it has ended" in texts(press(console, "book_one", gap))[0]
+
+
+def test_a_person_acknowledges(console, gap, superuser):
+    press(console, "acknowledge_one", gap)
+
+    row = Discrepancy.objects.get()
+    assert (row.state, row.acknowledged_by) == ("explained", superuser)
+    assert Entry.objects.count() == 1
+
+
+@pytest.mark.parametrize("button", ["book_one", "acknowledge_one", "look_again_one"])
+def test_a_link_alone_changes_nothing(console, gap, venue, button):
+    calls = len(venue.calls)
+
+    console.get(reverse(f"admin:ledger_discrepancy_{button}", args=[gap.pk]))
+
+    assert (Discrepancy.objects.get().state, Entry.objects.count()) == ("open", 1)
+    assert len(venue.calls) == calls
+
+
+def test_who_may_only_look_cannot_decide(gap):
+    person = get_user_model().objects.create_user("viewer", password="x", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_discrepancy"))
+    client = Client()
+    client.force_login(person)
+
+    assert press(client, "book_one", gap).status_code == 403
+    assert Entry.objects.count() == 1
+
+
+def test_the_overview_counts_them(console, gap, user_api):
+    assert "1 discrepancies with the venues" in console.get("/admin/").content.decode()
+    assert user_api.get("/api/overview").json()["data"]["discrepancies"] == 1
