@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
-from strategies.services import repairs, sweeps, ticks
+from strategies.services import pegs, repairs, sweeps, ticks
 
 logger = logging.getLogger(__name__)
 
@@ -49,3 +49,9 @@ def settle_execution(execution_id: int) -> str:
 def sweep() -> int:
     """Settle whatever a lost worker or message left undone; return how many rows failed."""
     return sweeps.sweep()
+
+
+@shared_task(name="strategies.measure_pegs", ignore_result=True)
+def measure_pegs() -> int:
+    """Look at the reference markets of pegged assets; return how many showed a price."""
+    return len(pegs.measure_pegs())

@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("ledger: reconcile accounts", "ledger.reconcile_accounts", 60),
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
+        ("strategies: measure pegs", "strategies.measure_pegs", 30),
     )
 }
 
@@ -218,6 +219,10 @@ WHITENOISE_USE_FINDERS = True
 
 STRATEGY_PACKAGES: list[str] = env.list("STRATEGY_PACKAGES", default=["strategies.plugins"])
 REPORTING_ASSET = env.str("REPORTING_ASSET", default="USDT")
+PEGGED_ASSETS: list[str] = env.list(
+    "PEGGED_ASSETS", default=["DAI", "FDUSD", "PYUSD", "TUSD", "USD", "USDC", "USDT"]
+)
+PEG_REFERENCES: list[str] = env.list("PEG_REFERENCES", default=[])
 SPOOL_DIR = DATA_DIR / "spool"
 """Where facts wait for a database that is away."""
 CLOCK_JUMP_MAX_MS = env.int("CLOCK_JUMP_MAX_MS", default=500)

@@ -4,6 +4,7 @@ All amounts of a limit are in the reporting asset. A limit that is set needs its
 cannot be valued is refused, since an unknown figure is no small one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from arbplatform.core.decimals import (
     to_plain,
 )
 from arbplatform.core.errors import Message
+from markets.domain.orders import Side
 from strategies.domain.intents import Intent, LegIntent
 
 PERCENT = 100
@@ -38,6 +40,15 @@ class Limits:
         venue_share_max: of everything that is owned, at a venue that it trades on, from 0 to 1.
         edge_bps_max: an edge above that is too good to be true [bps].
         price_band_bps: between a limit price and the last known price [bps].
+        unhedged_seconds_max: of what is left over, times how long it has been [reporting asset
+            times seconds].
+        open_orders_max: at one venue account, those of the intent included.
+        position_max: what a venue account may hold of the base asset that it buys [reporting
+            asset].
+        book_age_ms_max: a book that is older, or from the future, is not traded on [ms].
+        book_skew_ms_max: between the books of two legs [ms].
+        ticker_gap_bps_max: between the bid of a symbol at one venue and its ask at another [bps].
+        depeg_bps_max: of a reference market of pegged assets from one to one [bps].
     """
 
     order_notional_max: Amount | None = None
@@ -48,6 +59,13 @@ class Limits:
     venue_share_max: Fraction | None = None
     edge_bps_max: Bps | None = None
     price_band_bps: Bps | None = None
+    unhedged_seconds_max: Amount | None = None
+    open_orders_max: int | None = None
+    position_max: Amount | None = None
+    book_age_ms_max: int | None = None
+    book_skew_ms_max: int | None = None
+    ticker_gap_bps_max: Bps | None = None
+    depeg_bps_max: Bps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +78,20 @@ class RiskFigures:
         open_executions: that have not ended.
         left_over: by executions of today and such as have not ended [units of the asset].
         day_result: net movement of each asset since UTC midnight [units of the asset].
+        left_over_seconds: the same amounts times how long they have been left over, net
+            [units of the asset times seconds].
         held: by venue and asset, everything that is owned [units of the asset].
+        open_orders: whose end is not known, by venue.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
     day_notional: Mapping[str, Amount] = field(default_factory=dict)
     open_executions: int = 0
     left_over: Mapping[str, Amount] = field(default_factory=dict)
+    left_over_seconds: Mapping[str, Amount] = field(default_factory=dict)
     day_result: Mapping[str, Amount] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, Amount]] = field(default_factory=dict)
+    open_orders: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +130,44 @@ DENIALS: Mapping[str, str] = {
         "The limit price {price} of {symbol} on {venue} is {value} bps away from the last known "
         "price {last}; {limit} bps are allowed."
     ),
+    "unhedged_time": (
+        "Exposures worth {value} times seconds are left over; {limit} times seconds are allowed."
+    ),
+    "open_orders": (
+        "{value} orders would be open at {venue}; {limit} at the same time are allowed."
+    ),
+    "position": ("The account at {venue} would hold {asset} worth {value}; {limit} are allowed."),
+    "market_suspended": "{symbol} on {venue} is suspended or not listed any more.",
+    "book_missing": "There is no order book of {symbol} from {venue}.",
+    "book_crossed": (
+        "The order book of {symbol} from {venue} is crossed: bid {bid}, ask {ask}. It is broken "
+        "or out of date."
+    ),
+    "book_stale": (
+        "The order book of {symbol} from {venue} is {value} ms old; {limit} ms are allowed."
+    ),
+    "books_skewed": ("The order books of the legs are {value} ms apart; {limit} ms are allowed."),
+    "ticker_mismatch": (
+        "{symbol} brings {value} bps more at one of {venue} and {other} than it costs at the "
+        "other; beyond {limit} bps it may be two coins of one name. Compare the contracts, then "
+        "raise the limit."
+    ),
+    "depeg": (
+        "{symbol} stands at {price} on {venue}, {value} bps away from one to one; {limit} bps are "
+        "allowed."
+    ),
+    "peg_unknown": (
+        "What {symbol} stands at on {venue} was not measured lately, so it is not known whether "
+        "the peg holds."
+    ),
+    "quantity_off_lot": ("{value} of {symbol} on {venue} is no whole number of lots of {limit}."),
+    "price_off_tick": "The price {value} of {symbol} on {venue} is not on the grid of {limit}.",
+    "quantity_below_min": "{value} of {symbol} on {venue} is below the minimum of {limit}.",
+    "quantity_above_max": "{value} of {symbol} on {venue} is above the maximum of {limit}.",
+    "notional_below_min": (
+        "The order of {symbol} on {venue} is worth {value}, below the minimum of {limit}, in the "
+        "quote asset."
+    ),
 }
 """Sentence of each code; the figures are in the reporting asset unless they say otherwise."""
 
@@ -133,7 +194,7 @@ def deny(
         try:
             denial = next(check(case), None)
         except _Unpriced as unpriced:
-            return _denial("price_unknown", limit=limit, assets=str(unpriced))
+            return make_denial("price_unknown", limit=limit, assets=str(unpriced))
         if denial is not None:
             return denial
     return None
@@ -165,7 +226,7 @@ class _Case:
 def _check_edge(case: _Case) -> Iterator[Denial]:
     limit = case.limits.edge_bps_max or ZERO
     if case.intent.edge_bps > limit:
-        yield _denial("edge_above_cap", edge_bps=case.intent.edge_bps, limit=limit)
+        yield make_denial("edge_above_cap", edge_bps=case.intent.edge_bps, limit=limit)
 
 
 def _check_order(case: _Case) -> Iterator[Denial]:
@@ -173,7 +234,7 @@ def _check_order(case: _Case) -> Iterator[Denial]:
     for leg in case.intent.legs:
         value = case.notional_of(leg)
         if value > limit:
-            yield _denial(
+            yield make_denial(
                 "order_notional", symbol=leg.symbol, venue=leg.venue, value=value, limit=limit
             )
 
@@ -183,27 +244,55 @@ def _check_day(case: _Case) -> Iterator[Denial]:
     added = case.intent.notional * case.price_of(case.intent.profit_asset)
     value = case.size_of(case.figures.day_notional) + added
     if value > limit:
-        yield _denial("day_notional", value=value, added=added, limit=limit)
+        yield make_denial("day_notional", value=value, added=added, limit=limit)
 
 
 def _check_open(case: _Case) -> Iterator[Denial]:
     limit = case.limits.open_executions_max or 0
     if case.figures.open_executions >= limit:
-        yield _denial("open_executions", value=case.figures.open_executions, limit=limit)
+        yield make_denial("open_executions", value=case.figures.open_executions, limit=limit)
 
 
 def _check_unhedged(case: _Case) -> Iterator[Denial]:
     limit = case.limits.unhedged_max or ZERO
     value = case.size_of(case.figures.left_over)
     if value > limit:
-        yield _denial("unhedged_exposure", value=value, limit=limit)
+        yield make_denial("unhedged_exposure", value=value, limit=limit)
 
 
 def _check_loss(case: _Case) -> Iterator[Denial]:
     limit = case.limits.day_loss_max or ZERO
     loss = -case.value_of(case.figures.day_result)
     if loss > 0 and loss >= limit:
-        yield _denial("day_loss", value=loss, limit=limit)
+        yield make_denial("day_loss", value=loss, limit=limit)
+
+
+def _check_unhedged_time(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.unhedged_seconds_max or ZERO
+    value = case.size_of(case.figures.left_over_seconds)
+    if value > limit:
+        yield make_denial("unhedged_time", value=value, limit=limit)
+
+
+def _check_open_orders(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.open_orders_max or 0
+    for venue, added in Counter(leg.venue for leg in case.intent.legs).items():
+        value = case.figures.open_orders.get(venue, 0) + added
+        if value > limit:
+            yield make_denial("open_orders", venue=venue, value=value, limit=limit)
+
+
+def _check_position(case: _Case) -> Iterator[Denial]:
+    limit = case.limits.position_max or ZERO
+    for leg in case.intent.legs:
+        asset = case.symbols[leg.symbol][0]
+        if leg.side is Side.BUY:
+            held = case.figures.held.get(leg.venue, {}).get(asset, ZERO)
+            value = (held + leg.quantity) * case.price_of(asset)
+            if value > limit:
+                yield make_denial(
+                    "position", venue=leg.venue, asset=asset, value=value, limit=limit
+                )
 
 
 def _check_venues(case: _Case) -> Iterator[Denial]:
@@ -214,7 +303,9 @@ def _check_venues(case: _Case) -> Iterator[Denial]:
         value = values.get(venue, ZERO)
         if total > 0 and value > limit * total:
             share = value / total * PERCENT
-            yield _denial("venue_concentration", venue=venue, value=share, limit=limit * PERCENT)
+            yield make_denial(
+                "venue_concentration", venue=venue, value=share, limit=limit * PERCENT
+            )
 
 
 def _check_band(case: _Case) -> Iterator[Denial]:
@@ -224,7 +315,7 @@ def _check_band(case: _Case) -> Iterator[Denial]:
         last = case.price_of(base) / case.price_of(quote)
         distance = abs(leg.limit_price - last) / last * BPS_PER_UNIT
         if distance > limit:
-            yield _denial(
+            yield make_denial(
                 "price_band",
                 symbol=leg.symbol,
                 venue=leg.venue,
@@ -244,6 +335,9 @@ _CHECKS: Sequence[tuple[str, Callable[[_Case], Iterator[Denial]]]] = (
     ("day_loss_max", _check_loss),
     ("venue_share_max", _check_venues),
     ("price_band_bps", _check_band),
+    ("unhedged_seconds_max", _check_unhedged_time),
+    ("open_orders_max", _check_open_orders),
+    ("position_max", _check_position),
 )
 """Limits with their checks, those that cost least to understand first."""
 
@@ -252,7 +346,8 @@ def _some(amounts: Mapping[str, Amount]) -> list[tuple[str, Amount]]:
     return [(code, amount) for code, amount in amounts.items() if amount]
 
 
-def _denial(code: str, **figures: object) -> Denial:
+def make_denial(code: str, **figures: object) -> Denial:
+    """Return a denial with its sentence, amounts in plain digits."""
     shown = {
         name: to_plain(floor_to_step(value, _SHOWN)) if isinstance(value, Amount) else value
         for name, value in figures.items()

@@ -1,7 +1,7 @@
 """Tables of the strategies app."""
 
 from strategies.models.attributions import PARTS, Attribution
-from strategies.models.risk import RiskLimits, RiskLimitsChange
+from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
     INTERVAL_MS_MIN,
@@ -24,6 +24,7 @@ __all__ = [
     "Execution",
     "ExecutionStateChoice",
     "Opportunity",
+    "PegReading",
     "Reason",
     "RiskLimits",
     "RiskLimitsChange",

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from markets.models import Market
 from strategies.models.strategies import Strategy
 
 
@@ -58,6 +59,39 @@ class RiskLimits(TimestampedModel):
         blank=True,
         help_text=_("Between a limit price and the last known price."),
     )
+    unhedged_seconds_max = AmountField(
+        _("unhedged exposure × time"),
+        null=True,
+        blank=True,
+        help_text=_("Left over by executions, in the reporting asset times seconds."),
+    )
+    open_orders_max = models.PositiveIntegerField(
+        _("open orders"), null=True, blank=True, help_text=_("At one venue account.")
+    )
+    position_max = AmountField(
+        _("position"),
+        null=True,
+        blank=True,
+        help_text=_("Of an asset that is bought, at one venue account, in the reporting asset."),
+    )
+    book_age_ms_max = models.PositiveIntegerField(
+        _("age of an order book [ms]"), null=True, blank=True
+    )
+    book_skew_ms_max = models.PositiveIntegerField(
+        _("order books apart [ms]"), null=True, blank=True
+    )
+    ticker_gap_bps_max = AmountField(
+        _("price gap of one symbol [bps]"),
+        null=True,
+        blank=True,
+        help_text=_("Between two venues; more, and it may be two coins of one name."),
+    )
+    depeg_bps_max = AmountField(
+        _("distance from the peg [bps]"),
+        null=True,
+        blank=True,
+        help_text=_("Of reference markets between pegged assets."),
+    )
 
     class Meta:
         verbose_name = _("risk limits")
@@ -66,6 +100,24 @@ class RiskLimits(TimestampedModel):
 
     def __str__(self) -> str:
         return str(self.strategy or _("defaults"))
+
+
+class PegReading(models.Model):
+    """What a reference market of two pegged assets last said."""
+
+    market = models.OneToOneField(
+        Market, on_delete=models.CASCADE, related_name="+", verbose_name=_("market")
+    )
+    mid = AmountField(_("middle of bid and ask"), null=True)
+    measured_at = models.DateTimeField(_("measured at"))
+
+    class Meta:
+        verbose_name = _("peg")
+        verbose_name_plural = _("pegs")
+        ordering = ["market_id"]
+
+    def __str__(self) -> str:
+        return str(self.market)
 
 
 class RiskLimitsChange(models.Model):

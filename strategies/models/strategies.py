@@ -170,6 +170,22 @@ class Reason(models.TextChoices):
     VENUE_CONCENTRATION = "venue_concentration", _("too much of everything lies at one venue")
     FUNDS_RESERVED = "funds_reserved", _("other orders may spend what it needs")
     PRICE_BAND = "price_band", _("a limit price is too far from the last known price")
+    UNHEDGED_TIME = "unhedged_time", _("too much has been left over for too long")
+    OPEN_ORDERS = "open_orders", _("too many orders would be open at a venue")
+    POSITION = "position", _("too much of an asset would be held at a venue")
+    MARKET_SUSPENDED = "market_suspended", _("a market is suspended or not listed any more")
+    BOOK_MISSING = "book_missing", _("an order book is missing")
+    BOOK_CROSSED = "book_crossed", _("an order book is crossed")
+    BOOK_STALE = "book_stale", _("an order book is too old")
+    BOOKS_SKEWED = "books_skewed", _("the order books are from different moments")
+    TICKER_MISMATCH = "ticker_mismatch", _("one name may stand for two coins")
+    DEPEG = "depeg", _("a stablecoin is off its peg")
+    PEG_UNKNOWN = "peg_unknown", _("it is not known whether a peg holds")
+    QUANTITY_OFF_LOT = "quantity_off_lot", _("a quantity is no whole number of lots")
+    PRICE_OFF_TICK = "price_off_tick", _("a limit price is not on the grid")
+    QUANTITY_BELOW_MIN = "quantity_below_min", _("a quantity is below the venue's minimum")
+    QUANTITY_ABOVE_MAX = "quantity_above_max", _("a quantity is above the venue's maximum")
+    NOTIONAL_BELOW_MIN = "notional_below_min", _("an order is worth less than the venue takes")
 
 
 class Opportunity(models.Model):

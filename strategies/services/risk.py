@@ -1,30 +1,42 @@
 """Risk limits: what is set, how things stand, and who changed what."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.decimals import ONE, ZERO, Amount, to_decimal, to_plain
 from arbplatform.core.errors import InvalidInput, Message
 from ledger.selectors import list_holdings, list_prices, pnl_by_asset, start_of_utc_day
+from strategies.domain.quality import Grounds, deny_grounds
 from strategies.domain.risk import Denial, Limits, RiskFigures, deny
-from strategies.models import RiskLimits, RiskLimitsChange
-from strategies.sdk import Intent, MarketKey
+from strategies.models import RiskLimits, RiskLimitsChange, Strategy
+from strategies.sdk import Intent, MarketKey, MarketView
 from strategies.selectors import (
+    LeftOver,
+    count_live_orders,
     count_open_executions,
     find_risk_limits,
     get_strategy,
     list_left_overs,
     sum_executed,
 )
+from strategies.services.pegs import read_pegs
 from strategies.services.runs import Person
 from strategies.services.setups import Setup
 
-DEFAULTS = Limits(edge_bps_max=Amount(1_000), open_executions_max=10)
+DEFAULTS = Limits(
+    edge_bps_max=Amount(1_000),
+    open_executions_max=10,
+    book_age_ms_max=5_000,
+    book_skew_ms_max=3_000,
+    ticker_gap_bps_max=Amount(1_000),
+    depeg_bps_max=Amount(50),
+)
 """In force as long as nobody has set anything else."""
 
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
@@ -37,6 +49,8 @@ _NEED_PRICES = (
     "order_notional_max",
     "venue_share_max",
     "price_band_bps",
+    "unhedged_seconds_max",
+    "position_max",
 )
 
 
@@ -47,25 +61,49 @@ class RiskGate:
     Attributes:
         limits: of the strategy.
         figures: how things stood when the tick decided.
+        grounds: what its intents rest on.
         symbols: base and quote of each symbol of the strategy.
     """
 
     limits: Limits
     figures: RiskFigures
+    grounds: Grounds
     symbols: Mapping[str, tuple[str, str]]
 
     def denial_of(self, intent: Intent) -> Denial | None:
         """Return what forbids ``intent``; ``None`` when nothing does."""
-        return deny(intent, limits=self.limits, figures=self.figures, symbols=self.symbols)
+        return deny_grounds(intent, limits=self.limits, grounds=self.grounds) or deny(
+            intent, limits=self.limits, figures=self.figures, symbols=self.symbols
+        )
 
 
-def read_risk_gate(*, strategy_id: int, setup: Setup, clock: Clock = SYSTEM_CLOCK) -> RiskGate:
-    """Return the limits of a strategy with the figures that they need."""
-    limits = read_limits(strategy_id)
+def read_risk_gate(
+    *, strategy: Strategy, setup: Setup, view: MarketView, clock: Clock = SYSTEM_CLOCK
+) -> RiskGate:
+    """Return the limits of a strategy with the figures that they need.
+
+    Args:
+        strategy: as it was read for this tick, with its accounts and their venues.
+        setup: what it trades with.
+        view: what its intents were made from.
+        clock: tells the time.
+    """
+    limits = read_limits(strategy.pk)
     keys: Mapping[MarketKey, Any] = setup.rules
+    venues = [account.venue for account in strategy.accounts.all()]
+    is_pegged = limits.depeg_bps_max is not None and bool(setup.references)
     return RiskGate(
         limits=limits,
-        figures=_read_figures(strategy_id, limits, clock),
+        figures=_read_figures(strategy.pk, setup, limits, clock),
+        grounds=Grounds(
+            view=view,
+            clock_offsets_ms={
+                venue.code: venue.clock_offset_ms
+                for venue in venues
+                if venue.clock_offset_ms is not None
+            },
+            pegs=read_pegs(setup.references) if is_pegged else (),
+        ),
         symbols={key.symbol: (rules.base, rules.quote) for key, rules in keys.items()},
     )
 
@@ -125,7 +163,7 @@ def save_limits(
     return row
 
 
-def _read_figures(strategy_id: int, limits: Limits, clock: Clock) -> RiskFigures:
+def _read_figures(strategy_id: int, setup: Setup, limits: Limits, clock: Clock) -> RiskFigures:
     """Read what the limits need, and nothing else: this is on the way of every order."""
 
     def is_set(*names: str) -> bool:
@@ -136,12 +174,15 @@ def _read_figures(strategy_id: int, limits: Limits, clock: Clock) -> RiskFigures
     day_notional: Mapping[str, Amount] = {}
     day_result: Mapping[str, Amount] = {}
     left_over: Mapping[str, Amount] = {}
+    left_over_seconds: Mapping[str, Amount] = {}
     if is_set("day_notional_max"):
         day_notional = sum_executed(strategy_id=strategy_id, since=midnight)
     if is_set("day_loss_max"):
         day_result = pnl_by_asset(strategy_id=strategy_id, since=midnight)
-    if is_set("unhedged_max"):
-        left_over = _add_up(list_left_overs(strategy_id=strategy_id, since=midnight))
+    if is_set("unhedged_max", "unhedged_seconds_max"):
+        rows = list_left_overs(strategy_id=strategy_id, since=midnight)
+        left_over = _add_up(rows, lambda _row: ONE)
+        left_over_seconds = _add_up(rows, lambda row: _age_s(row, now))
     return RiskFigures(
         prices=list_prices(now=now) if is_set(*_NEED_PRICES) else {},
         day_notional=day_notional,
@@ -149,8 +190,14 @@ def _read_figures(strategy_id: int, limits: Limits, clock: Clock) -> RiskFigures
             count_open_executions(strategy_id) if is_set("open_executions_max") else 0
         ),
         left_over=left_over,
+        left_over_seconds=left_over_seconds,
         day_result=day_result,
-        held=_read_held() if is_set("venue_share_max") else {},
+        held=_read_held() if is_set("venue_share_max", "position_max") else {},
+        open_orders=(
+            count_live_orders([account.pk for account in setup.accounts.values()])
+            if is_set("open_orders_max")
+            else {}
+        ),
     )
 
 
@@ -162,13 +209,18 @@ def _read_held() -> dict[str, dict[str, Amount]]:
     return dict(held)
 
 
-def _add_up(rows: list[dict[str, str]]) -> dict[str, Amount]:
+def _add_up(rows: list[LeftOver], weight: Callable[[LeftOver], Amount]) -> dict[str, Amount]:
     """Return left-overs by asset: what one execution bought too much another sold too much."""
     totals: defaultdict[str, Amount] = defaultdict(lambda: ZERO)
     for row in rows:
-        for asset, amount in row.items():
-            totals[asset] += to_decimal(amount)
+        factor = weight(row)
+        for asset, amount in row.residuals.items():
+            totals[asset] += to_decimal(amount) * factor
     return dict(totals)
+
+
+def _age_s(row: LeftOver, now: datetime) -> Amount:
+    return Amount(max(0, to_ms(now) - to_ms(row.created_at))) / 1000
 
 
 def _check(limits: Limits) -> None:

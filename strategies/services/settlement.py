@@ -25,6 +25,7 @@ from strategies.models import Execution
 from strategies.selectors import list_outcomes, lock_execution
 from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
+from strategies.services.reloads import reload_refusing_venues
 from strategies.services.runs import is_ticking
 from strategies.services.situations import read_scene
 
@@ -152,6 +153,7 @@ def apply_event(
     if after in FINISHED_STATES:
         derive_attribution(execution=execution, movements=movements, clock=clock)
     if after is not before:
+        reload_refusing_venues(execution_id=execution.pk, clock=clock)
         _log(execution, list(errors))
 
 

@@ -15,6 +15,7 @@ from strategies.models import Strategy
 from strategies.registry import get_plugin, validate_params
 from strategies.sdk import MarketKey, Scope, StrategyPlugin
 from strategies.selectors import list_markets_of
+from strategies.services.pegs import concerning, list_references
 
 SETUPS_MAX = 64
 """Setups that one process remembers; the least recently used one is dropped first."""
@@ -29,12 +30,14 @@ class Setup:
         accounts: by venue code; one per venue.
         markets: every subscribed market.
         rules: of every subscribed market.
+        references: markets that say whether the pegs of its assets hold.
     """
 
     plugin: StrategyPlugin[Any]
     accounts: Mapping[str, VenueAccount]
     markets: Mapping[MarketKey, Market]
     rules: Mapping[MarketKey, MarketRules]
+    references: Sequence[Market] = ()
 
 
 def check_accounts(*, slug: str, accounts: Sequence[VenueAccount]) -> None:
@@ -98,6 +101,10 @@ def build_setup(strategy: Strategy) -> Setup:
         accounts={account.venue.code: account for account in accounts},
         markets=markets,
         rules={key: active[key] for key in markets},
+        references=concerning(
+            list_references(),
+            {code for key in markets for code in (active[key].base, active[key].quote)},
+        ),
     )
 
 

@@ -211,7 +211,7 @@ def _act(
         depth=setup.plugin.book_depth,
         markets=setup.markets,
     )
-    chosen, left = _choose(tick, setup, evaluation.intents)
+    chosen, left = _choose(tick, setup, view, evaluation.intents)
     executions = [
         execution
         for intent in chosen
@@ -238,7 +238,7 @@ def _carry_out(
     for smaller in setup.plugin.evaluate(view).intents:
         if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
             continue
-        chosen, _left = _choose(tick, setup, [smaller])
+        chosen, _left = _choose(tick, setup, view, [smaller])
         fresh = replace(sighting, view=view)
         try:
             return _try(tick, setup, fresh, smaller, left) if chosen else None
@@ -259,10 +259,10 @@ def _try(
 
 
 def _choose(
-    tick: _Tick, setup: Setup, intents: Sequence[Intent]
+    tick: _Tick, setup: Setup, view: MarketView, intents: Sequence[Intent]
 ) -> tuple[list[Intent], list[LeftIntent]]:
     gate = read_gate(strategy_id=tick.strategy.pk, venues=frozenset(setup.accounts))
-    risk = read_risk_gate(strategy_id=tick.strategy.pk, setup=setup, clock=tick.clock)
+    risk = read_risk_gate(strategy=tick.strategy, setup=setup, view=view, clock=tick.clock)
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:

@@ -74,7 +74,9 @@ all_figures = st.builds(
     day_notional=by_asset,
     open_executions=st.integers(0, 20),
     left_over=by_asset,
+    left_over_seconds=by_asset,
     day_result=by_asset,
+    open_orders=st.dictionaries(st.sampled_from(VENUES), st.integers(0, 20)),
     held=st.dictionaries(st.sampled_from(VENUES), by_asset),
 )
 all_limits = st.builds(
@@ -87,6 +89,9 @@ all_limits = st.builds(
     venue_share_max=st.none() | st.decimals("0", "1", places=2),
     edge_bps_max=st.none() | positive,
     price_band_bps=st.none() | positive,
+    unhedged_seconds_max=st.none() | positive,
+    open_orders_max=st.none() | st.integers(0, 20),
+    position_max=st.none() | positive,
 )
 
 
@@ -131,6 +136,21 @@ class ByHand:
         total = sum(held.values())
         return [F(held.get(item.venue, 0)) / total for item in self.intent.legs if total > 0]
 
+    def orders(self):
+        return [
+            self.figures.open_orders.get(venue, 0)
+            + len([item for item in self.intent.legs if item.venue == venue])
+            for venue in {item.venue for item in self.intent.legs}
+        ]
+
+    def positions(self):
+        for item in self.intent.legs:
+            if item.side is Side.BUY:
+                base = SYMBOLS[item.symbol][0]
+                held = self.figures.held.get(item.venue, {}).get(base, 0)
+                price = self.prices.get(base)
+                yield price and (F(held) + F(item.quantity)) * price
+
 
 def codes_by_hand(intent, limits, figures):
     """Return every denial that holds."""
@@ -143,6 +163,9 @@ def codes_by_hand(intent, limits, figures):
         "unhedged_exposure": (limits.unhedged_max, [hand.size(figures.left_over)]),
         "venue_concentration": (limits.venue_share_max, hand.shares()),
         "price_band": (limits.price_band_bps, map(hand.distance, intent.legs)),
+        "unhedged_time": (limits.unhedged_seconds_max, [hand.size(figures.left_over_seconds)]),
+        "open_orders": (limits.open_orders_max, hand.orders()),
+        "position": (limits.position_max, hand.positions()),
     }
     found = set()
     for code, (limit, values) in figures_by_code.items():
@@ -249,6 +272,8 @@ def test_a_limit_price_stays_near_the_last_price_of_its_pair():
         ("day_loss_max", RiskFigures(day_result={"BTC": D(1)})),
         ("venue_share_max", RiskFigures(held={"alpha": {"BTC": D(1)}})),
         ("price_band_bps", RiskFigures()),
+        ("unhedged_seconds_max", RiskFigures(left_over_seconds={"BTC": D(1)})),
+        ("position_max", RiskFigures()),
     ],
 )
 def test_what_cannot_be_valued_is_refused(limit, figures, prices):

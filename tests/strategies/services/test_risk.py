@@ -1,5 +1,6 @@
 """Risk limits: set, inherited, measured, and kept with their history."""
 
+from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -13,6 +14,8 @@ from markets.models import Asset
 from strategies.domain.risk import Limits
 from strategies.errors import StrategyNotFound
 from strategies.models import Decision, Execution, Opportunity, Reason, RiskLimits, RiskLimitsChange
+from strategies.sdk import MarketView
+from strategies.selectors import get_strategy
 from strategies.services.risk import DEFAULTS, read_limits, read_risk_gate, save_limits
 from strategies.services.setups import build_setup
 from strategies.services.ticks import TickOutcome, run_tick
@@ -26,7 +29,19 @@ LEFT: dict[str, tuple[Any, Reason]] = {
     "venue_share_max": (D("0.01"), Reason.VENUE_CONCENTRATION),
     "edge_bps_max": (D(5), Reason.EDGE_ABOVE_CAP),
     "price_band_bps": (D("0.01"), Reason.PRICE_BAND),
+    "open_orders_max": (0, Reason.OPEN_ORDERS),
+    "position_max": (D(1_000), Reason.POSITION),
+    "ticker_gap_bps_max": (D(10), Reason.TICKER_MISMATCH),
 }
+
+
+NO_VIEW = MarketView(now_ms=0, books={}, rules={}, free={})
+
+
+def gate_of(strategy, view=NO_VIEW):
+    return read_risk_gate(
+        strategy=get_strategy(strategy.pk), setup=build_setup(strategy), view=view
+    )
 
 
 @pytest.fixture
@@ -133,6 +148,13 @@ def test_wide_limits_let_an_intent_pass(cross, edge, prices):
         venue_share_max=D(1),
         edge_bps_max=D(1_000),
         price_band_bps=D(500),
+        unhedged_seconds_max=D(10**6),
+        open_orders_max=1,
+        position_max=D(10**7),
+        book_age_ms_max=5_000,
+        book_skew_ms_max=1_000,
+        ticker_gap_bps_max=D(200),
+        depeg_bps_max=D(50),
     )
     save_limits(strategy_id=cross.pk, limits=wide)
 
@@ -144,24 +166,31 @@ def test_what_was_executed_lost_and_left_over_today_counts(cross, edge, prices):
     execution = Execution.objects.get()
     Execution.objects.update(residuals={"BTC": "0.1", "ETH": "-1"})
     every = Limits(
-        unhedged_max=D(1), day_notional_max=D(1), day_loss_max=D(1), venue_share_max=D(1)
+        unhedged_max=D(1),
+        unhedged_seconds_max=D(1),
+        day_notional_max=D(1),
+        day_loss_max=D(1),
+        venue_share_max=D(1),
     )
     save_limits(strategy_id=cross.pk, limits=every)
 
-    figures = read_risk_gate(strategy_id=cross.pk, setup=build_setup(cross)).figures
+    Execution.objects.update(created_at=timezone.now() - timedelta(seconds=60))
+
+    figures = gate_of(cross).figures
 
     assert figures.day_notional == {"USDT": execution.opportunity.notional}
     assert figures.left_over == {"BTC": D("0.1"), "ETH": D(-1)}
+    assert D(6) <= figures.left_over_seconds["BTC"] < D(7)
     assert figures.day_result["USDT"] == execution.realised_profit
     assert set(figures.held) == {"alpha", "beta"}
     assert figures.prices["BTC"] == D(50_000)
 
 
 def test_figures_that_no_limit_needs_are_not_read(cross, django_assert_num_queries):
-    setup = build_setup(cross)
+    setup, strategy = build_setup(cross), get_strategy(cross.pk)
 
     with django_assert_num_queries(2):  # the limits, and the executions that our own limit counts
-        read_risk_gate(strategy_id=cross.pk, setup=setup)
+        read_risk_gate(strategy=strategy, setup=setup, view=NO_VIEW)
 
 
 def test_a_limit_without_prices_denies(cross, edge):

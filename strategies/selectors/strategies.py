@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
-from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import NotFound
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import LIVE_STATES, OrderState
@@ -24,7 +24,6 @@ from strategies.models import (
     Decision,
     Execution,
     Opportunity,
-    RiskLimits,
     Run,
     Strategy,
 )
@@ -320,34 +319,6 @@ def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
         .filter(state__in=[state.value for state in set(ExecutionState) - FINISHED_STATES])
         .order_by("id")[:limit]
     )
-
-
-def find_risk_limits(strategy_id: int) -> list[RiskLimits]:
-    """Return the limits that concern a strategy: its own first, then the defaults."""
-    rows = RiskLimits.objects.filter(Q(strategy_id=strategy_id) | Q(strategy__isnull=True))
-    return sorted(rows, key=lambda row: row.strategy_id is None)
-
-
-def count_open_executions(strategy_id: int) -> int:
-    """Return how many executions of a strategy have not ended."""
-    return Execution.objects.filter(strategy_id=strategy_id, state__in=UNFINISHED_STATES).count()
-
-
-def sum_executed(*, strategy_id: int, since: datetime) -> dict[str, Amount]:
-    """Return the notional of what was executed since a moment, by its asset."""
-    rows = Execution.objects.filter(strategy_id=strategy_id, created_at__gte=since).order_by()
-    sums = rows.values_list("profit_asset__code").annotate(sum=ExactSum("opportunity__notional"))
-    return {asset: total or ZERO for asset, total in sums}
-
-
-def list_left_overs(*, strategy_id: int, since: datetime) -> list[dict[str, str]]:
-    """Return what executions left over that have not ended, are held, or began after a moment."""
-    is_held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
-    is_open = Q(state__in=UNFINISHED_STATES)
-    rows = Execution.objects.filter(
-        Q(created_at__gte=since) | is_open | is_held, strategy_id=strategy_id
-    )
-    return list(rows.exclude(residuals={}).order_by("pk").values_list("residuals", flat=True))
 
 
 def count_orders(strategy_id: int) -> int:

@@ -1,0 +1,92 @@
+"""Queries of the risk gate: limits, and the figures that they are compared with."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.persistence.fields import ExactSum
+from ledger.domain.orders import LIVE_STATES
+from ledger.models import Order
+from markets.models import Market
+from strategies.domain.states import ExecutionState
+from strategies.models import Execution, PegReading, RiskLimits, RiskLimitsChange
+from strategies.selectors.strategies import UNFINISHED_STATES
+
+CHANGES_MAX = 100
+"""Newest changes of limits that are listed."""
+PEG_MARKETS_MAX = 20
+"""Reference markets of pegged assets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """What one execution left over.
+
+    Attributes:
+        residuals: decimal text by asset code.
+        created_at: when the execution began.
+    """
+
+    residuals: dict[str, str]
+    created_at: datetime
+
+
+def find_risk_limits(strategy_id: int) -> list[RiskLimits]:
+    """Return the limits that concern a strategy: its own first, then the defaults."""
+    rows = RiskLimits.objects.filter(Q(strategy_id=strategy_id) | Q(strategy__isnull=True))
+    return sorted(rows, key=lambda row: row.strategy_id is None)
+
+
+def count_open_executions(strategy_id: int) -> int:
+    """Return how many executions of a strategy have not ended."""
+    return Execution.objects.filter(strategy_id=strategy_id, state__in=UNFINISHED_STATES).count()
+
+
+def sum_executed(*, strategy_id: int, since: datetime) -> dict[str, Amount]:
+    """Return the notional of what was executed since a moment, by its asset."""
+    rows = Execution.objects.filter(strategy_id=strategy_id, created_at__gte=since).order_by()
+    sums = rows.values_list("profit_asset__code").annotate(sum=ExactSum("opportunity__notional"))
+    return {asset: total or ZERO for asset, total in sums}
+
+
+def list_left_overs(*, strategy_id: int, since: datetime) -> list[LeftOver]:
+    """Return what executions left over that have not ended, are held, or began after a moment."""
+    is_held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    is_open = Q(state__in=UNFINISHED_STATES)
+    rows = Execution.objects.filter(
+        Q(created_at__gte=since) | is_open | is_held, strategy_id=strategy_id
+    )
+    rows = rows.exclude(residuals={}).order_by("pk")
+    return [LeftOver(*row) for row in rows.values_list("residuals", "created_at")]
+
+
+def count_live_orders(account_ids: Collection[int]) -> dict[str, int]:
+    """Return how many orders of some accounts have no known end, by venue code."""
+    rows = Order.objects.filter(account_id__in=account_ids, state__in=LIVE_STATES).order_by()
+    counted = rows.values_list("account__venue__code").annotate(number=Count("pk"))
+    return dict(counted)
+
+
+def list_limit_changes(key: str) -> list[RiskLimitsChange]:
+    """Return the newest changes of some limits, newest first."""
+    return list(RiskLimitsChange.objects.filter(key=key).order_by("-id")[:CHANGES_MAX])
+
+
+def list_peg_markets(codes: Collection[str]) -> list[Market]:
+    """Return the active markets between pegged assets on enabled venues.
+
+    Args:
+        codes: of the assets that are meant to be worth the same.
+    """
+    rows = Market.objects.select_related("venue", "base", "quote").filter(
+        is_active=True, venue__is_enabled=True, base__code__in=codes, quote__code__in=codes
+    )
+    return list(rows.order_by("venue__code", "symbol")[:PEG_MARKETS_MAX])
+
+
+def list_peg_readings(market_ids: Collection[int]) -> dict[int, PegReading]:
+    """Return what is known of some reference markets, by market id."""
+    return {row.market_id: row for row in PegReading.objects.filter(market_id__in=market_ids)}

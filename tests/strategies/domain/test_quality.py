@@ -1,0 +1,189 @@
+"""What the risk gate refuses because of what an intent rests on."""
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+import pytest
+
+from markets.domain.orders import Side
+from strategies.domain.quality import (
+    PEG_AGE_MS_MAX,
+    Grounds,
+    Peg,
+    deny_grounds,
+    moment_of,
+)
+from strategies.domain.risk import DENIALS, Limits
+from strategies.models import Reason
+from strategies.sdk import ExecutionMode, Intent, LegIntent
+from tests.strategies.builders import NOW_MS, make_book, make_rules, make_view
+
+EVERY = Limits(
+    book_age_ms_max=1_000,
+    book_skew_ms_max=500,
+    ticker_gap_bps_max=D(1_000),
+    depeg_bps_max=D(50),
+)
+
+
+def make_leg(venue="alpha", side=Side.BUY, symbol="BTC/USDT", quantity="1", limit_price="100"):
+    return LegIntent(venue, symbol, side, D(quantity), D(limit_price), D(0), D(0))
+
+
+def make_intent(*legs):
+    return Intent(
+        "test",
+        legs or (make_leg(), make_leg("beta", Side.SELL)),
+        ExecutionMode.PARALLEL,
+        D(20),
+        D(100),
+        D(1),
+        "USDT",
+    )
+
+
+def book_of(venue, bid="99", ask="101", at_ms=NOW_MS, **more):
+    return replace(make_book(venue, bids=[(bid, 5)], asks=[(ask, 5)], at_ms=at_ms), **more)
+
+
+def grounds_of(*books, rules=(), offsets=None, pegs=()):
+    books = books or (book_of("alpha"), book_of("beta"))
+    rules = rules or (make_rules("alpha"), make_rules("beta"))
+    return Grounds(make_view(books, rules, {}), offsets or {}, pegs)
+
+
+def code_of(grounds, intent=None, limits=EVERY):
+    denial = deny_grounds(intent or make_intent(), limits=limits, grounds=grounds)
+    return None if denial is None else denial.code
+
+
+def test_sound_grounds_are_denied_nothing():
+    assert code_of(grounds_of()) is None
+
+
+def test_a_market_that_is_suspended_or_gone_is_not_traded():
+    suspended = (make_rules("alpha"), make_rules("beta", is_active=False))
+
+    assert code_of(grounds_of(rules=suspended)) == "market_suspended"
+    assert code_of(grounds_of(rules=(make_rules("alpha"),))) == "market_suspended"
+
+
+def test_a_leg_without_a_book_is_not_traded():
+    assert code_of(grounds_of(book_of("alpha"))) == "book_missing"
+
+
+def test_a_crossed_book_is_not_traded_whatever_the_limits():
+    crossed = grounds_of(book_of("alpha", bid="101", ask="101"), book_of("beta"))
+
+    assert code_of(crossed, limits=Limits()) == "book_crossed"
+
+
+@pytest.mark.parametrize(("age_ms", "code"), [(1_000, None), (1_001, "book_stale")])
+def test_a_book_of_the_past_or_of_the_future_is_stale_beyond_the_limit(age_ms, code):
+    for at_ms in (NOW_MS - age_ms, NOW_MS + age_ms):
+        books = grounds_of(book_of("alpha", at_ms=at_ms), book_of("beta", at_ms=at_ms))
+        assert code_of(books) == code
+
+
+@pytest.mark.parametrize(("apart_ms", "code"), [(500, None), (501, "books_skewed")])
+def test_books_of_different_moments_are_not_compared(apart_ms, code):
+    books = grounds_of(book_of("alpha"), book_of("beta", at_ms=NOW_MS - apart_ms))
+
+    assert code_of(books) == code
+    assert code_of(books, limits=replace(EVERY, book_skew_ms_max=None)) is None
+
+
+def test_the_moment_of_a_book_is_the_venues_own_one_put_right_by_the_measured_offset():
+    book = book_of("alpha", at_ms=NOW_MS, venue_time_ms=NOW_MS - 5_700)
+
+    assert moment_of(book, None) == NOW_MS  # an unmeasured clock says nothing
+    assert moment_of(book, 5_000) == NOW_MS - 700  # the venue's clock is 5 s behind ours
+    assert moment_of(book, 9_000) == NOW_MS  # never later than we had it
+    assert moment_of(book_of("alpha"), 5_000) == NOW_MS
+
+
+def test_a_book_that_was_old_when_it_came_counts_as_old():
+    books = (book_of("alpha"), book_of("beta", venue_time_ms=NOW_MS - 800))
+
+    assert code_of(grounds_of(*books)) is None
+    assert code_of(grounds_of(*books, offsets={"beta": 0})) == "books_skewed"
+    assert code_of(grounds_of(*books, offsets={"beta": 600})) is None
+
+
+def test_one_name_with_prices_far_apart_may_be_two_coins():
+    near = grounds_of(book_of("alpha", ask="100"), book_of("beta", bid="110", ask="111"))
+    far = grounds_of(book_of("alpha", ask="100"), book_of("beta", bid="110.01", ask="112"))
+    turned = grounds_of(book_of("alpha", bid="110.01", ask="112"), book_of("beta", ask="100"))
+
+    assert code_of(near) is None
+    assert code_of(far) == code_of(turned) == "ticker_mismatch"
+    assert code_of(far, limits=Limits()) is None
+
+
+def test_a_book_without_a_side_has_no_price_to_compare():
+    one_sided = make_book("beta", asks=[("5", 1)])
+
+    assert code_of(grounds_of(book_of("alpha", bid="4"), one_sided)) is None
+
+
+def test_different_symbols_are_not_compared():
+    dear = replace(book_of("beta", bid="5000", ask="5010"), symbol="ETH/USDT")
+    rules = (make_rules("alpha"), make_rules("beta", "ETH/USDT"))
+    intent = make_intent(make_leg(), make_leg("beta", Side.SELL, "ETH/USDT"))
+
+    assert code_of(grounds_of(book_of("alpha"), dear, rules=rules), intent) is None
+
+
+def peg(mid="1", base="USDC", quote="USDT", age_ms=0):
+    return Peg(
+        "gamma", f"{base}/{quote}", base, quote, None if mid is None else D(mid), NOW_MS - age_ms
+    )
+
+
+@pytest.mark.parametrize(
+    ("mid", "code"),
+    [("1.005", None), ("0.995", None), ("1.00501", "depeg"), ("0.9949", "depeg"), ("0", "depeg")],
+)
+def test_a_coin_off_its_peg_by_more_than_half_a_percent_is_not_traded(mid, code):
+    assert code_of(grounds_of(pegs=[peg(mid)])) == code
+
+
+def test_a_peg_that_concerns_none_of_the_coins_forbids_nothing():
+    assert code_of(grounds_of(pegs=[peg("0.5", "USDC", "DAI")])) is None
+
+
+def test_a_peg_that_was_not_measured_lately_is_not_taken_for_granted():
+    assert code_of(grounds_of(pegs=[peg(age_ms=PEG_AGE_MS_MAX)])) is None
+    assert code_of(grounds_of(pegs=[peg(age_ms=PEG_AGE_MS_MAX + 1)])) == "peg_unknown"
+    assert code_of(grounds_of(pegs=[peg(None)])) == "peg_unknown"
+    assert peg(None).off_bps == 0
+
+
+def test_without_a_limit_pegs_forbid_nothing():
+    assert code_of(grounds_of(pegs=[peg("0.5")]), limits=Limits()) is None
+
+
+@pytest.mark.parametrize(
+    ("leg", "code"),
+    [
+        (make_leg(quantity="0"), "quantity_off_lot"),
+        (make_leg(quantity="1.05"), "quantity_off_lot"),
+        (make_leg(limit_price="100.05"), "price_off_tick"),
+        (make_leg(limit_price="0"), "price_off_tick"),
+        (make_leg(quantity="0.1"), "quantity_below_min"),
+        (make_leg(quantity="9.1"), "quantity_above_max"),
+        (make_leg(quantity="0.5", limit_price="99.8"), "notional_below_min"),
+        (make_leg(quantity="0.5"), None),
+        (make_leg(quantity="9"), None),
+    ],
+)
+def test_what_a_venue_would_refuse_is_refused_before_any_leg_is_sent(leg, code):
+    rules = make_rules(
+        tick="0.1", lot="0.1", quantity_min="0.2", quantity_max="9", notional_min="50"
+    )
+
+    assert code_of(grounds_of(rules=(rules, make_rules("beta"))), make_intent(leg)) == code
+
+
+def test_every_code_is_a_reason_that_an_opportunity_can_bear():
+    assert set(DENIALS) <= set(Reason.values)
