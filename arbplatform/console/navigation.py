@@ -125,7 +125,19 @@ def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
                     "items": pages,
                 }
             )
+    _mark_current(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Mark the one line that leads to this page or to what it belongs to: the longest address.
+
+    By itself unfold marks every line whose address this page's begins with.
+    """
+    leading = [item["link"] for item in items[1:] if request.path.startswith(item["link"])]
+    current = max(leading, key=len, default=items[0]["link"])
+    for item in items:
+        item["active"] = item["link"] == current and request.path.startswith(current)
 
 
 def _item(page: Page) -> dict[str, Any]:
