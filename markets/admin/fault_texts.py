@@ -9,6 +9,8 @@ GROUPS: dict[Group, Promise] = {
     Group.ANSWER: _("What is answered"),
     Group.ORDER: _("What becomes of orders"),
     Group.STATE: _("Condition of the venue"),
+    Group.TRANSFER: _("Withdrawals and deposits"),
+    Group.FEED: _("WebSocket messages"),
     Group.ACT: _("By somebody else's hand"),
 }
 
@@ -78,6 +80,50 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
         _("suspended market"),
         _("A market takes no orders, and nothing trades there."),
     ),
+    FaultKind.STALE_BOOK: (
+        _("stale book"),
+        _("The book that is shown stands still, while the true one moves on."),
+    ),
+    FaultKind.CROSSED_BOOK: (
+        _("crossed book"),
+        _("The book that is shown has a false bid above its best ask."),
+    ),
+    FaultKind.FEE_COIN: (
+        _("fees in a third coin"),
+        _("Fees are taken in the coin with a discount, and as usual once it does not suffice."),
+    ),
+    FaultKind.SUSPEND_WITHDRAWALS: (
+        _("withdrawals suspended"),
+        _("The asset's network takes no withdrawals, and says so."),
+    ),
+    FaultKind.SUSPEND_DEPOSITS: (
+        _("deposits suspended"),
+        _("The asset's network says that it takes no deposits; those on their way wait."),
+    ),
+    FaultKind.STUCK_WITHDRAWAL: (
+        _("stuck withdrawal"),
+        _("Withdrawals stay in processing until the fault ends."),
+    ),
+    FaultKind.STUCK_DEPOSIT: (
+        _("stuck deposit"),
+        _("Withdrawals leave their venue; the deposits stay unconfirmed until the fault ends."),
+    ),
+    FaultKind.SHORT_DEPOSIT: (
+        _("short deposit"),
+        _("Less arrives than was sent: the amount is missing."),
+    ),
+    FaultKind.WS_SILENCE: (
+        _("silent WebSocket"),
+        _("Open connections say nothing; books are complete again afterwards."),
+    ),
+    FaultKind.WS_GAP: (
+        _("message lost"),
+        _("A message is lost, so that the numbers of a book's changes have a gap."),
+    ),
+    FaultKind.WS_DISCONNECT: (
+        _("WebSocket cut"),
+        _("A message is lost, and the connections that should have had it end."),
+    ),
     FaultKind.MANUAL_TRADE: (
         _("trade by hand"),
         _("The account's owner trades: at once, or before a request to the endpoint."),
@@ -114,4 +160,8 @@ FIELDS: dict[str, Promise] = {
     "price": _("price"),
     "client_id": _("client id"),
     "market_status": _("market status"),
+    "bps": _("crossed by [bps]"),
+    "coin": _("fee coin"),
+    "discount": _("discount [0–1]"),
+    "stream": _("stream"),
 }

@@ -35,13 +35,14 @@ PERMISSION = "markets.change_venue"
 ENDED_SHOWN_MAX = 10
 VALUE_LENGTH_MAX = 1_000
 FOREVER = "forever"
-_MATCHING = ("endpoint", "symbol", "side", "account", "asset")
+_MATCHING = ("endpoint", "symbol", "side", "account", "asset", "stream")
 _REPEATING = ("times", "for_ms", "after", "chance")
 _DETAILS = tuple(name for name in FIELDS if name not in (*_MATCHING, *_REPEATING))
 _CHOICES: dict[str, list[tuple[str, Any]]] = {
     "endpoint": [("", _("any"))] + [(name, name) for name in ADDRESSES],
     "side": [("", _("any")), ("buy", _("buy")), ("sell", _("sell"))],
     "is_carried_out": [("", _("as usual")), ("true", _("yes")), ("false", _("no"))],
+    "stream": [("", _("any")), ("market", _("market")), ("user", _("account"))],
     "market_status": [("", _("as usual")), ("BREAK", "BREAK"), ("HALT", "HALT")],
 }
 

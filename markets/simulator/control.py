@@ -108,7 +108,11 @@ def arm(world: World, venue: Venue, value: object) -> int:
     if fault.is_at_once:
         perform(world, venue, fault)
         return world.faults[venue.code].count_act(fault)
-    return world.faults[venue.code].add(fault)
+    number = world.faults[venue.code].add(fault)
+    for listing in venue.listings.values():
+        # A book that is to stand still stands still from now on, not from the first look at it.
+        venue.shown_books.keep(listing)
+    return number
 
 
 def _faults(method: str, world: World, code: str, rest: list[str], body: bytes) -> web.Response:

@@ -19,7 +19,7 @@ from markets.simulator.control import answer_control
 from markets.simulator.faults.acts import strike
 from markets.simulator.faults.answers import spoil
 from markets.simulator.faults.kinds import ANSWERS
-from markets.simulator.faults.requests import RequestTarget
+from markets.simulator.faults.requests import RequestTarget, read_texts
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.endpoints import ENDPOINTS, Endpoint, Security
 from markets.simulator.protocol.params import Call, Params, parse_query
@@ -80,7 +80,7 @@ class RequestHandler:
         if not venue.faults.is_armed:
             return question()
         key = request.headers.get("X-MBX-APIKEY")
-        target = RequestTarget(venue, (request.method, rest), (query, body), key)
+        target = RequestTarget(venue, (request.method, rest), partial(read_texts, query, body), key)
         strike(self._world, venue, target)
         fault = venue.faults.pick(ANSWERS, target)
         if fault is None:

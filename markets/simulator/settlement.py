@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from markets.domain.funds import Wallet
-from markets.simulator.exchange.units import to_units
+from markets.simulator.exchange.units import floor_to_units, to_units
+from markets.simulator.faults.kinds import FaultKind
+from markets.simulator.faults.plan import Armed, Thing
 from markets.simulator.storage.facts import Facts
 from markets.simulator.venue import InsufficientBalance, Venue
 
@@ -25,14 +27,22 @@ DEFAULT_NETWORK = "SIM"
 NETWORKS = {"BTC": "BTC", "ETH": "ETH", "SOL": "SOL", "USDT": "TRX"}
 """The one network of each asset; others travel by ``DEFAULT_NETWORK``."""
 _ADDRESS_DIGITS = 40
+_BEFORE_LEAVING = frozenset({FaultKind.STUCK_WITHDRAWAL})
+_BEFORE_ARRIVING = frozenset({FaultKind.STUCK_DEPOSIT, FaultKind.SUSPEND_DEPOSITS})
 
 
 class TransferStatus(StrEnum):
     """Where a withdrawal is."""
 
     PROCESSING = "processing"
+    SENT = "sent"
+    """On the network: over for the sender, not credited yet."""
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+OPEN_STATUSES = frozenset({TransferStatus.PROCESSING, TransferStatus.SENT})
+SENT_STATUSES = frozenset({TransferStatus.SENT, TransferStatus.COMPLETED})
 
 
 class RepeatedClientId(Exception):
@@ -57,6 +67,7 @@ class Transfer:
         status: where it is.
         to_venue, to_label: whose address it is; empty if nobody's, ``OUTSIDE`` for somebody's
             whom the simulation does not know.
+        lost: of what should have arrived, what did not [units].
     """
 
     id: str
@@ -74,17 +85,24 @@ class Transfer:
     status: TransferStatus
     to_venue: str
     to_label: str
+    lost: int = 0
+
+    @property
+    def arriving(self) -> int:
+        """What is credited, or will be [units]."""
+        return self.amount - self.fee - self.lost
 
     @property
     def tx_id(self) -> str:
         """The id on the network, once it left."""
-        if self.status is not TransferStatus.COMPLETED:
+        if self.status not in SENT_STATUSES:
             return ""
         return hashlib.sha256(f"tx:{self.id}".encode()).hexdigest()
 
     def to_row(self) -> dict[str, Any]:
         """Return the transfer as plain values."""
-        return asdict(self) | {"amount": str(self.amount), "fee": str(self.fee)}
+        amounts = {"amount": self.amount, "fee": self.fee, "lost": self.lost}
+        return asdict(self) | {name: str(amount) for name, amount in amounts.items()}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Transfer":
@@ -94,6 +112,8 @@ class Transfer:
             | {
                 "amount": int(row["amount"]),
                 "fee": int(row["fee"]),
+                # Rows of an earlier version have none.
+                "lost": int(row.get("lost", 0)),
                 "wallet": Wallet(row["wallet"]),
                 "status": TransferStatus(row["status"]),
             }
@@ -130,6 +150,7 @@ class Settlement:
         self._fees = {asset: to_units(fee) for asset, fee in network_fees.items()}
         self.transfers: dict[str, Transfer] = {}
         self._pending: dict[str, Transfer] = {}
+        self._held: dict[str, Armed] = {}
         self._client_ids: set[tuple[str, str, str]] = set()
         self._owners: dict[tuple[str, str], tuple[str, str]] = {
             (asset, deposit_address(venue.code, account.label, asset)): (venue.code, account.label)
@@ -222,9 +243,14 @@ class Settlement:
 
     def settle(self, now_ms: int) -> list[Transfer]:
         """Let everything arrive that is due; return it."""
-        due = [transfer for transfer in self._pending.values() if transfer.due_ms <= now_ms]
+        due = [
+            transfer
+            for transfer in self._pending.values()
+            if transfer.due_ms <= now_ms and not self._is_held(transfer)
+        ]
         for transfer in due:
             del self._pending[transfer.id]
+            self._held.pop(transfer.id, None)
             if transfer.to_venue:
                 self._arrive(transfer)
             elif transfer.to_label == OUTSIDE:
@@ -238,7 +264,7 @@ class Settlement:
         """Make a transfer findable; one from the journal replaces its earlier state."""
         self.transfers[transfer.id] = transfer
         self._pending.pop(transfer.id, None)
-        if transfer.status is TransferStatus.PROCESSING:
+        if transfer.status in OPEN_STATUSES:
             self._pending[transfer.id] = transfer
         if transfer.client_id:
             self._client_ids.add((transfer.venue, transfer.label, transfer.client_id))
@@ -251,11 +277,11 @@ class Settlement:
         return found[::-1]
 
     def deposits_of(self, venue: str, label: str) -> list[Transfer]:
-        """Return what arrived at an account, newest first."""
+        """Return what arrived at an account, or is seen coming, newest first."""
         found = [
             t
             for t in self.transfers.values()
-            if t.to_venue == venue and t.to_label == label and t.status is TransferStatus.COMPLETED
+            if t.to_venue == venue and t.to_label == label and t.status in SENT_STATUSES
         ]
         return found[::-1]
 
@@ -263,7 +289,7 @@ class Settlement:
         """Return what is on its way or was paid as network fees [units]."""
         on_the_way = sum(t.amount for t in self._pending.values() if t.asset == asset)
         fees = sum(
-            t.fee
+            t.fee + t.lost
             for t in self.transfers.values()
             if t.asset == asset and t.status is TransferStatus.COMPLETED
         )
@@ -273,12 +299,61 @@ class Settlement:
         transfer.status = TransferStatus.COMPLETED
         venue = self._venues[transfer.to_venue]
         account = venue.engine.accounts[transfer.to_label]
-        amount = transfer.amount - transfer.fee
+        transfer.lost = self._shortfall_of(transfer, venue)
+        amount = transfer.arriving
         account.free[transfer.asset] += amount
         # One record holds both the new state and the new balance: they cannot come apart.
         self._record(venue, transfer, transfer.to_label)
         if venue.listener is not None:
             venue.listener.balance_changed(account, transfer.asset, amount)
+
+    @staticmethod
+    def _shortfall_of(transfer: Transfer, venue: Venue) -> int:
+        if not venue.faults.is_armed:
+            return 0
+        target = Thing(asset=transfer.asset, account=transfer.to_label)
+        fault = venue.faults.state(FaultKind.SHORT_DEPOSIT, target)
+        if fault is None or fault.amount is None:
+            return 0
+        return min(floor_to_units(fault.amount), transfer.arriving)
+
+    def _is_held(self, transfer: Transfer) -> bool:
+        """Return whether a fault keeps a transfer where it is, and note how far it came."""
+        sender, receiver = self._venues.get(transfer.venue), self._venues.get(transfer.to_venue)
+        if sender is not None and self._is_caught(
+            transfer, sender, transfer.label, _BEFORE_LEAVING
+        ):
+            return True
+        if receiver is None or not self._is_caught(
+            transfer, receiver, transfer.to_label, _BEFORE_ARRIVING
+        ):
+            return False
+        if transfer.status is TransferStatus.PROCESSING:
+            transfer.status = TransferStatus.SENT
+            if sender is not None:
+                self._record(sender, transfer, transfer.label)
+            elif receiver is not None:
+                self._record(receiver, transfer, transfer.to_label)
+        return True
+
+    def _is_caught(
+        self, transfer: Transfer, venue: Venue | None, label: str, kinds: frozenset[FaultKind]
+    ) -> bool:
+        """Return whether a fault of some kinds holds a transfer; each fault is asked once."""
+        if (
+            venue is None
+            or not venue.faults.is_armed
+            or (kinds is _BEFORE_LEAVING and transfer.tx_id)
+        ):
+            return False
+        caught = self._held.get(transfer.id)
+        if caught is None or not venue.faults.is_in_force(caught):
+            target = Thing(asset=transfer.asset, account=label)
+            caught = venue.faults.pick(kinds, target)
+            if caught is None:
+                return False
+            self._held[transfer.id] = caught
+        return caught.config.kind in kinds
 
     def _come_back(self, transfer: Transfer) -> None:
         transfer.status = TransferStatus.FAILED
@@ -298,7 +373,7 @@ class Settlement:
 
     def _forget_oldest(self) -> None:
         for transfer in self.transfers.values():
-            if transfer.status is not TransferStatus.PROCESSING:
+            if transfer.status not in OPEN_STATUSES:
                 del self.transfers[transfer.id]
                 self._client_ids.discard((transfer.venue, transfer.label, transfer.client_id))
                 return

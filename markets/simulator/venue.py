@@ -16,7 +16,9 @@ from markets.simulator.exchange.listing import Listing
 from markets.simulator.exchange.orders import Order, OrderRefused, Outcome, Refusal, Ticket
 from markets.simulator.exchange.tape import Tape
 from markets.simulator.exchange.units import to_units
+from markets.simulator.faults.books import ShownBooks
 from markets.simulator.faults.engine import FaultyEngine
+from markets.simulator.faults.fees import charge_in_coin
 from markets.simulator.faults.kinds import FaultKind
 from markets.simulator.faults.plan import FaultPlan, Thing
 from markets.simulator.storage.facts import Facts
@@ -101,6 +103,7 @@ class Venue:
         listener: hears of changes; ``None`` for nobody.
         recorder: is told facts about customers first.
         faults: what goes wrong here.
+        shown_books: the books as clients are told.
         wallet_transfers: newest last, by account label.
     """
 
@@ -123,6 +126,7 @@ class Venue:
         self._late: list[tuple[int, Order]] = []
         self.wallet_transfers: dict[str, list[WalletTransfer]] = {}
         self.last_transfer_id = 0
+        self.shown_books = ShownBooks(self.faults)
         self.keys: dict[str, ApiKey] = {}
         for customer in config.accounts:
             account = self.engine.open_account(customer.label)
@@ -271,6 +275,10 @@ class Venue:
         if order is not None and not order.account.is_house:
             touched[order.id] = order
         if touched:
+            assets = [listing.base, listing.quote]
+            if self.faults.is_armed and outcome.executions:
+                charge_in_coin(self.engine, self.faults, outcome)
+                assets.extend({one.coin for one in outcome.executions if one.coin})
             facts = Facts(self.code)
             owners = {}
             for changed in touched.values():
@@ -279,7 +287,7 @@ class Venue:
             for execution in outcome.executions:
                 facts.add_execution(execution)
             for account in owners.values():
-                facts.add_balances(account, (listing.base, listing.quote))
+                facts.add_balances(account, assets)
             self.recorder.append(facts)
         if outcome.trades:
             self.tapes[listing.id].record(outcome.trades)

@@ -181,9 +181,10 @@ class Execution:
         price: [ticks].
         quantity: [lots].
         cost: [quote units].
-        fee: in the asset that the party received [units].
+        fee: in ``fee_asset`` [units].
         is_maker: whether the party's order was resting.
         at_ms: [ms since epoch].
+        coin: a third coin in which the fee was taken; empty for the asset received.
     """
 
     id: int
@@ -194,10 +195,13 @@ class Execution:
     fee: int
     is_maker: bool
     at_ms: int
+    coin: str = ""
 
     @property
     def fee_asset(self) -> str:
-        """The asset that the party received."""
+        """The asset of the fee: the one that the party received, or a third coin."""
+        if self.coin:
+            return self.coin
         listing = self.order.listing
         return listing.base if self.order.is_buy else listing.quote
 

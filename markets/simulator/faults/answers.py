@@ -36,7 +36,11 @@ _CARRIED_OUT = frozenset(
         FaultKind.DOUBLE_ROWS,
     }
 )
-_CUTTING = frozenset({FaultKind.DROP_REQUEST, FaultKind.DROP_ANSWER})
+CUTTING = frozenset({FaultKind.DROP_REQUEST, FaultKind.DROP_ANSWER})
+
+SLOWING = frozenset({FaultKind.RATE_LIMIT, FaultKind.BAN})
+REFUSING = frozenset({FaultKind.REFUSE, FaultKind.MAINTENANCE})
+CHANGING_ROWS = frozenset({FaultKind.EMPTY_LIST, FaultKind.LOST_ROW, FaultKind.DOUBLE_ROWS})
 
 
 def is_carried_out(fault: FaultConfig) -> bool:
@@ -63,12 +67,12 @@ async def spoil(
         await asyncio.sleep(fault.delay_ms / 1000)
         return answer()
     response = answer() if is_carried_out(fault) else None
-    if fault.kind in _CUTTING:
+    if fault.kind in CUTTING:
         return _cut(request)
     if fault.kind is FaultKind.LATE_ANSWER and response is not None:
         await asyncio.sleep(fault.delay_ms / 1000)
         return response
-    if fault.kind in {FaultKind.RATE_LIMIT, FaultKind.BAN}:
+    if fault.kind in SLOWING:
         return _slow_down(armed, now_ms)
     return _MAKERS[fault.kind](fault, _body_of(response))
 
@@ -88,20 +92,24 @@ def _refuse(fault: FaultConfig, _: bytes) -> web.Response:
     return _json({"code": code, "msg": text}, status, headers)
 
 
-def _slow_down(armed: Armed, now_ms: int) -> web.Response:
+def slowing(armed: Armed, now_ms: int) -> tuple[int, int, str, int]:
+    """Return status, code, words and time to wait [s] of a rate limit or a ban."""
     fault = armed.config
     left_ms = armed.left_ms(now_ms)
     if fault.kind is FaultKind.RATE_LIMIT:
         seconds = 1 if fault.retry_after_s is None else fault.retry_after_s
-        text = fault.text or CODES[_BAN_CODE][1]
-        return _json({"code": _BAN_CODE, "msg": text}, 429, {"Retry-After": str(seconds)})
+        return 429, _BAN_CODE, fault.text or CODES[_BAN_CODE][1], seconds
     if fault.retry_after_s is None and left_ms is not None:
-        until_ms = now_ms + left_ms
+        wait_ms = left_ms
     else:
-        until_ms = now_ms + 1000 * (BAN_S if fault.retry_after_s is None else fault.retry_after_s)
-    wait_s = -(-(until_ms - now_ms) // 1000)
-    body = {"code": _BAN_CODE, "msg": _BAN_TEXT.format(until=until_ms)}
-    return _json(body, 418, {"Retry-After": str(wait_s)})
+        wait_ms = 1000 * (BAN_S if fault.retry_after_s is None else fault.retry_after_s)
+    text = _BAN_TEXT.format(until=now_ms + wait_ms)
+    return 418, _BAN_CODE, text, -(-wait_ms // 1000)
+
+
+def _slow_down(armed: Armed, now_ms: int) -> web.Response:
+    status, code, text, seconds = slowing(armed, now_ms)
+    return _json({"code": code, "msg": text}, status, {"Retry-After": str(seconds)})
 
 
 def _page(fault: FaultConfig, _: bytes) -> web.Response:
@@ -122,16 +130,15 @@ def _empty(fault: FaultConfig, _: bytes) -> web.Response:
     return _raw(b"", fault.status or 200)
 
 
-def _empty_list(_: FaultConfig, body: bytes) -> web.Response:
-    return _change_rows(body, lambda _rows: [])
+def _other_rows(fault: FaultConfig, body: bytes) -> web.Response:
+    return _json(change_rows(fault.kind, orjson.loads(body)))
 
 
-def _lose_row(_: FaultConfig, body: bytes) -> web.Response:
-    return _change_rows(body, lambda rows: rows[:-1])
-
-
-def _double_rows(_: FaultConfig, body: bytes) -> web.Response:
-    return _change_rows(body, lambda rows: [row for row in rows for _ in range(2)])
+_ROW_CHANGES: dict[FaultKind, Callable[[list[Any]], list[Any]]] = {
+    FaultKind.EMPTY_LIST: lambda _: [],
+    FaultKind.LOST_ROW: lambda rows: rows[:-1],
+    FaultKind.DOUBLE_ROWS: lambda rows: [row for row in rows for _ in range(2)],
+}
 
 
 _MAKERS: dict[FaultKind, Callable[[FaultConfig, bytes], web.Response]] = {
@@ -141,24 +148,19 @@ _MAKERS: dict[FaultKind, Callable[[FaultConfig, bytes], web.Response]] = {
     FaultKind.TRUNCATE: _truncate,
     FaultKind.BAD_JSON: _bad_json,
     FaultKind.EMPTY: _empty,
-    FaultKind.EMPTY_LIST: _empty_list,
-    FaultKind.LOST_ROW: _lose_row,
-    FaultKind.DOUBLE_ROWS: _double_rows,
+    **dict.fromkeys(_ROW_CHANGES, _other_rows),
 }
 
 
-def _change_rows(body: bytes, change: Callable[[list[Any]], list[Any]]) -> web.Response:
+def change_rows(kind: FaultKind, value: Any) -> Any:
     """Change a list, or the list of balances or rows inside an answer; leave others alone."""
-    value = orjson.loads(body) if body else []
+    change = _ROW_CHANGES[kind]
     if isinstance(value, list):
-        value = change(value)
-    elif isinstance(value, dict):
-        value |= {
-            name: change(value[name])
-            for name in ("balances", "rows")
-            if isinstance(value.get(name), list)
-        }
-    return _json(value)
+        return change(value)
+    if isinstance(value, dict):
+        lists = [name for name in ("balances", "rows") if isinstance(value.get(name), list)]
+        return value | {name: change(value[name]) for name in lists}
+    return value
 
 
 def _body_of(response: web.Response | None) -> bytes:

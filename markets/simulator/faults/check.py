@@ -27,6 +27,7 @@ def unknown_name(fault: FaultConfig, venue: "VenueConfig") -> str:
         _unknown("symbol", fault.market_id, [m.symbol.replace("/", "") for m in venue.markets])
         or _unknown("account", fault.account, [account.label for account in venue.accounts])
         or _unknown("asset", fault.asset, venue.assets)
+        or _unknown("coin", fault.coin, venue.assets)
     )
 
 

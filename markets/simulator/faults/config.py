@@ -85,6 +85,10 @@ class FaultConfig(BaseModel):
         price: limit of a trade by hand [quote per base]; ``None`` for a market order.
         client_id: of a trade by hand; one that looks like the website's if not given.
         market_status: of a suspended market.
+        bps: by which a false bid is above the best ask [bps].
+        coin: in which fees are taken.
+        discount: on fees in that coin [fraction]; a quarter if not given.
+        stream: ``market`` or ``user``; empty for any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +117,10 @@ class FaultConfig(BaseModel):
     price: Positive | None = None
     client_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{0,36}$")] = ""
     market_status: Literal["BREAK", "HALT"] = "BREAK"
+    bps: Annotated[int, Field(ge=0, le=10_000)] = 10
+    coin: Annotated[str, Field(pattern=r"^[A-Z0-9]{0,16}$")] = ""
+    discount: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
+    stream: Literal["", "market", "user"] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -137,6 +145,8 @@ class FaultConfig(BaseModel):
             raise ValueError(f"{self.kind.value} needs {missing[0]}")
         if self.endpoint and self.path:
             raise ValueError("give either endpoint or path, not both")
+        if spec.is_held and self.times is not None:
+            raise ValueError(f"{self.kind.value} ends with for_ms or when it is removed, not times")
         if self.is_at_once and self.model_fields_set & {"after", "chance", "for_ms"}:
             raise ValueError(f"{self.kind.value} happens at once: name an endpoint to wait for")
         # Resolved once, here, where a wrong name can still be told.

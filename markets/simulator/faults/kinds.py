@@ -16,6 +16,10 @@ class Group(StrEnum):
     """An order: what becomes of it at the venue."""
     STATE = "state"
     """A condition of the venue for as long as the fault is armed."""
+    TRANSFER = "transfer"
+    """A withdrawal or deposit."""
+    FEED = "feed"
+    """A WebSocket message."""
     ACT = "act"
     """Something that somebody else does, at once or when a request comes."""
 
@@ -63,6 +67,28 @@ class FaultKind(StrEnum):
     """The venue's clock is ``offset_ms`` ahead, in what it tells and in what it checks."""
     SUSPEND_MARKET = "suspend_market"
     """A market has the status BREAK or HALT: no order is taken, and nothing trades."""
+    STALE_BOOK = "stale_book"
+    """The book that is shown stands still, while the true one moves on."""
+    CROSSED_BOOK = "crossed_book"
+    """The book that is shown has a false bid ``bps`` above its best ask."""
+    FEE_COIN = "fee_coin"
+    """Fees are taken in ``coin`` with a discount, and as usual once it does not suffice."""
+    SUSPEND_WITHDRAWALS = "suspend_withdrawals"
+    """An asset's network takes no withdrawals."""
+    SUSPEND_DEPOSITS = "suspend_deposits"
+    """An asset's network credits no deposits: they wait."""
+    STUCK_WITHDRAWAL = "stuck_withdrawal"
+    """A withdrawal is processed for ever."""
+    STUCK_DEPOSIT = "stuck_deposit"
+    """A withdrawal is completed at its venue; the deposit waits, unconfirmed."""
+    SHORT_DEPOSIT = "short_deposit"
+    """``amount`` less arrives than was sent."""
+    WS_SILENCE = "ws_silence"
+    """An open WebSocket says nothing; nothing is missing afterwards from books."""
+    WS_GAP = "ws_gap"
+    """A message is lost: the numbers of a book's changes have a gap."""
+    WS_DISCONNECT = "ws_disconnect"
+    """A message is lost, and its listeners with it."""
     MANUAL_TRADE = "manual_trade"
     """The account's owner trades ``amount`` at market, or at ``price``, by hand."""
     MANUAL_WITHDRAWAL = "manual_withdrawal"
@@ -79,12 +105,14 @@ class Kind(NamedTuple):
         fields: details that it takes, beside those of its group.
         required: details that it cannot do without.
         is_lasting: whether it strikes until it is removed unless told how often.
+        is_held: whether what it struck is free once it ends: then it cannot end by a number.
     """
 
     group: Group
     fields: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
     is_lasting: bool = False
+    is_held: bool = False
 
 
 COMMON_FIELDS = frozenset({"kind", "times", "for_ms", "after", "chance", "account"})
@@ -93,6 +121,8 @@ GROUP_FIELDS: dict[Group, frozenset[str]] = {
     Group.ANSWER: frozenset({"endpoint", "path", "method", "symbol", "side", "asset"}),
     Group.ORDER: frozenset({"symbol", "side"}),
     Group.STATE: frozenset(),
+    Group.TRANSFER: frozenset({"asset"}),
+    Group.FEED: frozenset({"symbol", "stream"}),
     Group.ACT: frozenset({"endpoint", "path", "method"}),
 }
 
@@ -107,6 +137,14 @@ def _state(*fields: str, required: str = "") -> Kind:
 
 def _order(*fields: str, required: str = "") -> Kind:
     return Kind(Group.ORDER, frozenset(fields), frozenset(required.split()))
+
+
+def _transfer(*fields: str, required: str = "") -> Kind:
+    return Kind(Group.TRANSFER, frozenset(fields), frozenset(required.split()))
+
+
+def _holding() -> Kind:
+    return Kind(Group.TRANSFER, is_lasting=True, is_held=True)
 
 
 def _act(*fields: str, required: str) -> Kind:
@@ -134,6 +172,17 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.REJECT: _order(),
     FaultKind.CLOCK_SKEW: _state("offset_ms", required="offset_ms"),
     FaultKind.SUSPEND_MARKET: _state("symbol", "market_status"),
+    FaultKind.STALE_BOOK: _state("symbol"),
+    FaultKind.CROSSED_BOOK: _state("symbol", "bps"),
+    FaultKind.FEE_COIN: _state("symbol", "coin", "discount", "price", required="coin"),
+    FaultKind.SUSPEND_WITHDRAWALS: Kind(Group.TRANSFER, is_lasting=True),
+    FaultKind.SUSPEND_DEPOSITS: _holding(),
+    FaultKind.STUCK_WITHDRAWAL: _holding(),
+    FaultKind.STUCK_DEPOSIT: _holding(),
+    FaultKind.SHORT_DEPOSIT: _transfer("amount", required="amount"),
+    FaultKind.WS_SILENCE: Kind(Group.FEED, is_lasting=True),
+    FaultKind.WS_GAP: Kind(Group.FEED),
+    FaultKind.WS_DISCONNECT: Kind(Group.FEED),
     FaultKind.MANUAL_TRADE: _act(
         *("symbol", "side", "amount", "price", "client_id"),
         required="account symbol side amount",

@@ -17,7 +17,11 @@ ADDRESSES: Mapping[str, tuple[Address, ...]] = {
     "orders.all": (("GET", "api/v3/allOrders"),),
     "trades.own": (("GET", "api/v3/myTrades"),),
     "account": (("GET", "api/v3/account"),),
-    "account.fees": (("GET", "api/v3/account/commission"), ("GET", "sapi/v1/asset/tradeFee")),
+    "account.fees": (
+        ("GET", "api/v3/account/commission"),
+        ("GET", "sapi/v1/asset/tradeFee"),
+        ("GET", "sapi/v1/bnbBurn"),
+    ),
     "account.permissions": (("GET", "sapi/v1/account/apiRestrictions"),),
     "funding": (("POST", "sapi/v1/asset/get-funding-asset"),),
     "transfer.create": (("POST", "sapi/v1/asset/transfer"),),

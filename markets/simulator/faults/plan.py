@@ -44,20 +44,32 @@ class Target(Protocol):
         """Code."""
         ...
 
+    @property
+    def stream(self) -> str:
+        """``market`` or ``user``."""
+        ...
+
 
 class Thing:
     """A target that is no request: an order, a message, a transfer."""
 
-    __slots__ = ("account", "address", "asset", "market_id", "side")
+    __slots__ = ("account", "address", "asset", "market_id", "side", "stream")
 
     def __init__(
-        self, *, market_id: str = "", side: str = "", account: str = "", asset: str = ""
+        self,
+        *,
+        market_id: str = "",
+        side: str = "",
+        account: str = "",
+        asset: str = "",
+        stream: str = "",
     ) -> None:
         self.address = ("", "")
         self.market_id = market_id
         self.side = side
         self.account = account
         self.asset = asset
+        self.stream = stream
 
 
 ANYTHING = Thing()
@@ -104,6 +116,7 @@ class Armed:
             and (not config.market_id or config.market_id == target.market_id)
             and (not config.side or config.side == target.side)
             and (not config.asset or config.asset == target.asset)
+            and (not config.stream or config.stream == target.stream)
         )
 
     def _end_from(self, now_ms: int) -> int | None:
@@ -211,6 +224,11 @@ class FaultPlan:
         return next(
             (a.config for a in self._armed if a.config.kind is kind and a.matches(target)), None
         )
+
+    def is_in_force(self, armed: Armed) -> bool:
+        """Return whether a fault that struck before is still armed."""
+        self._end_what_is_over()
+        return armed in self._armed
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the armed faults as JSON values, the first to strike first."""

@@ -1,10 +1,19 @@
 """A request as a target of faults: read only as far as an armed fault asks."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 from markets.simulator.exchange.orders import Order
 from markets.simulator.protocol.params import Params, parse_query
 from markets.simulator.venue import Venue
+
+
+def read_texts(*texts: str) -> Params:
+    """Return the parameters in a query string and a form."""
+    found: Params = {}
+    for text in texts:
+        parse_query(text, found)
+    return found
 
 
 class RequestTarget:
@@ -13,25 +22,26 @@ class RequestTarget:
     Args:
         venue: whom it is for.
         address: method and path below the venue.
-        texts: query string and form, with the parameters.
-        api_key: of the header.
+        read_params: returns the parameters; called at most once.
+        api_key: who says to have sent it.
     """
 
     def __init__(
-        self, venue: Venue, address: tuple[str, str], texts: tuple[str, str], api_key: str | None
+        self,
+        venue: Venue,
+        address: tuple[str, str],
+        read_params: Callable[[], Params],
+        api_key: str | None,
     ) -> None:
         self.address = address
         self._venue = venue
-        self._texts = texts
+        self._read_params = read_params
         self._api_key = api_key
 
     @cached_property
     def params(self) -> Params:
         """What was sent."""
-        found: Params = {}
-        for text in self._texts:
-            parse_query(text, found)
-        return found
+        return self._read_params()
 
     @property
     def market_id(self) -> str:
@@ -52,6 +62,11 @@ class RequestTarget:
         """The label of the key's account; not proven yet."""
         key = self._venue.keys.get(self._api_key or "")
         return "" if key is None else key.account.label
+
+    @property
+    def stream(self) -> str:
+        """None: a request belongs to no stream."""
+        return ""
 
     @property
     def asset(self) -> str:

@@ -60,9 +60,13 @@ class Connection:
         except asyncio.QueueFull:
             if self._writer is not None:
                 logger.warning("a WebSocket client does not read: it is disconnected")
-            self._stop()
-            if self._transport is not None:
-                self._transport.abort()
+            self.cut()
+
+    def cut(self) -> None:
+        """End it without a word."""
+        self._stop()
+        if self._transport is not None:
+            self._transport.abort()
 
     async def close(self) -> None:
         """Say goodbye."""

@@ -66,6 +66,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "api/v3/myTrades"): _signed(trading.my_trades),
     ("GET", "api/v3/account"): _signed(trading.account),
     ("GET", "api/v3/account/commission"): _signed(trading.commission),
+    ("GET", "sapi/v1/bnbBurn"): _signed(trading.fee_coin),
     ("GET", "sapi/v1/capital/config/getall"): _signed(wallet.coins),
     ("GET", "sapi/v1/margin/allPairs"): _signed(wallet.no_margin_pairs),
     ("GET", "sapi/v1/margin/isolated/allPairs"): _signed(wallet.no_margin_pairs),

@@ -131,16 +131,16 @@ def _symbol_info(venue: Venue, listing: Listing) -> dict[str, Any]:
 def depth(call: Call) -> dict[str, Any]:
     """Return the best levels of both sides."""
     listing = require_listing(call)
-    return depth_of(listing, read_limit(call.params, DEPTH_DEFAULT, DEPTH_MAX))
+    return depth_of(call.venue, listing, read_limit(call.params, DEPTH_DEFAULT, DEPTH_MAX))
 
 
-def depth_of(listing: Listing, limit: int) -> dict[str, Any]:
+def depth_of(venue: Venue, listing: Listing, limit: int) -> dict[str, Any]:
     """Return up to ``limit`` levels of each side."""
-    book = listing.book
+    shown = venue.shown_books.look(listing, limit)
     return {
-        "lastUpdateId": book.changes,
-        "bids": level_texts(listing, book.bids.depth(limit)),
-        "asks": level_texts(listing, book.asks.depth(limit)),
+        "lastUpdateId": shown.changes,
+        "bids": level_texts(listing, shown.bids),
+        "asks": level_texts(listing, shown.asks),
     }
 
 
@@ -246,8 +246,9 @@ def book_ticker(call: Call) -> Any:
 
 def book_ticker_of(venue: Venue, listing: Listing) -> dict[str, Any]:
     """Return the best prices of a market."""
-    bid = listing.book.bids.best() or (0, 0)
-    ask = listing.book.asks.best() or (0, 0)
+    shown = venue.shown_books.look(listing, 1)
+    bid = shown.bids[0] if shown.bids else (0, 0)
+    ask = shown.asks[0] if shown.asks else (0, 0)
     return {
         "symbol": listing.id,
         "bidPrice": price_text(listing, bid[0]),

@@ -14,7 +14,7 @@ from markets.simulator.venue import ApiKey, Venue
 from markets.simulator.world import World
 
 OK = 200
-_REQUESTS_BY_NAME: dict[str, tuple[str, str]] = {
+REQUESTS_BY_NAME: dict[str, tuple[str, str]] = {
     "ping": ("GET", "api/v3/ping"),
     "time": ("GET", "api/v3/time"),
     "exchangeInfo": ("GET", "api/v3/exchangeInfo"),
@@ -62,7 +62,7 @@ class Desk(NamedTuple):
 def answer_request(desk: Desk, request: Any) -> dict[str, Any]:
     """Return the answer to one request."""
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-        return _refused(None, codes.illegal("method", "a JSON object with id, method and params"))
+        return refused(None, codes.illegal("method", "a JSON object with id, method and params"))
     number = request.get("id")
     sent = request.get("params") or {}
     try:
@@ -71,11 +71,12 @@ def answer_request(desk: Desk, request: Any) -> dict[str, Any]:
         params = {str(name): _to_text(value) for name, value in sent.items()}
         result = _answer(desk, request["method"], params)
     except codes.WireError as error:
-        return _refused(number, error)
+        return refused(number, error)
     return {"id": number, "status": OK, "result": result, "rateLimits": []}
 
 
-def _refused(number: Any, error: codes.WireError) -> dict[str, Any]:
+def refused(number: Any, error: codes.WireError) -> dict[str, Any]:
+    """Return the answer to a request that was refused."""
     return {
         "id": number,
         "status": error.status,
@@ -88,7 +89,7 @@ def _answer(desk: Desk, name: str, params: Params) -> Any:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(desk, params)
-    endpoint = ENDPOINTS.get(_REQUESTS_BY_NAME.get(name, ("", "")))
+    endpoint = ENDPOINTS.get(REQUESTS_BY_NAME.get(name, ("", "")))
     if endpoint is None:
         raise codes.unknown_path(name)
     key = _authenticate(desk, endpoint, params)

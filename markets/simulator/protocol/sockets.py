@@ -11,8 +11,10 @@ from aiohttp import WSMessage, WSMsgType, web
 from markets.simulator.exchange.accounts import Account
 from markets.simulator.exchange.listing import Listing
 from markets.simulator.exchange.orders import Order, Outcome
+from markets.simulator.faults.kinds import FaultKind
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.params import Params, parse_query
+from markets.simulator.protocol.socket_faults import answer_amid_faults
 from markets.simulator.protocol.socket_requests import Desk, answer_request
 from markets.simulator.protocol.stream_names import FAST_MS
 from markets.simulator.protocol.streams import MarketStreams
@@ -41,7 +43,7 @@ class VenueSockets:
 
     def __init__(self, venue: Venue) -> None:
         self.markets = MarketStreams(venue)
-        self.users = UserStreams()
+        self.users = UserStreams(venue.faults)
         self._venue = venue
         venue.listener = self
 
@@ -90,6 +92,8 @@ class Sockets:
         first, _, rest = path.partition("/")
         if path != REQUEST_PATH and first not in {"ws", "stream"}:
             return web.Response(status=_NOT_FOUND, text=f"There is no WebSocket at /{path}.")
+        if venue.faults.is_armed and venue.faults.state(FaultKind.MAINTENANCE):
+            return web.Response(status=_UNAVAILABLE, text="System is under maintenance.")
         connection = Connection(is_combined=first == "stream")
         sockets = self._venues[venue.code]
         await connection.open(request)
@@ -127,7 +131,11 @@ class Sockets:
         async for message in connection.socket:
             if venue.config.latency_ms:
                 await asyncio.sleep(venue.config.latency_ms / 1000)
-            connection.send(answer_request(desk, _read(message)))
+            request = _read(message)
+            if venue.faults.is_armed:
+                await answer_amid_faults(desk, request)
+            else:
+                connection.send(answer_request(desk, request))
 
     async def _serve_streams(
         self, venue: Venue, sockets: VenueSockets, connection: Connection

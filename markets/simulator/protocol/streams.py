@@ -8,6 +8,8 @@ from markets.simulator.exchange.listing import Listing
 from markets.simulator.exchange.orders import Trade
 from markets.simulator.exchange.tape import INTERVALS_MS, Candle
 from markets.simulator.exchange.units import format_units
+from markets.simulator.faults.feeds import MARKET, is_lost, is_silent, target_of
+from markets.simulator.faults.plan import Thing
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import price_text, quantity_text
 from markets.simulator.protocol.public import agg_trade_of, book_ticker_of, depth_of, ticker_24hr_of
@@ -43,7 +45,7 @@ class MarketStreams:
             return True
         self._streams[name] = stream
         if listing is not None and stream.kind == "depth" and not stream.levels:
-            self._depths[name] = _DepthFeed(listing)
+            self._depths[name] = _DepthFeed(self._venue, listing)
         return True
 
     def unsubscribe(self, connection: Connection, name: str) -> None:
@@ -64,7 +66,7 @@ class MarketStreams:
 
     def market_changed(self, listing: Listing, trades: list[Trade]) -> None:
         """Send what is sent at once."""
-        if not self._streams:
+        if not self._streams or is_silent(self._venue.faults, self._target_of(listing.id)):
             return
         prefix = listing.id.lower()
         if trades:
@@ -74,7 +76,7 @@ class MarketStreams:
                     for trade in trades:
                         self._send(name, make(listing, trade))
         name = f"{prefix}@bookTicker"
-        if name in self._streams:
+        if name in self._streams and not self._venue.shown_books.is_stale(listing):
             best = (listing.book.bids.best(), listing.book.asks.best())
             if self._best.get(listing.id) != best:
                 self._best[listing.id] = best
@@ -89,6 +91,8 @@ class MarketStreams:
             if now_ms - self._sent_at_ms.get(name, 0) < pace_ms - FAST_MS // 2:
                 continue
             self._sent_at_ms[name] = now_ms
+            if is_silent(self._venue.faults, self._target_of(stream.market_id)):
+                continue
             for message in self._make(stream, now_ms):
                 self._send(name, message)
 
@@ -100,7 +104,7 @@ class MarketStreams:
             return [[make(self._venue, one, now_ms) for one in listings]]
         if stream.kind == "depth":
             if stream.levels:
-                return [depth_of(listing, stream.levels)]
+                return [depth_of(self._venue, listing, stream.levels)]
             return self._depths[stream.name].take(now_ms)
         if stream.kind == "kline":
             return self._make_candles(stream, listing, now_ms)
@@ -131,18 +135,28 @@ class MarketStreams:
             "A": ticker["askQty"],
         }
 
+    @staticmethod
+    def _target_of(market_id: str) -> Thing:
+        return target_of(stream=MARKET, market_id=market_id)
+
     def _send(self, name: str, value: Any) -> None:
+        market_id = self._streams[name].market_id
+        listeners = self._listeners.get(name, ())
+        if is_lost(self._venue.faults, self._target_of(market_id), listeners):
+            return
         plain = orjson.dumps(value)
         combined = b'{"stream":"%b","data":%b}' % (name.encode(), plain)
-        for connection in list(self._listeners.get(name, ())):
+        for connection in list(listeners):
             connection.send_ready(combined if connection.is_combined else plain)
 
 
 class _DepthFeed:
     """Collects which levels of a book changed since the last message."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, venue: Venue, listing: Listing) -> None:
+        self._venue = venue
         self._listing = listing
+        self._crossing: tuple[int, int] | None = None
         self._bids: set[int] = set()
         self._asks: set[int] = set()
         listing.book.bids.watchers.append(self._bids)
@@ -161,9 +175,13 @@ class _DepthFeed:
         Its numbers follow the last one's without a gap: ``U`` is the last ``u`` plus one.
         """
         book = self._listing.book
-        if book.changes == self._last:
+        if book.changes == self._last or self._venue.shown_books.is_stale(self._listing):
             return []
-        message = {
+        if self._crossing is not None:
+            # What was false before is told as it is now.
+            self._bids.add(self._crossing[0])
+        self._crossing = self._venue.shown_books.crossing_bid(self._listing)
+        message: dict[str, Any] = {
             "e": "depthUpdate",
             "E": now_ms,
             "s": self._listing.id,
@@ -172,6 +190,10 @@ class _DepthFeed:
             "b": self._levels(self._bids, book.bids.levels),
             "a": self._levels(self._asks, book.asks.levels),
         }
+        if self._crossing is not None:
+            price, lots = self._crossing
+            false = [price_text(self._listing, price), quantity_text(self._listing, lots)]
+            message["b"] = [false, *(level for level in message["b"] if level[0] != false[0])]
         self._last = book.changes
         self._bids.clear()
         self._asks.clear()

@@ -17,6 +17,10 @@ from markets.simulator.exchange.orders import (
     Ticket,
 )
 from markets.simulator.exchange.units import format_units
+from markets.simulator.faults.config import FaultConfig
+from markets.simulator.faults.fees import discount_of
+from markets.simulator.faults.kinds import FaultKind
+from markets.simulator.faults.plan import Thing
 from markets.simulator.protocol import codes, forms
 from markets.simulator.protocol.params import (
     Call,
@@ -202,18 +206,29 @@ def commission(call: Call) -> dict[str, Any]:
         "seller": "0.00000000",
     }
     nothing = dict.fromkeys(rates, "0.00000000")
+    chosen = _fee_coin(call, listing.id)
     return {
         "symbol": listing.id,
         "standardCommission": rates,
         "specialCommission": nothing,
         "taxCommission": nothing,
         "discount": {
-            "enabledForAccount": False,
-            "enabledForSymbol": False,
-            "discountAsset": "BNB",
-            "discount": "0.00000000",
+            "enabledForAccount": chosen is not None,
+            "enabledForSymbol": chosen is not None,
+            "discountAsset": "BNB" if chosen is None else chosen.coin,
+            "discount": f"{discount_of(chosen):.8f}",
         },
     }
+
+
+def fee_coin(call: Call) -> dict[str, Any]:
+    """Return whether the account pays fees in the venue's coin."""
+    return {"spotBNBBurn": _fee_coin(call, "") is not None, "interestBNBBurn": False}
+
+
+def _fee_coin(call: Call, market_id: str) -> FaultConfig | None:
+    target = Thing(market_id=market_id, account=call.account.label)
+    return call.venue.faults.shows(FaultKind.FEE_COIN, target)
 
 
 def _form_of(params: Params) -> str:

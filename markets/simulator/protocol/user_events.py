@@ -6,6 +6,8 @@ from typing import Any
 from markets.simulator.exchange.accounts import Account
 from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order, OrderStatus, Outcome
 from markets.simulator.exchange.units import format_units
+from markets.simulator.faults.feeds import USER, is_lost, is_silent, target_of
+from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import (
     NO_ORDER_LIST,
@@ -26,7 +28,8 @@ class UserStreams:
     wrapped; one that came by listen key has that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, faults: FaultPlan) -> None:
+        self._faults = faults
         self._listeners: dict[str, dict[Connection, int | str]] = {}
 
     @property
@@ -47,7 +50,11 @@ class UserStreams:
 
     def send(self, account: Account, event: dict[str, Any]) -> None:
         """Tell the account's listeners."""
-        for connection, number in list(self._listeners.get(account.label, {}).items()):
+        listeners = self._listeners.get(account.label, {})
+        target = target_of(stream=USER, account=account.label)
+        if is_silent(self._faults, target) or is_lost(self._faults, target, listeners):
+            return
+        for connection, number in list(listeners.items()):
             if isinstance(number, int):
                 connection.send({"subscriptionId": number, "event": event})
             elif connection.is_combined:
@@ -71,7 +78,8 @@ def events_of_outcome(outcome: Outcome, now_ms: int) -> Iterator[tuple[Account, 
     touched = [execution.order for execution in outcome.executions] + outcome.expired
     if is_own and order is not None:
         touched.append(order)
-    yield from positions_of(touched, now_ms)
+    coins = {execution.coin for execution in outcome.executions if execution.coin}
+    yield from positions_of(touched, now_ms, coins)
 
 
 _NOT_EXPIRED = LIVE_STATUSES | {OrderStatus.FILLED, OrderStatus.CANCELED}
@@ -94,12 +102,14 @@ def balance_event(asset: str, delta: int, now_ms: int) -> dict[str, Any]:
     }
 
 
-def positions_of(orders: Iterable[Order], now_ms: int) -> Iterator[tuple[Account, dict[str, Any]]]:
-    """Yield, for each owner of the orders, what it has of their assets now."""
+def positions_of(
+    orders: Iterable[Order], now_ms: int, coins: Iterable[str] = ()
+) -> Iterator[tuple[Account, dict[str, Any]]]:
+    """Yield, for each owner of the orders, what it has of their assets and ``coins`` now."""
     assets_by_label: dict[str, tuple[Account, dict[str, None]]] = {}
     for order in orders:
         _, assets = assets_by_label.setdefault(order.account.label, (order.account, {}))
-        assets.update({order.listing.base: None, order.listing.quote: None})
+        assets.update(dict.fromkeys((order.listing.base, order.listing.quote, *coins)))
     for account, assets in assets_by_label.values():
         yield account, position_event(account, assets, now_ms)
 

@@ -7,6 +7,8 @@ from arbplatform.core.clock import from_ms
 from markets.domain.funds import Wallet
 from markets.simulator.exchange.accounts import WalletTransfer
 from markets.simulator.exchange.units import FEE_STEP, floor_to_units, format_units
+from markets.simulator.faults.kinds import FaultKind
+from markets.simulator.faults.plan import Thing
 from markets.simulator.protocol import codes
 from markets.simulator.protocol.params import (
     Call,
@@ -31,10 +33,11 @@ _WALLETS = {"MAIN": Wallet.SPOT, "FUNDING": Wallet.FUNDING}
 _WALLET_NAMES = {wallet: name for name, wallet in _WALLETS.items()}
 _WITHDRAWAL_STATUS = {
     TransferStatus.PROCESSING: 4,
+    TransferStatus.SENT: 6,
     TransferStatus.COMPLETED: 6,
     TransferStatus.FAILED: 5,
 }
-_DEPOSIT_SUCCEEDED = 1
+_DEPOSIT_PENDING, _DEPOSIT_SUCCEEDED = 0, 1
 _ADDRESS_LENGTH_MIN = 10
 
 
@@ -46,12 +49,14 @@ def coins(call: Call) -> list[dict[str, Any]]:
     for asset in call.venue.engine.assets:
         network = network_of(asset)
         fee = settlement.fee_of(asset)
+        takes_deposits = not _is_suspended(call, FaultKind.SUSPEND_DEPOSITS, asset)
+        sends = not _is_suspended(call, FaultKind.SUSPEND_WITHDRAWALS, asset)
         made.append(
             {
                 "coin": asset,
                 "name": asset,
-                "depositAllEnable": True,
-                "withdrawAllEnable": True,
+                "depositAllEnable": takes_deposits,
+                "withdrawAllEnable": sends,
                 "free": format_units(account.free[asset]),
                 "locked": format_units(account.held[asset]),
                 "freeze": "0",
@@ -67,8 +72,8 @@ def coins(call: Call) -> list[dict[str, Any]]:
                         "coin": asset,
                         "name": network,
                         "isDefault": True,
-                        "depositEnable": True,
-                        "withdrawEnable": True,
+                        "depositEnable": takes_deposits,
+                        "withdrawEnable": sends,
                         "withdrawFee": format_units(fee),
                         "withdrawMin": format_units(fee + FEE_STEP),
                         "withdrawMax": "9999999999.99999999",
@@ -84,6 +89,11 @@ def coins(call: Call) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def _is_suspended(call: Call, kind: FaultKind, asset: str) -> bool:
+    target = Thing(asset=asset, account=call.account.label)
+    return call.venue.faults.shows(kind, target) is not None
 
 
 def no_margin_pairs(call: Call) -> list[Any]:
@@ -198,6 +208,9 @@ def withdraw(call: Call) -> dict[str, Any]:
     """Send an amount away; the network's fee is taken from it."""
     asset = _require_asset(call, "coin")
     _check_network(call, asset)
+    suspended = Thing(asset=asset, account=call.account.label)
+    if call.venue.faults.state(FaultKind.SUSPEND_WITHDRAWALS, suspended) is not None:
+        raise codes.WITHDRAW_BAD_NETWORK
     target = require(call.params, "address")
     if len(target) < _ADDRESS_LENGTH_MIN or not target.isalnum():
         raise codes.WITHDRAW_BAD_ADDRESS
@@ -258,24 +271,25 @@ def _withdrawal_row(transfer: Transfer) -> dict[str, Any]:
         "walletType": 1 if transfer.wallet is Wallet.FUNDING else 0,
         "txKey": "",
     }
-    if transfer.status is TransferStatus.COMPLETED:
+    if transfer.tx_id:
         row["completeTime"] = f"{from_ms(transfer.due_ms).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return row
 
 
 def _deposit_row(transfer: Transfer) -> dict[str, Any]:
+    is_pending = transfer.status is TransferStatus.SENT
     return {
         "id": transfer.id,
-        "amount": format_units(transfer.amount - transfer.fee),
+        "amount": format_units(transfer.arriving),
         "coin": transfer.asset,
         "network": transfer.network,
-        "status": _DEPOSIT_SUCCEEDED,
+        "status": _DEPOSIT_PENDING if is_pending else _DEPOSIT_SUCCEEDED,
         "address": transfer.address,
         "addressTag": "",
         "txId": transfer.tx_id,
         "insertTime": transfer.due_ms,
         "transferType": 0,
-        "confirmTimes": "1/1",
+        "confirmTimes": "0/1" if is_pending else "1/1",
         "unlockConfirm": 0,
         "walletType": 0,
     }

@@ -134,8 +134,13 @@ def order_from_row(row: list[Any], account: Account, listing: Listing) -> Order:
     )
 
 
+FIELDS_WITHOUT_COIN = 9
+"""Of the row of an execution whose fee was taken in the asset received."""
+
+
 def execution_to_row(execution: Execution) -> list[Any]:
     """Return an execution as plain values."""
+    coin = [execution.coin] if execution.coin else []
     return [
         execution.id,
         execution.order.account.label,
@@ -146,6 +151,7 @@ def execution_to_row(execution: Execution) -> list[Any]:
         str(execution.fee),
         execution.is_maker,
         execution.at_ms,
+        *coin,
     ]
 
 
@@ -160,6 +166,7 @@ def execution_from_row(row: list[Any], order: Order) -> Execution:
         fee=int(row[6]),
         is_maker=row[7],
         at_ms=row[8],
+        coin=row[9] if len(row) > FIELDS_WITHOUT_COIN else "",
     )
 
 

@@ -73,10 +73,16 @@ def _restore_transfers(world: World, memories: dict[str, _Memory]) -> None:
     for memory in memories.values():
         for number, row in memory.transfers.items():
             # The venue where it started may not know yet that it ended at another.
-            if number not in latest or row["status"] != TransferStatus.PROCESSING:
+            known = latest.get(number)
+            if known is None or _progress_of(row) >= _progress_of(known):
                 latest[number] = row
     for row in sorted(latest.values(), key=lambda row: (row["applied_ms"], row["id"])):
         world.settlement.remember(Transfer.from_row(row))
+
+
+def _progress_of(row: dict[str, Any]) -> int:
+    """Return how far a transfer had come when the row was written."""
+    return {TransferStatus.PROCESSING: 0, TransferStatus.SENT: 1}.get(row["status"], 2)
 
 
 def _unfitting(cause: str) -> Conflict:
