@@ -9,19 +9,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import TypeVar
 
-from tests.chaos.evidence import Evidence, ExecutionRow, MarketRow, OrderRow, VenueOrderRow
+from tests.chaos.evidence import (
+    Evidence,
+    ExecutionRow,
+    MarketRow,
+    OrderRow,
+    TradeRow,
+    VenueOrderRow,
+)
 
+RowT = TypeVar("RowT", VenueOrderRow, TradeRow)
 ZERO = Decimal(0)
 ENDED_ORDERS = frozenset({"filled", "canceled", "rejected"})
 ENDED_EXECUTIONS = frozenset({"completed", "unwound", "held", "failed"})
 SAME_STATE = {
     "filled": frozenset({"FILLED"}),
     "canceled": frozenset({"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}),
+    "rejected": frozenset({"REJECTED"}),
 }
 """What the venue calls a state of the journal."""
 HALT_GRACE = timedelta(seconds=1)
 """What was on its way when the switch was pressed may still arrive for so long."""
+FOREIGN_PREFIX = "web_"
+"""How client ids begin of what the account's owner does by hand."""
 DUST_MARGIN = Decimal("1.05")
 """Fees, and prices that moved between the plan and the end."""
 
@@ -48,7 +60,7 @@ def orders_match(evidence: Evidence) -> Iterator[str]:
     """Each order of a venue is one of the journal with the same terms and end, and vice versa."""
     journal = {(row.venue, row.client_id): row for row in evidence.orders}
     there: dict[tuple[str, str], VenueOrderRow] = {}
-    for found in evidence.venue_orders:
+    for found in _ours(evidence.venue_orders):
         key = (found.venue, found.client_id)
         if key in there:
             yield f"{found.venue} has two orders {found.client_id}: {there[key]} and {found}"
@@ -92,7 +104,7 @@ def orders_ended(evidence: Evidence) -> Iterator[str]:
 def trades_match(evidence: Evidence) -> Iterator[str]:
     """Each execution of an order was booked once, to the last decimal, fee included."""
     booked = Counter(evidence.trades)
-    stated = Counter(evidence.venue_trades)
+    stated = Counter(_ours(evidence.venue_trades))
     for row, count in (booked - stated).items():
         yield f"booked {count} times more than it happened: {row}"
     for row, count in (stated - booked).items():
@@ -175,10 +187,22 @@ def ledger_is_statement(evidence: Evidence) -> Iterator[str]:
     yield from _differences(booked, evidence.statements, "booked", "stated")
 
 
+def reservations_are_released(evidence: Evidence) -> Iterator[str]:
+    """Nothing is set aside any more, since nothing is under way."""
+    for what, amount in evidence.reserved.items():
+        if amount:
+            yield f"{amount} are still set aside for {what}"
+
+
+def nothing_is_unexplained(evidence: Evidence) -> Iterator[str]:
+    """The reconciler has explained or booked everything that it saw."""
+    yield from evidence.discrepancies
+
+
 def halts_held(evidence: Evidence) -> Iterator[str]:
     """No order reached a venue while trading was halted."""
     for halt in evidence.halts:
-        for row in evidence.venue_orders:
+        for row in _ours(evidence.venue_orders):
             if halt.venue not in {"", row.venue}:
                 continue
             if halt.began_at + HALT_GRACE < row.created_at < halt.ended_at:
@@ -237,6 +261,11 @@ def wallets_by_postings(evidence: Evidence) -> dict[tuple[str, str, str], Decima
     return held
 
 
+def _ours(rows: Sequence[RowT]) -> list[RowT]:
+    """Return what the platform did, without what the account's owner did by hand."""
+    return [row for row in rows if not row.client_id.startswith(FOREIGN_PREFIX)]
+
+
 def _differences(
     one: Mapping[tuple[str, str, str], Decimal],
     other: Mapping[tuple[str, str, str], Decimal],
@@ -264,6 +293,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("postings sum to zero in every asset", postings_balance),
     Invariant("running totals are the sums of postings", totals_are_sums),
     Invariant("the ledger is the venues' statements", ledger_is_statement),
+    Invariant("every reservation was released", reservations_are_released),
+    Invariant("the reconciler left nothing unexplained", nothing_is_unexplained),
     Invariant("nothing was sent while trading was halted", halts_held),
     Invariant("every strategy has come to rest", strategies_rest),
 )

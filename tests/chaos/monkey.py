@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError, IllegalTransition
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent
+from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
 from ledger.models import TradingHalt
 from ledger.services.halts import change_trading, to_scope
 from ledger.services.kill import stop_trading
@@ -150,18 +150,6 @@ class Monkey:
     def _fault(self, act: Act) -> None:
         ask(self._simulator_url, "POST", f"/control/{act.target}/faults", dict(act.options))
 
-    def _limit(self, act: Act) -> None:
-        """Refuse everything for a while, and say until when, as venues do."""
-        until_ms = SYSTEM_CLOCK.now_ms() + int(act.options["lasts_s"] * 1000)
-        fault = {
-            "kind": "refuse",
-            "status": act.options["status"],
-            "code": -1003,
-            "text": f"Way too much request weight used; IP banned until {until_ms}.",
-            "times": 3,
-        }
-        ask(self._simulator_url, "POST", f"/control/{act.target}/faults", fault)
-
     # --- processes -------------------------------------------------------------------------------
 
     def _kill(self, act: Act) -> None:
@@ -258,6 +246,9 @@ class Monkey:
         for pk in Strategy.objects.filter(state=StrategyState.FAULTED).values_list("pk", flat=True):
             start_strategy(strategy_id=pk, user=user)
             self.diary.people["faulted strategies started again"] += 1
+        for halt in TradingHalt.objects.exclude(state=TradingState.ACTIVE).exclude(reason=REASON):
+            resume(to_scope(halt))
+            self.diary.people[f"trading resumed after: {halt.reason}"] += 1
 
 
 def resume(scope: HaltScope) -> None:

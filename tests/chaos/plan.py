@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from markets.simulator.demo import DEMO_VENUES
+from markets.simulator.demo import DEMO_LABEL, DEMO_VENUES
 
 CALM_AT_START_S = 5.0
 CALM_AT_END_S = 5.0
@@ -17,13 +17,6 @@ CALM_AT_END_S = 5.0
 
 VENUE_TIMEOUT_MS = 3_000
 """After so long the platform gives up waiting for a venue, while under chaos."""
-
-ORDER = ("POST", "api/v3/order")
-LOOKUP = ("GET", "api/v3/order")
-TRADES = ("GET", "api/v3/myTrades")
-BOOK = ("GET", "api/v3/depth")
-ACCOUNT = ("GET", "api/v3/account")
-EVERYTHING = ("", "")
 
 Span = tuple[float, float]
 
@@ -93,102 +86,97 @@ def make_plan(*, seed: int, seconds: float, has_server: bool) -> list[Act]:
     return sorted(acts, key=lambda act: (act.at_s, act.kind, act.target))
 
 
-def _fault(kind: str, every_s: float, where: tuple[str, str], *, how: str, **more: Any) -> Recipe:
-    method, path = where
-    fault = {"kind": how, "method": method, "path": path} | more
-    return Recipe(kind, "fault", every_s, tuple(DEMO_VENUES), options=fault)
+def _fault(kind: str, every_s: float, how: str, endpoint: str = "", **details: Any) -> Recipe:
+    fault = {"kind": how} | ({"endpoint": endpoint} if endpoint else {}) | details
+    return Recipe(kind, "fault", every_s, VENUES, options=fault)
 
 
-def _refusal(kind: str, every_s: float, where: tuple[str, str], **refusal: Any) -> Recipe:
-    return _fault(kind, every_s, where, how="refuse", **refusal)
+def _refusal(kind: str, every_s: float, endpoint: str, code: int, **details: Any) -> Recipe:
+    return _fault(kind, every_s, "refuse", endpoint, code=code, **details)
 
 
-VENUE_FAULTS: tuple[Recipe, ...] = (
-    _fault("order dropped before", 20, ORDER, how="drop_request"),
-    _fault("order's answer dropped", 6, ORDER, how="drop_answer"),
-    _fault("order's answer late", 15, ORDER, how="late_answer", delay_ms=VENUE_TIMEOUT_MS + 1_500),
-    _fault("order answered late but in time", 10, ORDER, how="late_answer", delay_ms=1_500),
-    _fault("order answered by a page", 10, ORDER, how="html"),
-    _fault("order's answer truncated", 10, ORDER, how="truncate"),
-    _refusal(
-        "order: backend timeout (-1007)", 30, ORDER, status=504, code=-1007, text="Timeout waiting"
-    ),
-    _refusal(
-        "order: unexpected response (-1006)",
-        40,
-        ORDER,
-        status=503,
-        code=-1006,
-        text="Unexpected response",
-    ),
-    _refusal(
-        "order: overloaded (-1008)", 30, ORDER, status=503, code=-1008, text="Server is overloaded"
-    ),
-    _refusal(
-        "order: clock (-1021)",
-        20,
-        ORDER,
-        status=400,
-        code=-1021,
-        text="Timestamp is outside recvWindow",
-    ),
-    _refusal(
-        "order: no funds (-2010)",
-        10,
-        ORDER,
-        status=400,
-        code=-2010,
-        text="Account has insufficient balance",
-    ),
-    _refusal(
-        "order: filter (-1013)", 15, ORDER, status=400, code=-1013, text="Filter failure: LOT_SIZE"
-    ),
-    _refusal(
-        "order: too many orders (-1015)",
-        60,
-        ORDER,
-        status=429,
-        code=-1015,
-        text="Too many new orders",
-    ),
-    _refusal(
-        "order: key refused (-2015)", 40, ORDER, status=401, code=-2015, text="Invalid API-key"
-    ),
-    _fault("look-up dropped", 8, LOOKUP, how="drop_request", times=2),
-    _fault("look-up answered by a page", 12, LOOKUP, how="html", times=2),
-    _fault("look-up truncated", 15, LOOKUP, how="truncate", times=2),
-    _refusal(
-        "look-up: not found (-2013)",
-        12,
-        LOOKUP,
-        status=400,
-        code=-2013,
-        text="Order does not exist.",
-    ),
-    _refusal(
-        "look-up: maintenance (503)", 20, LOOKUP, status=503, code=0, text="Service unavailable"
-    ),
-    _fault("trades dropped", 15, TRADES, how="drop_answer", times=2),
-    _fault("trades answered by a page", 15, TRADES, how="html", times=2),
-    _fault("books dropped", 10, BOOK, how="drop_request", times=4),
-    _fault("books answered by a page", 12, BOOK, how="html", times=4),
-    _fault("books truncated", 12, BOOK, how="truncate", times=4),
-    _fault("books late", 12, BOOK, how="late_answer", times=4, delay_ms=2_500),
-    _fault("balances truncated", 20, ACCOUNT, how="truncate", times=2),
-    _fault("balances answered by a page", 20, ACCOUNT, how="html", times=2),
-    _fault(
-        "maintenance of everything",
-        60,
-        EVERYTHING,
-        how="refuse",
-        status=503,
-        code=0,
-        text="System maintenance",
-        times=40,
-    ),
-    Recipe("rate limit (429)", "limit", 60, tuple(DEMO_VENUES), (1, 3), {"status": 429}),
-    Recipe("ban (418)", "limit", 100, tuple(DEMO_VENUES), (3, 6), {"status": 418}),
+def _by_hand(kind: str, every_s: float, how: str, **details: Any) -> Recipe:
+    return _fault(kind, every_s, how, account=DEMO_LABEL, **details)
+
+
+VENUES = tuple(DEMO_VENUES)
+CREATE, QUERY, TRADES, BOOK = "order.create", "order.query", "trades.own", "depth"
+TOO_LATE_MS = VENUE_TIMEOUT_MS + 1_500
+DONE = {"is_carried_out": True}
+
+ORDER_FAULTS: tuple[Recipe, ...] = (
+    _fault("order dropped before it arrived", 32, "drop_request", CREATE),
+    _fault("order's answer dropped", 10, "drop_answer", CREATE),
+    _fault("order arrives late", 32, "late_request", CREATE, delay_ms=1_200),
+    _fault("order arrives after its sender gave up", 40, "late_request", CREATE, delay_ms=4_500),
+    _fault("order's answer late", 16, "late_answer", CREATE, delay_ms=1_500),
+    _fault("order's answer too late", 24, "late_answer", CREATE, delay_ms=TOO_LATE_MS),
+    _fault("order answered by a page", 19, "html", CREATE),
+    _fault("order answered by a page, not accepted", 48, "html", CREATE, is_carried_out=False),
+    _fault("order answered 503 by a page", 32, "html", CREATE, status=503),
+    _fault("order's answer truncated", 19, "truncate", CREATE),
+    _fault("order's answer broken JSON", 24, "bad_json", CREATE),
+    _fault("order's answer empty", 24, "empty", CREATE),
+    _refusal("order: backend timeout (-1007)", 48, CREATE, -1007),
+    _refusal("order: backend timeout, accepted (-1007)", 32, CREATE, -1007, **DONE),
+    _refusal("order: unexpected response (-1006)", 64, CREATE, -1006),
+    _refusal("order: unexpected response, accepted (-1006)", 48, CREATE, -1006, **DONE),
+    _refusal("order: internal error, accepted (-1001)", 64, CREATE, -1001, **DONE),
+    _refusal("order: overloaded (-1008)", 48, CREATE, -1008),
+    _refusal("order: overloaded, accepted (-1008)", 64, CREATE, -1008, **DONE),
+    _refusal("order: duplicate, although the first (-2010)", 96, CREATE, -2010, **DONE),
+    _refusal("order: outside of its time (-1021)", 32, CREATE, -1021),
+    _refusal("order: no funds (-2010)", 19, CREATE, -2010, text="Account has insufficient balance"),
+    _refusal("order: filter (-1013)", 24, CREATE, -1013, text="Filter failure: LOT_SIZE"),
+    _refusal("order: too many orders (-1015)", 96, CREATE, -1015),
+    _refusal("order: key refused (-2015)", 96, CREATE, -2015),
+    _fault("order filled in part, then ended", 13, "partial_fill", part=0.4),
+    _fault("order not filled at all", 19, "partial_fill", part=0),
+    _fault("order rejected with an id", 32, "reject"),
+    _fault("order filled after its end", 32, "late_fill", part=0.3, delay_ms=2_000),
 )
+
+OWNER_ACTS: tuple[Recipe, ...] = (
+    _by_hand("owner buys", 96, "manual_trade", symbol="ETH/USDT", side="buy", amount="0.05"),
+    _by_hand("owner sells", 96, "manual_trade", symbol="SOL/USDT", side="sell", amount="1.5"),
+    _by_hand("owner deposits", 128, "manual_deposit", asset="USDT", amount="123.45"),
+    _by_hand("owner withdraws", 128, "manual_withdrawal", asset="USDT", amount="67.89"),
+)
+
+READ_FAULTS: tuple[Recipe, ...] = (
+    _fault("look-up dropped", 13, "drop_request", QUERY, times=2),
+    _fault("look-up answered by a page", 24, "html", QUERY, times=2),
+    _fault("look-up truncated", 32, "truncate", QUERY, times=2),
+    _fault("look-up empty", 32, "empty", QUERY, times=2),
+    _refusal("look-up: not found (-2013)", 19, QUERY, -2013, times=2),
+    _refusal("look-up: unavailable (-1016)", 48, QUERY, -1016),
+    _fault("trades dropped", 24, "drop_answer", TRADES, times=2),
+    _fault("trades answered by a page", 24, "html", TRADES, times=2),
+    _fault("trades: an empty list", 24, "empty_list", TRADES, times=2),
+    _fault("trades: the last is missing", 24, "lost_row", TRADES, times=2),
+    _fault("trades: every one twice", 24, "double_rows", TRADES, times=2),
+    _fault("orders: an empty list", 32, "empty_list", "orders.all", times=2),
+    _fault("open orders answered by a page", 48, "html", "orders.open", times=2),
+    _fault("books dropped", 19, "drop_request", BOOK, times=4),
+    _fault("books answered by a page", 24, "html", BOOK, times=4),
+    _fault("books truncated", 24, "truncate", BOOK, times=4),
+    _fault("books late", 24, "late_answer", BOOK, times=4, delay_ms=2_500),
+    _fault("balances truncated", 32, "truncate", "account", times=2),
+    _fault("balances answered by a page", 32, "html", "account", times=2),
+    _fault("balances: an empty list", 32, "empty_list", "account", times=2),
+    _fault("balances: the last is missing", 32, "lost_row", "account", times=2),
+)
+
+VENUE_STATES: tuple[Recipe, ...] = (
+    _fault("maintenance", 60, "maintenance", for_ms=4_000),
+    _fault("rate limit (429)", 60, "rate_limit", times=3, retry_after_s=2),
+    _fault("ban (418)", 100, "ban", for_ms=4_000),
+    _fault("clock ahead", 80, "clock_skew", offset_ms=2_500, for_ms=6_000),
+    _fault("clock behind", 80, "clock_skew", offset_ms=-7_000, for_ms=6_000),
+    _fault("markets suspended", 60, "suspend_market", for_ms=5_000),
+)
+
+VENUE_FAULTS = (*ORDER_FAULTS, *READ_FAULTS, *VENUE_STATES, *OWNER_ACTS)
 
 WORKERS = ("worker", "worker-2")
 
@@ -204,7 +192,7 @@ PROCESSES: tuple[Recipe, ...] = (
     Recipe("venues frozen", "freeze", 60, ("simulator",), (1, 5)),
     Recipe("Redis killed", "kill", 70, ("redis",)),
     Recipe("Redis frozen", "freeze", 80, ("redis",), (1, 8)),
-    Recipe("everything killed", "kill_all", 150),
+    Recipe("everything killed", "kill_all", 200),
     Recipe("tasks delivered twice", "repeat_tasks", 4),
 )
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from accounts.models import Reservation, ReservedTotal
 from arbplatform.core.clock import from_ms
-from ledger.models import BookKind, BookTotal, Fill, LogEntry, LogLevel, Order, Posting
+from ledger.domain.reconciliation import UNSOLVED_STATES
+from ledger.models import BookKind, BookTotal, Discrepancy, Fill, LogEntry, LogLevel, Order, Posting
 from markets.models import Market
 from markets.simulator.config import SimulatorConfig
 from markets.simulator.exchange.units import PLACES
@@ -120,6 +122,26 @@ def read_markets() -> list[MarketRow]:
 def read_strategies() -> dict[str, str]:
     """Return the state of every strategy by its name."""
     return dict(Strategy.objects.values_list("name", "state"))
+
+
+def read_reserved() -> dict[str, Decimal]:
+    """Return what is set aside, row by row, and the totals that are kept of it."""
+    rows = Reservation.objects.values_list("purpose", "owner_id", "amount")
+    totals = ReservedTotal.objects.values_list(
+        *("account__venue__code", "wallet", "asset__code", "total")
+    )
+    return {f"{purpose} {owner_id}": amount for purpose, owner_id, amount in rows} | {
+        f"the total of {venue}/{wallet}/{asset}": total for venue, wallet, asset, total in totals
+    }
+
+
+def read_discrepancies() -> list[str]:
+    """Return what the reconciler watches or has raised an alarm about."""
+    rows = Discrepancy.objects.filter(state__in=UNSOLVED_STATES)
+    return [
+        f"{row.account}: {row.kind} {row.subject} is {row.state}: {row.to_message()}"
+        for row in rows.select_related("account__venue")
+    ]
 
 
 def read_venues(

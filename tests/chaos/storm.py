@@ -6,6 +6,7 @@ Needs Django to be set up; ``tests.chaos.__main__`` does that.
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -20,7 +21,9 @@ from arbplatform.core.errors import ArbError
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.halts import EVERYTHING, HaltLevel, TradingState
 from ledger.domain.orders import LIVE_STATES
+from ledger.errors import ReconciliationBusy
 from ledger.models import Order, TradingChange
+from ledger.services.reconciler import reconcile_account
 from markets.models import Venue
 from markets.simulator.config import SimulatorConfig
 from strategies.domain.states import FINISHED_STATES, StrategyState
@@ -163,12 +166,20 @@ def settle(scope: Scope) -> tuple[Evidence, dict[str, list[str]]]:
             stop_strategy(strategy_id=pk, user=None)
         is_over = time.monotonic() > deadline
         if is_over or not count_moving():
+            reconcile()
             evidence = gather(scope)
             violations = find_violations(evidence)
             if is_over or not any(violations.values()):
                 return evidence, violations
             time.sleep(CHECK_EVERY_S)
         time.sleep(SETTLE_POLL_S)
+
+
+def reconcile() -> None:
+    """Compare every account with its venue, as an operator does who does not want to wait."""
+    for account_id in VenueAccount.objects.values_list("pk", flat=True):
+        with suppress(ReconciliationBusy):
+            reconcile_account(account_id=account_id)
 
 
 def count_moving() -> int:
@@ -199,6 +210,8 @@ def gather(scope: Scope) -> Evidence:
         markets=reading.read_markets(),
         halts=read_halts(),
         strategies=reading.read_strategies(),
+        reserved=reading.read_reserved(),
+        discrepancies=reading.read_discrepancies(),
         finish_within=FINISH_WITHIN,
     )
 

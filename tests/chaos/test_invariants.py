@@ -133,12 +133,14 @@ GOOD = Evidence(
     markets=(MARKET, replace(MARKET, venue="beta")),
     halts=(Halt(NOW + 10 * SECOND, NOW + 20 * SECOND),),
     strategies={"ours": "stopped"},
+    reserved={"total of alpha/spot/USDT": Decimal(0)},
 )
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
 
 PLANTED = {
     "the venues' orders are the journal's, one to one": (
         replace(GOOD, orders=(BOUGHT, REFUSED)),
+        replace(GOOD, orders=(BOUGHT, SOLD, replace(BOUGHT, client_id="web_1"))),
         replace(GOOD, venue_orders=(BOUGHT_THERE,)),
         replace(GOOD, venue_orders=(BOUGHT_THERE, SOLD_THERE, replace(SOLD_THERE, number=53))),
         replace(GOOD, orders=(replace(BOUGHT, side="sell"), SOLD)),
@@ -202,6 +204,13 @@ PLANTED = {
         replace(GOOD, statements={WALLET: Decimal("999.999999999999999999")}),
         replace(GOOD, statements={WALLET: Decimal(1000), ("beta", "spot", "ETH"): Decimal(1)}),
     ),
+    "every reservation was released": (
+        replace(GOOD, reserved={"order 1": Decimal("0.1")}),
+        replace(GOOD, reserved={"total of alpha/spot/USDT": Decimal("-0.1")}),
+    ),
+    "the reconciler left nothing unexplained": (
+        replace(GOOD, discrepancies=("alpha: a balance differs",)),
+    ),
     "nothing was sent while trading was halted": (
         replace(GOOD, venue_orders=(LATE, SOLD_THERE)),
         replace(
@@ -252,3 +261,15 @@ def test_a_halted_venue_says_nothing_about_another():
     found = find_violations(replace(GOOD, venue_orders=(LATE, SOLD_THERE), halts=halts))
 
     assert not found["nothing was sent while trading was halted"]
+
+
+def test_what_the_owner_does_by_hand_is_nobody_elses_order():
+    by_hand = replace(BOUGHT_THERE, client_id="web_1", created_at=NOW + 15 * SECOND)
+    trade = replace(BUY, client_id="web_1", number="9")
+    world = replace(
+        GOOD,
+        venue_orders=(*GOOD.venue_orders, by_hand),
+        venue_trades=(*GOOD.venue_trades, trade),
+    )
+
+    assert not any(find_violations(world).values())

@@ -19,16 +19,17 @@ MOOD = {
     "volatility_bps": 0.5,
     "dislocation_every_s": 1.2,
     "dislocation_lasts_s": (1.5, 4.0),
-    "level_notional": "1500",
+    "level_notional": "3000",
     "history_minutes": 1,
 }
 """How the makers differ from the demo's."""
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
-AMOUNTS = (90, 130, 180, 240, 320)
+AMOUNTS = (70, 80, 90, 110, 130, 150, 180, 210, 250, 300)
 """Most that a strategy spends at once [USDT]: one of each for every symbol."""
-INTERVAL_MS = 1_500
+INTERVAL_MS = 2_500
 TRIANGLES = (("USDT", "BTC", "ETH"), ("USDT", "BTC", "SOL"))
+TRIANGLE_AMOUNTS = (120, 250)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,19 @@ def list_specs() -> list[StrategySpec]:
     ]
     specs += [
         StrategySpec(
-            name=f"chaos {'-'.join(assets)} {code}",
+            name=f"chaos {'-'.join(assets)} {code} {amount}",
             slug="triangular",
             params={
                 "assets": list(assets),
                 "start_assets": ["USDT"],
-                "max_start_amount": "250",
+                "max_start_amount": str(amount),
                 "min_edge_bps": "2",
             },
             venues=(code,),
         )
         for code in everywhere
         for assets in TRIANGLES
+        for amount in TRIANGLE_AMOUNTS
     ]
     return specs
 
