@@ -259,9 +259,9 @@ def list_outcomes(execution_id: int) -> list[Outcome]:
     rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
     rows = rows.annotate(booked=ExactSum("fills__quantity"))
     return [
-        Outcome(OrderState(state), filled, booked or ZERO, error)
-        for state, filled, booked, error in rows.values_list(
-            "state", "filled_quantity", "booked", "error"
+        Outcome(leg_index, side, quantity, OrderState(state), filled, booked or ZERO, error)
+        for leg_index, side, quantity, state, filled, booked, error in rows.values_list(
+            "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error"
         )
     ]
 

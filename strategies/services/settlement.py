@@ -9,11 +9,10 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, to_plain
 from arbplatform.persistence.retries import retried
-from ledger.domain.orders import OrderState
 from ledger.models import LogLevel
 from ledger.selectors import execution_movements
 from ledger.services.logs import write_log
-from strategies.domain.outcomes import Outcome
+from strategies.domain.outcomes import Outcome, are_as_planned
 from strategies.domain.repair import judge
 from strategies.domain.states import (
     EXECUTION_TRANSITIONS,
@@ -169,8 +168,7 @@ def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
         return ExecutionEvent.LOSE_TRACK
     if not any(order.filled for order in orders):
         return ExecutionEvent.FAIL
-    are_filled = all(order.state is OrderState.FILLED for order in orders)
-    if len(orders) == execution.leg_count and are_filled:
+    if are_as_planned(orders, execution.plan):
         return ExecutionEvent.COMPLETE
     return judge(read_scene(execution).situation)
 

@@ -12,6 +12,7 @@ from ledger.selectors import execution_movements, order_movements, spendable_bal
 from markets.domain.orders import Side
 from markets.models import Market
 from markets.services.data import fetch_books
+from strategies.domain.outcomes import are_as_planned
 from strategies.domain.repair import LegState, Situation
 from strategies.domain.repricing import Means
 from strategies.models import Execution
@@ -46,6 +47,7 @@ class Scene:
 def read_scene(execution: Execution) -> Scene:
     """Return what is known of an execution now, by our own books."""
     orders = list_legs(execution.pk)
+    outcomes = list_outcomes(execution.pk)
     keys = [MarketKey(leg["venue"], leg["symbol"]) for leg in execution.plan]
     found = list_markets_of(keys)
     markets = [found[key] for key in keys]
@@ -57,10 +59,9 @@ def read_scene(execution: Execution) -> Scene:
         ],
         movements=execution_movements(execution.pk),
         profit_asset=execution.profit_asset.code,
-        is_live=any(outcome.is_open for outcome in list_outcomes(execution.pk)),
+        is_live=any(outcome.is_open for outcome in outcomes),
         is_empty=not filled,
-        is_as_planned=len(orders) == execution.leg_count
-        and all(order.state == OrderState.FILLED for order in orders),
+        is_as_planned=are_as_planned(outcomes, execution.plan),
         is_reversed=any(order.side != execution.plan[order.leg_index]["side"] for order in filled),
     )
     account_ids = {order.market.venue.code: order.account_id for order in orders}
