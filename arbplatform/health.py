@@ -23,6 +23,7 @@ from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
 from arbplatform.background.heartbeat import BEAT, WORKER, read_age_ms
 from arbplatform.core.errors import Unavailable
 from arbplatform.wording import render
+from markets.selectors import list_ill_venues
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,12 @@ def _check_beat() -> PartHealth:
     return _check_heartbeat(BEAT)
 
 
+def _check_venues() -> PartHealth:
+    """Tell which venues are ill. The platform itself works all the same: that is no failure."""
+    ill = [f"{venue.code}: {venue.get_state_display()}" for venue in list_ill_venues()]
+    return PartHealth(is_ok=True, detail="; ".join(ill))
+
+
 def _check_heartbeat(part: str) -> PartHealth:
     age_ms = read_age_ms(part)
     if age_ms is None:
@@ -101,6 +108,7 @@ _CHECKS: Mapping[str, Callable[[], PartHealth]] = {
     "redis": _check_redis,
     "worker": _check_worker,
     "beat": _check_beat,
+    "venues": _check_venues,
 }
 
 
@@ -121,6 +129,9 @@ class HealthSerializer(serializers.Serializer[Any]):
     redis = PartHealthSerializer()
     worker = PartHealthSerializer()
     beat = PartHealthSerializer()
+    venues = PartHealthSerializer(
+        help_text="detail names the venues that are not healthy; they do not make the platform ill."
+    )
 
 
 class HealthView(APIView):

@@ -62,6 +62,16 @@ class TradingHalted(Conflict):
     )
 
 
+class TradingGuarded(TradingHalted):
+    """The platform itself holds orders back until their venue, or the account's key, is well."""
+
+    code = 4072
+    summary = (
+        "Trading is {state} for {scope}: {reason}. Nothing was sent. It goes on by itself when the "
+        "cause is gone."
+    )
+
+
 class JournalAway(Unavailable):
     """The database does not take what happened to orders that were sent."""
 

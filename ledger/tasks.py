@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from arbplatform.core.errors import ArbError
-from ledger.services import equity, kill, openings, reconciler, transfers
+from ledger.services import conditions, equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 from ledger.services.spooling import replay_spool
 
@@ -46,6 +46,18 @@ def open_account(account_id: int) -> None:
 def take_equity_snapshot() -> None:
     """Value everything that the books know."""
     equity.take_snapshot()
+
+
+@shared_task(name="ledger.heed_venue", acks_late=True, ignore_result=True)
+def heed_venue(venue_id: int) -> None:
+    """Let trading at a venue follow its state."""
+    conditions.heed_venue(venue_id=venue_id)
+
+
+@shared_task(name="ledger.heed_conditions", ignore_result=True)
+def heed_conditions() -> None:
+    """Let trading follow the states of all venues and keys, should a message be lost."""
+    conditions.heed_conditions()
 
 
 @shared_task(name="ledger.repeat_cancellations", ignore_result=True)

@@ -137,6 +137,23 @@ class VenueInUse(Conflict):
     summary = "The venue {venue} is in use by {users} and cannot be deleted. Disable it instead."
 
 
+class VenueBlocked(VenueUnavailable):
+    """The venue does not serve our place: nothing is sent until a person has looked."""
+
+    code = 2054
+    summary = (
+        "{venue} does not serve the place that our requests come from. Nothing was sent. Use an "
+        "address that it serves, then lift the block on the venue's page."
+    )
+
+
+class VenueNotBlocked(Conflict):
+    """There is no block that could be lifted."""
+
+    code = 2055
+    summary = "The venue {venue} is {state}, not blocked: there is nothing to lift."
+
+
 class AnswerUnreadable(OutcomeUnknown):
     """A bug of ours, or an answer in a new form: what it says about the order is looked up."""
 

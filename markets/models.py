@@ -10,10 +10,22 @@ from arbplatform.persistence.models import TimestampedModel
 from markets.domain.capabilities import OPERATOR_OPTION, Capabilities
 from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
+from markets.domain.health import VenueHealth, VenueState
 from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
 from markets.gateway.capabilities import capabilities_of
 from markets.gateway.origins import is_local
+
+
+class VenueStateChoice(models.TextChoices):
+    """``VenueState`` with labels."""
+
+    HEALTHY = VenueState.HEALTHY.value, _("healthy")
+    DEGRADED = VenueState.DEGRADED.value, _("degraded")
+    CANCEL_ONLY = VenueState.CANCEL_ONLY.value, _("cancellations only")
+    MAINTENANCE = VenueState.MAINTENANCE.value, _("under maintenance")
+    BANNED = VenueState.BANNED.value, _("banned for a time")
+    BLOCKED = VenueState.BLOCKED.value, _("blocked")
 
 
 class Venue(TimestampedModel):
@@ -52,6 +64,24 @@ class Venue(TimestampedModel):
         help_text=_("Our clock minus the venue's, in milliseconds."),
     )
     clock_measured_at = models.DateTimeField(_("clock measured at"), null=True, editable=False)
+    state = models.CharField(
+        _("state"),
+        max_length=12,
+        choices=VenueStateChoice,
+        default=VenueStateChoice.HEALTHY,
+        editable=False,
+        help_text=_("How the venue is, by what our own calls to it meet."),
+    )
+    state_reason = models.CharField(
+        _("reason of the state"), max_length=200, blank=True, editable=False
+    )
+    state_since = models.DateTimeField(_("state since"), null=True, editable=False)
+    state_until = models.DateTimeField(
+        _("state until"),
+        null=True,
+        editable=False,
+        help_text=_("When it ends by itself, if the venue named a time."),
+    )
     synced_at = models.DateTimeField(_("markets synchronised at"), null=True, editable=False)
     sync_error = models.TextField(_("last synchronisation error"), blank=True, editable=False)
 
@@ -89,6 +119,18 @@ class Venue(TimestampedModel):
             return None
         return ClockReading(self.clock_offset_ms, to_ms(self.clock_measured_at))
 
+    @property
+    def health(self) -> VenueHealth | None:
+        """How all processes take it to be, if that ever changed."""
+        if self.state_since is None:
+            return None
+        return VenueHealth(VenueState(self.state), to_ms(self.state_since))
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether orders that open something may go there."""
+        return self.state == VenueStateChoice.HEALTHY
+
     def to_spec(self) -> VenueSpec:
         """Return how to reach the venue."""
         return VenueSpec(
@@ -98,6 +140,7 @@ class Venue(TimestampedModel):
             ws_origin=self.ws_origin,
             options=self.options,
             clock=self.clock,
+            health=self.health,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from django.db.models import Count, Q, QuerySet
 
 from arbplatform.core.errors import NotFound
+from markets.domain.health import VenueState
 from markets.domain.rules import MarketRules
 from markets.errors import UnknownSymbol, UnknownVenue, VenueDisabled
 from markets.models import Asset, Market, Venue
@@ -71,6 +72,12 @@ def list_venues(*, is_enabled: bool | None = None) -> QuerySet[Venue]:
         market_count=Count("markets", filter=Q(markets__is_active=True))
     ).order_by("code")
     return venues if is_enabled is None else venues.filter(is_enabled=is_enabled)
+
+
+def list_ill_venues() -> list[Venue]:
+    """Return the enabled venues that are not healthy, by code."""
+    rows = Venue.objects.filter(is_enabled=True).exclude(state=VenueState.HEALTHY)
+    return list(rows.order_by("code"))
 
 
 def get_asset(code: str) -> Asset:

@@ -4,13 +4,19 @@ from celery import shared_task
 
 from arbplatform.core.errors import NotFound
 from markets.errors import VenueDisabled, VenueError
-from markets.services import clocks, markets
+from markets.services import clocks, health, markets
 
 
 @shared_task(name="markets.measure_clocks", ignore_result=True)
 def measure_clocks() -> None:
     """Measure how far our clock is from that of every enabled venue."""
     clocks.measure_all_clocks()
+
+
+@shared_task(name="markets.watch_venues", ignore_result=True)
+def watch_venues() -> None:
+    """Keep how every enabled venue is, and ask those that are ill whether they are well again."""
+    health.watch_venues()
 
 
 @shared_task(name="markets.sync_all_markets", ignore_result=True)

@@ -70,6 +70,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "StrategyStateEnum": "strategies.models.StrategyStateChoice",
         "ExecutionStateEnum": "strategies.models.ExecutionStateChoice",
         "TradingStateEnum": "ledger.models.TradingStateChoice",
+        "VenueStateEnum": "markets.models.VenueStateChoice",
         "HaltLevelEnum": "ledger.models.HaltLevelChoice",
         "LogLevelEnum": "ledger.models.LogLevel",
     },

@@ -162,10 +162,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": timedelta(seconds=every_s), "options": {"expires": every_s}}
     for name, task, every_s in (
         ("markets: synchronise markets", "markets.sync_all_markets", 3600),
+        ("markets: watch venues", "markets.watch_venues", 5),
         ("markets: measure clocks", "markets.measure_clocks", 60),
         ("accounts: synchronise balances", "accounts.sync_all_balances", 30),
         ("accounts: poll transfers", "accounts.poll_transfers", 5),
         ("ledger: resolve unknown orders", "ledger.resolve_unknown_orders", 2),
+        ("ledger: heed conditions", "ledger.heed_conditions", 5),
         ("ledger: repeat cancellations", "ledger.repeat_cancellations", 5),
         ("ledger: cancel halted orders", "ledger.cancel_halted_orders", 5),
         ("ledger: book transfers", "ledger.book_transfers", 10),

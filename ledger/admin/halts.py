@@ -16,7 +16,14 @@ from unfold.decorators import display
 from arbplatform.console.admin import ReadOnlyAdmin
 from arbplatform.core.errors import ArbError, InvalidInput, Message, NotFound
 from arbplatform.wording import render
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
+from ledger.domain.halts import (
+    EVERYTHING,
+    PERSONAL_LEVELS,
+    HaltLevel,
+    HaltScope,
+    TradingEvent,
+    TradingState,
+)
 from ledger.models import TradingChange, TradingHalt
 from ledger.selectors.halts import list_trading_states
 from ledger.services.halts import change_trading, name_of
@@ -150,7 +157,7 @@ def _scope_of(request: HttpRequest) -> HaltScope:
     level, _colon, target = key.partition(":")
     if level == HaltLevel.GUARD and target:
         return HaltScope(HaltLevel.GUARD, guard=target)
-    if level in set(HaltLevel) and target.isdecimal():
+    if level in PERSONAL_LEVELS and target.isdecimal():
         return HaltScope(HaltLevel(level), int(target))
     if key not in ("", EVERYTHING.key):
         raise NotFound("There is nothing called {key}.", key=key)

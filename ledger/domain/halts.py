@@ -51,6 +51,20 @@ class HaltLevel(StrEnum):
     STRATEGY = "strategy"
     GUARD = "guard"
     """Everything, for as long as a guard of the platform asks for it."""
+    VENUE_STATE = "venue_state"
+    """A venue, as the platform itself finds it: set and lifted without a person."""
+    ACCOUNT_KEY = "account_key"
+    """An account whose API key its venue does not accept, likewise."""
+
+
+PERSONAL_LEVELS = (
+    HaltLevel.GLOBAL,
+    HaltLevel.VENUE,
+    HaltLevel.ACCOUNT,
+    HaltLevel.STRATEGY,
+    HaltLevel.GUARD,
+)
+"""Levels that persons change; the others follow their causes, whatever anybody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,8 @@ class TradeScope:
             EVERYTHING,
             HaltScope(HaltLevel.VENUE, self.venue_id),
             HaltScope(HaltLevel.ACCOUNT, self.account_id),
+            HaltScope(HaltLevel.VENUE_STATE, self.venue_id),
+            HaltScope(HaltLevel.ACCOUNT_KEY, self.account_id),
         ]
         if self.strategy_id is not None:
             scopes.append(HaltScope(HaltLevel.STRATEGY, self.strategy_id))

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ledger.domain.halts import HaltLevel, TradingEvent, TradingState
+from ledger.domain.halts import PERSONAL_LEVELS, HaltLevel, TradingEvent, TradingState
 
 
 class TradingStateChoice(models.TextChoices):
@@ -23,6 +23,8 @@ class HaltLevelChoice(models.TextChoices):
     ACCOUNT = HaltLevel.ACCOUNT.value, _("account")
     STRATEGY = HaltLevel.STRATEGY.value, _("strategy")
     GUARD = HaltLevel.GUARD.value, _("guard")
+    VENUE_STATE = HaltLevel.VENUE_STATE.value, _("state of a venue")
+    ACCOUNT_KEY = HaltLevel.ACCOUNT_KEY.value, _("key of an account")
 
 
 class TradingEventChoice(models.TextChoices):
@@ -53,6 +55,11 @@ class TradingHalt(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a person halts and resumes it; others follow their causes."""
+        return self.level in PERSONAL_LEVELS
 
 
 class TradingChange(models.Model):

@@ -56,6 +56,8 @@ def name_scope(scope: HaltScope) -> Message:
     named: dict[HaltLevel, tuple[Any, str]] = {
         HaltLevel.VENUE: (Venue, _("the venue {name}")),
         HaltLevel.ACCOUNT: (VenueAccount, _("the account {name}")),
+        HaltLevel.VENUE_STATE: (Venue, _("the venue {name}, by its state")),
+        HaltLevel.ACCOUNT_KEY: (VenueAccount, _("the account {name}, by its key")),
         HaltLevel.STRATEGY: (
             Order._meta.get_field("strategy").related_model,
             _("the strategy {name}"),
@@ -80,6 +82,8 @@ def list_live_orders(
         HaltLevel.VENUE: "account__venue_id",
         HaltLevel.ACCOUNT: "account_id",
         HaltLevel.STRATEGY: "strategy_id",
+        HaltLevel.VENUE_STATE: "account__venue_id",
+        HaltLevel.ACCOUNT_KEY: "account_id",
     }
     covered = Q(pk__in=())
     for halt in halts:

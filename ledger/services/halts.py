@@ -25,6 +25,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message, NotFound
 from arbplatform.persistence.retries import retried
 from ledger.domain.halts import (
+    PERSONAL_LEVELS,
     TRADING_TRANSITIONS,
     HaltLevel,
     HaltScope,
@@ -34,7 +35,7 @@ from ledger.domain.halts import (
     may_send,
     strictest,
 )
-from ledger.errors import TradingHalted
+from ledger.errors import TradingGuarded, TradingHalted
 from ledger.models import LogLevel, TradingChange, TradingHalt
 from ledger.selectors.halts import list_halts, map_venue_ids, name_scope
 from ledger.services.logs import write_log
@@ -129,10 +130,12 @@ def change_trading(
 
     Raises:
         InvalidInput: there is no reason, or it is too long.
-        NotFound: there is no such venue, account or strategy.
+        NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
         IllegalTransition: nothing is halted that could be resumed.
     """
     reason = _checked(reason)
+    if user is not None and scope.level not in PERSONAL_LEVELS:
+        raise NotFound("There is nothing called {key}.", key=scope.key)
     _lock_out_writers()
     name = name_scope(scope)
     halt = TradingHalt.objects.select_for_update().filter(key=scope.key).first()
@@ -188,9 +191,8 @@ def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> Tr
     if may_send(state, is_reducing=wish.is_reducing):
         return None
     halt = next(halt for halt in found if halt.state == state)
-    return TradingHalted(
-        state=Message(halt.get_state_display()), scope=name_of(halt), reason=halt.reason
-    )
+    kind = TradingHalted if halt.is_personal else TradingGuarded
+    return kind(state=Message(halt.get_state_display()), scope=name_of(halt), reason=halt.reason)
 
 
 def _lock_out_writers() -> None:

@@ -1,4 +1,4 @@
-"""Venues, assets and markets in the console."""
+"""Venues in the console."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,17 +14,27 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, command_button, plain
+from arbplatform.console.admin import PlatformAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
 from markets.admin.faults import FaultPages
 from markets.domain.capabilities import Capabilities, ClientIdLookup
-from markets.models import Asset, FeeModeChoice, Market, Venue
+from markets.models import FeeModeChoice, Market, Venue, VenueStateChoice
 from markets.selectors import list_venues
 from markets.services.budgets import BudgetState, read_budget
+from markets.services.health import lift_block
 from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
 from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
+
+STATE_LABELS = {
+    VenueStateChoice.HEALTHY.value: "success",
+    VenueStateChoice.DEGRADED.value: "warning",
+    VenueStateChoice.CANCEL_ONLY.value: "warning",
+    VenueStateChoice.MAINTENANCE.value: "warning",
+    VenueStateChoice.BANNED.value: "danger",
+    VenueStateChoice.BLOCKED.value: "danger",
+}
 
 
 class VenueForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
@@ -70,15 +80,20 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "code",
         "ccxt_id",
         "show_enabled",
+        "show_state",
         "show_trading",
         "show_markets",
         "rest_origin",
         "synced_at",
         "show_error",
     )
-    list_filter = ("is_enabled", "ccxt_id")
+    list_filter = ("is_enabled", "state", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
     readonly_fields = (
+        "show_state",
+        "state_reason",
+        "state_since",
+        "state_until",
         "show_trading",
         "show_capabilities",
         "show_budget",
@@ -102,7 +117,18 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         ),
         (
             _("Condition"),
-            {"fields": ("show_trading", "show_capabilities", "show_budget", "show_clock")},
+            {
+                "fields": (
+                    "show_state",
+                    "state_reason",
+                    "state_since",
+                    "state_until",
+                    "show_trading",
+                    "show_capabilities",
+                    "show_budget",
+                    "show_clock",
+                )
+            },
         ),
         (
             _("Synchronisation"),
@@ -111,7 +137,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     )
     actions = ("sync_selected", "test_selected")
     actions_row = ("sync_one", "test_one")
-    actions_detail = ("sync_one", "test_one")
+    actions_detail = ("sync_one", "test_one", "unblock_one")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Venue]:
         """Return venues with the number of their active markets."""
@@ -138,7 +164,12 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         count: int = venue.market_count
         return count
 
-    @display(description=_("state"), label={True: "danger", False: "success"})
+    @display(description=_("health"), ordering="state", label=STATE_LABELS)
+    def show_state(self, venue: Venue) -> Any:
+        """Show how the venue is as a coloured label."""
+        return venue.state, venue.get_state_display()
+
+    @display(description=_("synchronisation"), label={True: "danger", False: "success"})
     def show_error(self, venue: Venue) -> tuple[bool, Any]:
         """Show whether the last synchronisation worked."""
         if venue.sync_error:
@@ -219,6 +250,15 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         """Ask one venue for its time."""
         return self.apply_to_one(request, object_id, _test)
 
+    @command_button(
+        description=_("Lift the block"),
+        question=_("Do requests leave from a place that the venue serves now?"),
+        icon="lock_open",
+    )
+    def unblock_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Let calls to a blocked venue go again."""
+        return self.apply_to_one(request, object_id, _unblock)
+
     def save_model(self, request: HttpRequest, obj: Venue, form: Any, change: bool) -> None:
         """Save through the service."""
         if change:
@@ -249,86 +289,6 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         return page
 
 
-@admin.register(Asset)
-class AssetAdmin(ReadOnlyAdmin):
-    """Coins and currencies; they come with the markets."""
-
-    list_display = ("code", "name", "created_at")
-    search_fields = ("code", "name")
-
-
-@admin.register(Market)
-class MarketAdmin(ReadOnlyAdmin):
-    """Markets with their rules, as the venues state them."""
-
-    list_display = (
-        "symbol",
-        "venue",
-        "show_active",
-        "show_tick",
-        "show_lot",
-        "show_quantity_min",
-        "show_notional_min",
-        "show_fees",
-        "fee_mode",
-    )
-    fields = (
-        "symbol",
-        "venue",
-        "base",
-        "quote",
-        "show_active",
-        "show_tick",
-        "show_lot",
-        "show_quantity_min",
-        "show_quantity_max",
-        "show_notional_min",
-        "show_fees",
-        "fee_mode",
-        "synced_at",
-    )
-    readonly_fields = fields
-    list_filter = ("venue", "is_active", "fee_mode")
-    list_select_related = ("venue",)
-    search_fields = ("symbol", "venue__code")
-    search_help_text = _("Symbol or venue")
-
-    @display(description=_("active"), boolean=True, ordering="is_active")
-    def show_active(self, market: Market) -> bool:
-        """Show whether the venue trades it now."""
-        return market.is_active
-
-    @display(description=_("tick"), ordering="tick")
-    def show_tick(self, market: Market) -> str:
-        """Show the price grid."""
-        return plain(market.tick)
-
-    @display(description=_("lot"), ordering="lot")
-    def show_lot(self, market: Market) -> str:
-        """Show the quantity grid."""
-        return plain(market.lot)
-
-    @display(description=_("minimum quantity"), ordering="quantity_min")
-    def show_quantity_min(self, market: Market) -> str:
-        """Show the smallest order."""
-        return plain(market.quantity_min)
-
-    @display(description=_("maximum quantity"))
-    def show_quantity_max(self, market: Market) -> str:
-        """Show the largest order."""
-        return plain(market.quantity_max)
-
-    @display(description=_("minimum notional"), ordering="notional_min")
-    def show_notional_min(self, market: Market) -> str:
-        """Show the smallest quantity times price."""
-        return plain(market.notional_min)
-
-    @display(description=_("maker / taker fee"), ordering="taker_fee")
-    def show_fees(self, market: Market) -> str:
-        """Show the fees of resting and of crossing orders [%]."""
-        return f"{plain(market.maker_fee * 100)} % / {plain(market.taker_fee * 100)} %"
-
-
 def _sync(venue: Venue) -> Message:
     report = sync_markets(venue_id=venue.pk)
     return Message(
@@ -340,6 +300,11 @@ def _sync(venue: Venue) -> Message:
             "deactivated": report.deactivated,
         },
     )
+
+
+def _unblock(venue: Venue) -> Message:
+    lift_block(venue_id=venue.pk)
+    return Message("Requests to it go again.")
 
 
 def _test(venue: Venue) -> Message:

@@ -9,6 +9,7 @@ from markets.api.views import (
     TickerView,
     VenueListView,
     VenueSyncView,
+    VenueUnblockView,
     VenueView,
 )
 
@@ -18,6 +19,7 @@ urlpatterns = [
     route("venues/<slug:key>/sync", VenueSyncView.as_view(), name="venue-sync"),
     route("venues/<slug:key>/faults", FaultListView.as_view(), name="venue-faults"),
     route("venues/<slug:key>/faults/<int:id>", FaultView.as_view(), name="venue-fault"),
+    route("venues/<slug:key>/unblock", VenueUnblockView.as_view(), name="venue-unblock"),
     route("markets/symbols", MarketListView.as_view(), name="markets-symbols"),
     route("markets/kline", CandlesView.as_view(), name="markets-kline"),
     route("markets/orderbook", BookView.as_view(), name="markets-orderbook"),

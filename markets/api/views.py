@@ -30,6 +30,7 @@ from markets.api.serializers import (
 from markets.models import Market, Venue
 from markets.selectors import find_venue, list_markets, list_venues
 from markets.services.data import fetch_book, fetch_candles, fetch_ticker
+from markets.services.health import lift_block
 from markets.services.markets import sync_markets
 from markets.services.venues import create_venue, delete_venue, update_venue
 
@@ -119,6 +120,17 @@ class VenueSyncView(APIView):
         """Take over the markets that the venue states now."""
         report = sync_markets(venue_id=find_venue(key).pk)
         return Response(SyncReportSerializer(report).data)
+
+
+class VenueUnblockView(APIView):
+    """The block of one venue."""
+
+    @extend_schema(
+        operation_id="venues_unblock", tags=VENUES, request=None, responses=VenueSerializer
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Let calls to a venue that refused our place go again."""
+        return Response(VenueSerializer(lift_block(venue_id=find_venue(key).pk)).data)
 
 
 class MarketListView(ListAPIView[Market]):

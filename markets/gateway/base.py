@@ -22,6 +22,7 @@ from markets.domain.funds import (
     VenueTransfer,
     Wallet,
 )
+from markets.domain.health import VenueHealth, VenueState
 from markets.domain.orders import OrderRequest, VenueFill, VenueOrder
 from markets.domain.quote import Candle, Ticker
 from markets.domain.rules import MarketRules
@@ -38,6 +39,7 @@ class VenueSpec:
         ws_origin: the same for WebSocket URLs.
         options: extra ccxt constructor options, merged last but for the pinned ones.
         clock: how far our clock was from the venue's when that was last measured.
+        health: how all processes take it to be.
     """
 
     code: str
@@ -46,6 +48,7 @@ class VenueSpec:
     ws_origin: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     clock: ClockReading | None = field(default=None, compare=False)
+    health: VenueHealth | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,14 @@ class VenueGateway(Protocol):
     @property
     def venue(self) -> str:
         """Code of the venue."""
+        ...
+
+    def fetch_status(self) -> VenueState:
+        """Return what the venue says about itself: healthy or under maintenance.
+
+        Raises:
+            NotSupportedByVenue: it says nothing.
+        """
         ...
 
     def fetch_time_ms(self) -> int:

@@ -301,6 +301,11 @@ class SharedLimiter:
         self._local.silence(duration_ms)
         self._store.run(_SILENCE, self._budget.keys, max(1, int(duration_ms)))
 
+    def silent_ms(self) -> float:
+        """Return how long the venue still wants silence, by what any process was told [ms]."""
+        health = self._store.look(self._budget)
+        return max(self._local.silent_ms(), health.silent_ms if health else 0)
+
     def hold_orders(self, account: str) -> None:
         """Let no process send orders of ``account`` until the venue's count begins anew."""
         self._local.hold_orders(account)

@@ -15,6 +15,7 @@ from markets.gateway.client import Client, build_client, exchange_class
 from markets.gateway.error_map import Malformed
 from markets.gateway.limiter import Limiter, RateLimiter
 from markets.gateway.origins import is_local
+from markets.gateway.pulses import PulseCounter
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Catalog:
         self.spec = spec
         self.timeout_ms = timeout_ms
         self.limiter = _limiter(spec, store, address)
+        self.pulse = PulseCounter()
         self._lock = threading.Lock()
         self._source: Client = None
         self._version = 0

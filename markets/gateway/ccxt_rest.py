@@ -10,7 +10,6 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
 from markets.domain.book import Book
-from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
@@ -25,9 +24,10 @@ from markets.domain.orders import OrderRequest, VenueFill, VenueOrder
 from markets.domain.quote import Candle, Ticker
 from markets.domain.rules import MarketRules
 from markets.errors import VenueAuthFailed, VenueError, VenueRejected
-from markets.gateway import account_data, answers, market_data, order_data
+from markets.gateway import account_data, market_data, order_data
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
+from markets.gateway.condition_calls import ConditionCalls
 from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.funds_calls import fetch_deposit_address, fetch_networks, withdraw
 from markets.gateway.order_calls import (
@@ -50,7 +50,7 @@ SYMBOLS_PER_CALL_MAX = 50
 TRANSFERS_MAX = 200
 
 
-class CcxtRestGateway:
+class CcxtRestGateway(ConditionCalls):
     """One venue, seen with one set of credentials or none; safe to share between threads.
 
     Args:
@@ -76,17 +76,6 @@ class CcxtRestGateway:
     def venue(self) -> str:
         """Code of the venue."""
         return self._session.venue
-
-    def heed_clock(self, reading: ClockReading | None) -> None:
-        """Go by a measured offset of the venue's clock if it is newer than what is known here."""
-        if reading is not None:
-            self._session.catalog.heed_clock(reading)
-
-    def fetch_time_ms(self) -> int:
-        """Return the venue's clock [ms since epoch]."""
-        with self._session.call(Effect.READ) as client:
-            self._session.need(client, "fetchTime")
-            return int(answers.need_number(client.fetch_time(), "time"))
 
     def fetch_markets(self) -> Sequence[MarketRules]:
         """Return every spot market, fresh from the venue."""

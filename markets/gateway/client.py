@@ -6,7 +6,6 @@ progress, whether a request left and what came back, belongs to that call.
 
 import json
 import math
-import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -26,22 +25,10 @@ from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.limiter import Limiter, TooManyRequests
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.quirks import quirks_for
+from markets.gateway.statuses import RATE_STATUSES, note_status, silence_ms
 
 CAUSE_CHAIN_LENGTH_MAX = 12
-SILENCE_MS = 1_000
-SILENCE_MS_MAX = 600_000
-"""Longest silence that a venue's Retry-After can impose on us [ms]."""
-
-BAN_STATUS = 418
-BAN_MS = 120_000
-"""How long a ban is taken to last that names no end: the shortest that a venue gives [ms]."""
-
-BAN_MS_MAX = 3 * 86_400_000
-"""Longest ban that is believed [ms]: no venue states longer ones."""
-
-RATE_STATUSES = frozenset({BAN_STATUS, 429})
 RECEIVE_WINDOW_MS = 5_000
-DIGITS_MAX = 9
 RETRY_OPTION = "maxRetriesOnFailure"
 
 Client = Any
@@ -71,6 +58,7 @@ class CheckedCalls:
     Attributes:
         sent_count: requests of the call in progress that may have reached the venue.
         raw_answer: the last answer of the call in progress, as JSON.
+        http_status: of its last answer; noted on what it raises as well.
         effect: what the call in progress may change.
         is_read: the call in progress changes nothing at the venue.
         is_order_next: its next request counts as a new order.
@@ -92,6 +80,7 @@ class CheckedCalls:
     effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
+    http_status = 0
     _last_nonce = 0
 
     def begin_call(self) -> None:
@@ -109,6 +98,7 @@ class CheckedCalls:
                 "a request would leave the configured REST origin; it was not sent"
             )
         self.last_http_response = None
+        self.http_status = 0
         if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
             raise TooLate
         try:
@@ -116,10 +106,13 @@ class CheckedCalls:
         except BaseException as error:
             if not is_never_sent(error):
                 self.sent_count += 1
+            note_status(error, self.http_status)
             raise
         self.sent_count += 1
         if not isinstance(answer, dict | list) and not _is_number(answer):
-            raise Malformed(Message("the answer is not JSON: {start}", {"start": _start(answer)}))
+            page = Malformed(Message("the answer is not JSON: {start}", {"start": _start(answer)}))
+            note_status(page, self.http_status)
+            raise page
         self.raw_answer = answer
         return answer
 
@@ -151,9 +144,10 @@ class CheckedCalls:
         self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any
     ) -> Any:
         """Let the class judge an answer as if it came from the venue's own address."""
+        self.http_status = code
         if code in RATE_STATUSES and self.limiter is not None:
             text = str(rest[0]) if rest else ""
-            self.limiter.silence(_silence_ms(code, headers, text, self._venue_now_ms()))
+            self.limiter.silence(silence_ms(code, headers, text, self._venue_now_ms()))
         origin_url = next(
             (
                 source + url[len(target) :]
@@ -378,19 +372,3 @@ def _start(answer: object) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
-
-
-_BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
-
-
-def _silence_ms(status: int, headers: Mapping[str, str], text: str, venue_now_ms: int) -> float:
-    """Return how long the venue wants to hear nothing [ms]: the longest that it states."""
-    is_ban = status == BAN_STATUS
-    header = str(headers.get("Retry-After", "")).strip() if headers else ""
-    stated = [int(header) * 1_000] if header.isdigit() and len(header) <= DIGITS_MAX else []
-    banned_until = _BANNED_UNTIL.search(text)
-    if banned_until:
-        is_ban = True
-        stated.append(max(0, int(banned_until[1]) - venue_now_ms))
-    wait_ms = max(stated, default=BAN_MS if is_ban else SILENCE_MS)
-    return min(wait_ms, BAN_MS_MAX if is_ban else SILENCE_MS_MAX)

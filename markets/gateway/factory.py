@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from markets.domain.health import Pulse
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.budget import BudgetHealth, Redis
@@ -89,6 +90,7 @@ class _Factory:
                 lambda: CcxtRestGateway(spec, credentials, self._catalog(venue_key, spec)),
             )
         gateway.heed_clock(spec.clock)
+        gateway.heed_health(spec.health)
         return gateway
 
     def _catalog(self, venue_key: str, spec: VenueSpec) -> Catalog:
@@ -99,6 +101,17 @@ class _Factory:
                 spec, timeout_ms=self.timeout_ms, store=self.store, address=self.address
             ),
         )
+
+    def pulse(self, spec: VenueSpec) -> tuple[Pulse, float]:
+        """Return what calls met, and how long the venue wants silence [ms]."""
+        with self._lock:
+            catalog = self._catalogs.get(_venue_key(spec))
+        if catalog is None:
+            return Pulse(), 0.0
+        if spec.health is not None:
+            catalog.pulse.heed(spec.health.state, spec.health.since_ms)
+        limiter = catalog.limiter
+        return catalog.pulse.pulse, 0.0 if limiter is None else limiter.silent_ms()
 
     def close_all(self) -> None:
         with self._lock:
@@ -140,6 +153,14 @@ def budget_health(spec: VenueSpec) -> tuple[bool, BudgetHealth | None]:
     if budget is None or store is None:
         return budget is not None, None
     return True, store.look(budget)
+
+
+def read_pulse(spec: VenueSpec) -> tuple[Pulse, float]:
+    """Return what the calls of this process to a venue met, and the silence it wants [ms].
+
+    Nothing is sent by this; a venue that was never called has no pulse.
+    """
+    return _FACTORY.pulse(spec)
 
 
 def gateway_for(spec: VenueSpec, credentials: Credentials | None = None) -> VenueGateway:

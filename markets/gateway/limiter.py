@@ -55,6 +55,10 @@ class Limiter(Protocol):
         """Send nothing for ``duration_ms`` [ms]: the venue asked for it."""
         ...
 
+    def silent_ms(self) -> float:
+        """Return how long the venue still wants silence [ms]."""
+        ...
+
     def hold_orders(self, account: str) -> None:
         """Send no order of ``account`` for a while: the venue says there were too many."""
         ...

@@ -12,8 +12,10 @@ from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
 from markets.domain.clocks import OFFSET_MS_MAX
 from markets.domain.funds import Wallet
+from markets.domain.health import Signal
 from markets.errors import (
     UnknownSymbol,
+    VenueBlocked,
     VenueClockSkewed,
     VenueError,
     VenueRejected,
@@ -31,7 +33,9 @@ from markets.gateway.error_map import (
     translate,
 )
 from markets.gateway.pool import POOL_SIZE, ClientPool, PoolExhausted
+from markets.gateway.pulses import signal_of
 from markets.gateway.quirks import quirks_for
+from markets.gateway.statuses import status_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +80,14 @@ class Session:
                 # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
                 client.is_read = effect is Effect.READ
                 try:
+                    self._need_open()
                     self.catalog.prepare(client)
                     self._need_markets(client, symbols, effect)
                     self._need_clock(effect)
                     client.effect = effect
                     yield client
+                    if client.sent_count:
+                        self.catalog.pulse.note(Signal.ANSWER)
                 except (VenueError, UnknownSymbol):
                     raise
                 except Exception as error:  # noqa: BLE001  every error has a translation
@@ -98,9 +105,18 @@ class Session:
         """
         with decimal.localcontext(prec=PRECISION_DIGITS):
             try:
+                self._need_open()
                 yield self.catalog.reload()
+                self.catalog.pulse.note(Signal.ANSWER)
+            except VenueBlocked:
+                raise
             except Exception as error:  # noqa: BLE001  every error has a translation
                 raise self._translated(error, Effect.READ, None) from None
+
+    def _need_open(self) -> None:
+        """Refuse every call to a venue that does not serve our place."""
+        if self.catalog.pulse.is_blocked:
+            raise VenueBlocked(venue=self.venue)
 
     def _need_clock(self, effect: Effect) -> None:
         """Refuse what could move money while our clock and the venue's differ too much.
@@ -205,15 +221,25 @@ class Session:
         if not isinstance(error, ccxt.BaseError | Malformed):
             logger.error("Unforeseen error in a call to %s", self.venue, exc_info=error)
         key = self._credentials
-        return translate(
+        was_sent = client is None or client.sent_count > 0
+        translated = translate(
             error,
             effect,
             self.venue,
-            was_sent=client is None or client.sent_count > 0,
+            was_sent=was_sent,
             quirks=self.quirks,
             known_codes=known_codes(client) if client is not None else None,
             secrets=(key.api_secret, key.passphrase, key.api_key) if key else (),
         )
+        self._note(error, translated, was_sent=was_sent)
+        return translated
+
+    def _note(self, error: Exception, translated: VenueError, *, was_sent: bool) -> None:
+        """Count what the call met; what never left says something only if the venue was away."""
+        status = status_of(error)  # there is one if markets had to be loaded for the call
+        signal = signal_of(translated, error, status)
+        if signal is not None and (was_sent or status or signal is Signal.FAILURE):
+            self.catalog.pulse.note(signal, translated.message.context.get("cause", ""))
 
     def _heed_limits(self, error: Exception, client: Client | None) -> None:
         """Tell all processes what a refusal says about how much the venue still takes."""

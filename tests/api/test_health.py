@@ -36,6 +36,7 @@ def test_everything_works(anonymous_api, db, living):
         "redis": True,
         "worker": True,
         "beat": True,
+        "venues": True,
     }
     assert 0 <= data["worker"]["age_ms"] < 10_000
     assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None}
@@ -87,7 +88,7 @@ def test_without_redis_the_answer_is_still_an_answer(anonymous_api, db, monkeypa
     assert "password" not in response.content.decode()
 
 
-def test_without_a_database_the_answer_is_still_an_answer(anonymous_api, living, monkeypatch):
+def test_without_a_database_the_answer_is_still_an_answer(anonymous_api, db, living, monkeypatch):
     monkeypatch.setattr(health, "connection", Away())
 
     response = anonymous_api.get("/api/health")

@@ -16,6 +16,8 @@ NAMES = {
     "ledger.resolve_unknown_orders",
     "ledger.cancel_halted_orders",
     "ledger.repeat_cancellations",
+    "ledger.heed_conditions",
+    "ledger.heed_venue",
     "ledger.book_transfer",
     "ledger.book_transfers",
     "ledger.open_account",

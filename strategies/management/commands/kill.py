@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from arbplatform.core.errors import ArbError
 from arbplatform.wording import render
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent
+from ledger.domain.halts import EVERYTHING, PERSONAL_LEVELS, HaltLevel, HaltScope, TradingEvent
 from ledger.services.halts import change_trading, name_of
 from ledger.services.kill import cancel_halted_orders, stop_trading
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             "--reduce", action="store_true", help="allow only orders that reduce exposure"
         )
         scope = parser.add_mutually_exclusive_group()
-        for level in HaltLevel:
+        for level in PERSONAL_LEVELS:
             if level not in (HaltLevel.GLOBAL, HaltLevel.GUARD):
                 scope.add_argument(f"--{level}", type=int, metavar="ID", help=f"only this {level}")
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 HaltScope(level, guard=options[level.value])
                 if level is HaltLevel.GUARD
                 else HaltScope(level, options[level.value])
-                for level in HaltLevel
+                for level in PERSONAL_LEVELS
                 if options.get(level.value) is not None
             ),
             EVERYTHING,

@@ -62,7 +62,8 @@ def test_what_may_be_sent_follows_from_the_state(state, increasing, reducing):
 
 
 def test_an_order_is_covered_by_everything_its_venue_its_account_and_its_strategy():
-    assert TradeScope(1, 2, 3).keys == ("global", "venue:1", "account:2", "strategy:3")
-    assert TradeScope(1, 2).keys == ("global", "venue:1", "account:2")
+    found = ("global", "venue:1", "account:2", "venue_state:1", "account_key:2")
+    assert TradeScope(1, 2, 3).keys == (*found, "strategy:3")
+    assert TradeScope(1, 2).keys == found
     assert EVERYTHING.key == "global"
     assert HaltScope(HaltLevel.VENUE, 7).key == "venue:7"

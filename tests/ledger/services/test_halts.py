@@ -7,9 +7,16 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from arbplatform.core.errors import IllegalTransition, InvalidInput, NotFound
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
+from ledger.domain.halts import (
+    EVERYTHING,
+    PERSONAL_LEVELS,
+    HaltLevel,
+    HaltScope,
+    TradingEvent,
+    TradingState,
+)
 from ledger.domain.orders import OrderState
-from ledger.errors import TradingHalted
+from ledger.errors import TradingGuarded, TradingHalted
 from ledger.models import LogEntry, Order, TradingChange, TradingHalt
 from ledger.selectors.halts import list_halts
 from ledger.services.halts import change_trading, name_of
@@ -40,6 +47,8 @@ def scope_of(account, strategy):
         HaltLevel.VENUE: account.venue_id,
         HaltLevel.ACCOUNT: account.pk,
         HaltLevel.STRATEGY: strategy.pk,
+        HaltLevel.VENUE_STATE: account.venue_id,
+        HaltLevel.ACCOUNT_KEY: account.pk,
     }
     return lambda level: (
         HaltScope(level, guard="disk@here")
@@ -69,7 +78,8 @@ def test_an_order_that_was_written_before_a_halt_is_not_sent_after_it(
     done = submit_orders(order_ids=[order.pk])[0]
 
     assert venue.submissions == []
-    assert (done.state, done.error_code) == (OrderState.REJECTED, TradingHalted.code)
+    kind = TradingHalted if level in PERSONAL_LEVELS else TradingGuarded
+    assert (done.state, done.error_code) == (OrderState.REJECTED, kind.code)
     assert done.finished_at is not None
     assert done.next_lookup_at is None
     assert LogEntry.objects.get(event="order_halted").context["order_id"] == order.pk

@@ -3,12 +3,18 @@
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.domain.halts import TradingState
+from ledger.models import LogEntry
+from ledger.services.conditions import heed_venue
+from markets.domain.health import RECOVERIES_MIN, VenueState
 from markets.errors import VenueRateLimited
 from markets.gateway import factory
 from markets.gateway.base import VenueSpec
-from markets.gateway.client import BAN_MS, BAN_MS_MAX, build_client
+from markets.gateway.client import build_client
 from markets.gateway.limiter import TooManyRequests
+from markets.gateway.statuses import BAN_MS, BAN_MS_MAX
 from markets.models import Venue
+from markets.services.health import keep_health, watch_venues
 from tests.markets.fakes.server import Reply, ScriptedServer
 from tests.markets.faults.play import limiter_of, make_budget, process, simulated
 
@@ -108,6 +114,9 @@ def test_a_ban_without_an_end_is_taken_for_a_short_one_and_none_for_ever(headers
         def silence(self, duration_ms):
             silences.append(duration_ms)
 
+        def silent_ms(self):
+            return 0.0
+
         def hold_orders(self, account):
             return None
 
@@ -140,6 +149,51 @@ def test_a_ban_is_shown_in_the_api_and_in_the_console(redis_server, simulator, u
     assert budget["state"] == "blocked"
     assert budget["blocked_until"] > SYSTEM_CLOCK.now().isoformat()[:16]
     assert "blocked by the venue until" in page
+
+
+@pytest.mark.django_db
+def test_during_a_ban_the_venues_strategies_may_only_reduce(redis_server, simulator):
+    spec = simulated(simulator)
+    banned_gateway(redis_server, simulator, minutes=30)
+    venue = Venue.objects.create(
+        code="alpha",
+        name="Alpha",
+        ccxt_id="binance",
+        rest_origin=spec.rest_origin,
+        options=dict(spec.options),
+    )
+
+    ill = keep_health(venue=venue)
+    first_end = ill.state_until
+    again = keep_health(venue=ill)
+
+    assert ill.state == VenueState.BANNED
+    assert first_end is not None
+    assert again.state_until == first_end  # the same ban, not written again
+    assert 29 * 60 < (first_end - SYSTEM_CLOCK.now()).total_seconds() <= 30 * 60
+    assert heed_venue(venue_id=venue.pk) is TradingState.REDUCING
+    assert LogEntry.objects.get().event == "trading_reducing"
+
+
+@pytest.mark.django_db
+def test_another_process_knows_of_the_ban_and_it_ends_by_itself(redis_server, simulator):
+    test_during_a_ban_the_venues_strategies_may_only_reduce(redis_server, simulator)
+    simulator.control.clear_faults("alpha")
+    factory.close_all()
+    factory.configure(timeout_ms=5_000, redis_url=redis_server.url)
+
+    watch_venues()
+    still = Venue.objects.get()
+    redis_server.stop()
+    redis_server.start()  # with nothing in it, as when the time is up
+    factory.close_all()
+    factory.configure(timeout_ms=5_000, redis_url=redis_server.url)
+    for _ in range(RECOVERIES_MIN):
+        watch_venues()
+
+    assert still.state == VenueState.BANNED
+    assert Venue.objects.get().state == VenueState.HEALTHY
+    assert heed_venue(venue_id=still.pk) is TradingState.ACTIVE
 
 
 @pytest.mark.django_db

@@ -5,13 +5,17 @@ from dataclasses import replace
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.domain.halts import TradingState
+from ledger.services.conditions import heed_venue
 from markets import tasks
 from markets.domain.clocks import OFFSET_MS_MAX, ClockReading
+from markets.domain.health import RECOVERIES_MIN, VenueState
 from markets.errors import VenueClockSkewed, VenueUnavailable
 from markets.gateway import factory
 from markets.gateway.base import Credentials, VenueSpec
 from markets.models import Venue
 from markets.services.clocks import measure_clock
+from markets.services.health import watch_venues
 from markets.services.reach import measure_reach
 from tests.markets.fakes.okx import FakeOkx
 from tests.markets.fakes.server import Reply
@@ -189,6 +193,31 @@ def test_a_venue_that_does_not_answer_keeps_no_other_from_being_measured(alpha, 
     assert alpha.clock is None
     assert beta.clock is not None
     assert beta.clock.is_safe
+
+
+@pytest.mark.django_db
+def test_beyond_a_second_its_strategies_may_only_reduce_and_go_on_by_themselves(simulator):
+    venue = Venue.objects.create(
+        code="alpha",
+        name="Alpha",
+        ccxt_id="binance",
+        rest_origin=f"{simulator.url}/alpha",
+        clock_offset_ms=-1_500,
+        clock_measured_at=SYSTEM_CLOCK.now(),
+    )
+
+    watch_venues()
+    ill = Venue.objects.get()
+    reducing = heed_venue(venue_id=venue.pk)
+    watch_venues()
+    Venue.objects.update(clock_offset_ms=3)
+    for _ in range(RECOVERIES_MIN):
+        watch_venues()
+
+    assert (ill.state, reducing) == (VenueState.DEGRADED, TradingState.REDUCING)
+    assert "our clock is -1500 ms ahead of the venue's" in ill.state_reason
+    assert Venue.objects.get().state == VenueState.HEALTHY
+    assert heed_venue(venue_id=venue.pk) is TradingState.ACTIVE
 
 
 def test_it_is_measured_every_minute(settings):

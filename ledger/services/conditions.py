@@ -1,0 +1,69 @@
+"""Lets trading follow what the platform itself finds: the state of a venue, the key of an account.
+
+These restrictions are scopes of their own: they never touch what a person has halted, and no
+person has to lift them.
+"""
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent, TradingState
+from ledger.models import TradingHalt
+from ledger.selectors.halts import list_halts
+from ledger.services.halts import REASON_LENGTH_MAX, change_trading
+from markets.domain.health import VenueState
+from markets.errors import UnknownVenue
+from markets.models import Venue
+from markets.selectors import get_venue_by_id
+
+_WANTED = {
+    VenueState.HEALTHY: TradingState.ACTIVE,
+    # nothing can be sent there, not even a cancellation
+    VenueState.BLOCKED: TradingState.HALTED,
+}
+_EVENTS = {
+    TradingState.ACTIVE: TradingEvent.RESUME,
+    TradingState.REDUCING: TradingEvent.REDUCE,
+    TradingState.HALTED: TradingEvent.HALT,
+}
+
+
+def heed_venue(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingState:
+    """Open nothing at a venue that is not healthy; let repairs and cancellations go.
+
+    May be called any number of times.
+
+    Args:
+        venue_id: which venue.
+        clock: tells the time.
+
+    Returns:
+        What may be sent there, as far as its state is concerned.
+    """
+    try:
+        venue = get_venue_by_id(venue_id)
+    except UnknownVenue:
+        return TradingState.ACTIVE  # deleted since
+    wanted = _WANTED.get(VenueState(venue.state), TradingState.REDUCING)
+    label, reason = venue.get_state_display(), venue.state_reason
+    words = f"{label}: {reason}" if reason else label
+    _steer(HaltScope(HaltLevel.VENUE_STATE, venue_id), wanted, words, clock)
+    return wanted
+
+
+def heed_conditions(*, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Do that for every venue that is not healthy, or was not: the sweep behind lost messages."""
+    ill = set(Venue.objects.exclude(state=VenueState.HEALTHY).values_list("pk", flat=True))
+    restricted = {
+        halt.target_id
+        for halt in list_halts()
+        if halt.level == HaltLevel.VENUE_STATE and halt.target_id is not None
+    }
+    for venue_id in sorted(ill | restricted):
+        heed_venue(venue_id=venue_id, clock=clock)
+
+
+def _steer(scope: HaltScope, wanted: TradingState, reason: str, clock: Clock) -> None:
+    row = TradingHalt.objects.filter(key=scope.key).first()
+    now = TradingState.ACTIVE if row is None else TradingState(row.state)
+    if now is not wanted:
+        text = reason[:REASON_LENGTH_MAX].strip().removesuffix(".")
+        change_trading(event=_EVENTS[wanted], scope=scope, reason=text, clock=clock)
