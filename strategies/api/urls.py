@@ -1,7 +1,7 @@
 """Addresses of the strategies app, below ``/api/``."""
 
 from arbplatform.api.routes import route
-from strategies.api import risk_views, scan_views, views
+from strategies.api import limits_views, risk_views, scan_views, views
 
 urlpatterns = [
     route("strategies", views.StrategyListView.as_view(), name="strategies"),
@@ -22,5 +22,11 @@ urlpatterns = [
     ),
     route("risk", risk_views.RiskView.as_view(), name="risk"),
     route("risk/kill", risk_views.KillView.as_view(), name="risk-kill"),
+    route("risk/limits", limits_views.DefaultLimitsView.as_view(), name="risk-limits"),
+    route(
+        "risk/limits/strategies/<int:pk>",
+        limits_views.StrategyLimitsView.as_view(),
+        name="risk-limits-strategy",
+    ),
     route("risk/resume", risk_views.ResumeView.as_view(), name="risk-resume"),
 ]

@@ -34,9 +34,16 @@ class LeftOver:
     created_at: datetime
 
 
-def find_risk_limits(strategy_id: int) -> list[RiskLimits]:
-    """Return the limits that concern a strategy: its own first, then the defaults."""
-    rows = RiskLimits.objects.filter(Q(strategy_id=strategy_id) | Q(strategy__isnull=True))
+def find_risk_limits(strategy_id: int | None) -> list[RiskLimits]:
+    """Return the limits that concern a strategy: its own first, then the defaults.
+
+    Args:
+        strategy_id: of the strategy; ``None``: only the defaults.
+    """
+    is_default = Q(strategy__isnull=True)
+    rows = RiskLimits.objects.filter(
+        is_default if strategy_id is None else Q(strategy_id=strategy_id) | is_default
+    )
     return sorted(rows, key=lambda row: row.strategy_id is None)
 
 

@@ -1,7 +1,7 @@
 """Risk limits: what is set, how things stand, and who changed what."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from strategies.selectors import (
     find_risk_limits,
     get_strategy,
     list_left_overs,
+    list_limit_changes,
     sum_executed,
 )
 from strategies.services.pegs import read_pegs
@@ -108,8 +109,47 @@ def read_risk_gate(
     )
 
 
-def read_limits(strategy_id: int) -> Limits:
-    """Return the limits of a strategy: its own, else the defaults that were set, else ours."""
+@dataclass(frozen=True, slots=True)
+class LimitsReport:
+    """The limits of a strategy, or the defaults.
+
+    Attributes:
+        strategy_id: whose; ``None``: the defaults for all.
+        own: those that were set for it.
+        in_force: what counts for it.
+        changes: the newest ones, newest first.
+    """
+
+    strategy_id: int | None
+    own: Limits
+    in_force: Limits
+    changes: Sequence[RiskLimitsChange]
+
+
+def report_limits(*, strategy_id: int | None) -> LimitsReport:
+    """Return the limits of a strategy, or the defaults, with their history.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    if strategy_id is not None:
+        get_strategy(strategy_id)
+    rows = [row for row in find_risk_limits(strategy_id) if row.strategy_id == strategy_id]
+    own = Limits(**{name: getattr(rows[0], name) for name in LIMIT_NAMES}) if rows else Limits()
+    return LimitsReport(
+        strategy_id=strategy_id,
+        own=own,
+        in_force=read_limits(strategy_id),
+        changes=list_limit_changes(_key_of(strategy_id)),
+    )
+
+
+def read_limits(strategy_id: int | None) -> Limits:
+    """Return the limits of a strategy: its own, else the defaults that were set, else ours.
+
+    Args:
+        strategy_id: whose; ``None``: of one that has none of its own.
+    """
     rows = find_risk_limits(strategy_id)
     values: dict[str, Any] = {}
     for name in LIMIT_NAMES:
@@ -141,7 +181,7 @@ def save_limits(
     """
     _check(limits)
     strategy = None if strategy_id is None else get_strategy(strategy_id)
-    key = DEFAULTS_KEY if strategy_id is None else f"strategy:{strategy_id}"
+    key = _key_of(strategy_id)
     row, _is_new = RiskLimits.objects.select_for_update().get_or_create(
         key=key, defaults={"strategy_id": strategy_id}
     )
@@ -161,6 +201,10 @@ def save_limits(
             changed_at=clock.now(),
         )
     return row
+
+
+def _key_of(strategy_id: int | None) -> str:
+    return DEFAULTS_KEY if strategy_id is None else f"strategy:{strategy_id}"
 
 
 def _read_figures(strategy_id: int, setup: Setup, limits: Limits, clock: Clock) -> RiskFigures:
