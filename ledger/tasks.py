@@ -2,14 +2,34 @@
 
 import logging
 
-from celery import shared_task
+from celery import shared_task, signals
+from kombu.exceptions import OperationalError
 
+from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
 from ledger.services import conditions, equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
+from ledger.services.readiness import READINESS
 from ledger.services.spooling import replay_spool
 
 logger = logging.getLogger(__name__)
+
+STARTUP_EXPIRES_S = 60
+
+
+@signals.worker_init.connect(weak=False, dispatch_uid="ledger.readiness.begin")
+def _begin(**_: object) -> None:
+    """Let nothing trade until its accounts were compared by this worker or after its start."""
+    READINESS.begin(SYSTEM_CLOCK.now())
+
+
+@signals.worker_ready.connect(weak=False, dispatch_uid="ledger.readiness.compare")
+def _compare(**_: object) -> None:
+    """Compare all accounts at once; should the message be lost, the schedule does so."""
+    try:
+        reconcile_accounts.apply_async(expires=STARTUP_EXPIRES_S)
+    except OperationalError as error:
+        logger.warning("The accounts are compared when their turn comes: %s", error)
 
 
 @shared_task(name="ledger.resolve_unknown_orders", ignore_result=True)

@@ -135,7 +135,11 @@ def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> No
 def _book_confirmed(
     listing: Listing, order: Order, report: VenueOrder, rows: Sequence[VenueFill]
 ) -> None:
-    booked = sum((fill.quantity for fill in order.fills.all()), ZERO)
+    fills = {fill.venue_trade_id: fill.quantity for fill in order.fills.all()}
+    rows = [row for row in rows if row.venue_trade_id not in fills]
+    if not rows:
+        return  # whoever sent the order has written them down in the meantime
+    booked = sum(fills.values(), ZERO)
     listed = booked + sum((row.quantity for row in rows), ZERO)
     if report.filled_quantity < listed or report.symbol != order.market.symbol:
         _see_excess(listing, order, report, rows, listed)

@@ -8,7 +8,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
 from arbplatform.persistence.retries import retried
 from ledger.domain.postings import opening_lines
-from ledger.models import Entry, EntryKind
+from ledger.models import AccountReconciliation, Entry, EntryKind
 from ledger.selectors import find_entry, list_holdings
 from ledger.services.entries import book_entry
 from ledger.services.statements import Statement, read_statement
@@ -55,6 +55,10 @@ def _open(account: VenueAccount, statement: Statement, clock: Clock) -> Entry:
     for holding in list_holdings(account.pk):
         purse = (holding.wallet, holding.asset)
         missing[purse] = missing.get(purse, ZERO) - holding.amount
+    # the books are made equal to the statement: nothing has to be compared yet
+    AccountReconciliation.objects.update_or_create(
+        account_id=account.pk, defaults={"last_clean_at": clock.now()}
+    )
     return book_entry(
         key=opening_key(account.pk),
         kind=EntryKind.OPENING,

@@ -169,6 +169,10 @@ class Reason(models.TextChoices):
     DAY_LOSS = "day_loss", _("too much was lost today")
     VENUE_CONCENTRATION = "venue_concentration", _("too much of everything lies at one venue")
     FUNDS_RESERVED = "funds_reserved", _("other orders may spend what it needs")
+    NOT_RECONCILED = (
+        "not_reconciled",
+        _("an account has not been compared with its venue yet, or differs from it"),
+    )
     PRICE_BAND = "price_band", _("a limit price is too far from the last known price")
     UNHEDGED_TIME = "unhedged_time", _("too much has been left over for too long")
     OPEN_ORDERS = "open_orders", _("too many orders would be open at a venue")

@@ -12,6 +12,7 @@ from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
+from ledger.services.readiness import prepare
 from markets.services.certification import check_tradable
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent, StrategyState
 from strategies.errors import AlreadyRunning, NotReadyToStart, NotRunning
@@ -48,6 +49,7 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYST
         _check_enabled(strategy, account)
     for account in setup.accounts.values():
         ensure_opened(account_id=account.pk)
+    prepare(account_ids=[account.pk for account in setup.accounts.values()], now=clock.now())
     try:
         return _open_run(checked=strategy, user=user, now=clock.now())
     except IntegrityError:

@@ -11,6 +11,7 @@ from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Conflict
 from ledger.errors import TradingHalted
 from ledger.selectors import spendable_balances
+from ledger.services.readiness import READINESS
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
 from markets.services.data import fetch_books
@@ -263,10 +264,15 @@ def _choose(
 ) -> tuple[list[Intent], list[LeftIntent]]:
     gate = read_gate(strategy_id=tick.strategy.pk, venues=frozenset(setup.accounts))
     risk = read_risk_gate(strategy=tick.strategy, setup=setup, view=view, clock=tick.clock)
+    is_ready = READINESS.is_ready(
+        run_id=tick.run.pk,
+        started_at=tick.run.started_at,
+        account_ids=[account.pk for account in setup.accounts.values()],
+    )
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:
-        reason = gate.reason_against(intent)
+        reason = gate.reason_against(intent) or (None if is_ready else Reason.NOT_RECONCILED)
         if reason is not None:
             left.append(LeftIntent(intent, Decision.DENIED, reason))
         elif len(chosen) >= EXECUTIONS_PER_TICK:

@@ -206,6 +206,9 @@ class FakeGateway:
     def fetch_open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         return []
 
+    def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
+        return []
+
     def fetch_fills(
         self, symbol: str, *, since_ms: int | None = None, venue_order_id: str | None = None
     ) -> Sequence[VenueFill]:

@@ -22,6 +22,7 @@ from ledger.models import (
 )
 from ledger.selectors import imbalances, list_holdings, wallet_balances
 from ledger.services.discrepancies import acknowledge
+from ledger.services.fills import book_fills
 from ledger.services.journal import submit_orders, write_orders
 from ledger.services.openings import ensure_opened
 from ledger.services.reconciler import reconcile_account, reconcile_accounts
@@ -117,8 +118,8 @@ def test_one_round_of_an_account_at_a_time(opened, venue, clock):
 
 
 def test_a_round_whose_process_died_is_followed_by_another_one(opened, clock):
-    AccountReconciliation.objects.create(
-        account=opened, token="dead", lease_until=clock.now() + timedelta(seconds=30)
+    AccountReconciliation.objects.update(
+        token="dead", lease_until=clock.now() + timedelta(seconds=30)
     )
     with pytest.raises(ReconciliationBusy):
         reconcile_account(account_id=opened.pk, clock=clock)
@@ -195,6 +196,27 @@ def test_a_fill_counted_twice_by_the_venue_is_not_booked_twice(look, opened, bou
     venue.fills.pop()
     assert look().outcome == "clean"
     assert only().state == "closed"
+
+
+def test_a_fill_that_is_booked_while_the_round_runs_is_not_counted_twice(
+    look, opened, venue, make_plan, clock
+):
+    """The list was read, then the sender wrote the fill down, then the order was asked for."""
+    venue.fill_fraction = D("0.2")
+    (order,) = write_orders(plans=[make_plan()], clock=clock)
+    submit_orders(order_ids=[order.pk], clock=clock)
+    late = venue.execute(order.client_order_id, D("0.1"))
+
+    def book_meanwhile(name):
+        if name == "fetch_order":
+            venue.on_call = lambda _name: None
+            book_fills(order=order, fills=[late])
+
+    venue.on_call = book_meanwhile
+
+    assert look().outcome == "clean"
+    assert not Discrepancy.objects.exists()
+    assert_equal_to(venue, opened)
 
 
 def test_a_booked_fill_that_is_not_listed_any_more_is_never_deleted(look, opened, bought, venue):

@@ -1,0 +1,100 @@
+"""Nothing trades on an account before it was found equal to its venue."""
+
+from datetime import timedelta
+
+import pytest
+
+from arbplatform.core.clock import FixedClock
+from ledger.models import AccountReconciliation
+from ledger.services.openings import ensure_opened
+from ledger.services.readiness import ASK_EVERY_MS, Readiness, prepare
+from ledger.services.reconciler import reconcile_account
+from markets.domain.funds import Wallet
+
+
+@pytest.fixture
+def opened(account, clock):
+    ensure_opened(account_id=account.pk, clock=clock)
+    return account
+
+
+@pytest.fixture
+def own_clock():
+    return FixedClock(at_ms=0)
+
+
+@pytest.fixture
+def readiness(own_clock):
+    return Readiness(own_clock)
+
+
+def is_ready(readiness, account, clock):
+    return readiness.is_ready(run_id=1, started_at=clock.now(), account_ids=[account.pk])
+
+
+def test_books_that_were_just_opened_are_equal(readiness, opened, clock):
+    assert is_ready(readiness, opened, clock)
+
+
+def test_what_was_equal_before_this_worker_began_does_not_count(readiness, opened, clock):
+    clock.advance_ms(1)
+    readiness.begin(clock.now())
+    assert not is_ready(readiness, opened, clock)
+
+    reconcile_account(account_id=opened.pk, clock=clock)
+
+    assert is_ready(readiness, opened, clock)
+
+
+def test_an_account_that_differs_is_not_traded(readiness, opened, venue, clock):
+    clock.advance_ms(1)
+    readiness.begin(clock.now())
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+
+    reconcile_account(account_id=opened.pk, clock=clock)
+
+    assert not is_ready(readiness, opened, clock)
+
+
+def test_an_old_comparison_is_too_old_for_a_new_start(readiness, opened, clock):
+    clock.advance_ms(600_001)
+
+    assert not is_ready(readiness, opened, clock)
+
+
+def test_an_account_whose_books_were_never_opened_is_not_ready(readiness, account, clock):
+    assert not is_ready(readiness, account, clock)
+
+
+@pytest.mark.django_db
+def test_a_run_that_is_ready_costs_no_more_queries(
+    readiness, opened, clock, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        assert is_ready(readiness, opened, clock)
+    AccountReconciliation.objects.update(last_clean_at=clock.now() - timedelta(days=1))
+
+    with django_assert_num_queries(0):
+        assert is_ready(readiness, opened, clock)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_has_its_accounts_compared_now_and_then(
+    readiness, account, clock, own_clock, sent_tasks
+):
+    for _tick in range(3):
+        assert not is_ready(readiness, account, clock)
+    wanted = ("ledger.reconcile_account", {"account_id": account.pk})
+    assert sent_tasks == [wanted]
+
+    own_clock.advance_ms(ASK_EVERY_MS)
+    is_ready(readiness, account, clock)
+
+    assert sent_tasks == [wanted, wanted]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_start_has_only_old_accounts_compared(opened, beta, clock, sent_tasks):
+    prepare(account_ids=[opened.pk, beta[0].pk], now=clock.now())
+
+    assert sent_tasks == [("ledger.reconcile_account", {"account_id": beta[0].pk})]
