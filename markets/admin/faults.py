@@ -241,10 +241,14 @@ def _to_line(fault: PlannedFault) -> dict[str, Any]:
         "fault": fault,
         "name": _name_of(fault.kind),
         "details": ", ".join(
-            f"{FIELDS.get(name, name)}: {value}" for name, value in details.items()
+            f"{FIELDS.get(name, name)}: {_say(value)}" for name, value in details.items()
         ),
         "left_s": None if fault.left_ms is None else -(-fault.left_ms // 1000),
     }
+
+
+def _say(value: Any) -> Any:
+    return (_("yes") if value else _("no")) if isinstance(value, bool) else value
 
 
 def _name_of(kind: str) -> Any:

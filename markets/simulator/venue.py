@@ -169,12 +169,26 @@ class Venue:
             outcome = self._place_amid_faults(account, listing, ticket)
         else:
             outcome = self.engine.place(account, listing, ticket, self.clock.now_ms())
+        self._tell_of_order(listing, outcome)
+        return outcome
+
+    def place_by_hand(self, account: Account, listing: Listing, ticket: Ticket) -> Outcome:
+        """Do the same for an act that is planned itself: no fault strikes it but a closed market.
+
+        Raises:
+            OrderRefused: nothing was changed.
+        """
+        self.check_open(account, listing, ticket.side)
+        outcome = self.engine.place(account, listing, ticket, self.clock.now_ms())
+        self._tell_of_order(listing, outcome)
+        return outcome
+
+    def _tell_of_order(self, listing: Listing, outcome: Outcome) -> None:
         self._record(listing, outcome)
         listener = self.listener
         if listener is not None and outcome.order is not None:
             listener.order_placed(outcome.order, outcome)
             listener.market_changed(listing, outcome)
-        return outcome
 
     def check_open(self, account: Account, listing: Listing, side: Side) -> None:
         """Refuse an order on a market that is suspended.

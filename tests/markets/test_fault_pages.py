@@ -96,9 +96,11 @@ def test_a_fault_is_armed_and_shown_everywhere_until_it_is_removed(console, simu
 
 def test_the_page_shows_strikes_and_what_is_left(console, simulator, page):
     simulator.control.add_fault("alpha", "maintenance", for_ms=60_000)
-    simulator.control.add_fault("alpha", "refuse", endpoint="ping", times=7)
+    simulator.control.add_fault("alpha", "refuse", endpoint="ping", times=7, is_carried_out=True)
 
     shown = text_of(console.get(page))
+
+    assert "endpoint: ping, carried out: yes" in shown
 
     assert "60 s" in shown
     assert '<td class="arb-number">7</td>' in shown

@@ -58,7 +58,7 @@ def _trade(_: World, venue: Venue, fault: FaultConfig) -> None:
         client_id=fault.client_id or f"web_{secrets.token_hex(10)}",
     )
     account = venue.engine.accounts[fault.account]
-    venue.place(account, venue.listings[fault.market_id], ticket)
+    venue.place_by_hand(account, venue.listings[fault.market_id], ticket)
 
 
 def _withdraw(world: World, venue: Venue, fault: FaultConfig) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from contextlib import suppress
 from decimal import Decimal
+from http.client import HTTPException
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -117,6 +119,74 @@ def test_a_killed_simulator_comes_back_with_everything_that_it_had_answered(star
     client = RawClient(url, key=KEYS["alpha"])
     assert client.order(newClientOrderId="order-0", price="40000")[1]["code"] == -2010
     client.close()
+
+
+ODDS = [
+    {"kind": "partial_fill", "part": "0.4", "chance": 0.3, "times": None},
+    {"kind": "late_fill", "delay_ms": 1, "chance": 0.3, "times": None},
+    {"kind": "reject", "chance": 0.2, "times": None},
+    {"kind": "drop_answer", "endpoint": "order.create", "chance": 0.1, "times": None},
+]
+BY_HAND = {"endpoint": "order.create", "account": "ours", "chance": 0.1, "times": None}
+ACTS = [
+    {"kind": "manual_deposit", "asset": "USDT", "amount": "7", **BY_HAND},
+    {
+        "kind": "manual_trade",
+        "symbol": "BTC/USDT",
+        "side": "sell",
+        "amount": "0.002",
+        **BY_HAND,
+    },
+]
+
+
+def test_what_faults_did_to_the_world_survives_sigkill(start, tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"alpha": [*ODDS, *ACTS]}))
+    process, url = start(SLIM, "--faults", plan)
+    client = RawClient(url, key=KEYS["alpha"])
+    answered = {}
+    for number in range(200):
+        side, price = ("BUY", "50500") if number % 2 else ("SELL", "49500")
+        with suppress(OSError, HTTPException):
+            _, order = client.order(
+                side=side,
+                price=price,
+                quantity="0.001",
+                timeInForce="IOC",
+                newClientOrderId=f"order-{number}",
+            )
+            answered[order["clientOrderId"]] = order
+    struck = ask(f"{url}/control/alpha/faults")[1]["struck"]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(TIMEOUT_S)
+    client.close()
+
+    _, url = start(SLIM)
+    client = RawClient(url, key=KEYS["alpha"])
+    deposits: list[dict[str, Any]] = []
+    while len(deposits) < struck["manual_deposit"]:  # the last ones may still be coming
+        deposits = client.get("sapi/v1/capital/deposit/hisrec", coin="USDT")[1]
+    client.close()
+    balances, orders, open_orders, trades = facts(url)
+
+    assert set(struck) == {fault["kind"] for fault in (*ODDS, *ACTS)}
+    assert ask(f"{url}/control/alpha/faults")[1]["faults"] == []
+    found = {order["clientOrderId"]: order for order in orders}
+    assert open_orders == []
+    assert {f"order-{number}" for number in range(200)} <= set(found)
+    assert struck["manual_trade"] == len([name for name in found if name.startswith("web_")])
+    for name, order in answered.items():
+        assert Decimal(found[name]["executedQty"]) >= Decimal(order["executedQty"])
+    wanted = {"BTC": Decimal(2), "USDT": 100_000 + sum(Decimal(row["amount"]) for row in deposits)}
+    for trade in trades:
+        sign = 1 if trade["isBuyer"] else -1
+        wanted["BTC"] += sign * Decimal(trade["qty"])
+        wanted["USDT"] -= sign * Decimal(trade["quoteQty"])
+        wanted[trade["commissionAsset"]] -= Decimal(trade["commission"])
+    assert {asset: Decimal(balances["spot"][asset]["free"]) for asset in wanted} == wanted
+    done = sum(Decimal(order["executedQty"]) for order in orders)
+    assert done == sum(Decimal(trade["qty"]) for trade in trades)
 
 
 @pytest.mark.parametrize("entry", [SLIM, MANAGED], ids=" ".join)

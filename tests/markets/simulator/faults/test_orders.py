@@ -223,6 +223,17 @@ def test_a_trade_by_hand_has_a_client_id_that_is_not_ours(simulator, exchange, s
     assert simulator.control.count_strikes("alpha") == {"manual_trade": 1}
 
 
+def test_no_other_fault_strikes_a_trade_by_hand(simulator, exchange):
+    simulator.control.add_fault("alpha", "partial_fill", times=None)
+    simulator.control.add_fault(
+        "alpha", "manual_trade", account="ours", symbol="BTC/USDT", side="sell", amount="0.5"
+    )
+
+    [order] = exchange.fetch_orders("BTC/USDT")
+    assert (order["status"], order["filled"]) == ("closed", 0.5)
+    assert simulator.control.count_strikes("alpha") == {"manual_trade": 1}
+
+
 def test_a_resting_order_by_hand_keeps_its_price_and_id(simulator, exchange):
     simulator.control.add_fault(
         "alpha",
