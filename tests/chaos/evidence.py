@@ -188,6 +188,7 @@ class Evidence:
         markets: all that are traded.
         halts: spans without trading.
         strategies: state by name.
+        transfers: state of each, by what it is.
         reserved: what is still set aside, by what it is set aside for.
         discrepancies: what the reconciler has neither explained nor booked, in words.
         finish_within: how long an execution may take, outages included.
@@ -204,6 +205,7 @@ class Evidence:
     markets: Sequence[MarketRow] = ()
     halts: Sequence[Halt] = ()
     strategies: Mapping[str, str] = field(default_factory=dict)
+    transfers: Mapping[str, str] = field(default_factory=dict)
     reserved: Mapping[str, Decimal] = field(default_factory=dict)
     discrepancies: Sequence[str] = ()
     finish_within: timedelta = timedelta(minutes=5)

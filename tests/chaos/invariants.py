@@ -23,6 +23,7 @@ from tests.chaos.evidence import (
 RowT = TypeVar("RowT", VenueOrderRow, TradeRow)
 ZERO = Decimal(0)
 ENDED_ORDERS = frozenset({"filled", "canceled", "rejected"})
+ENDED_TRANSFERS = frozenset({"arrived", "failed"})
 ENDED_EXECUTIONS = frozenset({"completed", "unwound", "held", "failed"})
 SAME_STATE = {
     "filled": frozenset({"FILLED"}),
@@ -126,9 +127,10 @@ def exposures_are_closed(evidence: Evidence) -> Iterator[str]:
     for row in evidence.executions:
         if row.state == "held":
             continue
+        traded = {asset for leg in row.legs for asset in leg.symbol.split("/")}
         for asset, amount in moved[row.id].items():
-            if asset == row.profit_asset or not amount:
-                continue
+            if asset == row.profit_asset or not amount or asset not in traded:
+                continue  # a coin that only fees are paid in is a cost, no exposure
             most = dust_max(row, asset, evidence.markets)
             if abs(amount) > most:
                 yield (
@@ -185,6 +187,20 @@ def ledger_is_statement(evidence: Evidence) -> Iterator[str]:
     """The ledger holds what the venues state, to the last decimal."""
     booked = wallets_by_postings(evidence)
     yield from _differences(booked, evidence.statements, "booked", "stated")
+
+
+def transfers_ended(evidence: Evidence) -> Iterator[str]:
+    """Every transfer has arrived or failed, and nothing is left on its way."""
+    for name, state in evidence.transfers.items():
+        if state not in ENDED_TRANSFERS:
+            yield f"{name} is {state}"
+    on_its_way: dict[str, Decimal] = defaultdict(Decimal)
+    for row in evidence.postings:
+        if row.book == "in_transit":
+            on_its_way[row.asset] += row.amount
+    for asset, amount in on_its_way.items():
+        if amount:
+            yield f"{amount} {asset} are still in transit by the ledger"
 
 
 def reservations_are_released(evidence: Evidence) -> Iterator[str]:
@@ -293,6 +309,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("postings sum to zero in every asset", postings_balance),
     Invariant("running totals are the sums of postings", totals_are_sums),
     Invariant("the ledger is the venues' statements", ledger_is_statement),
+    Invariant("every transfer has ended", transfers_ended),
     Invariant("every reservation was released", reservations_are_released),
     Invariant("the reconciler left nothing unexplained", nothing_is_unexplained),
     Invariant("nothing was sent while trading was halted", halts_held),

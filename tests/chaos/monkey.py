@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Protocol
 
 from celery import current_app
@@ -16,12 +17,16 @@ from django.db import DatabaseError, close_old_connections, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from accounts.models import VenueAccount
+from accounts.services.requests import request_transfer
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError, IllegalTransition
 from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
 from ledger.models import TradingHalt
+from ledger.selectors import wallet_balances
 from ledger.services.halts import change_trading, to_scope
 from ledger.services.kill import stop_trading
+from markets.domain.funds import Wallet
 from markets.models import Venue
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.models import Execution, Strategy
@@ -36,6 +41,8 @@ RETRY_S = 1.0
 TRIES_MAX = 15
 """A deed that finds its target away is tried again so often."""
 REASON = "chaos"
+TRANSFERRED = Decimal("31.25")
+"""How much people send around [USDT]."""
 TROUBLES = (OSError, ArbError, DatabaseError, BrokerError, RedisError)
 """What the monkey itself may meet in the mess that it makes."""
 
@@ -227,6 +234,28 @@ class Monkey:
     def _reduce(self, _act: Act) -> Callable[[], None]:
         change_trading(event=TradingEvent.REDUCE, scope=EVERYTHING, reason=REASON)
         return lambda: resume(EVERYTHING)
+
+    def _send_funds(self, act: Act) -> None:
+        """Send to the venue that has the least, so that none runs dry."""
+        others = VenueAccount.objects.exclude(venue__code=act.target)
+        held = {row.pk: wallet_balances(account_id=row.pk)["USDT"] for row in others}
+        self._transfer(act, min(held, key=lambda pk: held[pk]), Wallet.SPOT)
+
+    def _move_funds(self, act: Act) -> None:
+        self._transfer(act, None, Wallet.FUNDING)
+
+    @staticmethod
+    def _transfer(act: Act, to_account_id: int | None, to_wallet: Wallet) -> None:
+        request_transfer(
+            from_account_id=VenueAccount.objects.get(venue__code=act.target).pk,
+            to_account_id=to_account_id,
+            from_wallet=Wallet.SPOT,
+            to_wallet=to_wallet,
+            asset="USDT",
+            amount=TRANSFERRED,
+            idempotency_key=f"{act.kind} {act.at_s}",
+            user=get_user_model().objects.get(username="admin"),
+        )
 
     def _halt_venue(self, act: Act) -> Callable[[], None]:
         scope = HaltScope(HaltLevel.VENUE, Venue.objects.get(code=act.target).pk)

@@ -136,6 +136,30 @@ ORDER_FAULTS: tuple[Recipe, ...] = (
     _fault("order filled after its end", 32, "late_fill", part=0.3, delay_ms=2_000),
 )
 
+TRANSFER_FAULTS: tuple[Recipe, ...] = (
+    _fault("withdrawal's answer dropped", 60, "drop_answer", "withdrawal.create"),
+    _fault("withdrawal answered by a page", 80, "html", "withdrawal.create"),
+    _fault("withdrawal dropped before it arrived", 80, "drop_request", "withdrawal.create"),
+    _fault("move's answer dropped", 60, "drop_answer", "transfer.create"),
+    _fault("move answered by a page", 80, "html", "transfer.create"),
+    _fault("withdrawals: an empty list", 60, "empty_list", "withdrawal.list", times=2),
+    _fault("deposits: an empty list", 60, "empty_list", "deposit.list", times=2),
+    _fault("withdrawals suspended", 80, "suspend_withdrawals", asset="USDT", for_ms=8_000),
+    _fault("deposits suspended", 80, "suspend_deposits", asset="USDT", for_ms=8_000),
+    _fault("withdrawal stuck", 80, "stuck_withdrawal", for_ms=12_000),
+    _fault("deposit stuck", 80, "stuck_deposit", for_ms=12_000),
+)
+
+BNB: dict[str, Any] = {"coin": "BNB", "price": "600", "for_ms": 15_000}
+BOOK_FAULTS: tuple[Recipe, ...] = (
+    _fault("books stand still", 50, "stale_book", for_ms=5_000),
+    _fault("books crossed", 50, "crossed_book", bps=15, for_ms=5_000),
+    _fault("fees in a third coin", 30, "fee_coin", symbol="BTC/USDT", account=DEMO_LABEL, **BNB),
+    _fault(
+        "fees in a third coin too", 30, "fee_coin", symbol="SOL/USDT", account=DEMO_LABEL, **BNB
+    ),
+)
+
 OWNER_ACTS: tuple[Recipe, ...] = (
     _by_hand("owner buys", 96, "manual_trade", symbol="ETH/USDT", side="buy", amount="0.05"),
     _by_hand("owner sells", 96, "manual_trade", symbol="SOL/USDT", side="sell", amount="1.5"),
@@ -176,7 +200,10 @@ VENUE_STATES: tuple[Recipe, ...] = (
     _fault("markets suspended", 60, "suspend_market", for_ms=5_000),
 )
 
-VENUE_FAULTS = (*ORDER_FAULTS, *READ_FAULTS, *VENUE_STATES, *OWNER_ACTS)
+VENUE_FAULTS = (
+    *(*ORDER_FAULTS, *READ_FAULTS, *VENUE_STATES),
+    *(*BOOK_FAULTS, *TRANSFER_FAULTS, *OWNER_ACTS),
+)
 
 WORKERS = ("worker", "worker-2")
 
@@ -205,5 +232,7 @@ DATABASE: tuple[Recipe, ...] = (
 PEOPLE: tuple[Recipe, ...] = (
     Recipe("kill switch", "halt", 45, lasts_s=(2.5, 6)),
     Recipe("reducing only", "reduce", 60, lasts_s=(2, 5)),
+    Recipe("funds sent to another venue", "send_funds", 20, VENUES),
+    Recipe("funds moved to another wallet", "move_funds", 20, VENUES),
     Recipe("venue halted", "halt_venue", 50, tuple(DEMO_VENUES), (2, 6)),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.models import Reservation, ReservedTotal
+from accounts.models import Reservation, ReservedTotal, Transfer
 from arbplatform.core.clock import from_ms
 from ledger.domain.reconciliation import UNSOLVED_STATES
 from ledger.models import BookKind, BookTotal, Discrepancy, Fill, LogEntry, LogLevel, Order, Posting
@@ -124,6 +124,16 @@ def read_strategies() -> dict[str, str]:
     return dict(Strategy.objects.values_list("name", "state"))
 
 
+def read_transfers() -> dict[str, str]:
+    """Return the state of every transfer by its number and route."""
+    rows = Transfer.objects.select_related("from_account__venue", "to_account__venue", "asset")
+    return {
+        f"transfer {row.pk} of {row.amount} {row.asset.code} from {row.from_account} "
+        f"to {row.to_account}": row.state
+        for row in rows
+    }
+
+
 def read_reserved() -> dict[str, Decimal]:
     """Return what is set aside, row by row, and the totals that are kept of it."""
     rows = Reservation.objects.values_list("purpose", "owner_id", "amount")
@@ -234,6 +244,7 @@ class _Facts:
             order = self._orders[venue, order_number]
             market = self._symbols[venue, order[2]]
             base, quote = market.symbol.split("/")
+            received = base if order[4] else quote  # pays the fee unless a coin is named
             yield TradeRow(
                 venue=venue,
                 symbol=market.symbol,
@@ -244,8 +255,7 @@ class _Facts:
                 quantity=row[4] * market.lot,
                 cost=_from_units(row[5]),
                 fee=_from_units(row[6]),
-                # what is received pays the fee
-                fee_asset=base if order[4] else quote,
+                fee_asset=row[9] if len(row) > 9 else received,
             )
 
 

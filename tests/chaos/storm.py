@@ -15,7 +15,8 @@ from pathlib import Path
 from celery import current_app
 from django.db import DatabaseError, close_old_connections
 
-from accounts.models import VenueAccount
+from accounts.domain.transfers import TransferState
+from accounts.models import Transfer, VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
 from arbplatform.persistence.fields import ExactSum
@@ -191,6 +192,7 @@ def count_moving() -> int:
         Order.objects.filter(state__in=LIVE_STATES).count()
         + Execution.objects.exclude(state__in=FINISHED_STATES).count()
         + Strategy.objects.filter(state=StrategyState.STOPPING).count()
+        + Transfer.objects.exclude(state__in=(TransferState.ARRIVED, TransferState.FAILED)).count()
         + sum(one != other for one, other in booked.values_list("booked", "filled_quantity"))
     )
 
@@ -210,6 +212,7 @@ def gather(scope: Scope) -> Evidence:
         markets=reading.read_markets(),
         halts=read_halts(),
         strategies=reading.read_strategies(),
+        transfers=reading.read_transfers(),
         reserved=reading.read_reserved(),
         discrepancies=reading.read_discrepancies(),
         finish_within=FINISH_WITHIN,

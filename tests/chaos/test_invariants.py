@@ -133,6 +133,7 @@ GOOD = Evidence(
     markets=(MARKET, replace(MARKET, venue="beta")),
     halts=(Halt(NOW + 10 * SECOND, NOW + 20 * SECOND),),
     strategies={"ours": "stopped"},
+    transfers={"transfer 1": "arrived", "transfer 2": "failed"},
     reserved={"total of alpha/spot/USDT": Decimal(0)},
 )
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
@@ -203,6 +204,17 @@ PLANTED = {
         replace(GOOD, statements={}),
         replace(GOOD, statements={WALLET: Decimal("999.999999999999999999")}),
         replace(GOOD, statements={WALLET: Decimal(1000), ("beta", "spot", "ETH"): Decimal(1)}),
+    ),
+    "every transfer has ended": (
+        replace(GOOD, transfers={"transfer 1": "unknown"}),
+        replace(GOOD, transfers={"transfer 1": "in_transit"}),
+        replace(
+            GOOD,
+            postings=(
+                *(IN, OUT, replace(IN, entry="out", amount=Decimal(-5))),
+                PostingRow("out", "in_transit", "", "", "USDT", Decimal(5)),
+            ),
+        ),
     ),
     "every reservation was released": (
         replace(GOOD, reserved={"order 1": Decimal("0.1")}),

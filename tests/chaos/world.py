@@ -30,6 +30,8 @@ AMOUNTS = (70, 80, 90, 110, 130, 150, 180, 210, 250, 300)
 INTERVAL_MS = 2_500
 TRIANGLES = (("USDT", "BTC", "ETH"), ("USDT", "BTC", "SOL"))
 TRIANGLE_AMOUNTS = (120, 250)
+FEE_COIN, FEE_COIN_HELD = "BNB", "0.004"
+"""A coin that no market trades and fees are paid in now and then, until it runs out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ def lively_config(*, seed: int, keys: Mapping[str, tuple[str, str]]) -> Simulato
     value = demo_config(seed=seed, keys=keys).model_dump(mode="json")
     for venue in value["venues"]:
         venue["makers"] |= MOOD
+        venue["assets"] = [*venue["assets"], FEE_COIN]
+        for account in venue["accounts"]:
+            account["balances"]["spot"][FEE_COIN] = FEE_COIN_HELD
     return parse_config(value)
 
 
