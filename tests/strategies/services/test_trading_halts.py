@@ -2,7 +2,13 @@
 
 import pytest
 
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent
+from ledger.domain.halts import (
+    EVERYTHING,
+    PERSONAL_LEVELS,
+    HaltLevel,
+    HaltScope,
+    TradingEvent,
+)
 from ledger.models import LogEntry, Order
 from ledger.services.halts import change_trading
 from markets.models import Venue
@@ -18,7 +24,7 @@ def change(event, scope=EVERYTHING):
 
 
 @pytest.mark.parametrize("event", [TradingEvent.HALT, TradingEvent.REDUCE])
-@pytest.mark.parametrize("level", HaltLevel)
+@pytest.mark.parametrize("level", PERSONAL_LEVELS)
 def test_nothing_is_opened_under_a_halt_and_the_decision_says_so(
     cross, edge, accounts, event, level
 ):
@@ -27,8 +33,10 @@ def test_nothing_is_opened_under_a_halt_and_the_decision_says_so(
         HaltLevel.VENUE: Venue.objects.get(code="beta").pk,
         HaltLevel.ACCOUNT: accounts[0].pk,
         HaltLevel.STRATEGY: cross.pk,
+        HaltLevel.GUARD: None,
     }
-    change(event, HaltScope(level, targets[level]))
+    guard = "disk@here" if level is HaltLevel.GUARD else ""
+    change(event, HaltScope(level, targets[level], guard))
 
     report = run_tick(strategy_id=cross.pk)
 
