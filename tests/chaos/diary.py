@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tests.chaos.strikes import Strikes
+
 
 @dataclass(frozen=True, slots=True)
 class Kill:
@@ -32,12 +34,14 @@ class Diary:
         given_up: how often each kind could not be carried out.
         people: what the operator had to do.
         kills: every process that was killed.
+        strikes: what struck, by the venues' own count.
     """
 
     done: Counter[str] = field(default_factory=Counter)
     given_up: Counter[str] = field(default_factory=Counter)
     people: Counter[str] = field(default_factory=Counter)
     kills: list[Kill] = field(default_factory=list)
+    strikes: Strikes = field(default_factory=Strikes)
 
 
 @dataclass(frozen=True, slots=True)

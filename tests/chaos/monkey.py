@@ -21,7 +21,14 @@ from accounts.models import VenueAccount
 from accounts.services.requests import request_transfer
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError, IllegalTransition
-from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent, TradingState
+from ledger.domain.halts import (
+    EVERYTHING,
+    PERSONAL_LEVELS,
+    HaltLevel,
+    HaltScope,
+    TradingEvent,
+    TradingState,
+)
 from ledger.models import TradingHalt
 from ledger.selectors import wallet_balances
 from ledger.services.halts import change_trading, to_scope
@@ -33,7 +40,7 @@ from strategies.models import Execution, Strategy
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.runs import start_strategy
 from tests.chaos.diary import Diary, Kill
-from tests.chaos.plan import Act
+from tests.chaos.plan import VENUES, Act
 from tests.chaos.processes import Platform
 from tests.chaos.reading import ask
 
@@ -262,6 +269,12 @@ class Monkey:
         stop_trading(reason=REASON, scope=scope)
         return lambda: resume(scope)
 
+    def count_strikes(self) -> None:
+        """Ask the venues what has struck so far."""
+        for code in VENUES:
+            counted = ask(self._simulator_url, "GET", f"/control/{code}/faults")["struck"]
+            self.diary.strikes.see(code, counted)
+
     def look_after(self) -> None:
         """Do what a person at the desk has to do from time to time."""
         if self._platform.revive():
@@ -275,7 +288,8 @@ class Monkey:
         for pk in Strategy.objects.filter(state=StrategyState.FAULTED).values_list("pk", flat=True):
             start_strategy(strategy_id=pk, user=user)
             self.diary.people["faulted strategies started again"] += 1
-        for halt in TradingHalt.objects.exclude(state=TradingState.ACTIVE).exclude(reason=REASON):
+        restricted = TradingHalt.objects.exclude(state=TradingState.ACTIVE)
+        for halt in restricted.filter(level__in=PERSONAL_LEVELS).exclude(reason=REASON):
             resume(to_scope(halt))
             self.diary.people[f"trading resumed after: {halt.reason}"] += 1
 
@@ -290,7 +304,7 @@ def resume(scope: HaltScope) -> None:
 
 def resume_all() -> None:
     """Let everything go on that is halted or restricted."""
-    for halt in TradingHalt.objects.all():
+    for halt in TradingHalt.objects.filter(level__in=PERSONAL_LEVELS):
         resume(to_scope(halt))
 
 

@@ -208,31 +208,31 @@ VENUE_FAULTS = (
 WORKERS = ("worker", "worker-2")
 
 PROCESSES: tuple[Recipe, ...] = (
-    Recipe("worker killed", "kill", 18, WORKERS),
-    Recipe("worker terminated", "terminate", 45, WORKERS),
-    Recipe("worker frozen", "freeze", 50, WORKERS, (2, 20)),
-    Recipe("beat killed", "kill", 45, ("beat",)),
+    Recipe("worker killed", "kill", 28, WORKERS),
+    Recipe("worker terminated", "terminate", 70, WORKERS),
+    Recipe("worker frozen", "freeze", 70, WORKERS, (2, 20)),
+    Recipe("beat killed", "kill", 70, ("beat",)),
     Recipe("beat frozen", "freeze", 90, ("beat",), (2, 6)),
     Recipe("second beat", "second_beat", 100, lasts_s=(8, 15)),
     Recipe("web killed", "kill", 120, ("web",)),
-    Recipe("venues killed", "kill", 60, ("simulator",)),
-    Recipe("venues frozen", "freeze", 60, ("simulator",), (1, 5)),
-    Recipe("Redis killed", "kill", 70, ("redis",)),
-    Recipe("Redis frozen", "freeze", 80, ("redis",), (1, 8)),
-    Recipe("everything killed", "kill_all", 200),
+    Recipe("venues killed", "kill", 90, ("simulator",)),
+    Recipe("venues frozen", "freeze", 90, ("simulator",), (1, 5)),
+    Recipe("Redis killed", "kill", 100, ("redis",)),
+    Recipe("Redis frozen", "freeze", 110, ("redis",), (1, 8)),
+    Recipe("everything killed", "kill_all", 220),
     Recipe("tasks delivered twice", "repeat_tasks", 4),
 )
 
 DATABASE: tuple[Recipe, ...] = (
-    Recipe("database restarted", "restart_database", 120, lasts_s=(0.5, 4)),
-    Recipe("database killed", "kill_database", 150, lasts_s=(0.5, 4)),
-    Recipe("database sessions ended", "end_sessions", 30),
+    Recipe("database restarted", "restart_database", 150, lasts_s=(0.5, 4)),
+    Recipe("database killed", "kill_database", 200, lasts_s=(0.5, 4)),
+    Recipe("database sessions ended", "end_sessions", 45),
 )
 
 PEOPLE: tuple[Recipe, ...] = (
-    Recipe("kill switch", "halt", 45, lasts_s=(2.5, 6)),
-    Recipe("reducing only", "reduce", 60, lasts_s=(2, 5)),
+    Recipe("kill switch", "halt", 60, lasts_s=(2.5, 6)),
+    Recipe("reducing only", "reduce", 80, lasts_s=(2, 5)),
     Recipe("funds sent to another venue", "send_funds", 20, VENUES),
     Recipe("funds moved to another wallet", "move_funds", 20, VENUES),
-    Recipe("venue halted", "halt_venue", 50, tuple(DEMO_VENUES), (2, 6)),
+    Recipe("venue halted", "halt_venue", 70, tuple(DEMO_VENUES), (2, 6)),
 )

@@ -18,6 +18,7 @@ def describe(
 ) -> Iterator[str]:
     """Yield the lines of the report."""
     yield from _table("what went wrong", diary.done)
+    yield from _table("faults of venues that struck, by their count", diary.strikes.total)
     if diary.given_up:
         yield from _table("could not be done, the target was away all the time", diary.given_up)
     yield from _table("what people did about it", diary.people)

@@ -142,6 +142,7 @@ def rage(monkey: Monkey, scope: Scope) -> None:
         if monkey.elapsed_s - looked > LOOK_AFTER_EVERY_S:
             looked = monkey.elapsed_s
             _try(monkey.look_after)
+            _try(monkey.count_strikes)
         if monkey.elapsed_s - said > PROGRESS_EVERY_S:
             said = monkey.elapsed_s
             _try(lambda: _say_progress(monkey, scope))
@@ -152,6 +153,7 @@ def clear(monkey: Monkey, platform: Platform, scope: Scope) -> None:
     monkey.finish()
     platform.revive()
     platform.wait_until_ready()
+    monkey.count_strikes()
     for venue in scope.config.venues:
         reading.ask(scope.simulator_url, "DELETE", f"/control/{venue.code}/faults")
     close_old_connections()
