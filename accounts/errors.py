@@ -1,6 +1,13 @@
 """What can go wrong with accounts and transfers."""
 
-from arbplatform.core.errors import Conflict, ErrorKind, InvalidInput, NotFound, Unavailable
+from arbplatform.core.errors import (
+    Conflict,
+    ErrorKind,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    Unavailable,
+)
 
 
 class AccountNotFound(NotFound):
@@ -180,6 +187,36 @@ class NetworkNameTaken(Conflict):
     summary = (
         "{venue} already has another name for {network}, or {name} means another network there. "
         "Remove that line first."
+    )
+
+
+class TransferLimitExceeded(LimitExceeded):
+    """A limit of transfers forbids it."""
+
+    code = 3022
+    summary = (
+        "The transfer is worth {value}, with {before} moved before; the limit for {what} is "
+        "{limit} [reporting asset]. Ask for less, or have the transfer limits changed."
+    )
+
+
+class TransferUnpriced(Conflict):
+    """A limit is set, and nobody knows what the funds are worth."""
+
+    code = 3023
+    summary = (
+        "Limits of transfers are set, but {asset} has no price at the sending or receiving venue "
+        "now, or an earlier transfer of today had none. Nothing was sent; try again later."
+    )
+
+
+class TrialFailed(Conflict):
+    """The part that was sent first did not arrive as it should."""
+
+    code = 3024
+    summary = (
+        "The test amount (transfer {id}) did not arrive as expected, so the rest was not sent. "
+        "Find out why before you request it again."
     )
 
 

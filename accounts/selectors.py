@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models import F, Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
-from accounts.domain.transfers import LIVE_STATES
+from accounts.domain.transfers import LIVE_STATES, TransferState
 from accounts.errors import AccountNotFound, AddressNotFound, TransferNotFound
 from accounts.models import (
     AddressEntry,
@@ -18,6 +18,7 @@ from accounts.models import (
     ReservedTotal,
     RuleChange,
     Transfer,
+    TransferLimit,
     VenueAccount,
     VenueNetwork,
 )
@@ -190,7 +191,12 @@ def reserved_amounts() -> dict[tuple[int, str, int], Decimal]:
 def list_transfers() -> QuerySet[Transfer]:
     """Return all transfers, the newest first, with accounts, asset and who asked."""
     return Transfer.objects.select_related(
-        "from_account__venue", "to_account__venue", "asset", "requested_by"
+        "from_account__venue",
+        "to_account__venue",
+        "asset",
+        "requested_by",
+        "approved_by",
+        "test_transfer",
     ).defer(
         *(f"{side}__{name}" for side in ("from_account", "to_account") for name in SECRET_FIELDS)
     )
@@ -223,6 +229,26 @@ def lock_transfer(transfer_id: int) -> Transfer:
     if transfer is None:
         raise TransferNotFound(id=transfer_id)
     return transfer
+
+
+def list_requested_values(since: datetime, *, account_id: int | None = None) -> list[Any]:
+    """Return what each transfer between accounts was worth that was not refused or cancelled.
+
+    Args:
+        since: requested then or later.
+        account_id: sends; ``None``: any account.
+    """
+    rows = Transfer.objects.filter(created_at__gte=since).exclude(state=TransferState.FAILED)
+    rows = rows.exclude(from_account=F("to_account"))
+    rows = rows if account_id is None else rows.filter(from_account_id=account_id)
+    return list(rows.values_list("value", flat=True))
+
+
+def list_limits() -> QuerySet[TransferLimit]:
+    """Return the limits that are set: for all accounts, and for single ones."""
+    return TransferLimit.objects.select_related("account__venue").defer(
+        *(f"account__{name}" for name in SECRET_FIELDS)
+    )
 
 
 def list_due_transfer_ids(*, now: datetime, limit: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Pages of the console about accounts, balances, transfers and their rules."""
 
 from accounts.admin.accounts import BalanceAdmin, VenueAccountAdmin
+from accounts.admin.limits import TransferLimitAdmin
 from accounts.admin.rules import AddressEntryAdmin, RuleChangeAdmin, VenueNetworkAdmin
 from accounts.admin.transfers import TransferAdmin
 
@@ -9,6 +10,7 @@ __all__ = [
     "BalanceAdmin",
     "RuleChangeAdmin",
     "TransferAdmin",
+    "TransferLimitAdmin",
     "VenueAccountAdmin",
     "VenueNetworkAdmin",
 ]

@@ -17,12 +17,12 @@ from unfold.widgets import (
 from accounts.models import Transfer, VenueAccount
 from accounts.selectors import list_accounts
 from accounts.services.accounts import KEY_LENGTH_MAX
-from accounts.services.settlement import REASON_LENGTH_MAX
+from accounts.services.history import REASON_LENGTH_MAX
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 from arbplatform.core.errors import ArbError, InvalidInput
 from arbplatform.wording import render
 
-FORM_NAMES = {"fee_max": "accepted_fee"}
+FORM_NAMES = {"fee_max": "accepted_fee", "test_amount": "first_amount"}
 """What the form calls an argument of the service whose name is taken by a field of the model."""
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
@@ -112,6 +112,17 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
             "the venue asks for."
         ),
     )
+    first_amount = forms.DecimalField(
+        label=_("test amount"),
+        max_digits=STORED_DIGITS_MAX,
+        decimal_places=STORED_DECIMAL_PLACES,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=_(
+            "A part of the amount that is sent first: the rest follows when it has arrived. "
+            "Empty: everything at once."
+        ),
+    )
     request_key = forms.CharField(label="", max_length=64, widget=forms.HiddenInput)
 
     class Meta:
@@ -142,6 +153,20 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """Leave out the model's own checks: the service makes them, with better words."""
+
+
+class ReasonForm(BaseDialogForm):
+    """Why something is done."""
+
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=REASON_LENGTH_MAX,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
 
 
 class SettleForm(BaseDialogForm):

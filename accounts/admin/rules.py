@@ -12,17 +12,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.asking import AskingAdmin, AskingForm
-from accounts.admin.forms import capitalise_labels
+from accounts.admin.forms import ReasonForm, capitalise_labels
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
 from accounts.models import AddressEntry, RuleChange, VenueNetwork
 from accounts.selectors import list_addresses, list_networks, list_rule_changes
 from accounts.services.addresses import approve_address, propose_address, revoke_address
-from accounts.services.history import REASON_LENGTH_MAX
 from accounts.services.networks import confirm_network, forget_network
 from arbplatform.console.admin import ReadOnlyAdmin, command_button
 from arbplatform.core.errors import Message
@@ -34,20 +32,6 @@ STATE_LABELS = {
     AddressState.REVOKED: "warning",
 }
 CHANGES_SHOWN_MAX = 50
-
-
-class ReasonForm(BaseDialogForm):
-    """Why something is done."""
-
-    reason = forms.CharField(
-        label=_("reason"),
-        max_length=REASON_LENGTH_MAX,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        capitalise_labels(self)
 
 
 class AddressForm(AskingForm):
@@ -274,6 +258,7 @@ class RuleChangeAdmin(ReadOnlyAdmin):
 
 
 EVENTS = {
+    "set": _("set"),
     "propose": _("proposed"),
     "approve": _("approved"),
     "suspend": _("suspended"),

@@ -1,5 +1,6 @@
 """The pages of transfers: ask for one, and follow it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,10 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from accounts.admin.forms import SettleForm, TransferForm
-from accounts.domain.transfers import TransferState
+from accounts.admin.forms import ReasonForm, SettleForm, TransferForm
+from accounts.domain.transfers import UNSENT_STATES, TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
+from accounts.services.approvals import approve_transfer, cancel_transfer
 from accounts.services.requests import request_transfer
 from accounts.services.settlement import SETTLEABLE, settle_transfer
 from accounts.services.transfers import poll_transfer
@@ -23,6 +25,8 @@ from arbplatform.wording import render
 from markets.domain.funds import Wallet
 
 STATE_LABELS = {
+    TransferState.UNAPPROVED: "warning",
+    TransferState.TESTING: "info",
     TransferState.REQUESTED: "info",
     TransferState.WAITING: "warning",
     TransferState.SUBMITTING: "info",
@@ -55,11 +59,11 @@ class TransferAdmin(PlatformAdmin):
     date_hierarchy = "created_at"
     actions = ("poll_selected",)
     actions_row = ("poll_one",)
-    actions_detail = ("poll_one", "settle_one")
+    actions_detail = ("poll_one", "approve_one", "cancel_one", "settle_one")
     add_fieldsets = (
         (_("Source"), {"fields": ("from_account", "from_wallet")}),
         (_("Destination"), {"fields": ("to_account", "to_wallet", "network")}),
-        (_("What"), {"fields": ("asset", "amount", "accepted_fee", "request_key")}),
+        (_("What"), {"fields": ("asset", "amount", "accepted_fee", "first_amount", "request_key")}),
     )
     change_fieldsets = (
         (
@@ -99,6 +103,9 @@ class TransferAdmin(PlatformAdmin):
             {
                 "fields": (
                     "requested_by",
+                    "approved_by",
+                    "show_value",
+                    "test_transfer",
                     "idempotency_key",
                     "created_at",
                     "released_at",
@@ -135,10 +142,21 @@ class TransferAdmin(PlatformAdmin):
 
     def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Let them end by hand only what was sent and has not ended."""
+        return self._may(request, object_id, SETTLEABLE)
+
+    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Show the button while a second person is waited for."""
+        return self._may(request, object_id, {TransferState.UNAPPROVED})
+
+    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Show the button while nothing was sent."""
+        return self._may(request, object_id, UNSENT_STATES)
+
+    def _may(self, request: HttpRequest, object_id: Any, states: Collection[str]) -> bool:
         if not self.has_poll_permission(request):
             return False
-        open_states = self.get_queryset(request).filter(state__in=SETTLEABLE)
-        return object_id is None or open_states.filter(pk=object_id).exists()
+        rows = self.get_queryset(request).filter(state__in=states)
+        return object_id is None or rows.filter(pk=object_id).exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: what was moved was moved."""
@@ -166,6 +184,11 @@ class TransferAdmin(PlatformAdmin):
         """Show what leaves the source."""
         return plain(transfer.amount)
 
+    @display(description=_("value"), ordering="value")
+    def show_value(self, transfer: Transfer) -> str:
+        """Show what it was worth when it was requested."""
+        return plain(transfer.value)
+
     @display(description=_("network fee"), ordering="fee")
     def show_fee(self, transfer: Transfer) -> str:
         """Show the network's fee."""
@@ -192,6 +215,42 @@ class TransferAdmin(PlatformAdmin):
     def poll_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Look the transfer up now."""
         return self.apply_to_one(request, object_id, look_up_now)
+
+    @command_button(
+        description=_("Approve"),
+        question=_("The transfer is sent. Only somebody else than who asked for it can approve."),
+        icon="how_to_reg",
+        permissions=("approve",),
+    )
+    def approve_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """Approve the transfer."""
+
+        def command(transfer: Transfer) -> None:
+            approve_transfer(transfer_id=transfer.pk, user=request.user)
+            self.log_change(request, transfer, "Approved.")
+
+        return self.apply_to_one(request, object_id, command, done=_("approved"))
+
+    @action(
+        description=_("Cancel"),
+        icon="block",
+        permissions=("cancel",),
+        dialog={
+            "title": _("Cancel"),
+            "description": _("Nothing was sent, and nothing will be."),
+            "form_class": ReasonForm,
+            "form_submit_text": _("Cancel the transfer"),
+        },
+    )
+    def cancel_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Cancel the transfer."""
+        reason = form.cleaned_data["reason"]
+
+        def command(transfer: Transfer) -> None:
+            cancel_transfer(transfer_id=transfer.pk, reason=reason, user=request.user)
+            self.log_change(request, transfer, reason)
+
+        return self.apply_to_one(request, object_id, command, done=_("cancelled"))
 
     @action(
         description=_("Settle by hand"),
@@ -270,6 +329,7 @@ class TransferAdmin(PlatformAdmin):
             network=typed["network"],
             fee_max=typed["accepted_fee"],
             must_accept_fee=True,
+            test_amount=typed["first_amount"],
             idempotency_key=typed["request_key"],
             user=request.user if request.user.is_authenticated else None,
         )

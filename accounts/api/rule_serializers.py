@@ -5,8 +5,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.domain.limits import LIMIT_NAMES
 from accounts.domain.rules import RuleKind
-from accounts.models import AddressEntry, AddressStateChoice, RuleChange, VenueNetwork
+from accounts.models import (
+    AddressEntry,
+    AddressStateChoice,
+    RuleChange,
+    TransferLimit,
+    VenueNetwork,
+)
 from accounts.selectors import list_rule_changes
 from accounts.services.addresses import LABEL_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
@@ -123,6 +130,42 @@ class ConfirmNetworkSerializer(serializers.Serializer[Any]):
     venue = serializers.SlugField(max_length=32, help_text="Code of the venue.")
     network = serializers.CharField(max_length=32, help_text="Our name of it, or any known one.")
     venue_name = serializers.CharField(max_length=32, help_text="To the letter as the venue does.")
+
+
+class TransferLimitSerializer(serializers.ModelSerializer[TransferLimit]):
+    """Limits of transfers [reporting asset]; null: none, or for an account those for all."""
+
+    transfer_max = AmountField(read_only=True, allow_null=True)
+    account_day_max = AmountField(read_only=True, allow_null=True)
+    total_day_max = AmountField(read_only=True, allow_null=True)
+    approval_above = AmountField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = TransferLimit
+        fields = ("account", *LIMIT_NAMES, "updated_at")
+        read_only_fields = fields
+
+
+class SetLimitsSerializer(serializers.Serializer[Any]):
+    """What sets the limits of an account, or those for all; what is left out is no limit."""
+
+    account = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=ID_MAX,
+        help_text="Who sends. Left out: for all accounts.",
+    )
+    transfer_max = AmountField(required=False, allow_null=True, help_text="Of one transfer.")
+    account_day_max = AmountField(
+        required=False, allow_null=True, help_text="Of one account in a UTC day."
+    )
+    total_day_max = AmountField(
+        required=False, allow_null=True, help_text="Of all accounts in a UTC day."
+    )
+    approval_above = AmountField(
+        required=False, allow_null=True, help_text="Above it a second person has to agree."
+    )
 
 
 class WayQuerySerializer(serializers.Serializer[Any]):

@@ -17,18 +17,26 @@ from accounts.api.rule_serializers import (
     NetworkSerializer,
     ProposeAddressSerializer,
     ReasonSerializer,
+    SetLimitsSerializer,
+    TransferLimitSerializer,
     WayQuerySerializer,
     WaySerializer,
 )
+from accounts.api.serializers import TransferSerializer
+from accounts.domain.limits import TransferLimits
 from accounts.domain.routes import list_ways
-from accounts.models import AddressEntry, VenueNetwork
+from accounts.models import AddressEntry, TransferLimit, VenueNetwork
 from accounts.selectors import (
     get_account_with_secrets,
     get_address,
+    get_transfer,
     list_addresses,
+    list_limits,
     list_networks,
 )
 from accounts.services.addresses import approve_address, propose_address, revoke_address
+from accounts.services.approvals import approve_transfer, cancel_transfer
+from accounts.services.limits import save_limits
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.routes import read_sides
 from markets.selectors import get_venue
@@ -160,3 +168,61 @@ class WaysView(APIView):
         target = get_account_with_secrets(values["to_account"])
         sides = read_sides(source=source, target=target, asset=values["asset"])
         return Response(WaySerializer(list_ways(*sides), many=True).data)
+
+
+class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
+    """Limits of transfers."""
+
+    serializer_class = TransferLimitSerializer
+    ordering_fields = ("key",)
+
+    def get_queryset(self) -> QuerySet[TransferLimit]:
+        """Return the limits that are set."""
+        return list_limits()
+
+    @extend_schema(operation_id="transfer_limits_list")
+    def get(self, request: Request) -> Response:
+        """List the limits: for all accounts, and for single ones."""
+        return self.list(request)
+
+    @extend_schema(
+        operation_id="transfer_limits_set",
+        request=SetLimitsSerializer,
+        responses=TransferLimitSerializer,
+    )
+    def put(self, request: Request) -> Response:
+        """Set the limits of one account, or those for all."""
+        body = SetLimitsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = dict(body.validated_data)
+        row = save_limits(
+            account_id=values.pop("account", None),
+            limits=TransferLimits(**values),
+            user=request.user,
+        )
+        return Response(TransferLimitSerializer(row).data)
+
+
+class TransferApproveView(APIView):
+    """The word of the second person."""
+
+    @extend_schema(operation_id="transfers_approve", request=None, responses=TransferSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Approve a transfer that somebody else asked for."""
+        approve_transfer(transfer_id=pk, user=request.user)
+        return Response(TransferSerializer(get_transfer(pk)).data)
+
+
+class TransferCancelView(APIView):
+    """Stopping a transfer."""
+
+    @extend_schema(
+        operation_id="transfers_cancel", request=ReasonSerializer, responses=TransferSerializer
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Cancel a transfer that was not sent yet."""
+        body = ReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        reason = body.validated_data["reason"]
+        cancel_transfer(transfer_id=pk, reason=reason, user=request.user)
+        return Response(TransferSerializer(get_transfer(pk)).data)

@@ -136,6 +136,10 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
     requested_by = serializers.CharField(
         source="requested_by.username", read_only=True, allow_null=True, default=None
     )
+    approved_by = serializers.CharField(
+        source="approved_by.username", read_only=True, allow_null=True, default=None
+    )
+    value = AmountField(read_only=True, allow_null=True)
 
     class Meta:
         model = Transfer
@@ -167,6 +171,10 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
             "venue_deposit_id",
             "tx_id",
             "requested_by",
+            "approved_by",
+            "value",
+            "test_transfer",
+            "next_lookup_at",
             "created_at",
             "submitted_at",
             "arrived_at",
@@ -199,6 +207,12 @@ class RequestTransferSerializer(serializers.Serializer):  # type: ignore[type-ar
         allow_null=True,
         help_text="Highest network fee that is accepted when it is sent. "
         "Left out: what the sending venue states now.",
+    )
+    test_amount = AmountField(
+        required=False,
+        allow_null=True,
+        positive=True,
+        help_text="A part of the amount that is sent first: the rest follows when it has arrived.",
     )
     idempotency_key = serializers.CharField(
         max_length=KEY_LENGTH_MAX,

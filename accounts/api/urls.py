@@ -7,6 +7,9 @@ from accounts.api.rule_views import (
     AddressView,
     NetworkListView,
     NetworkView,
+    TransferApproveView,
+    TransferCancelView,
+    TransferLimitsView,
     WaysView,
 )
 from accounts.api.views import (
@@ -35,4 +38,7 @@ urlpatterns = [
     route("networks/<int:pk>", NetworkView.as_view(), name="network"),
     route("transfers", TransferListView.as_view(), name="transfers"),
     route("transfers/<int:pk>", TransferView.as_view(), name="transfer"),
+    route("transfers/<int:pk>/approve", TransferApproveView.as_view(), name="transfer-approve"),
+    route("transfers/<int:pk>/cancel", TransferCancelView.as_view(), name="transfer-cancel"),
+    route("transfer-limits", TransferLimitsView.as_view(), name="transfer-limits"),
 ]

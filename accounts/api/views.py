@@ -183,6 +183,7 @@ class AccountTransferView(APIView):
             amount=values["amount"],
             network=values.get("network", ""),
             fee_max=values.get("fee_max"),
+            test_amount=values.get("test_amount"),
             idempotency_key=_read_key(request, values.get("idempotency_key", "")),
             user=request.user if request.user.is_authenticated else None,
         )

@@ -8,3 +8,4 @@ class RuleKind(StrEnum):
 
     ADDRESS = "address"
     NETWORK = "network"
+    LIMITS = "limits"

@@ -10,6 +10,8 @@ from arbplatform.core.transitions import TransitionTable
 class TransferState(StrEnum):
     """Where a transfer stands."""
 
+    UNAPPROVED = "unapproved"
+    TESTING = "testing"
     REQUESTED = "requested"
     WAITING = "waiting"
     SUBMITTING = "submitting"
@@ -23,6 +25,8 @@ class TransferState(StrEnum):
 class TransferEvent(StrEnum):
     """What can happen to a transfer, or be seen again by a look-up."""
 
+    APPROVE = "approve"
+    RELEASE = "release"
     CLAIM = "claim"
     WAIT = "wait"
     ACCEPT = "accept"
@@ -37,6 +41,10 @@ _S, _E = TransferState, TransferEvent
 TRANSFER_TRANSITIONS: TransitionTable[TransferState, TransferEvent] = TransitionTable(
     name="transfer",
     edges={
+        (_S.UNAPPROVED, _E.APPROVE): _S.TESTING,
+        (_S.UNAPPROVED, _E.REFUSE): _S.FAILED,
+        (_S.TESTING, _E.RELEASE): _S.REQUESTED,
+        (_S.TESTING, _E.REFUSE): _S.FAILED,
         (_S.REQUESTED, _E.CLAIM): _S.SUBMITTING,
         (_S.REQUESTED, _E.REFUSE): _S.FAILED,
         (_S.REQUESTED, _E.WAIT): _S.WAITING,
@@ -83,8 +91,32 @@ REQUEST_MAX_AGE: Final = timedelta(minutes=15)
 WAITING_MAX: Final = timedelta(hours=6)
 """A transfer waits so long for a network that is suspended, then it is given up."""
 
+APPROVAL_MAX: Final = timedelta(hours=24)
+"""A transfer waits so long for the second person, then it is given up."""
+
+TESTING_MAX: Final = timedelta(hours=24)
+"""A transfer waits so long for its test amount to arrive, then it is given up."""
+
 SENDABLE_STATES: Final = TRANSFER_TRANSITIONS.sources(_E.CLAIM)
-"""States in which nothing was sent, and something may be."""
+"""States from which it may be sent by whoever claims it."""
+
+AGES_MAX: Final = {
+    _S.UNAPPROVED: APPROVAL_MAX,
+    _S.TESTING: TESTING_MAX,
+    _S.REQUESTED: REQUEST_MAX_AGE,
+    _S.WAITING: WAITING_MAX,
+}
+"""How long a transfer that was not sent may stay in a state; the time counts from its release."""
+
+SWEEP_DELAYS: Final = {
+    _S.UNAPPROVED: APPROVAL_MAX + SWEEP_AFTER,
+    _S.TESTING: TESTING_MAX + SWEEP_AFTER,
+    _S.REQUESTED: SWEEP_AFTER,
+}
+"""When a transfer is looked at if nothing else happens to it."""
+
+UNSENT_STATES: Final = frozenset(AGES_MAX)
+"""States in which nothing was sent."""
 
 ABSENT_LOOKUPS_MIN: Final = 10
 ABSENT_AGE_MIN: Final = timedelta(minutes=15)

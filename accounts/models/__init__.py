@@ -7,6 +7,7 @@ from accounts.models.rules import (
     AddressStateChoice,
     RuleChange,
     RuleKindChoice,
+    TransferLimit,
     VenueNetwork,
 )
 from accounts.models.transfers import Transfer, TransferStateChoice
@@ -21,6 +22,7 @@ __all__ = [
     "RuleChange",
     "RuleKindChoice",
     "Transfer",
+    "TransferLimit",
     "TransferStateChoice",
     "VenueAccount",
     "VenueNetwork",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
 from accounts.models.accounts import VenueAccount
+from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
 from markets.models import Asset, Venue
 
@@ -125,11 +126,56 @@ class VenueNetwork(TimestampedModel):
         return f"{self.network} = {self.venue_name} @ {self.venue.code}"
 
 
+class TransferLimit(TimestampedModel):
+    """What transfers may move at most: for all accounts, or what one of them has instead.
+
+    An empty field of an account leaves the one for all in force; an empty one for all is no limit.
+    """
+
+    key = models.CharField(max_length=40, unique=True, editable=False)
+    account = models.OneToOneField(
+        VenueAccount,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="transfer_limits",
+        verbose_name=_("sending account"),
+        help_text=_("Empty: for all accounts."),
+    )
+    transfer_max = AmountField(
+        _("one transfer"), null=True, blank=True, help_text=_("In the reporting asset.")
+    )
+    account_day_max = AmountField(
+        _("one account and UTC day"), null=True, blank=True, help_text=_("In the reporting asset.")
+    )
+    total_day_max = AmountField(
+        _("all accounts and one UTC day"),
+        null=True,
+        blank=True,
+        help_text=_("In the reporting asset; counts in the row for all accounts only."),
+    )
+    approval_above = AmountField(
+        _("second person above"),
+        null=True,
+        blank=True,
+        help_text=_("Transfers worth more wait until another member of staff approves them."),
+    )
+
+    class Meta:
+        verbose_name = _("transfer limits")
+        verbose_name_plural = _("transfer limits")
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return str(self.account or _("all accounts"))
+
+
 class RuleKindChoice(models.TextChoices):
     """``RuleKind`` with labels."""
 
     ADDRESS = RuleKind.ADDRESS.value, _("address")
     NETWORK = RuleKind.NETWORK.value, _("network")
+    LIMITS = RuleKind.LIMITS.value, _("transfer limits")
 
 
 class RuleChange(models.Model):

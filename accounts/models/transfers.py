@@ -16,6 +16,8 @@ from markets.models import Asset
 class TransferStateChoice(models.TextChoices):
     """``TransferState`` with labels."""
 
+    UNAPPROVED = TransferState.UNAPPROVED.value, _("awaiting approval")
+    TESTING = TransferState.TESTING.value, _("awaiting its test amount")
     REQUESTED = TransferState.REQUESTED.value, _("requested")
     WAITING = TransferState.WAITING.value, _("waiting")
     SUBMITTING = TransferState.SUBMITTING.value, _("submitting")
@@ -115,6 +117,29 @@ class Transfer(TimestampedModel):
         editable=False,
         verbose_name=_("requested by"),
     )
+    value = AmountField(
+        _("value"),
+        null=True,
+        editable=False,
+        help_text=_("When it was requested, in the reporting asset; empty: there was no price."),
+    )
+    test_transfer = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="main_transfer",
+        verbose_name=_("test amount"),
+        help_text=_("The transfer of a small part that must arrive first."),
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("approved by"),
+    )
     released_at = models.DateTimeField(
         _("released at"),
         null=True,
@@ -136,6 +161,12 @@ class Transfer(TimestampedModel):
             models.CheckConstraint(
                 condition=~Q(from_account=F("to_account"), from_wallet=F("to_wallet")),
                 name="transfer_goes_somewhere",
+            ),
+            models.CheckConstraint(
+                condition=Q(requested_by=None)
+                | Q(approved_by=None)
+                | ~Q(requested_by=F("approved_by")),
+                name="transfer_takes_two_people",
             ),
             models.UniqueConstraint(
                 fields=["from_account", "to_account", "venue_transfer_id"],

@@ -17,29 +17,47 @@ _AMOUNT_LIMIT = Amount(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
 _AMOUNT_STEP = Amount(1).scaleb(-STORED_DECIMAL_PLACES)
 
 
-def check_amount(amount: Amount) -> None:
-    """Refuse what cannot be an amount to transfer.
+def check_amounts(amount: Amount, fee_max: Amount | None, test_amount: Amount | None) -> None:
+    """Refuse numbers that make no sense together.
+
+    Args:
+        amount: to transfer [units of asset].
+        fee_max: accepted network fee [units of asset].
+        test_amount: part of the amount that is sent first [units of asset].
 
     Raises:
-        InvalidInput: not positive, or not storable exactly.
+        InvalidInput: one of them cannot be what it should be, or cannot be stored exactly.
     """
+    _check_amount(amount)
+    _check_fee(fee_max)
+    _check_test_amount(test_amount, amount)
+
+
+def _check_amount(amount: Amount) -> None:
+    """Refuse what cannot be an amount to transfer."""
     if not (amount.is_finite() and amount > 0):
         raise InvalidInput(fields={"amount": [Message("Give a number above zero.")]})
     _check_storable("amount", amount)
 
 
-def check_fee(fee_max: Amount | None) -> None:
-    """Refuse what cannot be a fee to accept.
-
-    Raises:
-        InvalidInput: negative, or not storable exactly.
-    """
+def _check_fee(fee_max: Amount | None) -> None:
+    """Refuse what cannot be a fee to accept."""
     if fee_max is None:
         return
     if not (fee_max.is_finite() and fee_max >= 0):
         complaint = Message("Give a number that is not below zero.")
         raise InvalidInput(fields={"fee_max": [complaint]})
     _check_storable("fee_max", fee_max)
+
+
+def _check_test_amount(test_amount: Amount | None, amount: Amount) -> None:
+    """Refuse what cannot be sent before the rest."""
+    if test_amount is None:
+        return
+    if not (test_amount.is_finite() and 0 < test_amount < amount):
+        complaint = Message("Give a number above zero that is less than the whole amount.")
+        raise InvalidInput(fields={"test_amount": [complaint]})
+    _check_storable("test_amount", test_amount)
 
 
 def _check_storable(name: str, amount: Amount) -> None:

@@ -1,6 +1,7 @@
 """Records what becomes of a transfer: the only place that changes its state."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,14 +10,16 @@ from django.db import IntegrityError, transaction
 from accounts.domain.addresses import BLOCKED_STATES
 from accounts.domain.transfers import (
     BOOKED_STATES,
+    LIVE_STATES,
     SENDABLE_STATES,
     SUBMITTING_MAX,
+    SWEEP_DELAYS,
     TRANSFER_TRANSITIONS,
     TransferEvent,
     TransferState,
     lookup_delay,
 )
-from accounts.errors import AddressBlocked
+from accounts.errors import AddressBlocked, TrialFailed
 from accounts.models import AddressEntry, ReservationPurpose, Transfer
 from accounts.selectors import lock_transfer
 from accounts.services.reservations import release
@@ -87,19 +90,32 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
 
 @retried
 @transaction.atomic
-def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK) -> Transfer:
+def record(
+    *,
+    transfer_id: int,
+    sighting: Sighting,
+    only_in: Collection[TransferState] = LIVE_STATES,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Transfer:
     """Move a transfer along its state machine and keep what was learned.
 
     A sighting that comes too late, because another process saw more, changes nothing; neither does
     one of a venue's record that another transfer has claimed meanwhile. A new state is told to the
     ledger after the commit.
 
+    Args:
+        transfer_id: which.
+        sighting: what was learned.
+        only_in: states for which it holds: what was concluded before it was sent says nothing
+            about a transfer that somebody else is sending by now.
+        clock: tells the time.
+
     Raises:
         TransferNotFound: no transfer has this id.
     """
     transfer = lock_transfer(transfer_id)
     before = TransferState(transfer.state)
-    if not TRANSFER_TRANSITIONS.can(before, sighting.event):
+    if before not in only_in or not TRANSFER_TRANSITIONS.can(before, sighting.event):
         logger.info("%s is %s already: late %s ignored", transfer, before, sighting.event)
         return transfer
     after = TRANSFER_TRANSITIONS.next_state(before, sighting.event)
@@ -110,16 +126,50 @@ def record(*, transfer_id: int, sighting: Sighting, clock: Clock = SYSTEM_CLOCK)
     if TRANSFER_TRANSITIONS.is_terminal(after):
         transfer.next_lookup_at = None
     else:
-        transfer.next_lookup_at = now + lookup_delay(transfer.lookup_count)
+        delay = SWEEP_DELAYS.get(after, lookup_delay(transfer.lookup_count))
+        transfer.next_lookup_at = now + delay
     if after is TransferState.ARRIVED:
         transfer.arrived_at = now
+    if sighting.event in {TransferEvent.APPROVE, TransferEvent.RELEASE}:
+        transfer.released_at = now
     if not _save(transfer):
         return lock_transfer(transfer_id)
     if after is TransferState.FAILED:
         release(ReservationPurpose.TRANSFER, [transfer.pk])
     if after is not before:
         _announce(transfer, after)
+        _settle_main(transfer, after, clock)
     return transfer
+
+
+def _settle_main(test: Transfer, state: TransferState, clock: Clock) -> None:
+    """Let the transfer go whose test amount has arrived as it should, or end it.
+
+    What a person settled by hand is no arrival that a venue has shown.
+    """
+    main = Transfer.objects.filter(test_transfer=test, state=TransferState.TESTING).first()
+    if main is None or state not in {TransferState.ARRIVED, TransferState.FAILED}:
+        return
+    if has_passed(test):
+        sighting = Sighting(TransferEvent.RELEASE)
+    else:
+        sighting = Sighting(TransferEvent.REFUSE, error=TrialFailed(id=test.pk))
+    record(transfer_id=main.pk, sighting=sighting, clock=clock)
+
+
+def has_ended(transfer: Transfer) -> bool:
+    """Return whether the last word about a transfer was spoken."""
+    return TRANSFER_TRANSITIONS.is_terminal(TransferState(transfer.state))
+
+
+def has_passed(test: Transfer) -> bool:
+    """Return whether a test amount arrived, as the destination's own record shows, in full."""
+    expected = test.amount - (test.fee or 0)
+    return (
+        test.state == TransferState.ARRIVED
+        and bool(test.venue_deposit_id)
+        and test.arrived_amount == expected
+    )
 
 
 def postpone(*, transfer_id: int, error: ArbError, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -157,6 +207,8 @@ def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
 
 def _announce(transfer: Transfer, state: TransferState) -> None:
     logger.info("%s is %s", transfer, state)
+    if state is TransferState.REQUESTED:
+        enqueue_on_commit("accounts.submit_transfer", transfer_id=transfer.pk)
     if state in BOOKED_STATES:
         enqueue_on_commit("ledger.book_transfer", transfer_id=transfer.pk)
     if state is TransferState.ARRIVED:

@@ -4,10 +4,10 @@ import logging
 from typing import Final
 
 from accounts.domain.transfers import (
-    REQUEST_MAX_AGE,
+    AGES_MAX,
     SENDABLE_STATES,
     TRANSFER_TRANSITIONS,
-    WAITING_MAX,
+    UNSENT_STATES,
     TransferEvent,
     TransferState,
 )
@@ -51,20 +51,22 @@ def submit_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfe
     if transfer.state not in SENDABLE_STATES:
         return transfer
     if _is_too_old(transfer, clock):
-        expired = Sighting(TransferEvent.REFUSE, error=TransferExpired())
-        return record(transfer_id=transfer_id, sighting=expired, clock=clock)
+        return _conclude(transfer_id, TransferEvent.REFUSE, TransferExpired(), clock)
     try:
         route = None if transfer.is_internal else verify_transfer(transfer, clock=clock)
         if not claim(transfer_id=transfer_id, clock=clock):
             return get_transfer(transfer_id)
     except (NetworkSuspended, VenueUnavailable) as error:
-        return record(
-            transfer_id=transfer_id, sighting=Sighting(TransferEvent.WAIT, error=error), clock=clock
-        )
+        return _conclude(transfer_id, TransferEvent.WAIT, error, clock)
     except ArbError as error:
-        refused = Sighting(TransferEvent.REFUSE, error=error)
-        return record(transfer_id=transfer_id, sighting=refused, clock=clock)
+        return _conclude(transfer_id, TransferEvent.REFUSE, error, clock)
     return record(transfer_id=transfer_id, sighting=_send(transfer, route), clock=clock)
+
+
+def _conclude(transfer_id: int, event: TransferEvent, error: ArbError, clock: Clock) -> Transfer:
+    """Record why a transfer was not sent, unless somebody else is sending it by now."""
+    sighting = Sighting(event, error=error)
+    return record(transfer_id=transfer_id, sighting=sighting, only_in=UNSENT_STATES, clock=clock)
 
 
 def poll_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
@@ -83,6 +85,10 @@ def poll_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
         return transfer
     if state in SENDABLE_STATES:
         return submit_transfer(transfer_id=transfer_id, clock=clock)
+    if state in UNSENT_STATES:
+        if _is_too_old(transfer, clock):
+            return _conclude(transfer_id, TransferEvent.REFUSE, TransferExpired(), clock)
+        return transfer  # it waits for somebody, or for its test amount
     if state is TransferState.SUBMITTING:
         if transfer.next_lookup_at is not None and transfer.next_lookup_at > clock.now():
             return transfer  # somebody is sending it right now
@@ -114,9 +120,8 @@ def poll_transfers(*, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 def _is_too_old(transfer: Transfer, clock: Clock) -> bool:
-    is_waiting = transfer.state == TransferState.WAITING
     age = clock.now() - (transfer.released_at or transfer.created_at)
-    return age > (WAITING_MAX if is_waiting else REQUEST_MAX_AGE)
+    return age > AGES_MAX[TransferState(transfer.state)]
 
 
 def _send(transfer: Transfer, route: Route | None) -> Sighting:

@@ -71,6 +71,7 @@ GROUPS = (
             Page(_("Transfers"), "move_up", "accounts.transfer"),
             Page(_("Address book"), "contacts", "accounts.addressentry"),
             Page(_("Networks of venues"), "lan", "accounts.venuenetwork"),
+            Page(_("Transfer limits"), "speed", "accounts.transferlimit"),
             Page(_("Changes of transfer rules"), "policy", "accounts.rulechange"),
         ),
     ),

@@ -15,6 +15,8 @@ from markets.domain.funds import (
     VenueTransferStatus,
     Wallet,
 )
+from markets.domain.quote import Ticker
+from markets.errors import UnknownSymbol
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 
 DONE, PENDING, FAILED = (
@@ -36,6 +38,7 @@ class FakeVenue:
         failures: method name to the errors that its next calls raise, first to last; an error in
             ``late_failures`` is raised after the effect, as when a reply is lost.
         calls: names of the methods that were called, in order.
+        prices: last prices by symbol.
         sent_to: destinations of withdrawals, in the words of the sender.
         asked_networks: networks that deposit addresses were asked for.
     """
@@ -58,6 +61,7 @@ class FakeVenue:
         self.failures: dict[str, list[Exception]] = defaultdict(list)
         self.late_failures: dict[str, list[Exception]] = defaultdict(list)
         self.calls: list[str] = []
+        self.prices = {"BTC/USDT": D(10_000)}
         self.sent_to: list[DepositAddress] = []
         self.asked_networks: list[str | None] = []
         self.on_call: Callable[[str], None] = lambda name: None
@@ -86,6 +90,13 @@ class FakeVenue:
         self.asked_networks.append(network)
         known = self.addresses.get(asset, DepositAddress(asset, f"{self.venue}-{asset}-address"))
         return replace(known, network=known.network or network)
+
+    def fetch_ticker(self, symbol: str) -> Ticker:
+        self._begin("fetch_ticker")
+        if symbol not in self.prices:
+            raise UnknownSymbol(symbol=symbol)
+        last = self.prices[symbol]
+        return Ticker(self.venue, symbol, last, last, last, received_at_ms=0)
 
     def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
         self._begin("fetch_networks")
@@ -155,6 +166,10 @@ class FakeVenue:
     def depart(self, tx_id: str = "tx-1") -> None:
         """Let the last withdrawal appear on the network."""
         self.withdrawals[-1] = replace(self.withdrawals[-1], tx_id=tx_id, status=DONE)
+
+    def fail_last(self) -> None:
+        """Let the last withdrawal fail after it was accepted."""
+        self.withdrawals[-1] = replace(self.withdrawals[-1], status=FAILED)
 
     def receive(self, sender: "FakeVenue", *, amount: D | None = None) -> VenueTransfer:
         """Credit what the sender's last withdrawal sent."""

@@ -1,11 +1,15 @@
 """The pages of the address book and of networks."""
 
+from decimal import Decimal as D
+
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AddressEntry, VenueNetwork
+from accounts.domain.limits import TransferLimits
+from accounts.models import AddressEntry, RuleChange, TransferLimit, VenueNetwork
+from accounts.services.limits import save_limits
 
 ADDRESSES = "/admin/accounts/addressentry/"
 NETWORKS = "/admin/accounts/venuenetwork/"
@@ -106,3 +110,34 @@ def test_an_empty_list_says_what_to_do(console, path):
     page = console.get(path).content.decode()
 
     assert "arb-empty" in page
+
+
+def test_limits_are_set_and_have_a_history(console):
+    form = {"account": "", "transfer_max": "5", "account_day_max": "", "total_day_max": ""}
+    console.post("/admin/accounts/transferlimit/add/", form | {"approval_above": "1"})
+    answer = console.post(
+        "/admin/accounts/transferlimit/add/", form | {"transfer_max": "-5", "approval_above": ""}
+    )
+
+    row = TransferLimit.objects.get()
+    assert (row.account, row.transfer_max, row.approval_above) == (None, 5, 1)
+    assert said(answer)[-1][0] == "error"
+    assert RuleChange.objects.get().after["transfer_max"] == "5"
+
+
+def test_a_transfer_is_approved_by_another_person_or_cancelled(
+    console, second, superuser, people, ask
+):
+    save_limits(account_id=None, limits=TransferLimits(approval_above=D(1)), user=people[0])
+    first, other = ask(user=superuser), ask(user=superuser, idempotency_key="key-2")
+
+    def press(browser, name, transfer, **typed):
+        path = reverse(f"admin:accounts_transfer_{name}", args=(transfer.pk,))
+        answer = browser.post(path, CONFIRMED | typed)
+        transfer.refresh_from_db()
+        return said(answer)[-1][0]
+
+    assert press(console, "approve_one", first) == "error"
+    assert (press(second, "approve_one", first), first.state) == ("success", "requested")
+    assert press(console, "cancel_one", other, reason="mistake") == "success"
+    assert (other.state, other.note) == ("failed", "root: mistake")

@@ -139,3 +139,53 @@ def test_the_ways_between_two_accounts_say_what_they_cost(apis, alpha, beta, dat
         },
     ]
     assert refusal(apis[0].get(path)) == (400, 1001, ["asset", "to_account"])
+
+
+def test_limits_are_set_and_shown(apis, alpha, data, refusal):
+    everyone = {"transfer_max": "6000", "approval_above": "100"}
+    data(apis[0].put("/api/transfer-limits", everyone, format="json"))
+    own = data(
+        apis[0].put(
+            "/api/transfer-limits", {"account": alpha[0].pk, "transfer_max": "7"}, format="json"
+        )
+    )
+    bad = apis[0].put("/api/transfer-limits", {"transfer_max": "-1"}, format="json")
+
+    assert own == {
+        "account": alpha[0].pk,
+        "transfer_max": "7",
+        "account_day_max": None,
+        "total_day_max": None,
+        "approval_above": None,
+        "updated_at": own["updated_at"],
+    }
+    assert refusal(bad) == (400, 1001, ["transfer_max"])
+    rows = data(apis[0].get("/api/transfer-limits"))["results"]
+    assert {row["account"]: row["transfer_max"] for row in rows} == {
+        None: "6000",
+        alpha[0].pk: "7",
+    }
+
+
+def test_a_transfer_is_approved_by_another_person_or_cancelled(apis, alpha, beta, data, refusal):
+    data(apis[0].put("/api/transfer-limits", {"approval_above": "100"}, format="json"))
+    body = {
+        "to_account": beta[0].pk,
+        "from_wallet": "spot",
+        "to_wallet": "spot",
+        "asset": "BTC",
+        "amount": "0.5",
+        "test_amount": "0.001",
+        "idempotency_key": "k",
+    }
+    made = data(apis[0].post(f"/api/accounts/{alpha[0].pk}/transfer", body, format="json"), 201)
+    assert (made["state"], made["amount"], made["value"]) == ("unapproved", "0.499", "4990")
+    path = f"/api/transfers/{made['id']}"
+    assert refusal(apis[0].post(f"{path}/approve")) == (409, 3019, [])
+
+    approved = data(apis[1].post(f"{path}/approve"))
+    assert (approved["state"], approved["approved_by"]) == ("testing", "bob")
+    stopped = data(apis[0].post(f"{path}/cancel", {"reason": "mistake"}, format="json"))
+    assert (stopped["state"], stopped["note"]) == ("failed", "ann: mistake")
+    assert refusal(apis[0].post(f"{path}/cancel", {"reason": "again"}, format="json"))[0] == 409
+    assert alpha[1].count("withdraw") == 0

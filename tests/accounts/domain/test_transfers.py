@@ -11,6 +11,7 @@ from accounts.domain.transfers import (
     LIVE_STATES,
     LOOKUP_DELAY_MAX_S,
     TRANSFER_TRANSITIONS,
+    UNSENT_STATES,
     TransferEvent,
     TransferState,
     lookup_delay,
@@ -20,6 +21,10 @@ from arbplatform.core.errors import IllegalTransition
 S, E = TransferState, TransferEvent
 
 ALLOWED = {
+    (S.UNAPPROVED, E.APPROVE, S.TESTING),
+    (S.UNAPPROVED, E.REFUSE, S.FAILED),
+    (S.TESTING, E.RELEASE, S.REQUESTED),
+    (S.TESTING, E.REFUSE, S.FAILED),
     (S.REQUESTED, E.CLAIM, S.SUBMITTING),
     (S.REQUESTED, E.REFUSE, S.FAILED),
     (S.REQUESTED, E.WAIT, S.WAITING),
@@ -58,8 +63,9 @@ def test_every_state_takes_exactly_the_allowed_events(state, event):
 
 
 def test_only_what_was_never_sent_can_be_claimed_so_nothing_is_ever_sent_twice():
-    unsent = {S.REQUESTED, S.WAITING}
-    assert TRANSFER_TRANSITIONS.sources(E.CLAIM) == unsent
+    assert TRANSFER_TRANSITIONS.sources(E.CLAIM) == {S.REQUESTED, S.WAITING}
+    unsent = {S.UNAPPROVED, S.TESTING, S.REQUESTED, S.WAITING}
+    assert unsent == UNSENT_STATES
     assert all(before in unsent for before, _, after in ALLOWED if after in unsent)
 
 

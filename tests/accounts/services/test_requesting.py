@@ -282,6 +282,7 @@ def test_venues_are_asked_outside_of_any_transaction(
         "fetch_balances",
         "fetch_networks",
         "fetch_deposit_address",
+        "fetch_ticker",
         "fetch_networks",
         "withdraw",
         "fetch_withdrawals",
