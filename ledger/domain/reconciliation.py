@@ -167,6 +167,7 @@ class Movement:
         amounts: what it did to the wallets [units of each asset].
         what: in words.
         evidence: the venue's own figures, as JSON keeps them.
+        subject: of the sighting that it settles; empty: it is one of its own.
     """
 
     key: str
@@ -175,6 +176,7 @@ class Movement:
     amounts: Mapping[PurseKey, Amount]
     what: Message
     evidence: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
 
 
 def explain_gaps(gaps: Mapping[PurseKey, Amount], movements: Sequence[Movement]) -> list[Movement]:

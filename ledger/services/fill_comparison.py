@@ -131,6 +131,7 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
         amounts={(Wallet.SPOT, asset): -fee},
         what=what,
         evidence=evidence_of(row),
+        subject=listing.subject_of(key),
     )
     listing.candidates.append(Candidate(movement, partial(_book_proven_fee, fill, row)))
 
@@ -160,7 +161,15 @@ def _see_other_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill) 
     for code, amount in ((booked_asset, booked), (asset, -fee)):
         if code and amount:
             amounts[Wallet.SPOT, code] = amounts.get((Wallet.SPOT, code), ZERO) + amount
-    movement = Movement(entry_key, _K.FEE, row.executed_at_ms, amounts, what, evidence_of(row))
+    movement = Movement(
+        key=entry_key,
+        kind=_K.FEE,
+        at_ms=row.executed_at_ms,
+        amounts=amounts,
+        what=what,
+        evidence=evidence_of(row),
+        subject=listing.subject_of(key),
+    )
     listing.candidates.append(Candidate(movement, partial(_book_correction, fill, movement)))
 
 

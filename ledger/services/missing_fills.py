@@ -99,8 +99,11 @@ class Listing:
 
     def see(self, kind: DiscrepancyKind, key: TradeKey, what: Message, **more: Any) -> None:
         """Note something about a trade."""
-        subject = f"{self.market.symbol}|{key[0]}|{key[1]}"
-        self.round.sightings.append(Sighting(kind, subject, what, **more))
+        self.round.sightings.append(Sighting(kind, self.subject_of(key), what, **more))
+
+    def subject_of(self, key: TradeKey) -> str:
+        """Return what names a trade among all of the account."""
+        return f"{self.market.symbol}|{key[0]}|{key[1]}"
 
 
 def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:

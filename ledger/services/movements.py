@@ -104,7 +104,7 @@ def _booked_sighting(movement: Movement, entry: Entry) -> Sighting:
     first = next(iter(movement.amounts))
     return Sighting(
         kind=movement.kind,
-        subject=movement.key,
+        subject=movement.subject or movement.key,
         explanation=movement.what,
         wallet=first[0],
         asset=first[1],

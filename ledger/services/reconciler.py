@@ -177,7 +177,7 @@ def _compare_all(round_: Round) -> None:
         candidates += compare_fills(round_, others, since=min(round_.gaps_since, round_.since))
         candidates += find_funds_moved(round_, comparison)
     booked = book_proven(round_, comparison, candidates) if comparison.is_settled else []
-    round_.sightings += booked
+    round_.sightings[:0] = booked  # the first word about a thing counts
     if booked:
         restrict_broken_strategies(account=round_.account, clock=round_.clock)
     _see_balances(round_, comparison)

@@ -4,11 +4,20 @@ import pytest
 
 from markets.gateway import factory
 from markets.simulator.running import start_in_thread
+from tests.ledger.faults.reconciled import bought, look, opened_books, resting
 from tests.ledger.faults.wire import Wire, open_account
 from tests.markets.simulator.worlds import ASKS, BIDS, two_venues
 from tests.restartable import migrated_server, own_database, spool_dir
 
-__all__ = ["migrated_server", "own_database", "spool_dir"]
+__all__ = [
+    "bought",
+    "look",
+    "migrated_server",
+    "opened_books",
+    "own_database",
+    "resting",
+    "spool_dir",
+]
 
 TIMEOUT_MS = 1_000
 """How long the gateway waits here: a venue that is slow is slower than this."""

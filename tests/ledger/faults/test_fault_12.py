@@ -1,0 +1,77 @@
+"""An order that a venue does not show is taken for absent after three misses over thirty seconds
+with nothing in its trades, and is watched for a day afterwards.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.domain.orders import OrderState
+from ledger.models import Discrepancy, Fill, Order
+from ledger.services.journal import submit_orders
+from ledger.services.resolution import resolve_unknown
+from markets.errors import OrderAbsent, OutcomeUnknown
+
+
+@pytest.fixture
+def lost(order, venue, clock):
+    """An order that arrived, but whose answer was cut off."""
+
+    def cut_off(request):
+        raise OutcomeUnknown(venue="alpha", cause="cut off")
+
+    venue.after_submit = cut_off
+    (done,) = submit_orders(order_ids=[order.pk], clock=clock)
+    assert done.state == OrderState.UNKNOWN
+    return done
+
+
+def test_not_found_seconds_after_sending_proves_nothing(lost, venue, clock):
+    """The published wrong conclusion: five quick misses, then REJECTED, then the fill."""
+    venue.hides_orders = True
+    for _look in range(5):
+        clock.advance_ms(1_000)
+        assert resolve_unknown(order_id=lost.pk, clock=clock).state == OrderState.UNKNOWN
+
+    venue.hides_orders = False
+
+    assert resolve_unknown(order_id=lost.pk, clock=clock).state == OrderState.FILLED
+    assert Fill.objects.count() == 2
+    assert len(venue.submissions) == 1
+
+
+def test_an_order_that_turns_up_after_it_was_given_up_is_adopted(lost, venue, clock):
+    venue.hides_orders = True
+    done = lost
+    for _look in range(4):
+        clock.advance_ms(15_000)
+        done = resolve_unknown(order_id=lost.pk, clock=clock)
+    assert (done.state, done.error_code) == (OrderState.REJECTED, OrderAbsent.code)
+    assert done.next_lookup_at is not None
+    assert done.next_lookup_at - clock.now() <= timedelta(hours=24)
+
+    venue.hides_orders = False
+    found = resolve_unknown(order_id=lost.pk, clock=clock)
+
+    assert (found.state, Fill.objects.count()) == (OrderState.FILLED, 2)
+
+
+def test_a_working_order_that_a_list_leaves_out_once_goes_on_working(look, resting, venue):
+    venue.hidden.add(resting.venue_order_id)
+
+    assert look().outcome == "different"
+    assert Order.objects.get().state == OrderState.OPEN
+    assert Discrepancy.objects.get().kind == "order_state"
+    venue.hidden.clear()
+
+    assert look().outcome == "clean"
+    assert (Order.objects.get().state, Discrepancy.objects.get().state) == ("open", "closed")
+
+
+def test_a_working_order_that_a_venue_denies_once_goes_on_working(look, resting, venue):
+    venue.hides_orders = True
+    look()
+    venue.hides_orders = False
+
+    assert look().outcome == "clean"
+    assert Order.objects.get().state == OrderState.OPEN
