@@ -70,6 +70,9 @@ class VenueHealthSerializer(serializers.Serializer[Any]):
     account_count = serializers.IntegerField()
     synced_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
+    fault_count = serializers.IntegerField(
+        help_text="Faults that are planned at a simulated venue and active now."
+    )
 
 
 class OverviewSerializer(serializers.Serializer[Overview]):

@@ -22,6 +22,7 @@ from ledger.selectors import count_orders, get_figures, list_equity
 from ledger.selectors.reconciliation import count_unsolved
 from markets.models import Venue
 from markets.selectors import list_venues
+from markets.services.faults import count_active_faults
 from strategies.domain.states import StrategyState
 from strategies.models import Execution
 from strategies.selectors import count_executions, count_strategies, list_executions
@@ -60,6 +61,7 @@ class VenueHealth:
         account_count: accounts of ours there that are enabled.
         synced_at: when markets or balances were last read.
         error: what went wrong last, empty if nothing is wrong.
+        fault_count: faults that are planned at a simulated venue and active now.
     """
 
     code: str
@@ -68,6 +70,7 @@ class VenueHealth:
     account_count: int
     synced_at: datetime | None
     error: str
+    fault_count: int
 
     @property
     def is_ok(self) -> bool:
@@ -200,13 +203,19 @@ def read_imbalances() -> dict[str, Amount]:
 def read_venues() -> list[VenueHealth]:
     """Return how each venue is, by the last synchronisations of its markets and balances."""
     accounts = list(list_accounts().filter(is_enabled=True))
+    venues = list(list_venues()[:VENUES_MAX])
+    faults = count_active_faults(venues)
     return [
-        _health_of(venue, [account for account in accounts if account.venue_id == venue.pk])
-        for venue in list_venues()[:VENUES_MAX]
+        _health_of(
+            venue,
+            [account for account in accounts if account.venue_id == venue.pk],
+            faults.get(venue.code, 0),
+        )
+        for venue in venues
     ]
 
 
-def _health_of(venue: Venue, accounts: Sequence[VenueAccount]) -> VenueHealth:
+def _health_of(venue: Venue, accounts: Sequence[VenueAccount], fault_count: int) -> VenueHealth:
     moments = [venue.synced_at, *(account.synced_at for account in accounts)]
     errors = [venue.sync_error, *(account.sync_error for account in accounts)]
     return VenueHealth(
@@ -216,6 +225,7 @@ def _health_of(venue: Venue, accounts: Sequence[VenueAccount]) -> VenueHealth:
         account_count=len(accounts),
         synced_at=max((moment for moment in moments if moment), default=None),
         error=next((error for error in errors if error), ""),
+        fault_count=fault_count,
     )
 
 

@@ -42,7 +42,7 @@ _CHOICES: dict[str, list[tuple[str, Any]]] = {
     "endpoint": [("", _("any"))] + [(name, name) for name in ADDRESSES],
     "side": [("", _("any")), ("buy", _("buy")), ("sell", _("sell"))],
     "is_carried_out": [("", _("as usual")), ("true", _("yes")), ("false", _("no"))],
-    "stream": [("", _("any")), ("market", _("market")), ("user", _("account"))],
+    "stream": [("", _("any")), ("market", _("market data")), ("user", _("account"))],
     "market_status": [("", _("as usual")), ("BREAK", "BREAK"), ("HALT", "HALT")],
 }
 

@@ -29,11 +29,13 @@ class Simulation(NamedTuple):
         venue: our code, for errors.
         address: host and port of the simulator.
         code: what the simulator calls the venue.
+        timeout_s: how long to wait for it [s].
     """
 
     venue: str
     address: str
     code: str
+    timeout_s: float = TIMEOUT_S
 
     def list_faults(self) -> Mapping[str, Any]:
         """Return ``faults``, ``ended`` and ``struck`` as the simulator shows them.
@@ -93,7 +95,7 @@ class Simulation(NamedTuple):
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> tuple[int, Mapping[str, Any]]:
         sent = None if body is None else json.dumps(body, default=_to_json)
-        connection = HTTPConnection(self.address, timeout=TIMEOUT_S)
+        connection = HTTPConnection(self.address, timeout=self.timeout_s)
         try:
             connection.request(method, f"/control/{self.code}/faults{path}", sent)
             answer = connection.getresponse()

@@ -11,6 +11,8 @@ from markets.errors import NotSimulated, VenueError
 from markets.gateway.simulation import Simulation, simulation_of
 from markets.models import Venue
 
+BANNER_TIMEOUT_S = 0.5
+"""A page that only mentions faults does not wait long for a simulator that hangs."""
 logger = logging.getLogger(__name__)
 
 
@@ -119,7 +121,7 @@ def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
         if simulation is None or simulation.address in silent:
             continue
         try:
-            count = len(simulation.list_faults()["faults"])
+            count = len(simulation._replace(timeout_s=BANNER_TIMEOUT_S).list_faults()["faults"])
         except VenueError:
             silent.add(simulation.address)
             continue

@@ -232,9 +232,10 @@ class Venue:
 
     def fill_what_is_late(self, now_ms: int) -> None:
         """Fill orders that were said to be over: those that are due at ``now_ms``."""
-        due = [order for due_ms, order in self._late if due_ms <= now_ms]
-        self._late = [(due_ms, order) for due_ms, order in self._late if due_ms > now_ms]
-        for order in due:
+        for entry in [late for late in self._late if late[0] <= now_ms]:
+            # One after the other: the journal may refuse one, and the others are still to come.
+            self._late.remove(entry)
+            order = entry[1]
             self._house_acted(order.listing, self.engine.fill_late(order, now_ms))
 
     def cancel(self, order: Order) -> bool:

@@ -211,3 +211,14 @@ def test_who_may_not_change_venues_may_not_plan_faults(staff, simulator, venue, 
 
     assert [answer.status_code for answer in answers] == [403, 403]
     assert simulator.control.list_faults("alpha") == []
+
+
+def test_the_overview_says_where_faults_are_active(console, staff_api, simulator, venue):
+    simulator.control.add_fault("alpha", "maintenance")
+
+    [row] = staff_api.get("/api/overview").json()["data"]["venues"]
+
+    assert (row["code"], row["fault_count"]) == ("mine", 1)
+    assert "1 active fault" in text_of(console.get("/admin/"))
+    simulator.control.clear_faults("alpha")
+    assert "active fault" not in text_of(console.get("/admin/"))

@@ -115,15 +115,15 @@ class Kind(NamedTuple):
     is_held: bool = False
 
 
-COMMON_FIELDS = frozenset({"kind", "times", "for_ms", "after", "chance", "account"})
+COMMON_FIELDS = frozenset({"kind", "times", "for_ms", "after", "chance"})
 """Details that every fault takes."""
 GROUP_FIELDS: dict[Group, frozenset[str]] = {
-    Group.ANSWER: frozenset({"endpoint", "path", "method", "symbol", "side", "asset"}),
-    Group.ORDER: frozenset({"symbol", "side"}),
+    Group.ANSWER: frozenset({"endpoint", "path", "method", "symbol", "side", "account", "asset"}),
+    Group.ORDER: frozenset({"symbol", "side", "account"}),
     Group.STATE: frozenset(),
-    Group.TRANSFER: frozenset({"asset"}),
-    Group.FEED: frozenset({"symbol", "stream"}),
-    Group.ACT: frozenset({"endpoint", "path", "method"}),
+    Group.TRANSFER: frozenset({"asset", "account"}),
+    Group.FEED: frozenset({"symbol", "account", "stream"}),
+    Group.ACT: frozenset({"endpoint", "path", "method", "account"}),
 }
 
 
@@ -174,7 +174,7 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.SUSPEND_MARKET: _state("symbol", "market_status"),
     FaultKind.STALE_BOOK: _state("symbol"),
     FaultKind.CROSSED_BOOK: _state("symbol", "bps"),
-    FaultKind.FEE_COIN: _state("symbol", "coin", "discount", "price", required="coin"),
+    FaultKind.FEE_COIN: _state("symbol", "account", "coin", "discount", "price", required="coin"),
     FaultKind.SUSPEND_WITHDRAWALS: Kind(Group.TRANSFER, is_lasting=True),
     FaultKind.SUSPEND_DEPOSITS: _holding(),
     FaultKind.STUCK_WITHDRAWAL: _holding(),

@@ -187,6 +187,7 @@ def test_the_newest_fault_strikes_first_and_the_number_is_bounded():
             {"kind": "clock_skew", "offset_ms": 1, "endpoint": "ping"},
             "clock_skew takes no endpoint",
         ),
+        ({"kind": "stale_book", "account": "ours"}, "stale_book takes no account"),
         ({"kind": "refuse", "frequency": 1}, "frequency: Extra inputs are not permitted"),
         ([], "fault: Input should be"),
     ],
