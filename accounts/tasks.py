@@ -7,6 +7,7 @@ from celery import shared_task
 from accounts.selectors import list_syncable_account_ids
 from accounts.services import accounts, balances, transfers
 from arbplatform.background.draining import DRAIN
+from arbplatform.background.single import alone
 from arbplatform.core.errors import ArbError
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def sync_balances(account_id: int) -> None:
 
 
 @shared_task(name="accounts.sync_all_balances", ignore_result=True)
+@alone(longest_s=120)
 def sync_all_balances() -> None:
     """Synchronise every account that may be; one's failure does not stop the others."""
     for account_id in list_syncable_account_ids():

@@ -13,6 +13,7 @@ from threading import Event, Thread
 from typing import Any, Final
 
 from celery import current_app, signals
+from celery.worker.consumer import Consumer
 from django.conf import settings
 from django.core.cache import cache
 from django.db import close_old_connections
@@ -45,8 +46,6 @@ SAFETY_TASKS: Final = (
     "strategies.sweep",
 )
 SAFETY_EVERY_S: Final = 5.0
-SAFETY_LATE_MS: Final = 15_000
-"""A safety task that was not run here for so long is run by the worker itself [ms]."""
 
 _DISK: Final = _("{used} % of the disk of the data directory are in use.")
 _CLOCK: Final = _("This machine's clock has jumped by {jump} ms.")
@@ -203,7 +202,7 @@ class SafetyTimer:
         done = []
         for name, run in self._tasks.items():
             now_ms = self._clock.monotonic_ms()
-            if now_ms - self._seen_ms[name] < SAFETY_LATE_MS or DRAIN.has_begun:
+            if now_ms - self._seen_ms[name] < settings.SAFETY_LATE_MS or DRAIN.has_begun:
                 continue
             self._seen_ms[name] = now_ms
             logger.warning("%s was not asked for in time: the worker runs it by itself", name)
@@ -222,7 +221,9 @@ def install() -> None:
     signals.worker_ready.connect(_start, weak=False, dispatch_uid="arb.watch.start")
 
 
-def _start(**_: Any) -> None:
+def _start(sender: Any = None, **_: Any) -> None:
+    if not isinstance(sender, Consumer):
+        return
     stop = Event()
     timer = SafetyTimer({name: current_app.tasks[name] for name in SAFETY_TASKS})
     signals.task_prerun.connect(timer.note, weak=False, dispatch_uid="arb.watch.note")

@@ -5,6 +5,7 @@ import logging
 from celery import shared_task, signals
 from kombu.exceptions import OperationalError
 
+from arbplatform.background.single import alone
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
 from ledger.services import conditions, equity, kill, openings, reconciler, transfers
@@ -63,6 +64,7 @@ def open_account(account_id: int) -> None:
 
 
 @shared_task(name="ledger.take_equity_snapshot", ignore_result=True)
+@alone(longest_s=120)
 def take_equity_snapshot() -> None:
     """Value everything that the books know."""
     equity.take_snapshot()

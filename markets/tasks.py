@@ -2,12 +2,14 @@
 
 from celery import shared_task
 
+from arbplatform.background.single import alone
 from arbplatform.core.errors import NotFound
 from markets.errors import VenueDisabled, VenueError
 from markets.services import clocks, health, markets
 
 
 @shared_task(name="markets.measure_clocks", ignore_result=True)
+@alone(longest_s=120)
 def measure_clocks() -> None:
     """Measure how far our clock is from that of every enabled venue."""
     clocks.measure_all_clocks()
@@ -20,6 +22,7 @@ def watch_venues() -> None:
 
 
 @shared_task(name="markets.sync_all_markets", ignore_result=True)
+@alone(longest_s=600)
 def sync_all_markets() -> None:
     """Synchronise the markets of every enabled venue."""
     markets.sync_all_markets()

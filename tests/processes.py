@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from django.conf import settings
 from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -127,20 +128,31 @@ def database_url() -> str:
     return f"postgres://{config['USER']}@/{config['HOST'].lstrip('/')}/{config['NAME']}"
 
 
+def sender(redis_url: str) -> Celery:
+    """Return what puts messages into the queues that the platform reads."""
+    app = Celery(broker=broker_url(redis_url), set_as_current=False)
+    app.conf.update(
+        task_default_queue=settings.CELERY_TASK_DEFAULT_QUEUE,
+        task_routes=settings.CELERY_TASK_ROUTES,
+        task_ignore_result=True,
+    )
+    return app
+
+
 def send(redis_url: str, task: str, **ids: int) -> None:
     """Put a message into the queue, as beat does."""
-    with Celery(broker=broker_url(redis_url), set_as_current=False) as app:
-        app.send_task(task, kwargs=ids, ignore_result=True)
+    with sender(redis_url) as app:
+        app.send_task(task, kwargs=ids)
 
 
-def wait_until(condition: Any, what: str, timeout_s: float = 30) -> Any:
+def wait_until(condition: Any, what: Any, timeout_s: float = 30) -> Any:
     """Return the first true value of ``condition()``; fail when there is none in time."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         if found := condition():
             return found
         time.sleep(0.02)
-    return pytest.fail(f"waited {timeout_s} s in vain: {what}")
+    return pytest.fail(f"waited {timeout_s} s in vain: {what() if callable(what) else what}")
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TradingStateEnum": "ledger.models.TradingStateChoice",
         "VenueStateEnum": "markets.models.VenueStateChoice",
         "HaltLevelEnum": "ledger.models.HaltLevelChoice",
+        "KillLevelEnum": "strategies.api.risk_serializers.KILL_LEVELS",
         "LogLevelEnum": "ledger.models.LogLevel",
     },
 }

@@ -5,7 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from arbplatform.background.queues import QUEUES
 from arbplatform.settings.api import *  # noqa: F403
 from arbplatform.settings.console import *  # noqa: F403
 from arbplatform.settings.env import BASE_DIR, DATA_DIR, env
@@ -143,7 +147,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "arb",
-        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 2},
+        "OPTIONS": {
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            # the client's own retries would hold every page and every look for seconds
+            "retry": Retry(NoBackoff(), 0),
+        },
     }
 }
 
@@ -152,14 +161,58 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "arbplatform.background.scheduler:LeaderScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    # the queues in the order of CELERY_TASK_QUEUES, not in turn
+    "queue_order_strategy": "priority",
+}
+CELERY_TASK_DEFAULT_QUEUE = "trading"
+CELERY_TASK_QUEUES = tuple(Queue(name) for name in QUEUES)
+CELERY_TASK_ROUTES = {
+    task: {"queue": queue}
+    for queue, tasks in {
+        "safety": (
+            "accounts.poll_transfers",
+            "accounts.submit_transfer",
+            "ledger.book_transfer",
+            "ledger.book_transfers",
+            "ledger.cancel_halted_orders",
+            "ledger.heed_conditions",
+            "ledger.repeat_cancellations",
+            "ledger.resolve_unknown_orders",
+            "strategies.settle_execution",
+            "strategies.sweep",
+        ),
+        "reconcile": (
+            "accounts.sync_all_balances",
+            "accounts.sync_balances",
+            "ledger.reconcile_account",
+            "ledger.reconcile_accounts",
+            "markets.measure_clocks",
+            "markets.watch_venues",
+            "strategies.measure_pegs",
+        ),
+        "reports": (
+            "ledger.take_equity_snapshot",
+            "markets.sync_all_markets",
+            "markets.sync_markets",
+        ),
+    }.items()
+    for task in tasks
+}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    name: {"task": task, "schedule": timedelta(seconds=every_s), "options": {"expires": every_s}}
+    # "expire_seconds" is what the scheduler keeps in its row; it ignores "expires"
+    name: {
+        "task": task,
+        "schedule": timedelta(seconds=every_s),
+        "options": {"expire_seconds": every_s},
+    }
     for name, task, every_s in (
         ("markets: synchronise markets", "markets.sync_all_markets", 3600),
         ("markets: watch venues", "markets.watch_venues", 5),
@@ -227,6 +280,8 @@ PEGGED_ASSETS: list[str] = env.list(
 PEG_REFERENCES: list[str] = env.list("PEG_REFERENCES", default=[])
 SPOOL_DIR = DATA_DIR / "spool"
 """Where facts wait for a database that is away."""
+SAFETY_LATE_MS = env.int("SAFETY_LATE_MS", default=15_000)
+"""Look-ups and sweeps that nobody asked a worker for in this time, it runs by itself [ms]."""
 CLOCK_JUMP_MAX_MS = env.int("CLOCK_JUMP_MAX_MS", default=500)
 """A clock that is set by more than this ends new trades until everything was read again [ms]."""
 DISK_ALARM_PERCENT = env.int("DISK_ALARM_PERCENT", default=80)

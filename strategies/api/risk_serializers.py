@@ -10,6 +10,8 @@ from ledger.models import HaltLevelChoice, Order, TradingChange, TradingHalt
 from ledger.services.halts import REASON_LENGTH_MAX, name_of, to_scope
 
 ID_MAX = 2**63 - 1
+KILL_LEVELS = [pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD]
+"""What a person may halt; guards are the platform's own."""
 
 
 class ScopeBodySerializer(serializers.Serializer[Any]):
@@ -49,7 +51,7 @@ class KillBodySerializer(ScopeBodySerializer):
     """What a client sends to halt trading."""
 
     level = serializers.ChoiceField(
-        choices=[pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD],
+        choices=KILL_LEVELS,
         default=HaltLevel.GLOBAL.value,
         help_text="How much: everything, or one venue, account or strategy.",
     )

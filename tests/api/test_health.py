@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisDown
 
-from arbplatform import health
+from arbplatform import health, parts
 from arbplatform.background.heartbeat import BEAT, BEAT_EVERY_MS, WORKER, Pulse, read_age_ms
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 
@@ -37,9 +37,12 @@ def test_everything_works(anonymous_api, db, living):
         "worker": True,
         "beat": True,
         "venues": True,
+        "queues": True,
+        "disk": True,
+        "spool": True,
     }
     assert 0 <= data["worker"]["age_ms"] < 10_000
-    assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None}
+    assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None, "figures": None}
 
 
 def test_a_part_that_never_showed_itself_is_down(anonymous_api, db):
@@ -51,18 +54,19 @@ def test_a_part_that_never_showed_itself_is_down(anonymous_api, db):
         "is_ok": False,
         "detail": "It has never shown itself.",
         "age_ms": None,
+        "figures": None,
     }
 
 
 def test_a_part_that_has_not_shown_itself_lately_is_down(anonymous_api, db, living):
-    long_ago = FixedClock(SYSTEM_CLOCK.now_ms() - health.HEARTBEAT_AGE_MS_MAX - 1_000)
+    long_ago = FixedClock(SYSTEM_CLOCK.now_ms() - parts.HEARTBEAT_AGE_MS_MAX - 1_000)
     Pulse(BEAT, long_ago).show()
 
     data = anonymous_api.get("/api/health").json()["data"]
 
     assert data["worker"]["is_ok"]
     assert not data["beat"]["is_ok"]
-    assert data["beat"]["age_ms"] > health.HEARTBEAT_AGE_MS_MAX
+    assert data["beat"]["age_ms"] > parts.HEARTBEAT_AGE_MS_MAX
 
 
 class Away:
@@ -79,7 +83,7 @@ class Away:
 
 
 def test_without_redis_the_answer_is_still_an_answer(anonymous_api, db, monkeypatch):
-    monkeypatch.setattr(health, "cache", Away())
+    monkeypatch.setattr(parts, "cache", Away())
 
     response = anonymous_api.get("/api/health")
 
@@ -89,7 +93,7 @@ def test_without_redis_the_answer_is_still_an_answer(anonymous_api, db, monkeypa
 
 
 def test_without_a_database_the_answer_is_still_an_answer(anonymous_api, db, living, monkeypatch):
-    monkeypatch.setattr(health, "connection", Away())
+    monkeypatch.setattr(parts, "connection", Away())
 
     response = anonymous_api.get("/api/health")
 
@@ -105,7 +109,7 @@ def test_a_store_that_forgets_at_once_is_down(anonymous_api, db, living, monkeyp
         def get(self, *args):
             return None
 
-    monkeypatch.setattr(health, "cache", Forgetful())
+    monkeypatch.setattr(parts, "cache", Forgetful())
 
     data = anonymous_api.get("/api/health").json()["data"]
     assert data["redis"]["detail"] == "It does not keep what it is given."
