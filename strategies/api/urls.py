@@ -1,7 +1,7 @@
 """Addresses of the strategies app, below ``/api/``."""
 
 from arbplatform.api.routes import route
-from strategies.api import limits_views, risk_views, scan_views, views
+from strategies.api import dust_views, limits_views, risk_views, scan_views, views
 
 urlpatterns = [
     route("strategies", views.StrategyListView.as_view(), name="strategies"),
@@ -20,6 +20,7 @@ urlpatterns = [
         views.AcknowledgeView.as_view(),
         name="execution-acknowledge",
     ),
+    route("dust", dust_views.DustView.as_view(), name="dust"),
     route("risk", risk_views.RiskView.as_view(), name="risk"),
     route("risk/kill", risk_views.KillView.as_view(), name="risk-kill"),
     route("risk/limits", limits_views.DefaultLimitsView.as_view(), name="risk-limits"),

@@ -66,6 +66,7 @@ def to_evidence(
             {"venue": key.venue, "asset": key.asset, "amount": to_plain(amount)}
             for key, amount in _free_of(view, keys).items()
         ],
+        "dust": {code: to_plain(amount) for code, amount in sorted(view.dust.items())},
         "intent": _intent_to_json(intent),
     }
 
@@ -92,6 +93,7 @@ def from_evidence(evidence: Mapping[str, Any]) -> Evidence:
             AssetKey(item["venue"], item["asset"]): to_decimal(item["amount"])
             for item in evidence["free"]
         },
+        dust={code: to_decimal(amount) for code, amount in evidence.get("dust", {}).items()},
     )
     return Evidence(view, evidence["params"], _intent_from_json(evidence["intent"]))
 
@@ -193,6 +195,7 @@ def _leg_to_json(leg: LegIntent) -> Json:
         "limit_price": to_plain(leg.limit_price),
         "expected_spent": to_plain(leg.expected_spent),
         "expected_received": to_plain(leg.expected_received),
+        "carried": to_plain(leg.carried),
     }
 
 
@@ -208,6 +211,7 @@ def _intent_from_json(item: Json) -> Intent:
                 limit_price=to_decimal(leg["limit_price"]),
                 expected_spent=to_decimal(leg["expected_spent"]),
                 expected_received=to_decimal(leg["expected_received"]),
+                carried=to_decimal(leg.get("carried", "0")),
             )
             for leg in item["legs"]
         ),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from arbplatform.core.decimals import Amount, Bps, Price, Quantity
+from arbplatform.core.decimals import ZERO, Amount, Bps, Price, Quantity
 from arbplatform.core.errors import Message
 from markets.domain.orders import Side
 
@@ -30,6 +30,7 @@ class LegIntent:
         limit_price: worst acceptable price [quote per base], on the tick grid.
         expected_spent: what leaves [quote on a buy, base on a sell], fee included if in that asset.
         expected_received: what arrives [base on a buy, quote on a sell], net of fee.
+        carried: part of the quantity that is dust of earlier executions [base].
     """
 
     venue: str
@@ -39,6 +40,7 @@ class LegIntent:
     limit_price: Price
     expected_spent: Amount
     expected_received: Amount
+    carried: Quantity = ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,10 @@ def next_quantity(
         left is below the venue's minimum.
     """
     wanted = leg.quantity
-    if arrived < leg.expected_spent:
-        wanted = leg.quantity * arrived / leg.expected_spent
+    own = leg.quantity - leg.carried
+    counted_on = leg.expected_spent * own / leg.quantity  # dust is there in any case
+    if arrived < counted_on:
+        wanted = own * arrived / counted_on + leg.carried
     affordable = free / _spent_per_base(leg, rules)
     quantity = floor_to_step(max(min(wanted, affordable), ZERO), rules.lot)
     is_tradable = (

@@ -1,7 +1,7 @@
 """What a decision is made from: markets, their books and rules, and the funds at hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from arbplatform.core.decimals import Amount
@@ -45,9 +45,12 @@ class MarketView:
         books: the newest book of each subscribed market that could be had.
         rules: rules and fees of each subscribed market.
         free: what can be spent [units of the asset].
+        dust: what earlier executions of the strategy left over, by asset code; plugins need not
+            care for it [units of the asset].
     """
 
     now_ms: int
     books: Mapping[MarketKey, Book]
     rules: Mapping[MarketKey, MarketRules]
     free: Mapping[AssetKey, Amount]
+    dust: Mapping[str, Amount] = field(default_factory=dict)

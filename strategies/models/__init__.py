@@ -1,6 +1,7 @@
 """Tables of the strategies app."""
 
 from strategies.models.attributions import PARTS, Attribution
+from strategies.models.dust import Dust
 from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
@@ -21,6 +22,7 @@ __all__ = [
     "PARTS",
     "Attribution",
     "Decision",
+    "Dust",
     "Execution",
     "ExecutionStateChoice",
     "Opportunity",

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.fields import ExactSum
@@ -12,11 +12,13 @@ from ledger.domain.orders import LIVE_STATES
 from ledger.models import Order
 from markets.models import Market
 from strategies.domain.states import ExecutionState
-from strategies.models import Execution, PegReading, RiskLimits, RiskLimitsChange
+from strategies.models import Dust, Execution, PegReading, RiskLimits, RiskLimitsChange
 from strategies.selectors.strategies import UNFINISHED_STATES
 
 CHANGES_MAX = 100
 """Newest changes of limits that are listed."""
+OUTLETS_MAX = 50
+"""Markets on which dust could be sold."""
 PEG_MARKETS_MAX = 20
 """Reference markets of pegged assets."""
 
@@ -75,6 +77,20 @@ def count_live_orders(account_ids: Collection[int]) -> dict[str, int]:
     rows = Order.objects.filter(account_id__in=account_ids, state__in=LIVE_STATES).order_by()
     counted = rows.values_list("account__venue__code").annotate(number=Count("pk"))
     return dict(counted)
+
+
+def list_dust(*, strategy_id: int | None = None) -> QuerySet[Dust]:
+    """Return what strategies have left over, of one or of all; what came to nothing is left out."""
+    rows = Dust.objects.select_related("strategy", "asset").exclude(amount=0)
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def list_outlets(strategy_id: int, asset_id: int) -> list[Market]:
+    """Return the active markets of a strategy's venues that sell an asset."""
+    rows = Market.objects.select_related("venue", "base", "quote").filter(
+        venue__accounts__strategies__pk=strategy_id, base_id=asset_id, is_active=True
+    )
+    return list(rows.order_by("venue__code", "symbol").distinct()[:OUTLETS_MAX])
 
 
 def list_limit_changes(key: str) -> list[RiskLimitsChange]:

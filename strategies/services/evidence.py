@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arbplatform.core.errors import ArbError, InvalidInput, Message
+from strategies.domain.dust import carry_dust
 from strategies.domain.evidence import from_evidence
 from strategies.domain.intents import Intent, LegIntent
 from strategies.registry import get_plugin, validate_params
@@ -18,6 +19,7 @@ COMPARED_OF_LEG = (
     "limit_price",
     "expected_spent",
     "expected_received",
+    "carried",
 )
 
 
@@ -52,7 +54,7 @@ def recompute(*, opportunity_id: int) -> Recomputation:
     try:
         evidence = from_evidence(opportunity.evidence)
         params = validate_params(slug, dict(evidence.params))
-        evaluation = get_plugin(slug)(params).evaluate(evidence.view)
+        evaluation = carry_dust(get_plugin(slug)(params).evaluate(evidence.view), evidence.view)
     except InvalidInput as error:
         return Recomputation((Message("The evidence cannot be evaluated: {error}", _of(error)),))
     except (LookupError, TypeError, ValueError) as error:

@@ -214,4 +214,5 @@ def _leg_to_json(leg: LegIntent) -> dict[str, str]:
         "limit_price": to_plain(leg.limit_price),
         "expected_spent": to_plain(leg.expected_spent),
         "expected_received": to_plain(leg.expected_received),
+        "carried": to_plain(leg.carried),
     }

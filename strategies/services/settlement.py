@@ -24,6 +24,7 @@ from strategies.models import Execution
 from strategies.selectors import list_outcomes, lock_execution
 from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
+from strategies.services.dust import book_dust, dust_of
 from strategies.services.reloads import reload_refusing_venues
 from strategies.services.runs import is_ticking
 from strategies.services.situations import read_scene
@@ -120,6 +121,7 @@ def apply_event(
     """
     now = clock.now()
     before = ExecutionState(execution.state)
+    dust_before = dust_of(before, execution.residuals)
     movements = execution_movements(execution.pk)
     asset = execution.profit_asset.code
     execution.realised_profit = movements.get(asset, ZERO)
@@ -149,6 +151,8 @@ def apply_event(
             "updated_at",
         ]
     )
+    dust_after = dust_of(after, execution.residuals)
+    book_dust(execution=execution, before=dust_before, after=dust_after)
     if after in FINISHED_STATES:
         derive_attribution(execution=execution, movements=movements, clock=clock)
     if after is not before:

@@ -57,7 +57,7 @@ def read_scene(execution: Execution) -> Scene:
             _leg_state(index, leg, market, [row for row in filled if row.leg_index == index])
             for index, (leg, market) in enumerate(zip(execution.plan, markets, strict=True))
         ],
-        movements=execution_movements(execution.pk),
+        movements=_own_movements(execution, markets, filled),
         profit_asset=execution.profit_asset.code,
         is_live=any(outcome.is_open for outcome in outcomes),
         is_empty=not filled,
@@ -66,6 +66,30 @@ def read_scene(execution: Execution) -> Scene:
     )
     account_ids = {order.market.venue.code: order.account_id for order in orders}
     return Scene(situation, orders, markets, account_ids)
+
+
+def _own_movements(
+    execution: Execution, markets: Sequence[Market], filled: Sequence[Order]
+) -> dict[str, Amount]:
+    """Return what an execution moved, without the dust of earlier ones that it was to sell.
+
+    That comes first: only what was sold beyond it counts for the arbitrage itself.
+    """
+    movements = dict(execution_movements(execution.pk))
+    for index, (leg, market) in enumerate(zip(execution.plan, markets, strict=True)):
+        carried = to_decimal(leg.get("carried", "0"))
+        sold = sum(
+            (
+                row.filled_quantity
+                for row in filled
+                if row.leg_index == index and row.side == leg["side"]
+            ),
+            ZERO,
+        )
+        if carried and sold:
+            code = market.base.code
+            movements[code] = movements.get(code, ZERO) + min(carried, sold)
+    return movements
 
 
 def read_means(execution: Execution, scene: Scene) -> Means:

@@ -15,11 +15,13 @@ from ledger.services.readiness import READINESS
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
 from markets.services.data import fetch_books
+from strategies.domain.dust import carry_dust
 from strategies.models import Decision, Execution, Reason, Run, Strategy
 from strategies.sdk import AssetKey, Evaluation, Intent, MarketKey, MarketView
 from strategies.selectors import get_open_run, get_strategy
 from strategies.services.claims import TickClaim, claim_tick, extend_claim
 from strategies.services.decisions import BookFailure, Findings, describe_findings
+from strategies.services.dust import read_dust
 from strategies.services.endings import TickEnding, end_tick, warn_of_books
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import read_gate
@@ -143,12 +145,15 @@ def _open_run_of(strategy: Strategy) -> Run:
 def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
     setup = SETUPS.get(tick.strategy, tick.run.pk)
     free = _read_free(setup)
+    dust = read_dust(tick.strategy.pk)
     tick.watch.lap("read")
     books, failures = _fetch(setup)
     tick.watch.lap("fetch")
     warn_of_books(tick.strategy.pk, failures, now=tick.clock.now())
-    view = MarketView(now_ms=tick.clock.now_ms(), books=books, rules=setup.rules, free=free)
-    evaluation = setup.plugin.evaluate(view)
+    view = MarketView(
+        now_ms=tick.clock.now_ms(), books=books, rules=setup.rules, free=free, dust=dust
+    )
+    evaluation = carry_dust(setup.plugin.evaluate(view), view)
     tick.watch.lap("evaluate")
     executions, left, opportunity_count = _act(tick, setup, view, evaluation)
     findings = Findings(
@@ -236,7 +241,7 @@ def _carry_out(
     except FundsReserved as denial:
         left.append(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial.message))
     view = replace(sighting.view, free=_read_free(setup))
-    for smaller in setup.plugin.evaluate(view).intents:
+    for smaller in carry_dust(setup.plugin.evaluate(view), view).intents:
         if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
             continue
         chosen, _left = _choose(tick, setup, view, [smaller])

@@ -1,0 +1,163 @@
+"""Dust: what finished executions left over, too little for an order of its own.
+
+It is carried into the next sale of the same asset: the leg that sells takes as many whole lots of
+it along as the book, the funds and the market's maximum allow. What the arbitrage itself is worth
+does not change; the books see one larger sale, whose execution ends that much short, so that the
+leftovers of all executions together stay what the strategy really holds too much.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from arbplatform.core.decimals import ZERO, Amount, Price, Quantity, floor_to_step, to_plain
+from arbplatform.core.errors import Message
+from markets.domain.book import Book
+from markets.domain.orders import Side
+from markets.domain.rules import MarketRules
+from strategies.domain.edge import fee_factors
+from strategies.domain.intents import Evaluation, Intent, LegIntent
+from strategies.domain.marks import SMALLEST_STORED
+from strategies.domain.view import AssetKey, MarketKey, MarketView
+
+
+class Advice(StrEnum):
+    """What is best done about dust."""
+
+    NOTHING = "nothing"
+    """It is a shortage that the stock of the accounts covers."""
+    NEXT_SALE = "next_sale"
+    """The next sale of the strategy takes it along."""
+    SELL = "sell"
+    """It is enough for an order by hand."""
+    CONVERT = "convert"
+    """It is less than any venue takes."""
+
+
+ADVICE: Mapping[Advice, str] = {
+    Advice.NOTHING: (
+        "More was sold than bought. The stock of the accounts covers it: there is nothing to do."
+    ),
+    Advice.NEXT_SALE: "The strategy sells it with its next sale of {asset}.",
+    Advice.SELL: (
+        "It is enough for an order: {quantity} of {symbol} can be sold on {venue} by hand."
+    ),
+    Advice.CONVERT: (
+        "No venue takes so little as an order. It is kept until a whole lot comes together; "
+        "until then a venue's own conversion of small balances is the only way out."
+    ),
+}
+"""Sentence of each advice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A market on which dust could be sold.
+
+    Attributes:
+        rules: of the market; its base is the asset.
+        price: what a unit is worth in the quote asset; ``None``: not known.
+    """
+
+    rules: MarketRules
+    price: Price | None
+
+
+def carry_dust(evaluation: Evaluation, view: MarketView) -> Evaluation:
+    """Return an evaluation whose intents sell the dust of the view along with what they sell."""
+    if not any(amount > 0 for amount in view.dust.values()):
+        return evaluation
+    intents = tuple(_carry(intent, view) for intent in evaluation.intents)
+    return replace(evaluation, intents=intents)
+
+
+def advise(
+    asset: str, amount: Amount, outlets: Sequence[Outlet], *, is_running: bool
+) -> tuple[Advice, Message]:
+    """Return what is best done about dust, with the sentence.
+
+    Args:
+        asset: code.
+        amount: what was left over; negative is short [units of the asset].
+        outlets: markets of the strategy's venues that sell the asset.
+        is_running: whether the strategy trades.
+    """
+    context: dict[str, str] = {"asset": asset}
+    advice = Advice.CONVERT
+    if amount <= 0:
+        advice = Advice.NOTHING
+    elif is_running and any(amount >= outlet.rules.lot for outlet in outlets):
+        advice = Advice.NEXT_SALE
+    else:
+        for outlet in outlets:
+            quantity = floor_to_step(amount, outlet.rules.lot)
+            if _is_order(quantity, outlet):
+                advice = Advice.SELL
+                context = {
+                    "quantity": to_plain(quantity),
+                    "symbol": outlet.rules.symbol,
+                    "venue": outlet.rules.venue,
+                }
+                break
+    template = ADVICE[advice]
+    return advice, Message(template, {k: v for k, v in context.items() if f"{{{k}}}" in template})
+
+
+def _is_order(quantity: Quantity, outlet: Outlet) -> bool:
+    rules = outlet.rules
+    return (
+        quantity > 0
+        and quantity >= rules.quantity_min
+        and outlet.price is not None
+        and quantity * outlet.price >= rules.notional_min
+    )
+
+
+def _carry(intent: Intent, view: MarketView) -> Intent:
+    rest = {code: amount for code, amount in view.dust.items() if code != intent.profit_asset}
+    legs = []
+    for leg in intent.legs:
+        key = MarketKey(leg.venue, leg.symbol)
+        rules = view.rules[key]
+        extra = ZERO
+        if leg.side is Side.SELL and rest.get(rules.base, ZERO) > 0:
+            extra = _extra_of(leg, rules, view, rest[rules.base])
+            rest[rules.base] -= extra
+        legs.append(_with_extra(leg, rules, extra) if extra else leg)
+    return replace(intent, legs=tuple(legs))
+
+
+def _extra_of(leg: LegIntent, rules: MarketRules, view: MarketView, dust: Amount) -> Quantity:
+    """Return how much dust the leg can take along, in whole lots."""
+    factors = fee_factors(rules.fees, leg.side)
+    free = view.free.get(AssetKey(leg.venue, rules.base), ZERO)
+    bounds = [
+        dust / factors.spend,
+        free / factors.spend - leg.quantity,
+        _depth(view.books[MarketKey(leg.venue, leg.symbol)], leg.limit_price) - leg.quantity,
+    ]
+    if rules.quantity_max is not None:
+        bounds.append(rules.quantity_max - leg.quantity)
+    return max(ZERO, floor_to_step(min(bounds), rules.lot))
+
+
+def _depth(book: Book, limit: Price) -> Quantity:
+    return sum((level.quantity for level in book.bids if level.price >= limit), ZERO)
+
+
+def _with_extra(leg: LegIntent, rules: MarketRules, extra: Quantity) -> LegIntent:
+    """Return a leg that sells more; what the dust brings is counted at the limit price."""
+    factors = fee_factors(rules.fees, leg.side)
+    received = extra * leg.limit_price * factors.receive
+    return replace(
+        leg,
+        quantity=leg.quantity + extra,
+        carried=extra,
+        expected_spent=leg.expected_spent + _stored(extra * factors.spend, ROUND_CEILING),
+        expected_received=leg.expected_received + _stored(received, ROUND_FLOOR),
+    )
+
+
+def _stored(value: Decimal, rounding: str) -> Decimal:
+    return value.quantize(SMALLEST_STORED, rounding=rounding).normalize()
