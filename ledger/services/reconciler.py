@@ -49,6 +49,7 @@ from ledger.services.order_comparison import compare_orders
 from ledger.services.reconciliation import Comparison, Difference, compare_balances
 from ledger.services.venue_reads import Failed, Round
 from markets.domain.funds import Wallet
+from markets.gateway.limiter import in_background
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,8 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
     )
     try:
-        _compare_all(round_)
+        with in_background():
+            _compare_all(round_)
     finally:
         run = _finish(round_, claim)
     alarm_due(account=account, clock=clock)

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 BURST_MS = 5_000
@@ -10,6 +12,9 @@ BURST_MS = 5_000
 
 RESERVE_MS = 2_000
 """What reads leave of a burst, so that a storm of questions never keeps an order back [ms]."""
+
+BACKGROUND_RESERVE_MS = 3_500
+"""What reads leave that nobody waits for [ms]."""
 
 WAIT_MS_MAX = 2_000
 """Longest wait for a request's turn [ms]; a price that comes later is worth nothing."""
@@ -19,6 +24,8 @@ ACCOUNTS_MAX = 256
 
 TRIES_MAX = 20
 """A read that others overtook asks again, but not more often than this."""
+
+_IS_BACKGROUND: ContextVar[bool] = ContextVar("is_background", default=False)
 
 
 class TooManyRequests(Exception):
@@ -66,7 +73,22 @@ class Limiter(Protocol):
 
 def reads_reserve(cost_ms: float, burst_ms: float = BURST_MS) -> float:
     """Return what a read of this cost must leave [ms]; one that needs all of it leaves nothing."""
-    return float(RESERVE_MS) if cost_ms + RESERVE_MS <= burst_ms else 0.0
+    reserves = (BACKGROUND_RESERVE_MS, RESERVE_MS) if _IS_BACKGROUND.get() else (RESERVE_MS,)
+    return next((float(one) for one in reserves if cost_ms + one <= burst_ms), 0.0)
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Let the reads of this thread come after all others until the block ends.
+
+    For what nobody waits for, such as comparing the books with a venue: prices, look-ups and
+    orders find room before it.
+    """
+    token = _IS_BACKGROUND.set(True)
+    try:
+        yield
+    finally:
+        _IS_BACKGROUND.reset(token)
 
 
 class RateLimiter:

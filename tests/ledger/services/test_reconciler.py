@@ -29,6 +29,7 @@ from ledger.services.reconciler import reconcile_account, reconcile_accounts
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
 from markets.errors import VenueUnavailable
+from markets.gateway.limiter import BACKGROUND_RESERVE_MS, reads_reserve
 
 
 @pytest.fixture
@@ -103,6 +104,16 @@ def test_equal_books_are_clean(look, opened, bought, clock):
     assert state.last_clean_at == state.read_until == run.started_at
     assert (state.token, state.lease_until) == ("", None)
     assert not Discrepancy.objects.exists()
+
+
+def test_a_round_asks_after_all_others(look, opened, venue):
+    reserves = set()
+    venue.on_call = lambda _name: reserves.add(reads_reserve(0))
+
+    look()
+
+    assert reserves == {BACKGROUND_RESERVE_MS}
+    assert reads_reserve(0) < BACKGROUND_RESERVE_MS
 
 
 def test_one_round_of_an_account_at_a_time(opened, venue, clock):

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.gateway.limiter import BURST_MS, WAIT_MS_MAX, RateLimiter, TooManyRequests
+from markets.gateway.limiter import (
+    BACKGROUND_RESERVE_MS,
+    BURST_MS,
+    RESERVE_MS,
+    WAIT_MS_MAX,
+    RateLimiter,
+    TooManyRequests,
+    in_background,
+    reads_reserve,
+)
 
 
 class FakeTime:
@@ -115,3 +124,28 @@ def test_parallel_callers_wait_together_not_in_a_row() -> None:
         thread.join(5)
 
     assert sorted(waits) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+
+
+def test_what_nobody_waits_for_leaves_more_to_all_others() -> None:
+    limiter, clock = _limiter()
+    with in_background():
+        for _request in range((BURST_MS - BACKGROUND_RESERVE_MS) // 100):
+            limiter.acquire(is_read=True)
+        assert clock.slept_ms == []
+        limiter.acquire(is_read=True)  # it waits until the reserve is there again
+    assert sum(clock.slept_ms) == pytest.approx(100)
+
+    for _request in range((BACKGROUND_RESERVE_MS - RESERVE_MS) // 100):
+        limiter.acquire(is_read=True)
+
+    assert sum(clock.slept_ms) == pytest.approx(100)
+
+
+def test_the_reserve_fits_beside_the_cost() -> None:
+    assert reads_reserve(2_000) == reads_reserve(3_000) == RESERVE_MS
+    assert reads_reserve(3_001) == 0
+    with in_background():
+        assert reads_reserve(1_500) == BACKGROUND_RESERVE_MS
+        assert reads_reserve(1_501) == RESERVE_MS
+        assert reads_reserve(3_001) == 0
+    assert reads_reserve(1_500) == RESERVE_MS
