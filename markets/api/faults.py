@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import IsAdminUser
@@ -12,8 +11,18 @@ from rest_framework.views import APIView
 
 from markets.selectors import find_venue
 from markets.services.faults import add_fault, clear_faults, read_faults, remove_fault
+from markets.simulator.faults.kinds import FaultKind
 
 TAGS = ["venues"]
+
+
+FAULT_SCHEMA = {
+    "type": "object",
+    "description": "A fault; docs/fault-plan.md explains the kinds and the details of each.",
+    "required": ["kind"],
+    "properties": {"kind": {"type": "string", "enum": [kind.value for kind in FaultKind]}},
+    "additionalProperties": True,
+}
 
 
 class FaultSerializer(serializers.Serializer[Any]):
@@ -60,7 +69,7 @@ class FaultListView(APIView):
     @extend_schema(
         operation_id="venues_faults_create",
         tags=TAGS,
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": FAULT_SCHEMA},
         responses={201: NewFaultSerializer},
     )
     def post(self, request: Request, key: str) -> Response:

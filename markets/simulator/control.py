@@ -51,6 +51,9 @@ async def answer_control(
 def _guard(request: web.BaseRequest, answer: Callable[[], web.Response]) -> web.Response:
     if not _is_local(request.remote):
         return _json({"error": "This is answered on the same machine only."}, _FORBIDDEN)
+    if "Origin" in request.headers:
+        # A page in the browser of whoever runs this may send requests too, from the same machine.
+        return _json({"error": "This is not answered to web pages."}, _FORBIDDEN)
     return answer()
 
 

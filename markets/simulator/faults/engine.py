@@ -95,8 +95,10 @@ def _late_price(order: Order) -> int:
 
 
 def _affordable_lots(order: Order, price: int) -> int:
-    """Return how many lots the owner's free balance reaches for."""
+    """Return how many lots the owner's free balance, and a quote amount, reach for."""
     listing, free = order.listing, order.account.free
-    if order.is_buy:
-        return free[listing.quote] // max(price * listing.cost_unit, 1)
-    return free[listing.base] // listing.lot_units
+    cost = max(price * listing.cost_unit, 1)
+    lots = free[listing.quote] // cost if order.is_buy else free[listing.base] // listing.lot_units
+    if order.quote_quantity:
+        lots = min(lots, (order.quote_quantity - order.cost) // cost)
+    return lots

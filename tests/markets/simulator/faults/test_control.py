@@ -76,6 +76,22 @@ def test_there_is_no_other_way_to_change_faults(control, method):
     assert control(method)[0] == 404
 
 
+@pytest.mark.parametrize("path", ["/control/alpha/faults", "/statement/alpha?label=ours"])
+def test_a_web_page_in_the_browser_of_whoever_runs_it_is_not_answered(simulator, path):
+    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=20)
+    connection.request(
+        "POST" if "control" in path else "GET",
+        path,
+        json.dumps({"kind": "maintenance"}),
+        {"Origin": "https://example.org", "Content-Type": "text/plain"},
+    )
+    status = connection.getresponse().status
+    connection.close()
+
+    assert status == 403
+    assert simulator.control.list_faults("alpha") == []
+
+
 def test_an_order_is_struck_by_symbol_side_and_account(simulator, ours, other, clients):
     simulator.control.add_fault(
         "alpha",

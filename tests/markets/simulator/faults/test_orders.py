@@ -138,6 +138,18 @@ def test_a_late_fill_reaches_as_far_as_the_balance(simulator, exchange, spot):
     assert spot()["BTC"] == ("0.00000000", "0.00000000")
 
 
+def test_a_late_fill_spends_no_more_than_a_market_order_may(simulator, exchange, spot):
+    simulator.control.add_fault("alpha", "late_fill", delay_ms=600_000)
+
+    placed = exchange.create_market_buy_order_with_cost("BTC/USDT", 5001)
+    simulator.control.set_book("alpha", "BTC/USDT", [("99990", "1")], [("100000", "1")])
+    fill_late(simulator)
+    late = exchange.fetch_order(placed["id"], "BTC/USDT")
+
+    assert (placed["filled"], late["filled"], late["cost"]) == (0.0, 0.05, 5000.0)
+    assert spot()["USDT"][0] == "95000.00000000"
+
+
 def test_a_late_fill_is_not_early(simulator, exchange):
     simulator.control.add_fault("alpha", "late_fill", delay_ms=600_000)
 
