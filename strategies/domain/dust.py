@@ -100,8 +100,8 @@ def advise(
                     "venue": outlet.rules.venue,
                 }
                 break
-    template = ADVICE[advice]
-    return advice, Message(template, {k: v for k, v in context.items() if f"{{{k}}}" in template})
+    shown = {name: value for name, value in context.items() if f"{{{name}}}" in ADVICE[advice]}
+    return advice, Message(ADVICE[advice], shown)
 
 
 def _is_order(quantity: Quantity, outlet: Outlet) -> bool:

@@ -143,3 +143,11 @@ def test_a_strategy_at_rest_is_advised_to_sell_by_hand_what_is_enough(cross, coa
     assert str(line.message) == (
         "It is enough for an order: 0.01 of BTC/USDT can be sold on alpha by hand."
     )
+
+
+def test_the_advice_is_given_in_the_readers_language(cross, coarse, user_api):
+    tick(cross)
+
+    [row] = user_api.get("/api/dust", headers={"accept-language": "zh-hans"}).json()["data"]
+
+    assert "小额资产兑换" in row["advice_text"]
