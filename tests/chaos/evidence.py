@@ -121,6 +121,27 @@ class ExecutionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributionRow:
+    """Why an execution made what it made.
+
+    Attributes:
+        execution_id: of the execution.
+        parts: by name [profit asset].
+        total: what they are said to sum to [profit asset].
+        booked: what the ledger moved, at the marks of the execution [profit asset].
+        cash: the part of it in the profit asset itself.
+        is_exact: whether the platform found its fills and its ledger equal.
+    """
+
+    execution_id: int
+    parts: Mapping[str, Decimal]
+    total: Decimal
+    booked: Decimal
+    cash: Decimal
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PostingRow:
     """A line of the ledger.
 
@@ -182,7 +203,7 @@ class Evidence:
     """Everything that the invariants are checked on.
 
     Attributes:
-        orders, trades, executions, postings: by our books.
+        orders, trades, executions, attributions, postings: by our books.
         totals: the running totals of wallets, by our books.
         venue_orders, venue_trades, statements: by the venues.
         markets: all that are traded.
@@ -197,6 +218,7 @@ class Evidence:
     orders: Sequence[OrderRow] = ()
     trades: Sequence[TradeRow] = ()
     executions: Sequence[ExecutionRow] = ()
+    attributions: Sequence[AttributionRow] = ()
     postings: Sequence[PostingRow] = ()
     totals: Wallets = field(default_factory=dict)
     venue_orders: Sequence[VenueOrderRow] = ()

@@ -151,6 +151,22 @@ def figures_are_true(evidence: Evidence) -> Iterator[str]:
             yield f"execution {row.id}: {ours} by our books, {theirs} by the venues' trades"
 
 
+def results_are_explained(evidence: Evidence) -> Iterator[str]:
+    """The parts of each result sum to what was booked, and its cash is that of the venues."""
+    moved = movements_by_execution(evidence)
+    explained = {row.execution_id: row for row in evidence.attributions}
+    for execution in evidence.executions:
+        row = explained.get(execution.id)
+        if row is None:
+            yield f"execution {execution.id} has no attribution"
+            continue
+        if sum(row.parts.values()) != row.total or row.total != row.booked or not row.is_exact:
+            yield f"the attribution of execution {execution.id} does not add up: {row}"
+        cash = moved[execution.id].get(execution.profit_asset, ZERO)
+        if row.cash != cash:
+            yield f"execution {execution.id} made {cash} by the venues, and {row.cash} is explained"
+
+
 def legs_waited(evidence: Evidence) -> Iterator[str]:
     """Another order for a leg was written only once the one before had ended."""
     latest: dict[tuple[int | None, int], OrderRow] = {}
@@ -305,6 +321,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("every execution has ended, in time", executions_ended),
     Invariant("every exposure is zero, dust or held", exposures_are_closed),
     Invariant("executions report what the venues' trades moved", figures_are_true),
+    Invariant("every result is explained to the last decimal", results_are_explained),
     Invariant("no leg was tried again before its order had ended", legs_waited),
     Invariant("postings sum to zero in every asset", postings_balance),
     Invariant("running totals are the sums of postings", totals_are_sums),

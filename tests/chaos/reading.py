@@ -16,9 +16,10 @@ from ledger.models import BookKind, BookTotal, Discrepancy, Fill, LogEntry, LogL
 from markets.models import Market
 from markets.simulator.config import SimulatorConfig
 from markets.simulator.exchange.units import PLACES
-from strategies.models import Execution, Strategy
+from strategies.models import PARTS, Attribution, Execution, Strategy
 from tests.chaos.diary import Tallies
 from tests.chaos.evidence import (
+    AttributionRow,
     ExecutionRow,
     LegRow,
     MarketRow,
@@ -85,6 +86,21 @@ def read_executions() -> list[ExecutionRow]:
             finished_at=row.finished_at,
         )
         for row in rows.iterator()
+    ]
+
+
+def read_attributions() -> list[AttributionRow]:
+    """Return why each arbitrage made what it made."""
+    return [
+        AttributionRow(
+            execution_id=row.execution_id,
+            parts={name: getattr(row, name) or Decimal(0) for name in PARTS},
+            total=row.total,
+            booked=row.booked,
+            cash=row.cash,
+            is_exact=row.is_exact,
+        )
+        for row in Attribution.objects.iterator()
     ]
 
 

@@ -206,6 +206,7 @@ def gather(scope: Scope) -> Evidence:
         orders=reading.read_orders(),
         trades=reading.read_trades(),
         executions=reading.read_executions(),
+        attributions=reading.read_attributions(),
         postings=reading.read_postings(),
         totals=reading.read_totals(),
         venue_orders=venue_orders,

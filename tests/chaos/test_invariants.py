@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.chaos.evidence import (
+    AttributionRow,
     Evidence,
     ExecutionRow,
     Halt,
@@ -109,6 +110,14 @@ EXECUTION = ExecutionRow(
     created_at=NOW,
     finished_at=NOW + SECOND,
 )
+EXPLAINED = AttributionRow(
+    execution_id=7,
+    parts={"expected": Decimal(2), "fees": Decimal("-0.302"), "dust": Decimal("-0.3")},
+    total=Decimal("1.398"),
+    booked=Decimal("1.398"),
+    cash=Decimal("1.698"),
+    is_exact=True,
+)
 MARKET = MarketRow(
     venue="alpha",
     symbol="ETH/USDT",
@@ -125,6 +134,7 @@ GOOD = Evidence(
     orders=(BOUGHT, SOLD, REFUSED),
     trades=(BUY, SALE),
     executions=(EXECUTION,),
+    attributions=(EXPLAINED,),
     postings=(IN, OUT),
     totals={WALLET: Decimal(1000)},
     venue_orders=(BOUGHT_THERE, SOLD_THERE),
@@ -186,6 +196,13 @@ PLANTED = {
         replace(GOOD, executions=(replace(EXECUTION, profit=Decimal("1.6980001")),)),
         replace(GOOD, executions=(replace(EXECUTION, residuals={}),)),
         replace(GOOD, venue_trades=(BUY,)),
+    ),
+    "every result is explained to the last decimal": (
+        replace(GOOD, attributions=()),
+        replace(GOOD, attributions=(replace(EXPLAINED, parts={"expected": Decimal("1.3979")}),)),
+        replace(GOOD, attributions=(replace(EXPLAINED, booked=Decimal("1.3980001")),)),
+        replace(GOOD, attributions=(replace(EXPLAINED, cash=Decimal("1.697")),)),
+        replace(GOOD, attributions=(replace(EXPLAINED, is_exact=False),)),
     ),
     "no leg was tried again before its order had ended": (
         replace(GOOD, orders=(BOUGHT, replace(SOLD, leg_index=0))),
