@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _
@@ -53,8 +54,12 @@ from markets.gateway.limiter import in_background
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=3)
-"""So long after the beginning of a round another one may begin: its process is not alive."""
+LEASE_READS = 2
+LEASE_MARGIN = timedelta(seconds=15)
+"""A round that asked nothing for the time of so many reads and this much more has lost its process.
+
+It must not take long: nothing trades on an account between the start of a worker and a comparison.
+"""
 
 LOOK_BACK_MAX = timedelta(days=7)
 """No history is read from further back."""
@@ -87,6 +92,12 @@ class _Claim:
     account: VenueAccount
     token: str
     row: AccountReconciliation
+    clock: Clock
+
+    def extend(self) -> None:
+        """Make it hold for one more read; one that was lost stays lost."""
+        mine = AccountReconciliation.objects.filter(pk=self.row.pk, token=self.token)
+        mine.update(lease_until=self.clock.now() + lease())
 
 
 @dataclass(slots=True)
@@ -128,6 +139,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         opened_at=opening.occurred_at,
         since=_since(claim.row.read_until, opening.occurred_at, account_id, now),
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
+        before_read=claim.extend,
     )
     try:
         with in_background():
@@ -271,16 +283,21 @@ def _since(until: datetime | None, opened_at: datetime, account_id: int, now: da
     return max(min(moments) - OVERLAP, now - LOOK_BACK_MAX)
 
 
+def lease() -> timedelta:
+    """Return how long after its last read a round is taken to be alive."""
+    return LEASE_MARGIN + LEASE_READS * timedelta(milliseconds=settings.VENUE_TIMEOUT_MS)
+
+
 def _claim(account: VenueAccount, clock: Clock) -> _Claim:
     """Win the right to compare an account by one conditional UPDATE."""
     now, token = clock.now(), secrets.token_hex(16)
     row, _is_new = AccountReconciliation.objects.get_or_create(account_id=account.pk)
     is_free = Q(lease_until=None) | Q(lease_until__lte=now)
     rows = AccountReconciliation.objects.filter(is_free, pk=row.pk)
-    if not rows.update(token=token, lease_until=now + LEASE, last_run_at=now):
+    if not rows.update(token=token, lease_until=now + lease(), last_run_at=now):
         raise ReconciliationBusy(account=str(account))
     row.refresh_from_db()
-    return _Claim(account, token, row)
+    return _Claim(account, token, row, clock)
 
 
 @transaction.atomic

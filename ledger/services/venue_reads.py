@@ -54,6 +54,7 @@ class Round:
         covered: kinds and beginnings of subjects that the round has seen all of: what was seen
             there before and is not seen now is gone.
         is_moving: something on its way keeps the books from being compared.
+        before_read: is called before each question.
     """
 
     account: VenueAccount
@@ -67,6 +68,7 @@ class Round:
     failures: list[ArbError] = field(default_factory=list)
     covered: set[tuple[DiscrepancyKind, str]] = field(default_factory=set)
     is_moving: bool = False
+    before_read: Callable[[], None] = lambda: None
 
     @property
     def venue(self) -> str:
@@ -90,6 +92,7 @@ class Round:
         """Ask the venue once; once it is silent, ask no more."""
         if self.is_silent:
             return Failed(self.failures[-1])
+        self.before_read()
         try:
             return Ok(ask())
         except ArbError as error:

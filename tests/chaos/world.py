@@ -31,7 +31,9 @@ INTERVAL_MS = 2_500
 TRIANGLES = (("USDT", "BTC", "ETH"), ("USDT", "BTC", "SOL"))
 TRIANGLE_AMOUNTS = (120, 250)
 FEE_COIN, FEE_COIN_HELD = "BNB", "0.004"
-"""A coin that no market trades and fees are paid in now and then, until it runs out."""
+FEE_COIN_PRICE = "600"
+FEE_MARKET = {"symbol": f"{FEE_COIN}/USDT", "lot": "0.001", "quantity_min": "0.001"}
+"""A coin that no strategy trades and fees are paid in now and then, until it runs out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def lively_config(*, seed: int, keys: Mapping[str, tuple[str, str]]) -> Simulato
     for venue in value["venues"]:
         venue["makers"] |= MOOD
         venue["assets"] = [*venue["assets"], FEE_COIN]
+        venue["markets"] = [*venue["markets"], {**venue["markets"][0], **FEE_MARKET}]
+        venue["makers"]["prices"][FEE_COIN] = FEE_COIN_PRICE
         for account in venue["accounts"]:
             account["balances"]["spot"][FEE_COIN] = FEE_COIN_HELD
     return parse_config(value)

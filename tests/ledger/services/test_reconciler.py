@@ -21,6 +21,7 @@ from ledger.models import (
     TradingHalt,
 )
 from ledger.selectors import imbalances, list_holdings, wallet_balances
+from ledger.services import reconciler
 from ledger.services.discrepancies import acknowledge
 from ledger.services.fills import book_fills
 from ledger.services.journal import submit_orders, write_orders
@@ -136,6 +137,45 @@ def test_a_round_whose_process_died_is_followed_by_another_one(opened, clock):
         reconcile_account(account_id=opened.pk, clock=clock)
 
     clock.advance_ms(30_000)
+
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+
+
+def test_a_slow_round_keeps_others_out_as_long_as_it_asks(opened, venue, clock):
+    calls = []
+
+    def be_slow(name):
+        calls.append(name)
+        clock.advance_ms(30_000)
+        if len(calls) == 2:
+            with pytest.raises(ReconciliationBusy):
+                reconcile_account(account_id=opened.pk, clock=clock)
+
+    venue.on_call = be_slow
+
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert (len(calls) >= 2, ReconciliationRun.objects.count()) == (True, 1)
+
+
+def test_a_round_whose_process_was_killed_keeps_others_out_for_less_than_a_minute(
+    opened, venue, clock
+):
+    class Killed(BaseException):
+        pass
+
+    def die(*_args):
+        raise Killed
+
+    venue.on_call = die
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconciler, "_finish", die)  # a SIGKILL lets nobody clean up
+        with pytest.raises(Killed):
+            reconcile_account(account_id=opened.pk, clock=clock)
+    venue.on_call = lambda _name: None
+    with pytest.raises(ReconciliationBusy):
+        reconcile_account(account_id=opened.pk, clock=clock)
+
+    clock.advance_ms(45_000)
 
     assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
 
