@@ -161,6 +161,39 @@ class PostingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferRow:
+    """A movement of funds that people asked for.
+
+    Attributes:
+        id: of the row.
+        client_id: what the venue knows it by.
+        state: by our books.
+        route: for people.
+    """
+
+    id: int
+    client_id: str
+    state: str
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRow:
+    """What is set aside.
+
+    Attributes:
+        purpose, owner_id: for what.
+        purse: account, wallet and asset.
+        amount: [units of the asset].
+    """
+
+    purpose: str
+    owner_id: int
+    purse: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class MarketRow:
     """What the smallest order of a market is.
 
@@ -209,8 +242,10 @@ class Evidence:
         markets: all that are traded.
         halts: spans without trading.
         strategies: state by name.
-        transfers: state of each, by what it is.
-        reserved: what is still set aside, by what it is set aside for.
+        transfers: that people asked for, by our books.
+        withdrawn: client ids of transfers that the venues know of.
+        reservations: what is still set aside, by our books.
+        reserved: the totals that are kept of it, by purse.
         discrepancies: what the reconciler has neither explained nor booked, in words.
         finish_within: how long an execution may take, outages included.
     """
@@ -227,7 +262,9 @@ class Evidence:
     markets: Sequence[MarketRow] = ()
     halts: Sequence[Halt] = ()
     strategies: Mapping[str, str] = field(default_factory=dict)
-    transfers: Mapping[str, str] = field(default_factory=dict)
+    transfers: Sequence[TransferRow] = ()
+    withdrawn: frozenset[str] = frozenset()
+    reservations: Sequence[ReservationRow] = ()
     reserved: Mapping[str, Decimal] = field(default_factory=dict)
     discrepancies: Sequence[str] = ()
     finish_within: timedelta = timedelta(minutes=5)

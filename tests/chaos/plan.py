@@ -103,6 +103,8 @@ VENUES = tuple(DEMO_VENUES)
 CREATE, QUERY, TRADES, BOOK = "order.create", "order.query", "trades.own", "depth"
 TOO_LATE_MS = VENUE_TIMEOUT_MS + 1_500
 DONE = {"is_carried_out": True}
+SOON: dict[str, Any] = {"for_ms": 5_000}
+"""A read that is seldom made would meet a fault every time if it waited for it."""
 
 ORDER_FAULTS: tuple[Recipe, ...] = (
     _fault("order dropped before it arrived", 32, "drop_request", CREATE),
@@ -142,8 +144,8 @@ TRANSFER_FAULTS: tuple[Recipe, ...] = (
     _fault("withdrawal dropped before it arrived", 80, "drop_request", "withdrawal.create"),
     _fault("move's answer dropped", 60, "drop_answer", "transfer.create"),
     _fault("move answered by a page", 80, "html", "transfer.create"),
-    _fault("withdrawals: an empty list", 60, "empty_list", "withdrawal.list", times=2),
-    _fault("deposits: an empty list", 60, "empty_list", "deposit.list", times=2),
+    _fault("withdrawals: an empty list", 60, "empty_list", "withdrawal.list", times=2, **SOON),
+    _fault("deposits: an empty list", 60, "empty_list", "deposit.list", times=2, **SOON),
     _fault("withdrawals suspended", 80, "suspend_withdrawals", asset="USDT", for_ms=8_000),
     _fault("deposits suspended", 80, "suspend_deposits", asset="USDT", for_ms=8_000),
     _fault("withdrawal stuck", 80, "stuck_withdrawal", for_ms=12_000),
@@ -168,27 +170,27 @@ OWNER_ACTS: tuple[Recipe, ...] = (
 )
 
 READ_FAULTS: tuple[Recipe, ...] = (
-    _fault("look-up dropped", 13, "drop_request", QUERY, times=2),
-    _fault("look-up answered by a page", 24, "html", QUERY, times=2),
-    _fault("look-up truncated", 32, "truncate", QUERY, times=2),
-    _fault("look-up empty", 32, "empty", QUERY, times=2),
-    _refusal("look-up: not found (-2013)", 19, QUERY, -2013, times=2),
-    _refusal("look-up: unavailable (-1016)", 48, QUERY, -1016),
-    _fault("trades dropped", 24, "drop_answer", TRADES, times=2),
-    _fault("trades answered by a page", 24, "html", TRADES, times=2),
-    _fault("trades: an empty list", 24, "empty_list", TRADES, times=2),
-    _fault("trades: the last is missing", 24, "lost_row", TRADES, times=2),
-    _fault("trades: every one twice", 24, "double_rows", TRADES, times=2),
-    _fault("orders: an empty list", 32, "empty_list", "orders.all", times=2),
-    _fault("open orders answered by a page", 48, "html", "orders.open", times=2),
-    _fault("books dropped", 19, "drop_request", BOOK, times=4),
-    _fault("books answered by a page", 24, "html", BOOK, times=4),
-    _fault("books truncated", 24, "truncate", BOOK, times=4),
-    _fault("books late", 24, "late_answer", BOOK, times=4, delay_ms=2_500),
-    _fault("balances truncated", 32, "truncate", "account", times=2),
-    _fault("balances answered by a page", 32, "html", "account", times=2),
-    _fault("balances: an empty list", 32, "empty_list", "account", times=2),
-    _fault("balances: the last is missing", 32, "lost_row", "account", times=2),
+    _fault("look-up dropped", 13, "drop_request", QUERY, times=2, **SOON),
+    _fault("look-up answered by a page", 24, "html", QUERY, times=2, **SOON),
+    _fault("look-up truncated", 32, "truncate", QUERY, times=2, **SOON),
+    _fault("look-up empty", 32, "empty", QUERY, times=2, **SOON),
+    _refusal("look-up: not found (-2013)", 19, QUERY, -2013, times=2, **SOON),
+    _refusal("look-up: unavailable (-1016)", 48, QUERY, -1016, **SOON),
+    _fault("trades dropped", 48, "drop_answer", TRADES, times=2, **SOON),
+    _fault("trades answered by a page", 48, "html", TRADES, times=2, **SOON),
+    _fault("trades: an empty list", 48, "empty_list", TRADES, times=2, **SOON),
+    _fault("trades: the last is missing", 48, "lost_row", TRADES, times=2, **SOON),
+    _fault("trades: every one twice", 48, "double_rows", TRADES, times=2, **SOON),
+    _fault("orders: an empty list", 64, "empty_list", "orders.all", times=2, **SOON),
+    _fault("open orders answered by a page", 96, "html", "orders.open", times=2, **SOON),
+    _fault("books dropped", 19, "drop_request", BOOK, times=4, **SOON),
+    _fault("books answered by a page", 24, "html", BOOK, times=4, **SOON),
+    _fault("books truncated", 24, "truncate", BOOK, times=4, **SOON),
+    _fault("books late", 24, "late_answer", BOOK, times=4, delay_ms=2_500, **SOON),
+    _fault("balances truncated", 64, "truncate", "account", times=2, **SOON),
+    _fault("balances answered by a page", 64, "html", "account", times=2, **SOON),
+    _fault("balances: an empty list", 64, "empty_list", "account", times=2, **SOON),
+    _fault("balances: the last is missing", 64, "lost_row", "account", times=2, **SOON),
 )
 
 VENUE_STATES: tuple[Recipe, ...] = (
@@ -208,7 +210,7 @@ VENUE_FAULTS = (
 WORKERS = ("worker", "worker-2")
 
 PROCESSES: tuple[Recipe, ...] = (
-    Recipe("worker killed", "kill", 28, WORKERS),
+    Recipe("worker killed", "kill", 35, WORKERS),
     Recipe("worker terminated", "terminate", 70, WORKERS),
     Recipe("worker frozen", "freeze", 70, WORKERS, (2, 20)),
     Recipe("beat killed", "kill", 70, ("beat",)),

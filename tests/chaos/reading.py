@@ -25,7 +25,9 @@ from tests.chaos.evidence import (
     MarketRow,
     OrderRow,
     PostingRow,
+    ReservationRow,
     TradeRow,
+    TransferRow,
     VenueOrderRow,
     Wallets,
 )
@@ -140,25 +142,37 @@ def read_strategies() -> dict[str, str]:
     return dict(Strategy.objects.values_list("name", "state"))
 
 
-def read_transfers() -> dict[str, str]:
-    """Return the state of every transfer by its number and route."""
+def read_transfers() -> list[TransferRow]:
+    """Return every transfer."""
     rows = Transfer.objects.select_related("from_account__venue", "to_account__venue", "asset")
-    return {
-        f"transfer {row.pk} of {row.amount} {row.asset.code} from {row.from_account} "
-        f"to {row.to_account}": row.state
+    return [
+        TransferRow(
+            id=row.pk,
+            client_id=row.client_transfer_id,
+            state=row.state,
+            route=f"{row.amount} {row.asset.code} from {row.from_account} to {row.to_account}",
+        )
         for row in rows
-    }
+    ]
+
+
+def read_reservations() -> list[ReservationRow]:
+    """Return what is set aside, row by row."""
+    rows = Reservation.objects.values_list(
+        *("purpose", "owner_id", "account__venue__code", "wallet", "asset__code", "amount")
+    )
+    return [
+        ReservationRow(purpose, owner_id, f"{venue}/{wallet}/{asset}", amount)
+        for purpose, owner_id, venue, wallet, asset, amount in rows
+    ]
 
 
 def read_reserved() -> dict[str, Decimal]:
-    """Return what is set aside, row by row, and the totals that are kept of it."""
-    rows = Reservation.objects.values_list("purpose", "owner_id", "amount")
+    """Return the totals that are kept of what is set aside."""
     totals = ReservedTotal.objects.values_list(
         *("account__venue__code", "wallet", "asset__code", "total")
     )
-    return {f"{purpose} {owner_id}": amount for purpose, owner_id, amount in rows} | {
-        f"the total of {venue}/{wallet}/{asset}": total for venue, wallet, asset, total in totals
-    }
+    return {f"{venue}/{wallet}/{asset}": total for venue, wallet, asset, total in totals}
 
 
 def read_discrepancies() -> list[str]:
@@ -170,56 +184,12 @@ def read_discrepancies() -> list[str]:
     ]
 
 
-def read_venues(
-    config: SimulatorConfig, journal: Path
-) -> tuple[list[VenueOrderRow], list[TradeRow]]:
-    """Return what the venues wrote down about their customers' orders and trades.
+class VenueFacts:
+    """The latest of what the journal of the simulation says.
 
-    Args:
-        config: of the simulated venues.
-        journal: the file in which their facts survive.
+    Attributes:
+        withdrawn: client ids of all withdrawals.
     """
-    facts = _Facts(config)
-    with journal.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):  # else a crash tore it, and nobody was told
-                facts.take(json.loads(line))
-    return list(facts.orders()), list(facts.trades())
-
-
-def read_statements(url: str, config: SimulatorConfig) -> Wallets:
-    """Return what every account holds, held parts included, as the venues state it now."""
-    wallets: dict[tuple[str, str, str], Decimal] = {}
-    for venue in config.venues:
-        for account in venue.accounts:
-            answer = ask(url, "GET", f"/statement/{venue.code}?label={account.label}")
-            for wallet, assets in answer["balances"].items():
-                for asset, held in assets.items():
-                    amount = Decimal(held["free"]) + Decimal(held["held"])
-                    wallets[venue.code, wallet, asset] = amount
-    return wallets
-
-
-def ask(url: str, method: str, path: str, body: Any = None) -> Any:
-    """Ask the simulation itself and return its JSON.
-
-    Raises:
-        OSError: it does not answer, or refuses.
-    """
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        if answer.status >= 400:
-            raise OSError(f"{method} {path}: {answer.status} {text}")
-        return json.loads(text)
-    finally:
-        connection.close()
-
-
-class _Facts:
-    """The latest of what the journal of the simulation says."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._symbols = {
@@ -229,11 +199,13 @@ class _Facts:
         }
         self._orders: dict[tuple[str, int], list[Any]] = {}
         self._trades: dict[tuple[str, int, int], list[Any]] = {}
+        self.withdrawn: set[str] = set()
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Let a record replace what earlier ones said of the same things."""
         venue = record["v"]
         self._orders |= {(venue, row[0]): row for row in record.get("o", ())}
+        self.withdrawn |= {row["client_id"] for row in record.get("w", ())}
         self._trades |= {(venue, row[0], row[2]): row for row in record.get("x", ())}
 
     def orders(self) -> Iterator[VenueOrderRow]:
@@ -273,6 +245,52 @@ class _Facts:
                 fee=_from_units(row[6]),
                 fee_asset=row[9] if len(row) > 9 else received,
             )
+
+
+def read_venues(config: SimulatorConfig, journal: Path) -> VenueFacts:
+    """Return what the venues wrote down about what their customers did.
+
+    Args:
+        config: of the simulated venues.
+        journal: the file in which their facts survive.
+    """
+    facts = VenueFacts(config)
+    with journal.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):  # else a crash tore it, and nobody was told
+                facts.take(json.loads(line))
+    return facts
+
+
+def read_statements(url: str, config: SimulatorConfig) -> Wallets:
+    """Return what every account holds, held parts included, as the venues state it now."""
+    wallets: dict[tuple[str, str, str], Decimal] = {}
+    for venue in config.venues:
+        for account in venue.accounts:
+            answer = ask(url, "GET", f"/statement/{venue.code}?label={account.label}")
+            for wallet, assets in answer["balances"].items():
+                for asset, held in assets.items():
+                    amount = Decimal(held["free"]) + Decimal(held["held"])
+                    wallets[venue.code, wallet, asset] = amount
+    return wallets
+
+
+def ask(url: str, method: str, path: str, body: Any = None) -> Any:
+    """Ask the simulation itself and return its JSON.
+
+    Raises:
+        OSError: it does not answer, or refuses.
+    """
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise OSError(f"{method} {path}: {answer.status} {text}")
+        return json.loads(text)
+    finally:
+        connection.close()
 
 
 def _from_units(units: str) -> Decimal:

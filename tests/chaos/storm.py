@@ -50,6 +50,8 @@ CHECK_EVERY_S = 3.0
 FINISH_WITHIN = timedelta(seconds=240)
 """No execution may take longer, outages included: thirty seconds to repair it, twice a minute to
 learn what became of an order, and the outages of this storm."""
+RESTING_TRANSFERS = (TransferState.ARRIVED, TransferState.FAILED, TransferState.UNKNOWN)
+"""One of unknown outcome is given up after a quarter of an hour at the earliest."""
 BROKER_TIMEOUT_S = 2.0
 
 
@@ -142,7 +144,8 @@ def rage(monkey: Monkey, scope: Scope) -> None:
         if monkey.elapsed_s - looked > LOOK_AFTER_EVERY_S:
             looked = monkey.elapsed_s
             _try(monkey.look_after)
-            _try(monkey.count_strikes)
+            with suppress(OSError):  # counted the next time: the venues may have been killed
+                monkey.count_strikes()
         if monkey.elapsed_s - said > PROGRESS_EVERY_S:
             said = monkey.elapsed_s
             _try(lambda: _say_progress(monkey, scope))
@@ -194,14 +197,14 @@ def count_moving() -> int:
         Order.objects.filter(state__in=LIVE_STATES).count()
         + Execution.objects.exclude(state__in=FINISHED_STATES).count()
         + Strategy.objects.filter(state=StrategyState.STOPPING).count()
-        + Transfer.objects.exclude(state__in=(TransferState.ARRIVED, TransferState.FAILED)).count()
+        + Transfer.objects.exclude(state__in=RESTING_TRANSFERS).count()
         + sum(one != other for one, other in booked.values_list("booked", "filled_quantity"))
     )
 
 
 def gather(scope: Scope) -> Evidence:
     """Read both sides' books."""
-    venue_orders, venue_trades = reading.read_venues(scope.config, scope.journal)
+    venues = reading.read_venues(scope.config, scope.journal)
     return Evidence(
         orders=reading.read_orders(),
         trades=reading.read_trades(),
@@ -209,13 +212,15 @@ def gather(scope: Scope) -> Evidence:
         attributions=reading.read_attributions(),
         postings=reading.read_postings(),
         totals=reading.read_totals(),
-        venue_orders=venue_orders,
-        venue_trades=venue_trades,
+        venue_orders=list(venues.orders()),
+        venue_trades=list(venues.trades()),
         statements=reading.read_statements(scope.simulator_url, scope.config),
         markets=reading.read_markets(),
         halts=read_halts(),
         strategies=reading.read_strategies(),
         transfers=reading.read_transfers(),
+        withdrawn=frozenset(venues.withdrawn),
+        reservations=reading.read_reservations(),
         reserved=reading.read_reserved(),
         discrepancies=reading.read_discrepancies(),
         finish_within=FINISH_WITHIN,

@@ -15,7 +15,9 @@ from tests.chaos.evidence import (
     MarketRow,
     OrderRow,
     PostingRow,
+    ReservationRow,
     TradeRow,
+    TransferRow,
     VenueOrderRow,
 )
 from tests.chaos.invariants import INVARIANTS, find_violations
@@ -118,6 +120,8 @@ EXPLAINED = AttributionRow(
     cash=Decimal("1.698"),
     is_exact=True,
 )
+ARRIVED = TransferRow(id=1, client_id="sent", state="arrived", route="alpha to beta")
+RESERVED = ReservationRow("order", 1, "alpha/spot/USDT", Decimal(5))
 MARKET = MarketRow(
     venue="alpha",
     symbol="ETH/USDT",
@@ -143,8 +147,9 @@ GOOD = Evidence(
     markets=(MARKET, replace(MARKET, venue="beta")),
     halts=(Halt(NOW + 10 * SECOND, NOW + 20 * SECOND),),
     strategies={"ours": "stopped"},
-    transfers={"transfer 1": "arrived", "transfer 2": "failed"},
-    reserved={"total of alpha/spot/USDT": Decimal(0)},
+    transfers=(ARRIVED, replace(ARRIVED, id=2, client_id="refused", state="failed")),
+    withdrawn=frozenset({"sent"}),
+    reserved={"alpha/spot/USDT": Decimal(0)},
 )
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
 
@@ -223,8 +228,8 @@ PLANTED = {
         replace(GOOD, statements={WALLET: Decimal(1000), ("beta", "spot", "ETH"): Decimal(1)}),
     ),
     "every transfer has ended": (
-        replace(GOOD, transfers={"transfer 1": "unknown"}),
-        replace(GOOD, transfers={"transfer 1": "in_transit"}),
+        replace(GOOD, transfers=(replace(ARRIVED, state="in_transit"),)),
+        replace(GOOD, transfers=(replace(ARRIVED, state="unknown"),)),
         replace(
             GOOD,
             postings=(
@@ -234,8 +239,9 @@ PLANTED = {
         ),
     ),
     "every reservation was released": (
-        replace(GOOD, reserved={"order 1": Decimal("0.1")}),
-        replace(GOOD, reserved={"total of alpha/spot/USDT": Decimal("-0.1")}),
+        replace(GOOD, reservations=(RESERVED,), reserved={RESERVED.purse: Decimal(5)}),
+        replace(GOOD, reserved={RESERVED.purse: Decimal("-0.1")}),
+        replace(GOOD, reserved={}, reservations=(RESERVED,)),
     ),
     "the reconciler left nothing unexplained": (
         replace(GOOD, discrepancies=("alpha: a balance differs",)),
@@ -299,6 +305,18 @@ def test_what_the_owner_does_by_hand_is_nobody_elses_order():
         GOOD,
         venue_orders=(*GOOD.venue_orders, by_hand),
         venue_trades=(*GOOD.venue_trades, trade),
+    )
+
+    assert not any(find_violations(world).values())
+
+
+def test_a_transfer_that_never_reached_its_venue_may_wait_with_its_funds():
+    absent = replace(ARRIVED, id=3, client_id="lost", state="unknown")
+    world = replace(
+        GOOD,
+        transfers=(absent,),
+        reservations=(replace(RESERVED, purpose="transfer", owner_id=3),),
+        reserved={RESERVED.purse: Decimal(5)},
     )
 
     assert not any(find_violations(world).values())
