@@ -220,6 +220,16 @@ class TrialFailed(Conflict):
     )
 
 
+class ArrivalDiffers(Conflict):
+    """The destination credited another amount than was sent."""
+
+    code = 3025
+    summary = (
+        "{venue} credited {arrived} {asset} instead of {expected}. Look at both venues' own pages, "
+        "then settle the transfer by hand."
+    )
+
+
 class FundsReserved(Conflict):
     """An order would spend funds that are not there, or that others may spend already."""
 

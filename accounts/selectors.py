@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
-from accounts.domain.transfers import LIVE_STATES, TransferState
+from accounts.domain.transfers import LIVE_STATES, SENT_STATES, TransferState
 from accounts.errors import AccountNotFound, AddressNotFound, TransferNotFound
 from accounts.models import (
     AddressEntry,
@@ -229,6 +229,19 @@ def lock_transfer(transfer_id: int) -> Transfer:
     if transfer is None:
         raise TransferNotFound(id=transfer_id)
     return transfer
+
+
+def list_sent_transfers(*, limit: int) -> list[Transfer]:
+    """Return transfers that are under way and without an alarm, the oldest first."""
+    rows = list_transfers().filter(state__in=SENT_STATES, alarmed_at=None)
+    return list(rows.order_by("submitted_at", "pk")[:limit])
+
+
+def count_alarms() -> int:
+    """Return what about transfers needs a person: overdue, disputed, or an address that changed."""
+    overdue = Q(state__in=SENT_STATES) & Q(alarmed_at__isnull=False)
+    rows = Transfer.objects.filter(overdue | Q(state=TransferState.DISPUTED))
+    return rows.count() + count_suspended_addresses()
 
 
 def list_requested_values(since: datetime, *, account_id: int | None = None) -> list[Any]:

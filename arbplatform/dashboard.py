@@ -97,6 +97,9 @@ class OverviewSerializer(serializers.Serializer[Overview]):
     discrepancies = serializers.IntegerField(
         help_text="On what books and venues disagree, neither explained nor booked."
     )
+    transfer_alarms = serializers.IntegerField(
+        help_text="Transfers that are overdue or credited wrongly, and addresses that changed."
+    )
     imbalances = serializers.DictField(
         child=AmountField(), help_text="Assets in which the books do not sum to zero: always none."
     )
@@ -139,6 +142,7 @@ LINKS: Final = {
     "equity": ("ledger.equitysnapshot", "changelist"),
     "trades": ("ledger.fill", "changelist"),
     "orders": ("ledger.order", "changelist"),
+    "transfers": ("accounts.transfer", "changelist"),
     "entries": ("ledger.entry", "changelist"),
     "venue_add": ("markets.venue", "add"),
 }

@@ -12,7 +12,7 @@ from typing import Final
 from django.conf import settings
 
 from accounts.models import VenueAccount
-from accounts.selectors import list_accounts
+from accounts.selectors import count_alarms, list_accounts
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.persistence.fields import ExactSum
@@ -99,6 +99,7 @@ class Overview:
         orders_open: orders whose end is not known yet, those in UNKNOWN included.
         orders_unknown: orders of which it is not known whether the venue has them.
         discrepancies: on what books and venues disagree, neither explained nor booked.
+        transfer_alarms: transfers that are overdue or credited wrongly, and addresses that changed.
         imbalances: assets in which the books do not sum to zero: always none.
         venues: health of each venue.
     """
@@ -119,6 +120,7 @@ class Overview:
     orders_open: int
     orders_unknown: int
     discrepancies: int
+    transfer_alarms: int
     imbalances: dict[str, Amount]
     venues: Sequence[VenueHealth]
 
@@ -171,6 +173,7 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
         orders_open=sum(count_orders(state) for state in LIVE_STATES),
         orders_unknown=count_orders(OrderState.UNKNOWN),
         discrepancies=count_unsolved(),
+        transfer_alarms=count_alarms(),
         imbalances=read_imbalances(),
         venues=read_venues(),
     )

@@ -17,7 +17,7 @@ from accounts.models import Transfer
 from accounts.selectors import list_transfers
 from accounts.services.approvals import approve_transfer, cancel_transfer
 from accounts.services.requests import request_transfer
-from accounts.services.settlement import SETTLEABLE, settle_transfer
+from accounts.services.settlement import SETTLEABLE, confirm_settlement, settle_transfer
 from accounts.services.transfers import poll_transfer
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
 from arbplatform.core.errors import ArbError, Message
@@ -32,6 +32,7 @@ STATE_LABELS = {
     TransferState.SUBMITTING: "info",
     TransferState.SUBMITTED: "info",
     TransferState.IN_TRANSIT: "info",
+    TransferState.DISPUTED: "danger",
     TransferState.ARRIVED: "success",
     TransferState.FAILED: "danger",
     TransferState.UNKNOWN: "warning",
@@ -59,7 +60,7 @@ class TransferAdmin(PlatformAdmin):
     date_hierarchy = "created_at"
     actions = ("poll_selected",)
     actions_row = ("poll_one",)
-    actions_detail = ("poll_one", "approve_one", "cancel_one", "settle_one")
+    actions_detail = ("poll_one", "approve_one", "cancel_one", "settle_one", "confirm_one")
     add_fieldsets = (
         (_("Source"), {"fields": ("from_account", "from_wallet")}),
         (_("Destination"), {"fields": ("to_account", "to_wallet", "network")}),
@@ -71,7 +72,9 @@ class TransferAdmin(PlatformAdmin):
             {
                 "fields": (
                     "state",
+                    "alarmed_at",
                     "error",
+                    "show_settlement",
                     "note",
                     "asset",
                     "show_amount",
@@ -152,6 +155,12 @@ class TransferAdmin(PlatformAdmin):
         """Show the button while nothing was sent."""
         return self._may(request, object_id, UNSENT_STATES)
 
+    def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Show the button when somebody has proposed how it ended."""
+        is_proposed = self.get_queryset(request).exclude(settlement=None)
+        is_meant = object_id is None or is_proposed.filter(pk=object_id).exists()
+        return is_meant and self._may(request, object_id, SETTLEABLE)
+
     def _may(self, request: HttpRequest, object_id: Any, states: Collection[str]) -> bool:
         if not self.has_poll_permission(request):
             return False
@@ -183,6 +192,15 @@ class TransferAdmin(PlatformAdmin):
     def show_amount(self, transfer: Transfer) -> str:
         """Show what leaves the source."""
         return plain(transfer.amount)
+
+    @display(description=_("proposed settlement"))
+    def show_settlement(self, transfer: Transfer) -> str:
+        """Show how a person says that it ended."""
+        if transfer.settlement is None:
+            return "–"
+        arrived = transfer.settlement["arrived"]
+        outcome = _("never left the source") if arrived is None else arrived
+        return f"{transfer.settlement_by}: {outcome} · {transfer.settlement['reason']}"
 
     @display(description=_("value"), ordering="value")
     def show_value(self, transfer: Transfer) -> str:
@@ -259,8 +277,8 @@ class TransferAdmin(PlatformAdmin):
         dialog={
             "title": _("Settle by hand"),
             "description": _(
-                "Only for a transfer that the venues do not explain. "
-                "The ledger books what you say here."
+                "Only for a transfer that the venues do not explain. Between real venues another "
+                "member of staff has to confirm it; the ledger then books what you say here."
             ),
             "form_class": SettleForm,
             "form_submit_text": _("Settle by hand"),
@@ -275,11 +293,29 @@ class TransferAdmin(PlatformAdmin):
                 has_arrived=form.cleaned_data["outcome"] == "arrived",
                 arrived_amount=form.cleaned_data["arrived_amount"],
                 reason=form.cleaned_data["reason"],
-                user=request.user,  # type: ignore[arg-type]  # nobody is anonymous here
+                user=request.user,
             )
             self.log_change(request, transfer, form.cleaned_data["reason"])
 
         return self.apply_to_one(request, object_id, command)
+
+    @command_button(
+        description=_("Confirm the settlement"),
+        question=_(
+            "Look at both venues' own pages first. The ledger books the end that your colleague "
+            "proposed."
+        ),
+        icon="done_all",
+        permissions=("confirm",),
+    )
+    def confirm_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        """End the transfer as another person proposed."""
+
+        def command(transfer: Transfer) -> None:
+            confirm_settlement(transfer_id=transfer.pk, user=request.user)
+            self.log_change(request, transfer, "Confirmed the settlement.")
+
+        return self.apply_to_one(request, object_id, command, done=_("confirmed"))
 
     # the request ------------------------------------------------------------------------------
 

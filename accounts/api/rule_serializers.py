@@ -110,6 +110,21 @@ class ReasonSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=REASON_LENGTH_MAX)
 
 
+class SettleSerializer(serializers.Serializer[Any]):
+    """How a transfer ended."""
+
+    has_arrived = serializers.BooleanField(help_text="False: the funds never left the source.")
+    arrived_amount = AmountField(
+        required=False,
+        allow_null=True,
+        positive=True,
+        help_text="What was credited. Left out: what the destination showed, else all but the fee.",
+    )
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH_MAX, help_text="What you saw, and where."
+    )
+
+
 class NetworkSerializer(serializers.ModelSerializer[VenueNetwork]):
     """What a venue calls one of our networks."""
 

@@ -18,6 +18,7 @@ from accounts.api.rule_serializers import (
     ProposeAddressSerializer,
     ReasonSerializer,
     SetLimitsSerializer,
+    SettleSerializer,
     TransferLimitSerializer,
     WayQuerySerializer,
     WaySerializer,
@@ -36,9 +37,11 @@ from accounts.selectors import (
 )
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.approvals import approve_transfer, cancel_transfer
+from accounts.services.history import require_staff
 from accounts.services.limits import save_limits
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.routes import read_sides
+from accounts.services.settlement import confirm_settlement, settle_transfer
 from markets.selectors import get_venue
 
 
@@ -225,4 +228,28 @@ class TransferCancelView(APIView):
         body.is_valid(raise_exception=True)
         reason = body.validated_data["reason"]
         cancel_transfer(transfer_id=pk, reason=reason, user=request.user)
+        return Response(TransferSerializer(get_transfer(pk)).data)
+
+
+class TransferSettleView(APIView):
+    """Ending a transfer by hand."""
+
+    @extend_schema(
+        operation_id="transfers_settle", request=SettleSerializer, responses=TransferSerializer
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Say how a transfer ended; another person has to confirm it between real venues."""
+        body = SettleSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        settle_transfer(transfer_id=pk, user=require_staff(request.user), **body.validated_data)
+        return Response(TransferSerializer(get_transfer(pk)).data)
+
+
+class TransferConfirmView(APIView):
+    """The word of the second person about the end of a transfer."""
+
+    @extend_schema(operation_id="transfers_confirm", request=None, responses=TransferSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Agree to what somebody else said about the end of a transfer."""
+        confirm_settlement(transfer_id=pk, user=request.user)
         return Response(TransferSerializer(get_transfer(pk)).data)

@@ -174,6 +174,8 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
             "approved_by",
             "value",
             "test_transfer",
+            "settlement",
+            "alarmed_at",
             "next_lookup_at",
             "created_at",
             "submitted_at",

@@ -9,7 +9,9 @@ from accounts.api.rule_views import (
     NetworkView,
     TransferApproveView,
     TransferCancelView,
+    TransferConfirmView,
     TransferLimitsView,
+    TransferSettleView,
     WaysView,
 )
 from accounts.api.views import (
@@ -40,5 +42,7 @@ urlpatterns = [
     route("transfers/<int:pk>", TransferView.as_view(), name="transfer"),
     route("transfers/<int:pk>/approve", TransferApproveView.as_view(), name="transfer-approve"),
     route("transfers/<int:pk>/cancel", TransferCancelView.as_view(), name="transfer-cancel"),
+    route("transfers/<int:pk>/settle", TransferSettleView.as_view(), name="transfer-settle"),
+    route("transfers/<int:pk>/confirm", TransferConfirmView.as_view(), name="transfer-confirm"),
     route("transfer-limits", TransferLimitsView.as_view(), name="transfer-limits"),
 ]

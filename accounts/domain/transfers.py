@@ -17,6 +17,7 @@ class TransferState(StrEnum):
     SUBMITTING = "submitting"
     SUBMITTED = "submitted"
     IN_TRANSIT = "in_transit"
+    DISPUTED = "disputed"
     ARRIVED = "arrived"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -31,6 +32,7 @@ class TransferEvent(StrEnum):
     WAIT = "wait"
     ACCEPT = "accept"
     DEPART = "depart"
+    MISMATCH = "mismatch"
     ARRIVE = "arrive"
     REFUSE = "refuse"
     LOSE_TRACK = "lose_track"
@@ -66,6 +68,10 @@ TRANSFER_TRANSITIONS: TransitionTable[TransferState, TransferEvent] = Transition
         (_S.SUBMITTED, _E.ARRIVE): _S.ARRIVED,
         (_S.SUBMITTED, _E.REFUSE): _S.FAILED,
         (_S.IN_TRANSIT, _E.DEPART): _S.IN_TRANSIT,
+        (_S.UNKNOWN, _E.MISMATCH): _S.DISPUTED,
+        (_S.SUBMITTED, _E.MISMATCH): _S.DISPUTED,
+        (_S.IN_TRANSIT, _E.MISMATCH): _S.DISPUTED,
+        (_S.DISPUTED, _E.ARRIVE): _S.ARRIVED,
         (_S.IN_TRANSIT, _E.ARRIVE): _S.ARRIVED,
         (_S.IN_TRANSIT, _E.REFUSE): _S.FAILED,
     },
@@ -76,7 +82,7 @@ LIVE_STATES: Final = tuple(
 )
 """States in which the last word about the funds has not been spoken."""
 
-BOOKED_STATES: Final = frozenset({_S.SUBMITTED, _S.IN_TRANSIT, _S.ARRIVED, _S.FAILED})
+BOOKED_STATES: Final = frozenset({_S.SUBMITTED, _S.IN_TRANSIT, _S.DISPUTED, _S.ARRIVED, _S.FAILED})
 """States that the ledger wants to hear of."""
 
 SUBMITTING_MAX: Final = timedelta(seconds=60)
@@ -118,6 +124,26 @@ SWEEP_DELAYS: Final = {
 UNSENT_STATES: Final = frozenset(AGES_MAX)
 """States in which nothing was sent."""
 
+SENT_STATES: Final = (_S.SUBMITTING, _S.UNKNOWN, _S.SUBMITTED, _S.IN_TRANSIT)
+"""States in which funds may be on their way."""
+
+UNCLEAR_MAX: Final = timedelta(minutes=30)
+"""A transfer whose outcome is not known for so long is a person's business."""
+
+DEPARTURE_MAX: Final = timedelta(hours=1)
+"""So long a venue may look at a withdrawal before it sends it."""
+
+ARRIVAL_MAX: Final = {
+    "BTC": timedelta(hours=3),
+    "BCH": timedelta(hours=3),
+    "ETC": timedelta(hours=12),
+    "LTC": timedelta(hours=2),
+    "DOGE": timedelta(hours=2),
+}
+"""How long funds may take on slow networks, confirmations included."""
+
+ARRIVAL_MAX_ELSEWHERE: Final = timedelta(hours=1)
+
 ABSENT_LOOKUPS_MIN: Final = 10
 ABSENT_AGE_MIN: Final = timedelta(minutes=15)
 """A transfer whose reply was lost is given up only when so many look-ups, over at least this time,
@@ -137,3 +163,17 @@ def lookup_delay(count: int) -> timedelta:
     """
     is_early = count < len(LOOKUP_DELAYS_S)
     return timedelta(seconds=LOOKUP_DELAYS_S[count] if is_early else LOOKUP_DELAY_MAX_S)
+
+
+def expected_within(state: TransferState, network: str) -> timedelta:
+    """Return how long after it was sent a transfer may be in a state before that is strange.
+
+    Args:
+        state: one of ``SENT_STATES``.
+        network: our name of the network.
+    """
+    if state in {TransferState.SUBMITTING, TransferState.UNKNOWN}:
+        return UNCLEAR_MAX
+    if state is TransferState.SUBMITTED:
+        return DEPARTURE_MAX
+    return DEPARTURE_MAX + ARRIVAL_MAX.get(network, ARRIVAL_MAX_ELSEWHERE)

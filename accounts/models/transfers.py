@@ -23,6 +23,7 @@ class TransferStateChoice(models.TextChoices):
     SUBMITTING = TransferState.SUBMITTING.value, _("submitting")
     SUBMITTED = TransferState.SUBMITTED.value, _("submitted")
     IN_TRANSIT = TransferState.IN_TRANSIT.value, _("in transit")
+    DISPUTED = TransferState.DISPUTED.value, _("needs a person")
     ARRIVED = TransferState.ARRIVED.value, _("arrived")
     FAILED = TransferState.FAILED.value, _("failed")
     UNKNOWN = TransferState.UNKNOWN.value, _("unknown")
@@ -139,6 +140,26 @@ class Transfer(TimestampedModel):
         editable=False,
         related_name="+",
         verbose_name=_("approved by"),
+    )
+    settlement = models.JSONField(
+        _("proposed settlement"),
+        null=True,
+        editable=False,
+        help_text=_("How one person says it ended; another one has to confirm it."),
+    )
+    settlement_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("settlement proposed by"),
+    )
+    alarmed_at = models.DateTimeField(
+        _("alarm since"),
+        null=True,
+        editable=False,
+        help_text=_("It has been under way for longer than it should."),
     )
     released_at = models.DateTimeField(
         _("released at"),

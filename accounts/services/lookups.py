@@ -12,13 +12,13 @@ from accounts.domain.transfers import (
     TransferEvent,
     TransferState,
 )
-from accounts.errors import TransferAbsent, TransferRefused
+from accounts.errors import ArrivalDiffers, TransferAbsent, TransferRefused
 from accounts.models import Transfer
 from accounts.selectors import get_account_with_secrets, list_claimed_venue_ids
 from accounts.services.accounts import open_gateway
 from accounts.services.progress import Sighting
 from arbplatform.core.clock import Clock, to_ms
-from arbplatform.core.decimals import ZERO
+from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import Message
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.errors import OutcomeUnknown
@@ -128,13 +128,36 @@ def _seek_arrival(transfer: Transfer, departed: Sighting) -> Sighting:
     deposit = find_deposit(sent, _list_received(transfer, sent), taken)
     if deposit is None or deposit.status is not VenueTransferStatus.DONE:
         return departed
+    fee = sent.fee if sent.fee is not None else transfer.amount - deposit.amount
+    problem = _find_difference(transfer, sent, deposit.amount)
     return Sighting(
-        TransferEvent.ARRIVE,
+        TransferEvent.ARRIVE if problem is None else TransferEvent.MISMATCH,
         venue_transfer_id=departed.venue_transfer_id,
         tx_id=sent.tx_id or deposit.tx_id,
-        fee=sent.fee if sent.fee is not None else transfer.amount - deposit.amount,
+        fee=fee if problem is None else sent.fee,
         venue_deposit_id=deposit.venue_transfer_id,
         arrived_amount=deposit.amount,
+        error=problem,
+    )
+
+
+def _find_difference(transfer: Transfer, sent: SentFunds, arrived: Amount) -> ArrivalDiffers | None:
+    """Return what is wrong with the amount that was credited.
+
+    The fee that the source states decides. A source that states none may have taken up to the fee
+    that was accepted; where nothing is known of a fee, the difference is one.
+    """
+    most = transfer.amount - (sent.fee or ZERO)
+    least = most
+    if sent.fee is None:
+        least = ZERO if transfer.fee_max is None else transfer.amount - transfer.fee_max
+    if least <= arrived <= most and arrived > 0:
+        return None
+    return ArrivalDiffers(
+        venue=transfer.to_account.venue.code,
+        arrived=to_plain(arrived),
+        asset=transfer.asset.code,
+        expected=to_plain(most),
     )
 
 

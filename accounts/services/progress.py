@@ -123,7 +123,7 @@ def record(
     transfer.state = after
     transfer.lookup_count = 0 if after is not before else transfer.lookup_count + 1
     now = clock.now()
-    if TRANSFER_TRANSITIONS.is_terminal(after):
+    if TRANSFER_TRANSITIONS.is_terminal(after) or after is TransferState.DISPUTED:
         transfer.next_lookup_at = None
     else:
         delay = SWEEP_DELAYS.get(after, lookup_delay(transfer.lookup_count))
@@ -206,7 +206,8 @@ def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
 
 
 def _announce(transfer: Transfer, state: TransferState) -> None:
-    logger.info("%s is %s", transfer, state)
+    level = logging.ERROR if state is TransferState.DISPUTED else logging.INFO
+    logger.log(level, "%s is %s: %s", transfer, state, transfer.error or "as expected")
     if state is TransferState.REQUESTED:
         enqueue_on_commit("accounts.submit_transfer", transfer_id=transfer.pk)
     if state in BOOKED_STATES:

@@ -3,20 +3,28 @@
 from decimal import Decimal
 from typing import Final
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from accounts.domain.transfers import TransferEvent, TransferState
 from accounts.models import Transfer
 from accounts.selectors import lock_transfer
+from accounts.services.history import Person, require_second_person
 from accounts.services.progress import Sighting, record
+from accounts.services.routes import is_simulated
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
 from arbplatform.persistence.retries import retried
 
 REASON_LENGTH_MAX: Final = 200
+NOTE_LENGTH_MAX: Final = 300
 SETTLEABLE: Final = frozenset(
-    {TransferState.UNKNOWN, TransferState.SUBMITTED, TransferState.IN_TRANSIT}
+    {
+        TransferState.UNKNOWN,
+        TransferState.SUBMITTED,
+        TransferState.IN_TRANSIT,
+        TransferState.DISPUTED,
+    }
 )
 
 
@@ -28,12 +36,14 @@ def settle_transfer(
     has_arrived: bool,
     arrived_amount: Decimal | None = None,
     reason: str,
-    user: AbstractBaseUser,
+    user: Person,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Transfer:
-    """End a transfer by hand: after a look at both venues' own pages, with a reason.
+    """Say how a transfer ended: after a look at both venues' own pages, with a reason.
 
-    The ledger books what is said here, as if a venue had said it.
+    Another member of staff has to confirm it, but for transfers between simulated venues. The
+    ledger then books what is said here, as if a venue had said it; what is missing beyond the
+    network fee is a loss.
 
     Args:
         transfer_id: which.
@@ -48,20 +58,80 @@ def settle_transfer(
         IllegalTransition: it has ended already, or may still be sent.
         InvalidInput: no reason, or an amount that cannot have arrived.
     """
+    transfer = _lock_settleable(transfer_id)
+    if transfer.state == TransferState.DISPUTED and not has_arrived:
+        complaint = Message("The destination has credited something: say how much.")
+        raise InvalidInput(fields={"outcome": [complaint]})
+    arrived = _check_arrived(transfer, arrived_amount) if has_arrived else None
+    transfer.settlement = {
+        "arrived": None if arrived is None else to_plain(arrived),
+        "reason": _check_reason(reason),
+    }
+    transfer.settlement_by_id = user.pk
+    if _takes_one_person(transfer):
+        return _apply(transfer, user.get_username(), clock)
+    transfer.save(update_fields=["settlement", "settlement_by", "updated_at"])
+    return transfer
+
+
+@retried
+@transaction.atomic
+def confirm_settlement(
+    *, transfer_id: int, user: Person | None, clock: Clock = SYSTEM_CLOCK
+) -> Transfer:
+    """Agree to what another person says about the end of a transfer.
+
+    Raises:
+        TransferNotFound: no transfer has this id.
+        IllegalTransition: nobody has said anything, or it has ended meanwhile.
+        Denied: not a member of staff.
+        SecondPersonNeeded: it is the same person.
+    """
+    transfer = _lock_settleable(transfer_id)
+    if transfer.settlement is None:
+        raise IllegalTransition("Nobody has proposed yet how the transfer ended.")
+    second = require_second_person(user, transfer.settlement_by_id)
+    first = transfer.settlement_by
+    names = f"{first.get_username() if first else ''}, {second.get_username()}"
+    return _apply(transfer, names, clock)
+
+
+def _lock_settleable(transfer_id: int) -> Transfer:
     transfer = lock_transfer(transfer_id)
     if TransferState(transfer.state) not in SETTLEABLE:
         raise IllegalTransition(
             "The transfer is {state}: only one that was sent and has not ended can be settled.",
             state=transfer.state,
         )
-    note = f"{user.get_username()}: {_check_reason(reason)}"
-    if not has_arrived:
+    return transfer
+
+
+def _takes_one_person(transfer: Transfer) -> bool:
+    return is_simulated(transfer.from_account.venue) and is_simulated(transfer.to_account.venue)
+
+
+def _apply(transfer: Transfer, names: str, clock: Clock) -> Transfer:
+    """End the transfer as its settlement says."""
+    said = transfer.settlement or {}
+    note = f"{names}: {said['reason']}"[-NOTE_LENGTH_MAX:]
+    transfer.save(update_fields=["settlement", "settlement_by", "updated_at"])
+    if said["arrived"] is None:
         sighting = Sighting(TransferEvent.REFUSE, note=note)
     else:
-        arrived = _check_arrived(transfer, arrived_amount)
-        fee = transfer.amount - arrived if transfer.fee is None else transfer.fee
+        arrived = to_decimal(said["arrived"])
+        fee = _find_fee(transfer, arrived)
         sighting = Sighting(TransferEvent.ARRIVE, arrived_amount=arrived, fee=fee, note=note)
-    return record(transfer_id=transfer_id, sighting=sighting, clock=clock)
+    return record(transfer_id=transfer.pk, sighting=sighting, clock=clock)
+
+
+def _find_fee(transfer: Transfer, arrived: Decimal) -> Decimal:
+    """Return what the network took; what is missing beyond that is a loss."""
+    missing: Decimal = transfer.amount - arrived
+    known: Decimal | None = transfer.fee
+    stated: Decimal | None = transfer.fee_stated
+    if known is not None:
+        return known
+    return missing if stated is None else min(stated, missing)
 
 
 def _check_reason(reason: str) -> str:
@@ -76,8 +146,11 @@ def _check_reason(reason: str) -> str:
 
 def _check_arrived(transfer: Transfer, stated: Decimal | None) -> Decimal:
     expected: Decimal = transfer.amount - (transfer.fee or 0)
+    if transfer.state == TransferState.DISPUTED and transfer.arrived_amount is not None:
+        expected = transfer.arrived_amount
     arrived = expected if stated is None else stated
-    if not (arrived.is_finite() and 0 < arrived <= transfer.amount):
+    is_more_shown = transfer.arrived_amount is not None and arrived == transfer.arrived_amount
+    if not (arrived.is_finite() and arrived > 0 and (arrived <= transfer.amount or is_more_shown)):
         complaint = Message("Give a number above zero that is not more than what was sent.")
         raise InvalidInput(fields={"arrived_amount": [complaint]})
     return arrived

@@ -19,6 +19,7 @@ from accounts.selectors import (
     list_due_transfer_ids,
 )
 from accounts.services.accounts import open_gateway
+from accounts.services.alarms import raise_alarms
 from accounts.services.lookups import judge_wallet_transfer, judge_withdrawal, look_up
 from accounts.services.progress import Sighting, claim, postpone, record
 from accounts.services.routes import Route
@@ -103,7 +104,9 @@ def poll_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
 
 
 def poll_transfers(*, clock: Clock = SYSTEM_CLOCK) -> int:
-    """Poll every live transfer that is due; one's failure does not stop the others.
+    """Poll every live transfer that is due, and raise the alarm about those that take too long.
+
+    One's failure does not stop the others.
 
     Returns:
         How many were looked at, at most ``POLL_BATCH_MAX``.
@@ -116,6 +119,7 @@ def poll_transfers(*, clock: Clock = SYSTEM_CLOCK) -> int:
             poll_transfer(transfer_id=transfer_id, clock=clock)
         except ArbError as error:
             logger.warning("Transfer %s could not be looked up: %s", transfer_id, error)
+    raise_alarms(clock=clock)
     return len(due)
 
 

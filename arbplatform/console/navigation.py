@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,12 +20,14 @@ class Page:
         icon: a Material symbol.
         model: ``<app>.<model>``; whoever may see it sees the line.
         view: the part of the page's name after the model's.
+        badge: dotted name of a function that counts what needs a person there; empty: none.
     """
 
     title: str | Promise
     icon: str
     model: str
     view: str = "changelist"
+    badge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,12 @@ GROUPS = (
         (
             Page(_("Venue accounts"), "vpn_key", "accounts.venueaccount"),
             Page(_("Balances"), "account_balance_wallet", "accounts.balance"),
-            Page(_("Transfers"), "move_up", "accounts.transfer"),
+            Page(
+                _("Transfers"),
+                "move_up",
+                "accounts.transfer",
+                badge="accounts.selectors.count_alarms",
+            ),
             Page(_("Address book"), "contacts", "accounts.addressentry"),
             Page(_("Networks of venues"), "lan", "accounts.venuenetwork"),
             Page(_("Transfer limits"), "speed", "accounts.transferlimit"),
@@ -144,4 +152,6 @@ def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
 
 def _item(page: Page) -> dict[str, Any]:
     address = reverse(f"admin:{page.model.replace('.', '_')}_{page.view}")
-    return {"title": page.title, "icon": page.icon, "link": address}
+    item = {"title": page.title, "icon": page.icon, "link": address}
+    count = import_string(page.badge)() if page.badge else 0
+    return {**item, "badge": count, "badge_variant": "danger"} if count else item

@@ -35,6 +35,8 @@ class Book(StrEnum):
     TRADING = "trading"
     TRADING_FEES = "trading_fees"
     NETWORK_FEES = "network_fees"
+    LOSSES = "losses"
+    """Did not arrive, and was no fee either."""
     CAPITAL = "capital"
     """What was there when the books were opened."""
     EXTERNAL = "external"
@@ -153,19 +155,31 @@ def departure_lines(
 
 
 def arrival_lines(
-    *, destination: Purse, asset: str, in_transit: Amount, arrived: Amount
+    *,
+    destination: Purse,
+    asset: str,
+    in_transit: Amount,
+    arrived: Amount,
+    fee: Amount | None = None,
 ) -> tuple[Line, ...]:
-    """Return the lines of funds that reached a venue; what is missing is a network cost.
+    """Return the lines of funds that reached a venue.
+
+    What is missing is a network cost as far as the network took it, and a loss beyond that.
 
     Args:
         destination: the wallet that they reached.
         asset: code.
         in_transit: what was booked as on its way [asset].
         arrived: what the wallet gained [asset].
+        fee: what the network took of what was on its way [asset]; ``None``: all that is missing.
     """
     lines = [Line(Book.IN_TRANSIT, asset, -in_transit), destination.line(asset, arrived)]
-    if in_transit != arrived:
-        lines.append(Line(Book.NETWORK_FEES, asset, in_transit - arrived))
+    missing = in_transit - arrived
+    cost = missing if fee is None else fee
+    if cost:
+        lines.append(Line(Book.NETWORK_FEES, asset, cost))
+    if missing != cost:
+        lines.append(Line(Book.LOSSES, asset, missing - cost))
     return tuple(lines)
 
 

@@ -78,6 +78,7 @@ class BookKind(models.TextChoices):
     TRADING = Book.TRADING.value, _("trading")
     TRADING_FEES = Book.TRADING_FEES.value, _("trading fees")
     NETWORK_FEES = Book.NETWORK_FEES.value, _("network fees")
+    LOSSES = Book.LOSSES.value, _("losses")
     CAPITAL = Book.CAPITAL.value, _("capital")
     EXTERNAL = Book.EXTERNAL.value, _("external")
 

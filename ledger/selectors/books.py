@@ -56,9 +56,12 @@ def find_entry(key: str) -> Entry | None:
     return Entry.objects.prefetch_related("postings__asset").filter(key=key).first()
 
 
+_UNDER_WAY = (TransferState.SUBMITTED, TransferState.IN_TRANSIT, TransferState.DISPUTED)
+
+
 def list_unbooked_transfer_ids(*, limit: int) -> list[int]:
     """Return transfers whose state tells more than the books do, the oldest first."""
-    has_left = Q(state__in=[TransferState.SUBMITTED, TransferState.IN_TRANSIT])
+    has_left = Q(state__in=_UNDER_WAY)
     is_external = ~Q(from_account_id=F("to_account_id"))
     left, ended, undone = (
         Exists(Entry.objects.filter(transfer_id=OuterRef("pk"), kind__in=kinds))

@@ -30,7 +30,14 @@ logger = logging.getLogger(__name__)
 SWEEP_TRANSFERS_MAX = 100
 """Transfers that one sweep books; the next one goes on."""
 
-_LEFT = frozenset({TransferState.SUBMITTED, TransferState.IN_TRANSIT, TransferState.ARRIVED})
+_LEFT = frozenset(
+    {
+        TransferState.SUBMITTED,
+        TransferState.IN_TRANSIT,
+        TransferState.DISPUTED,
+        TransferState.ARRIVED,
+    }
+)
 
 
 @retried
@@ -117,6 +124,7 @@ def _book_external(transfer: Transfer, entries: dict[str, Entry]) -> None:
             asset=transfer.asset.code,
             in_transit=_in_transit(departure),
             arrived=_arrived(transfer),
+            fee=_fee_on_the_way(transfer, departure),
         )
         _book(transfer, EntryKind.TRANSFER_IN, lines, entries)
     if transfer.state == TransferState.FAILED and EntryKind.REVERSAL not in entries:
@@ -134,6 +142,7 @@ def _book(
         lines=lines,
         occurred_at=_occurred_at(transfer, kind),
         transfer_id=transfer.pk,
+        memo=transfer.note[:200] if kind is EntryKind.TRANSFER_IN else "",
     )
 
 
@@ -145,6 +154,14 @@ def _occurred_at(transfer: Transfer, kind: EntryKind) -> datetime:
 def _in_transit(departure: Entry) -> Amount:
     lines = lines_of(departure)
     return sum((line.amount for line in lines if line.book is Book.IN_TRANSIT), ZERO)
+
+
+def _fee_on_the_way(transfer: Transfer, departure: Entry) -> Amount | None:
+    """Return what the network took of what was booked as on its way, if that is known."""
+    if transfer.fee is None:
+        return None
+    fee: Amount = transfer.fee - (transfer.amount - _in_transit(departure))
+    return fee
 
 
 def _arrived(transfer: Transfer) -> Amount:

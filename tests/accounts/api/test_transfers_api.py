@@ -65,6 +65,8 @@ def test_a_transfer_to_another_account_is_requested(post, alpha, beta, staff, da
         "approved_by": None,
         "value": "5000",
         "test_transfer": None,
+        "settlement": None,
+        "alarmed_at": None,
         "next_lookup_at": made["next_lookup_at"],
         "created_at": made["created_at"],
         "submitted_at": None,

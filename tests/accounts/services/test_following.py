@@ -50,14 +50,14 @@ def test_a_withdrawal_is_followed_until_it_is_credited_at_the_other_venue(
     assert (alpha[1].calls, beta[1].calls) == calls
 
 
-def test_another_amount_than_expected_is_recorded_as_it_arrived(ask, alpha, beta, now):
+def test_another_amount_than_expected_is_recorded_and_waits_for_a_person(ask, alpha, beta, now):
     transfer = submit_transfer(transfer_id=ask().pk, clock=now)
     alpha[1].depart()
     beta[1].receive(alpha[1], amount=D("0.45"))
 
     transfer = poll_transfer(transfer_id=transfer.pk, clock=now)
 
-    assert (transfer.state, transfer.arrived_amount) == (S.ARRIVED, D("0.45"))
+    assert (transfer.state, transfer.arrived_amount) == (S.DISPUTED, D("0.45"))
     assert transfer.fee == D("0.0001")
 
 
