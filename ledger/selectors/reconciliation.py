@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from accounts.domain.transfers import LIVE_STATES as LIVE_TRANSFERS
+from accounts.domain.transfers import TransferState
 from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import list_syncable_account_ids
 from arbplatform.core.decimals import Amount
@@ -27,6 +27,14 @@ from markets.models import Market
 
 MARKETS_MAX = 20
 """Markets whose histories one round reads."""
+
+_LEAVING = (
+    TransferState.SUBMITTING,
+    TransferState.SUBMITTED,
+    TransferState.IN_TRANSIT,
+    TransferState.UNKNOWN,
+)
+"""Transfers that may have left; one that waits for a person moves nothing."""
 
 _MOVING_STATES = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
@@ -166,7 +174,7 @@ def list_moving_assets(account_id: int) -> set[str]:
     assets = set()
     for base, quote in orders.values_list("market__base__code", "market__quote__code").distinct():
         assets |= {base, quote}
-    transfers = Transfer.objects.filter(state__in=LIVE_TRANSFERS).filter(
+    transfers = Transfer.objects.filter(state__in=_LEAVING).filter(
         Q(from_account_id=account_id) | Q(to_account_id=account_id)
     )
     return assets | set(transfers.values_list("asset__code", flat=True).distinct())
@@ -181,6 +189,17 @@ def list_fills_without_fee(account_id: int, since: datetime) -> list[Fill]:
 def list_booked_keys(keys: Collection[str]) -> set[str]:
     """Return which entries are booked already."""
     return set(Entry.objects.filter(key__in=keys).values_list("key", flat=True))
+
+
+def has_unmatched_transfer(account_id: int, asset: str) -> bool:
+    """Return whether a record of the venue may belong to a transfer of ours that has not ended.
+
+    Until the transfer knows its own records, none may be taken for somebody else's.
+    """
+    rows = Transfer.objects.filter(asset__code=asset, state__in=_LEAVING)
+    leaving = Q(from_account_id=account_id, venue_transfer_id="")
+    coming = Q(to_account_id=account_id, venue_deposit_id="")
+    return rows.filter(leaving | coming).exists()
 
 
 def list_transfer_ids_at_venue(account_id: int, asset: str) -> tuple[set[str], set[str]]:

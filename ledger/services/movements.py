@@ -15,7 +15,11 @@ from ledger.domain.postings import Line, Purse, external_lines
 from ledger.domain.reconciliation import DiscrepancyKind, Movement, PurseKey, Sighting, explain_gaps
 from ledger.models import Entry, EntryKind
 from ledger.selectors import find_entry
-from ledger.selectors.reconciliation import list_booked_keys, list_transfer_ids_at_venue
+from ledger.selectors.reconciliation import (
+    has_unmatched_transfer,
+    list_booked_keys,
+    list_transfer_ids_at_venue,
+)
 from ledger.services.entries import book_entry, reverse_entry
 from ledger.services.reconciliation import Comparison, booked_of, lock_books, stands_still
 from ledger.services.venue_reads import Failed, Round
@@ -61,6 +65,8 @@ def find_funds_moved(round_: Round, comparison: Comparison) -> list[Candidate]:
     gaps = {(row.wallet, row.asset): row.gap for row in comparison.differences}
     candidates: list[Candidate] = []
     for asset in sorted({asset for _wallet, asset in gaps})[:ASSETS_MAX]:
+        if has_unmatched_transfer(round_.account.pk, asset):
+            continue
         wallets = [wallet for wallet in Wallet if (wallet, asset) in gaps]
         left, came = list_transfer_ids_at_venue(round_.account.pk, asset)
         candidates += _find_deposits(round_, asset, wallets[0], came)

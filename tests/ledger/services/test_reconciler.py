@@ -6,6 +6,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from accounts.models import Transfer
 from arbplatform.core.ids import derive_client_id
 from ledger.domain.orders import OrderState
 from ledger.errors import BooksNotOpened, ReconciliationBusy
@@ -524,3 +525,62 @@ def test_after_a_failed_read_the_venue_is_asked_nothing_more(look, opened, bough
 
     assert look().outcome == "failed"
     assert venue.calls[before:] == ["fetch_fills"]
+
+
+# transfers of the platform ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_transfer(opened, beta, assets):
+    """Write a transfer from alpha to beta down, in any state."""
+
+    def make(state, **fields):
+        return Transfer.objects.create(
+            idempotency_key="one",
+            client_transfer_id="arb-transfer-1",
+            from_account=opened,
+            from_wallet="spot",
+            to_account=beta[0],
+            to_wallet="spot",
+            asset=assets["USDT"],
+            amount=D(70),
+            state=state,
+            **fields,
+        )
+
+    return make
+
+
+def test_a_deposit_that_may_be_a_transfer_of_ours_is_not_imported(beta, make_transfer, clock):
+    account, venue = beta
+    ensure_opened(account_id=account.pk, clock=clock)
+    clock.advance_ms(60_000)
+    make_transfer("in_transit", venue_transfer_id="w-1")
+    venue.balances[Wallet.SPOT]["USDT"] += 70
+    venue.deposits = [moved("dep-1", 70)]
+
+    run = reconcile_account(account_id=account.pk, clock=clock)
+
+    assert (run.outcome, run.booked_count) == ("different", 0)
+    assert (only().kind, only().state) == ("balance", "explained")
+
+
+def test_a_withdrawal_whose_reply_was_lost_is_not_imported(look, make_transfer, venue):
+    make_transfer("unknown")
+    venue.balances[Wallet.SPOT]["USDT"] -= 70
+    venue.withdrawals = [moved("w-1", 70)]
+
+    assert (look().booked_count, only().state) == (0, "explained")
+
+
+def test_a_withdrawal_of_ours_that_was_given_up_and_left_all_the_same_raises_an_alarm(
+    look, make_transfer, venue
+):
+    make_transfer("failed")
+    venue.balances[Wallet.SPOT]["USDT"] -= 70
+    venue.withdrawals = [moved("w-1", 70, client_transfer_id="arb-transfer-1")]
+
+    for _round in range(6):
+        assert look().booked_count == 0
+
+    assert (only().kind, only().state) == ("balance", "alarmed")
