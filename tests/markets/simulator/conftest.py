@@ -1,4 +1,5 @@
 import ccxt
+import ccxt.pro
 import pytest
 
 from markets.simulator.running import start_in_thread
@@ -98,3 +99,15 @@ def connect(simulator):
 @pytest.fixture
 def exchange(connect):
     return connect()
+
+
+@pytest.fixture
+async def pro_exchange(simulator):
+    """A stock client of WebSockets and REST for our account at alpha."""
+    key, secret = KEYS["alpha"]
+    made = ccxt.pro.binance({"apiKey": key, "secret": secret, "enableRateLimit": False})
+    ws = made.urls["api"].pop("ws")
+    made.urls["api"] = rewritten(made.urls["api"], f"{simulator.url}/alpha")
+    made.urls["api"]["ws"] = rewritten(ws, f"{simulator.ws_url}/alpha")
+    yield made
+    await made.close()

@@ -5,20 +5,14 @@ import asyncio
 import ccxt.pro
 import pytest
 
-from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, rewritten
+from tests.markets.simulator.worlds import ASKS, BIDS
 
 TIMEOUT_S = 10
 
 
 @pytest.fixture
-async def exchange(simulator):
-    key, secret = KEYS["alpha"]
-    made = ccxt.pro.binance({"apiKey": key, "secret": secret, "enableRateLimit": False})
-    ws = made.urls["api"].pop("ws")
-    made.urls["api"] = rewritten(made.urls["api"], f"{simulator.url}/alpha")
-    made.urls["api"]["ws"] = rewritten(ws, f"{simulator.ws_url}/alpha")
-    yield made
-    await made.close()
+def exchange(pro_exchange):
+    return pro_exchange
 
 
 async def soon(work):
