@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -203,9 +203,7 @@ class Redis:
             # redis-py would repeat a step that may have been taken: a turn would count twice.
             retry=Retry(NoBackoff(), 0),
         )
-        self._scripts: Mapping[str, Any] = {
-            text: self._client.register_script(text) for text in (_TAKE, _SILENCE, _HOLD, _LOOK)
-        }
+        self._scripts: dict[str, Any] = {}
         self._now_ms = now_ms
         self._away_until_ms = float("-inf")
         self._lock = threading.Lock()
@@ -214,6 +212,8 @@ class Redis:
         """Return what a script says, or ``None`` if Redis is away: nobody knows what was done."""
         if self._now_ms() < self._away_until_ms:
             return None
+        if script not in self._scripts:
+            self._scripts[script] = self._client.register_script(script)
         try:
             answer = self._scripts[script](keys=keys, args=arguments)
         except (redis.RedisError, OSError) as error:

@@ -42,6 +42,7 @@ class Catalog:
         self.spec = spec
         self.timeout_ms = timeout_ms
         self.limiter = _limiter(spec, store, address)
+        self.store = store
         self.pulse = PulseCounter()
         self._lock = threading.Lock()
         self._source: Client = None

@@ -81,7 +81,7 @@ class CheckedCalls:
     catalog_version = 0
     is_nonce_strict = False
     http_status = 0
-    _last_nonce = 0
+    last_nonce = 0
 
     def begin_call(self) -> None:
         """Forget the call before."""
@@ -184,7 +184,7 @@ class CheckedCalls:
         """Return the class's nonce, and a larger one than the last where that is demanded."""
         nonce: int = super().nonce()  # type: ignore[misc]
         if self.is_nonce_strict:
-            nonce = self._last_nonce = max(nonce, self._last_nonce + 1)
+            nonce = self.last_nonce = max(nonce, self.last_nonce + 1)
         return nonce
 
     def on_json_response(self, response_body: str) -> Any:

@@ -3,7 +3,7 @@
 import decimal
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import ccxt
@@ -23,6 +23,7 @@ from markets.errors import (
 )
 from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
+from markets.gateway.budget import account_key
 from markets.gateway.catalog import Catalog
 from markets.gateway.client import Client, build_client, known_codes
 from markets.gateway.error_map import (
@@ -32,6 +33,7 @@ from markets.gateway.error_map import (
     is_clock_refusal,
     translate,
 )
+from markets.gateway.nonces import Turns
 from markets.gateway.pool import POOL_SIZE, ClientPool, PoolExhausted
 from markets.gateway.pulses import signal_of
 from markets.gateway.quirks import quirks_for
@@ -58,6 +60,10 @@ class Session:
         self._spec = spec
         self._credentials = credentials
         is_serial = self.quirks.is_nonce_strict and credentials is not None
+        self._turns: Turns | None = None
+        if is_serial and credentials is not None and catalog.store is not None:
+            key = account_key(credentials.api_key)
+            self._turns = Turns(key, catalog.store, timeout_ms=catalog.timeout_ms)
         self._pool = ClientPool(
             self._build, size=1 if is_serial else POOL_SIZE, wait_s=catalog.timeout_ms / 1_000
         )
@@ -76,7 +82,11 @@ class Session:
             VenueRejected: a write is.
         """
         try:
-            with self._pool.lend() as client, decimal.localcontext(prec=PRECISION_DIGITS):
+            with (
+                self._pool.lend() as client,
+                self._turn_of(client),
+                decimal.localcontext(prec=PRECISION_DIGITS),
+            ):
                 # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
                 client.is_read = effect is Effect.READ
                 try:
@@ -95,6 +105,10 @@ class Session:
         except PoolExhausted:
             cause = Message("all connections are busy")
             raise VenueUnavailable(venue=self.venue, cause=cause) from None
+
+    def _turn_of(self, client: Client) -> AbstractContextManager[None]:
+        """Return what lets no other process use the key meanwhile, where that would do harm."""
+        return nullcontext() if self._turns is None else self._turns.take(client)
 
     @contextmanager
     def reload_call(self) -> Iterator[Client]:

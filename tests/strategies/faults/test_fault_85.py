@@ -14,6 +14,7 @@ from tests.strategies.faults.test_fault_90 import (
     ANSWER_MS,
     sim_accounts,
     simulator,
+    start_worker,
     strategy,
 )
 
@@ -31,7 +32,7 @@ def orders_at(simulator):
 def test_what_a_killed_worker_had_sent_is_looked_up_and_not_sent_again(
     start_part, redis_server, strategy, simulator
 ):
-    worker = start_part("worker")
+    worker = start_worker(start_part, strategy)
     send(redis_server.url, "strategies.tick", strategy_id=strategy.pk)
     wait_until(lambda: len(orders_at(simulator)) == 2, "both orders have arrived")
 

@@ -11,6 +11,7 @@ from arbplatform.background.draining import DRAIN
 from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.selectors import imbalances
+from ledger.selectors.reconciliation import list_unreconciled
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
@@ -80,12 +81,21 @@ def refuse(simulator, code):
     )
 
 
+def start_worker(start_part, strategy, **environment):
+    """Start a worker and wait until it has compared the accounts: before that nothing trades."""
+    before = timezone.now()
+    worker = start_part("worker", **environment)
+    ids = [account.pk for account in strategy.accounts.all()]
+    wait_until(lambda: not list_unreconciled(ids, before), lambda: f"compared: {worker.output}")
+    return worker
+
+
 def is_sending():
     return Order.objects.filter(state=OrderState.SUBMITTING).exists()
 
 
 def test_a_running_execution_is_finished(start_part, redis_server, strategy, sim_accounts):
-    worker = start_part("worker")
+    worker = start_worker(start_part, strategy)
     send(redis_server.url, "strategies.tick", strategy_id=strategy.pk)
     wait_until(is_sending, "an order is on its way")
 
@@ -105,7 +115,7 @@ def test_what_takes_too_long_is_handed_over_at_once(
     start_part, redis_server, strategy, sim_accounts, simulator
 ):
     refuse(simulator, "beta")
-    worker = start_part("worker", WORKER_DRAIN_MS="0")
+    worker = start_worker(start_part, strategy, WORKER_DRAIN_MS="0")
     send(redis_server.url, "strategies.tick", strategy_id=strategy.pk)
     wait_until(is_sending, "an order is on its way")
 
@@ -122,7 +132,7 @@ def test_what_takes_too_long_is_handed_over_at_once(
 
 
 def test_a_worker_that_is_killed_instead_leaves_a_lease(start_part, redis_server, strategy):
-    worker = start_part("worker")
+    worker = start_worker(start_part, strategy)
     send(redis_server.url, "strategies.tick", strategy_id=strategy.pk)
     wait_until(is_sending, "an order is on its way")
 
