@@ -59,6 +59,15 @@ def get_account_with_secrets(account_id: int) -> VenueAccount:
     return _one_account(VenueAccount.objects.select_related("venue"), account_id)
 
 
+def list_accounts_with_secrets(account_ids: Collection[int]) -> list[VenueAccount]:
+    """Return accounts with their venues, ready to open gateways.
+
+    Raises:
+        SecretUnreadable: the configured keys do not open the secrets of one.
+    """
+    return list(VenueAccount.objects.select_related("venue").filter(pk__in=account_ids))
+
+
 def lock_account(account_id: int) -> VenueAccount:
     """Return an account, locked until the transaction ends.
 

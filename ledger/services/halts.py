@@ -38,6 +38,7 @@ from ledger.domain.halts import (
 from ledger.errors import TradingGuarded, TradingHalted
 from ledger.models import LogLevel, TradingChange, TradingHalt
 from ledger.selectors.halts import list_halts, map_venue_ids, name_scope
+from ledger.services.batches import Statement
 from ledger.services.logs import write_log
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ Person = AbstractBaseUser | AnonymousUser
 
 TRADING_LOCK = 4_008_001
 """Number of the advisory lock; any constant that nothing else uses."""
+
+TRADING_REQUIREMENT = "trading"
+"""Name of what a batch requires of the trading states."""
 
 WAIT_MS_MAX = 300
 """A halt waits so long for those who are just writing [ms], then it goes on without them."""
@@ -107,6 +111,29 @@ def share_trading_lock() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK])
+
+
+def trading_statements(wishes: Sequence[tuple[TradeScope, bool]]) -> list[Statement]:
+    """Return what a batch of statements begins with that writes orders: lock and states.
+
+    Args:
+        wishes: where each order belongs, and whether it brings an exposure down.
+    """
+    halted, restricted = set[str](), set[str]()
+    for scope, is_reducing in wishes:
+        (halted if is_reducing else restricted).update(scope.keys)
+    reasons: list[str] = []
+    values: list[str] = []
+    for keys, stops in ((restricted, "state <> 'active'"), (halted, "state = 'halted'")):
+        if keys:
+            reasons.append(f"({stops} AND key IN ({', '.join(['%s'] * len(keys))}))")
+            values += sorted(keys)
+    table = TradingHalt._meta.db_table
+    free = f"NOT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(reasons)})"  # noqa: S608  constants
+    required = Statement(free, values, requirement=TRADING_REQUIREMENT)
+    if connection.vendor != "postgresql":
+        return [required]
+    return [Statement("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK]), required]
 
 
 @retried

@@ -5,68 +5,57 @@ sent at most once, and ends in a state that is either known or being looked up.
 """
 
 import logging
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.services.accounts import open_gateway
-from accounts.services.reservations import Want
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.decimals import Price, Quantity
-from arbplatform.core.errors import ArbError, IllegalTransition, Message
-from arbplatform.core.ids import derive_client_id
+from arbplatform.core.errors import ArbError, IllegalTransition
 from arbplatform.persistence.retries import is_away, retried
 from ledger.domain.orders import (
     CANCELLABLE_STATES,
     ORDER_TRANSITIONS,
-    PENDING_TIMEOUT_MS,
     SUBMIT_TIMEOUT_MS,
     OrderEvent,
     OrderState,
 )
-from ledger.errors import ImmutableRecord, InvalidOrderPlan
 from ledger.models import Order
 from ledger.selectors import (
-    find_orders,
     get_order,
     get_order_with_secrets,
     get_orders,
     lock_orders,
     lock_pending_orders,
-    map_markets,
 )
 from ledger.services.cancelling import forget_cancellation, note_cancellation
 from ledger.services.crashpoints import JournalPoint
-from ledger.services.halts import Wish, require_trading, share_trading_lock
+from ledger.services.halts import share_trading_lock
 from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
 from ledger.services.reservations import (
-    explain_refusal,
-    is_refusal,
     release_orders,
-    reserve_orders,
-    want_of,
 )
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
 from ledger.services.spooling import keep
-from markets.domain.orders import OrderKind, Side, TimeInForce
+from ledger.services.writing import Draft, OrderPlan, write_claimed, write_orders
 from markets.errors import OutcomeUnknown, VenueUnavailable
 from markets.gateway.base import VenueGateway
 
 __all__ = [
+    "Draft",
     "OrderPlan",
     "SweepReport",
     "cancel_order",
     "resolve_unknown",
     "resolve_unknown_orders",
+    "send_claimed",
     "submit_orders",
+    "write_claimed",
     "write_orders",
 ]
 
@@ -76,102 +65,6 @@ _UNRECORDED = (
     "The venue's answer could not be written down ({cause}). It is looked up again; the details "
     "are in the log of the process."
 )
-
-_COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
-
-
-@dataclass(frozen=True, slots=True)
-class OrderPlan:
-    """An order that is to be written down.
-
-    Attributes:
-        account_id: venue account that trades.
-        market_id: market of the account's venue.
-        strategy_id: whose result it belongs to.
-        execution_id: the arbitrage whose leg it is.
-        leg_index: which leg, from 0.
-        side: buy or sell.
-        quantity: [base], positive, on the lot grid.
-        price: limit [quote per base], on the tick grid; ``None`` for market orders.
-        kind: limit or market.
-        time_in_force: how long it may rest.
-        attempt: 0, and one more for each replacement of an order that has ended.
-        is_reducing: whether it brings an exposure down: then it may be sent while trading is
-            restricted to that.
-    """
-
-    account_id: int
-    market_id: int
-    strategy_id: int | None
-    execution_id: int | None
-    leg_index: int
-    side: Side
-    quantity: Quantity
-    price: Price | None
-    kind: OrderKind = OrderKind.LIMIT
-    time_in_force: TimeInForce = TimeInForce.IOC
-    attempt: int = 0
-    is_reducing: bool = False
-
-
-@retried
-def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
-    """Write orders down and set aside what they may spend, all or none; nothing is sent.
-
-    The client order id follows from execution, leg and attempt, so writing the same orders again
-    returns the ones that are there.
-
-    Args:
-        plans: what to write.
-        clock: tells from when on an order that nobody sends is void.
-
-    Returns:
-        The orders, PENDING, in the order of ``plans``.
-
-    Raises:
-        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
-        ImmutableRecord: an order of the same execution, leg and attempt is there, but differs.
-        TradingHalted: trading is switched off for one of them; nothing was written.
-        FundsReserved: less is free than they may spend; nothing was written.
-    """
-    for plan in plans:
-        _check(plan)
-    wishes = [Wish(plan.account_id, plan.strategy_id, plan.is_reducing) for plan in plans]
-    due = clock.now() + timedelta(milliseconds=PENDING_TIMEOUT_MS)
-    orders = [
-        Order(
-            client_order_id=_client_order_id(plan),
-            account_id=plan.account_id,
-            market_id=plan.market_id,
-            strategy_id=plan.strategy_id,
-            execution_id=plan.execution_id,
-            leg_index=plan.leg_index,
-            side=plan.side,
-            kind=plan.kind,
-            time_in_force=plan.time_in_force,
-            quantity=plan.quantity,
-            price=plan.price,
-            next_lookup_at=due,
-            is_reducing=plan.is_reducing,
-        )
-        for plan in plans
-    ]
-    wants: list[Want] = []
-    try:
-        with transaction.atomic():
-            require_trading(wishes)
-            written = Order.objects.bulk_create(orders)
-            markets = map_markets({plan.market_id for plan in plans})
-            wants += (want_of(order, markets[order.market_id]) for order in written)
-            reserve_orders(wants)
-            return written
-    except IntegrityError as error:
-        if is_refusal(error):
-            raise explain_refusal(wants) from error
-        written = _find_written(orders)
-        if not written:
-            raise
-        return written
 
 
 def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
@@ -195,19 +88,36 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
         OperationalError: it was away before; nothing was sent.
     """
     reached(JournalPoint.WRITTEN)
-    claimed = _claim(order_ids, clock)
-    reached(JournalPoint.CLAIMED)
-    dispatches, outcomes = _open_gateways(claimed)
-    outcomes |= send_all(dispatches, clock=clock)
-    recorded = keep(
-        partial(_record, claimed, outcomes, clock), orders=claimed, outcomes=outcomes, clock=clock
-    )
-    reached(JournalPoint.RECORDED)
-    done = {order.pk: order for order in recorded}
+    sent = send_claimed(orders=_claim(order_ids, clock), clock=clock)
+    done = {order.pk: order for order in sent}
     others = [pk for pk in order_ids if pk not in done]
     if others:
         done |= {order.pk: order for order in get_orders(others)}
     return [done[pk] for pk in order_ids]
+
+
+def send_claimed(*, orders: Sequence[Order], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Send orders that this process has just claimed; record and book what came of it.
+
+    Args:
+        orders: SUBMITTING, from ``write_claimed``: nobody else has them.
+        clock: tells the time.
+
+    Returns:
+        The orders as they stand now, in the same order.
+
+    Raises:
+        JournalAway: the database went away after they were sent: what became of them is spooled.
+    """
+    reached(JournalPoint.CLAIMED)
+    dispatches, outcomes = _open_gateways(orders)
+    outcomes |= send_all(dispatches, clock=clock)
+    recorded = keep(
+        partial(_record, orders, outcomes, clock), orders=orders, outcomes=outcomes, clock=clock
+    )
+    reached(JournalPoint.RECORDED)
+    done = {order.pk: order for order in recorded}
+    return [done[order.pk] for order in orders]
 
 
 def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
@@ -248,42 +158,6 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
         logger.exception("Order %s: unforeseen error while cancelling", order_id)
     reached(JournalPoint.CANCEL_ASKED)
     return resolve_unknown(order_id=order_id, clock=clock)
-
-
-def _check(plan: OrderPlan) -> None:
-    if plan.quantity <= 0:
-        raise InvalidOrderPlan(cause=Message("its quantity is not positive"))
-    if plan.kind is OrderKind.LIMIT and plan.price is None:
-        raise InvalidOrderPlan(cause=Message("a limit order needs a price"))
-    if plan.price is not None and plan.price <= 0:
-        raise InvalidOrderPlan(cause=Message("its price is not positive"))
-
-
-def _client_order_id(plan: OrderPlan) -> str:
-    """Return the id by which a repeated write, and a lost reply, are recognised."""
-    owner = secrets.token_hex(16) if plan.execution_id is None else plan.execution_id
-    return derive_client_id(settings.ARB_INSTALL_ID, "order", owner, plan.leg_index, plan.attempt)
-
-
-def _find_written(orders: Sequence[Order]) -> list[Order]:
-    """Return the rows that are there already, if they say the same; none if there are none.
-
-    Raises:
-        ImmutableRecord: they do not.
-    """
-    written = find_orders([order.client_order_id for order in orders])
-    if not written:
-        return []
-    for order in orders:
-        twin = written.get(order.client_order_id)
-        if twin is None or any(getattr(order, name) != getattr(twin, name) for name in _COMPARED):
-            raise ImmutableRecord(
-                "Leg {leg} of execution {execution_id} is written down already, as another order. "
-                "Use the next attempt number for a replacement.",
-                leg=order.leg_index,
-                execution_id=order.execution_id,
-            )
-    return [written[order.client_order_id] for order in orders]
 
 
 @retried

@@ -29,7 +29,15 @@ from markets.models import Market
 from markets.selectors import list_assets
 
 _TABLE = Reservation._meta.db_table
-_COLUMNS = ("purpose", "owner_id", "account_id", "wallet", "asset_id", "amount", "is_forced")
+RESERVATION_COLUMNS = (
+    "purpose",
+    "owner_id",
+    "account_id",
+    "wallet",
+    "asset_id",
+    "amount",
+    "is_forced",
+)
 _REFUSAL = "reserved_within_holdings"
 """How the database begins its refusal."""
 
@@ -68,11 +76,11 @@ def reserve_orders(wants: Sequence[Want]) -> None:
     Raises:
         IntegrityError: less is free than is wanted; ``explain_refusal`` says what.
     """
-    insert_rows(Reservation, _COLUMNS, [row_of(want) for want in wants])
+    insert_rows(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants])
 
 
 def row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
-    """Return the values of ``_COLUMNS``."""
+    """Return the values of ``RESERVATION_COLUMNS``."""
     return (
         str(want.purpose.value),
         want.owner_id,
@@ -158,11 +166,11 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> No
 
 def _write_kept(wants: Sequence[Want]) -> None:
     """Write new amounts; one statement, so that the totals are locked in the order of keys."""
-    marks = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(wants))
+    marks = ", ".join([f"({', '.join(['%s'] * len(RESERVATION_COLUMNS))})"] * len(wants))
     values = [value for want in wants for value in to_sql(row_of(want, is_forced=True))]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES {marks} "  # noqa: S608  constants
+            f"INSERT INTO {_TABLE} ({', '.join(RESERVATION_COLUMNS)}) VALUES {marks} "  # noqa: S608  constants
             "ON CONFLICT (purpose, owner_id) "
             "DO UPDATE SET amount = excluded.amount, is_forced = excluded.is_forced",
             values,

@@ -44,7 +44,7 @@ def insert_rows(
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             values = to_sql(value for row in part for value in row)
-            cursor.execute(_insert_sql(table, tuple(columns), len(part), key), values)
+            cursor.execute(insert_sql(table, tuple(columns), len(part), key), values)
             if key:
                 ids.update(cursor.fetchall())
     return ids
@@ -90,7 +90,8 @@ def _sqlite_adapters() -> dict[type, Callable[[Any], object]]:
 
 
 @lru_cache(maxsize=256)
-def _insert_sql(table: str, columns: tuple[str, ...], count: int, key: str) -> str:
+def insert_sql(table: str, columns: tuple[str, ...], count: int, key: str) -> str:
+    """Return the text that inserts so many rows and, if there is a ``key``, returns their ids."""
     marks = f"({', '.join(['%s'] * len(columns))})"
     returning = f" RETURNING {key}, id" if key else ""
     return (

@@ -4,31 +4,41 @@ Plugins cannot reach the journal; they return intents, and this module turns an 
 (opportunity, execution, orders: committed) and only then into orders at the venues.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.errors import FundsReserved
+from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity, to_plain
+from arbplatform.persistence.sequences import next_ids
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements, spendable_balances
-from ledger.services.halts import share_trading_lock
-from ledger.services.journal import OrderPlan, submit_orders, write_orders
+from ledger.services.batches import insertion_of
+from ledger.services.journal import (
+    Draft,
+    OrderPlan,
+    send_claimed,
+    submit_orders,
+    write_claimed,
+    write_orders,
+)
 from ledger.services.logs import write_log
 from markets.domain.orders import OrderKind, TimeInForce
 from strategies.domain.legs import next_quantity, spent_asset
 from strategies.domain.states import ExecutionState
-from strategies.models import Decision, Execution
+from strategies.models import Execution, Opportunity
 from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
 from strategies.services.claims import TickClaim, extend_claim
 from strategies.services.crashpoints import CrashPoint
-from strategies.services.opportunities import Sighting, record_opportunity
+from strategies.services.gates import require_standing
+from strategies.services.opportunities import Sighting, draft_opportunity
 from strategies.services.repairs import repair_execution
 from strategies.services.settlement import settle_execution
 from strategies.services.setups import Setup
@@ -59,12 +69,14 @@ class Engagement:
         claim: the tick's right to send orders.
         setup: accounts, markets and rules of the strategy.
         sighting: what was seen.
+        accounts: by venue code, with their secrets.
         clock: tells the time.
     """
 
     claim: TickClaim
     setup: Setup
     sighting: Sighting
+    accounts: Mapping[str, VenueAccount]
     clock: Clock
 
 
@@ -88,16 +100,13 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     Raises:
         TradingHalted: trading was switched off in this moment; nothing was written.
         FundsReserved: others have set aside what it would spend; nothing was written.
+        Unmet: the tick has lost its turn, or something forbids to trade; nothing was written.
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
-    with transaction.atomic():
-        share_trading_lock()
-        execution = _write(engagement, intent)
-        quantities = [leg.quantity for leg in intent.legs[:first_count]]
-        orders = _write_legs(engagement, execution, intent, quantities, start=0)
+    execution, orders = _engage(engagement, intent, first_count)
     reached(CrashPoint.LEGS_WRITTEN)
-    orders = submit_orders(order_ids=[order.pk for order in orders])
+    orders = send_claimed(orders=orders)
     reached(CrashPoint.LEGS_SENT)
     if not is_parallel:
         _continue(engagement, execution, intent, orders[0])
@@ -110,31 +119,58 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     return repair_execution(execution_id=execution.pk, clock=engagement.clock)
 
 
-def _write(engagement: Engagement, intent: Intent) -> Execution:
-    opportunity = record_opportunity(
-        sighting=engagement.sighting, intent=intent, decision=Decision.EXECUTED
+def _engage(
+    engagement: Engagement, intent: Intent, first_count: int
+) -> tuple[Execution, list[Order]]:
+    """Write opportunity, execution and first orders down, and claim the orders, all at once."""
+    drafted: list[Execution] = []
+
+    def draft() -> Draft:
+        opportunity, execution = _draft_rows(engagement, intent)
+        drafted[:] = [execution]
+        quantities = [leg.quantity for leg in intent.legs[:first_count]]
+        plans = _plan_legs(engagement, execution, intent, quantities, start=0)
+        traded = frozenset(engagement.setup.accounts[leg.venue].pk for leg in intent.legs)
+        required = require_standing(engagement.claim, traded)
+        return Draft(plans, [required, insertion_of(opportunity), insertion_of(execution)])
+
+    orders = write_claimed(
+        draft=draft,
+        accounts={account.pk: account for account in engagement.accounts.values()},
+        markets={market.pk: market for market in engagement.setup.markets.values()},
     )
-    return Execution.objects.create(
+    return drafted[0], orders
+
+
+def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[Opportunity, Execution]:
+    opportunity = draft_opportunity(sighting=engagement.sighting, intent=intent)
+    opportunity.pk = next_ids(Opportunity, 1)[0]
+    now = timezone.now()
+    execution = Execution(
+        pk=next_ids(Execution, 1)[0],
         strategy_id=engagement.sighting.strategy_id,
         run_id=engagement.sighting.run_id,
-        opportunity=opportunity,
+        opportunity_id=opportunity.pk,
         leg_count=len(intent.legs),
         plan=[_leg_to_json(leg) for leg in intent.legs],
         expected_profit=intent.expected_profit,
-        profit_asset=opportunity.profit_asset,
+        profit_asset_id=opportunity.profit_asset_id,
+        created_at=now,
+        updated_at=now,
     )
+    return opportunity, execution
 
 
-def _write_legs(
+def _plan_legs(
     engagement: Engagement,
     execution: Execution,
     intent: Intent,
     quantities: Sequence[Quantity],
     *,
     start: int,
-) -> list[Order]:
+) -> list[OrderPlan]:
     setup = engagement.setup
-    plans = [
+    return [
         OrderPlan(
             account_id=setup.accounts[leg.venue].pk,
             market_id=setup.markets[MarketKey(leg.venue, leg.symbol)].pk,
@@ -153,7 +189,6 @@ def _write_legs(
             zip(intent.legs[start:], quantities, strict=False), start=start
         )
     ]
-    return write_orders(plans=plans)
 
 
 def _continue(engagement: Engagement, execution: Execution, intent: Intent, order: Order) -> None:
@@ -169,7 +204,8 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
             _log_stopped(execution, index, leg, _TURN_LOST)
             return
         try:
-            written = _write_legs(engagement, execution, intent, [quantity], start=index)
+            plans = _plan_legs(engagement, execution, intent, [quantity], start=index)
+            written = write_orders(plans=plans)
         except TradingHalted:
             _log_stopped(execution, index, leg, _HALTED)
             return

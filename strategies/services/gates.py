@@ -1,13 +1,44 @@
 """What forbids a strategy to trade at this moment, read just before it would."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from accounts.models import VenueAccount
+from accounts.selectors import list_accounts_with_secrets
 from arbplatform.background.draining import DRAIN
+from arbplatform.core.clock import Clock
+from arbplatform.persistence.sequences import stock_ids
+from ledger.domain.orders import LIVE_STATES
+from ledger.models import Order
+from ledger.services.batches import Statement, Unmet
 from ledger.services.halts import Wish, read_denials
+from ledger.services.readiness import READINESS
 from strategies.domain.states import StrategyState
-from strategies.models import Reason
-from strategies.sdk import Intent
+from strategies.models import Execution, Opportunity, Reason, Run, Strategy
+from strategies.sdk import Intent, MarketView
 from strategies.selectors import list_accounts_of, read_standing
+from strategies.services.claims import TickClaim
+from strategies.services.risk import RiskGate, read_risk_gate
+from strategies.services.setups import Setup
+
+LEGS_MAX = 8
+"""Orders of one execution for which ids are at hand before it is decided on."""
+
+STANDING = "standing"
+"""Name of what an execution requires of its strategy when it is written."""
+
+_STANDING_SQL = """
+    EXISTS (SELECT 1 FROM strategies_strategy
+        WHERE id = %s AND state = 'running' AND tick_token = %s)
+    AND NOT EXISTS (SELECT 1 FROM ledger_order WHERE strategy_id = %s AND state IN ({live}))
+    AND NOT EXISTS (SELECT 1 FROM strategies_execution WHERE strategy_id = %s
+        AND (state IN ('incomplete', 'unknown') OR (state = 'held' AND acknowledged_at IS NULL)))
+    AND {count} = (SELECT COUNT(*) FROM strategies_strategy_accounts AS used
+        JOIN accounts_venueaccount AS account ON account.id = used.venueaccount_id
+        JOIN markets_venue AS venue ON venue.id = account.venue_id
+        WHERE used.strategy_id = %s AND account.is_enabled AND venue.is_enabled
+        AND account.id IN ({accounts}))"""
+"""The same as ``Gate``, for the database to look at in the moment of writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +105,76 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
             if denial is not None
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """All that is read before a tick decides, so that nothing has to be read afterwards.
+
+    Attributes:
+        setup: of the strategy.
+        gate: what forbids to trade.
+        risk: limits and the figures that they need.
+        accounts: by venue code, with their secrets.
+        is_ready: whether the accounts were found equal to their venues.
+    """
+
+    setup: Setup
+    gate: Gate
+    risk: RiskGate
+    accounts: Mapping[str, VenueAccount]
+    is_ready: bool
+
+    def seeing(self, view: MarketView) -> "Footing":
+        """Return the same for intents that are made from ``view``."""
+        grounds = replace(self.risk.grounds, view=view)
+        return replace(self, risk=replace(self.risk, grounds=grounds))
+
+    def reason_against(self, intent: Intent) -> Reason | None:
+        """Return why ``intent`` may not be carried out, limits left aside."""
+        return self.gate.reason_against(intent) or (
+            None if self.is_ready else Reason.NOT_RECONCILED
+        )
+
+
+def read_footing(*, strategy: Strategy, run: Run, setup: Setup, clock: Clock) -> Footing:
+    """Return how a strategy stands before it decides.
+
+    ``require_standing`` makes the database look again in the transaction that writes orders.
+
+    Raises:
+        SecretUnreadable: the configured keys do not open the secrets of an account.
+    """
+    ids = [account.pk for account in setup.accounts.values()]
+    for model, count in ((Opportunity, 1), (Execution, 1), (Order, LEGS_MAX)):
+        stock_ids(model, count)
+    nothing = MarketView(now_ms=clock.now_ms(), books={}, rules=setup.rules, free={})
+    return Footing(
+        setup=setup,
+        gate=read_gate(strategy_id=strategy.pk, venues=frozenset(setup.accounts)),
+        risk=read_risk_gate(strategy=strategy, setup=setup, view=nothing, clock=clock),
+        accounts={row.venue.code: row for row in list_accounts_with_secrets(ids)},
+        is_ready=READINESS.is_ready(run_id=run.pk, started_at=run.started_at, account_ids=ids),
+    )
+
+
+def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement:
+    """Return what must hold for orders to be written: the tick is still ours, and nothing forbids.
+
+    Args:
+        claim: of the tick.
+        account_ids: accounts that are traded on.
+
+    Raises:
+        Unmet: this process is coming to its end.
+    """
+    if DRAIN.has_begun:
+        raise Unmet(STANDING)
+    ids = sorted(account_ids)
+    sql = _STANDING_SQL.format(
+        live=", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES)),
+        count=len(ids),
+        accounts=", ".join(["%s"] * len(ids)),
+    )
+    pk = claim.strategy_id
+    return Statement(sql, [pk, claim.token, pk, pk, pk, *ids], requirement=STANDING)

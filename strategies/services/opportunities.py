@@ -74,13 +74,9 @@ class LeftIntent:
     message: Message | None = None
 
 
-def record_opportunity(
-    *, sighting: Sighting, intent: Intent, decision: Decision, reason: Reason | None = None
-) -> Opportunity:
-    """Write down one opportunity with its evidence."""
-    row = _build(sighting, intent, decision, reason)
-    row.save(force_insert=True)
-    return row
+def draft_opportunity(*, sighting: Sighting, intent: Intent) -> Opportunity:
+    """Return the row of an opportunity that is about to be carried out; nothing is written."""
+    return _build(sighting, intent, Decision.EXECUTED, None)
 
 
 def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Opportunity]:

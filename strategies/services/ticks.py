@@ -11,7 +11,7 @@ from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Conflict
 from ledger.errors import TradingHalted
 from ledger.selectors import spendable_balances
-from ledger.services.readiness import READINESS
+from ledger.services.batches import Unmet
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
 from markets.services.data import fetch_books
@@ -24,9 +24,8 @@ from strategies.services.decisions import BookFailure, Findings, describe_findin
 from strategies.services.dust import read_dust
 from strategies.services.endings import TickEnding, end_tick, warn_of_books
 from strategies.services.execution import Engagement, execute_intent
-from strategies.services.gates import read_gate
+from strategies.services.gates import Footing, read_footing, read_gate
 from strategies.services.opportunities import LeftIntent, Sighting, record_left, route_of
-from strategies.services.risk import read_risk_gate
 from strategies.services.setups import SETUPS, Setup
 
 logger = logging.getLogger(__name__)
@@ -146,6 +145,8 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
     setup = SETUPS.get(tick.strategy, tick.run.pk)
     free = _read_free(setup)
     dust = read_dust(tick.strategy.pk)
+    # before the books: what is read after them makes them older
+    footing = read_footing(strategy=tick.strategy, run=tick.run, setup=setup, clock=tick.clock)
     tick.watch.lap("read")
     books, failures = _fetch(setup)
     tick.watch.lap("fetch")
@@ -155,7 +156,7 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
     )
     evaluation = carry_dust(setup.plugin.evaluate(view), view)
     tick.watch.lap("evaluate")
-    executions, left, opportunity_count = _act(tick, setup, view, evaluation)
+    executions, left, opportunity_count = _act(tick, footing, view, evaluation)
     findings = Findings(
         at=from_ms(view.now_ms),
         evaluation=evaluation,
@@ -203,11 +204,12 @@ def _fetch(setup: Setup) -> tuple[dict[MarketKey, Book], list[BookFailure]]:
 
 
 def _act(
-    tick: _Tick, setup: Setup, view: MarketView, evaluation: Evaluation
+    tick: _Tick, footing: Footing, view: MarketView, evaluation: Evaluation
 ) -> tuple[list[Execution], list[LeftIntent], int]:
     """Carry out the best intent that nothing forbids, and write down the others."""
     if not evaluation.intents:
         return [], [], 0
+    setup = footing.setup
     sighting = Sighting(
         strategy_id=tick.strategy.pk,
         run_id=tick.run.pk,
@@ -217,11 +219,12 @@ def _act(
         depth=setup.plugin.book_depth,
         markets=setup.markets,
     )
-    chosen, left = _choose(tick, setup, view, evaluation.intents)
+    footing = footing.seeing(view)
+    chosen, left = _choose(tick, footing, evaluation.intents)
     executions = [
         execution
         for intent in chosen
-        if (execution := _carry_out(tick, setup, sighting, intent, left)) is not None
+        if (execution := _carry_out(tick, footing, sighting, intent, left)) is not None
     ]
     tick.watch.lap("execute")
     written = record_left(sighting=sighting, left=left)
@@ -229,7 +232,7 @@ def _act(
 
 
 def _carry_out(
-    tick: _Tick, setup: Setup, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+    tick: _Tick, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
 ) -> Execution | None:
     """Carry out an intent; if its funds were taken in the meantime, what they still allow of it.
 
@@ -237,52 +240,51 @@ def _carry_out(
     is not traded.
     """
     try:
-        return _try(tick, setup, sighting, intent, left)
+        return _try(tick, footing, sighting, intent, left)
     except FundsReserved as denial:
         left.append(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial.message))
-    view = replace(sighting.view, free=_read_free(setup))
-    for smaller in carry_dust(setup.plugin.evaluate(view), view).intents:
+    view = replace(sighting.view, free=_read_free(footing.setup))
+    for smaller in carry_dust(footing.setup.plugin.evaluate(view), view).intents:
         if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
             continue
-        chosen, _left = _choose(tick, setup, view, [smaller])
+        chosen, _left = _choose(tick, footing.seeing(view), [smaller])
         fresh = replace(sighting, view=view)
         try:
-            return _try(tick, setup, fresh, smaller, left) if chosen else None
+            return _try(tick, footing, fresh, smaller, left) if chosen else None
         except FundsReserved:
             return None
     return None
 
 
 def _try(
-    tick: _Tick, setup: Setup, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+    tick: _Tick, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
 ) -> Execution | None:
-    engagement = Engagement(tick.claim, setup, sighting, tick.clock)
+    engagement = Engagement(tick.claim, footing.setup, sighting, footing.accounts, tick.clock)
     try:
         return execute_intent(engagement=engagement, intent=intent)
     except TradingHalted:
-        left.append(LeftIntent(intent, Decision.DENIED, Reason.TRADING_HALTED))
-        return None
+        reason: Reason | None = Reason.TRADING_HALTED
+    except Unmet:
+        # something has changed since the gate was read: say what
+        venues = frozenset(footing.setup.accounts)
+        gate = read_gate(strategy_id=tick.strategy.pk, venues=venues)
+        reason = gate.reason_against(intent)
+    left.append(LeftIntent(intent, Decision.DENIED, reason or Reason.TICK_LOST))
+    return None
 
 
 def _choose(
-    tick: _Tick, setup: Setup, view: MarketView, intents: Sequence[Intent]
+    tick: _Tick, footing: Footing, intents: Sequence[Intent]
 ) -> tuple[list[Intent], list[LeftIntent]]:
-    gate = read_gate(strategy_id=tick.strategy.pk, venues=frozenset(setup.accounts))
-    risk = read_risk_gate(strategy=tick.strategy, setup=setup, view=view, clock=tick.clock)
-    is_ready = READINESS.is_ready(
-        run_id=tick.run.pk,
-        started_at=tick.run.started_at,
-        account_ids=[account.pk for account in setup.accounts.values()],
-    )
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:
-        reason = gate.reason_against(intent) or (None if is_ready else Reason.NOT_RECONCILED)
+        reason = footing.reason_against(intent)
         if reason is not None:
             left.append(LeftIntent(intent, Decision.DENIED, reason))
         elif len(chosen) >= EXECUTIONS_PER_TICK:
             left.append(LeftIntent(intent, Decision.SKIPPED, Reason.ONE_PER_TICK))
-        elif (denial := risk.denial_of(intent)) is not None:
+        elif (denial := footing.risk.denial_of(intent)) is not None:
             reason = Reason(denial.code)
             left.append(LeftIntent(intent, Decision.DENIED, reason, denial.message))
         elif not extend_claim(tick.claim, clock=tick.clock):

@@ -1,7 +1,5 @@
 """What a worker that was killed has left undone is finished."""
 
-from datetime import timedelta
-
 import pytest
 from django.db.models.signals import pre_save
 from django_celery_beat.models import PeriodicTask
@@ -19,6 +17,7 @@ from strategies.services import sweeps
 from strategies.services.claims import claim_tick
 from strategies.services.runs import stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.strategies.fakes import SkewedClock
 from tests.strategies.samples import Hooked
 
 pytestmark = pytest.mark.django_db
@@ -28,11 +27,12 @@ class Killed(BaseException):
     """What a SIGKILL looks like from inside: nothing after it runs."""
 
 
-class LaterClock(SystemClock):
+class LaterClock(SkewedClock):
     """The system's clock, an hour ahead: every lease is over."""
 
-    def now(self):
-        return super().now() + timedelta(hours=1)
+    def __init__(self):
+        super().__init__()
+        self.advance_ms(3_600_000)
 
 
 def kill(*_args, **_kwargs):
@@ -65,13 +65,17 @@ def test_a_tick_killed_while_deciding_leaves_nothing_and_the_next_one_trades(
 def test_a_tick_killed_between_writing_and_sending_gives_its_orders_up(
     cross, edge, accounts, monkeypatch
 ):
-    monkeypatch.setattr(journal, "_claim", kill)
+    monkeypatch.setattr(journal, "_open_gateways", kill)
     with pytest.raises(Killed):
         run_tick(strategy_id=cross.pk)
     monkeypatch.undo()
-    assert {order.state for order in Order.objects.all()} == {OrderState.PENDING}
+    assert {order.state for order in Order.objects.all()} == {OrderState.SUBMITTING}
 
-    assert sweeps.sweep(clock=LaterClock()) == 0
+    clock = LaterClock()
+    for _ in range(4):  # the venue is asked until it is sure that they never arrived
+        resolve_unknown_orders(clock=clock)
+        sweeps.sweep(clock=clock)
+        clock.advance_ms(31_000)
 
     assert {order.state for order in Order.objects.all()} == {OrderState.REJECTED}
     assert Execution.objects.get().state == ExecutionState.FAILED

@@ -225,7 +225,8 @@ def test_an_opportunity_that_is_left_with_every_tick_is_written_down_once_a_minu
 def test_an_opportunity_is_written_down_again_as_soon_as_the_reason_changes(hooked, edge):
     Order.objects.create(**unknown_order(hooked))
     tick(hooked)
-    Hooked.hook = lambda: Order.objects.update(state=OrderState.REJECTED) and disable_account()
+    Order.objects.update(state=OrderState.REJECTED)
+    disable_account()
 
     tick(hooked)
 

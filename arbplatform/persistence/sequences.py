@@ -1,0 +1,81 @@
+"""Ids that are known before their rows are written.
+
+What follows from an id, such as a client order id, can then be computed without asking the database
+in between, and rows that refer to each other can be written together.
+"""
+
+import os
+import threading
+from collections import deque
+from typing import Final
+
+from django.db import connection
+from django.db.models import Model
+
+BLOCK: Final = 64
+"""Ids that are drawn from a sequence at once; those that a process leaves over are never used."""
+
+_Key = tuple[int, str, str]
+
+_lock = threading.Lock()
+_drawn: dict[_Key, deque[int]] = {}
+
+
+def next_ids(model: type[Model], count: int) -> list[int]:
+    """Return ids for rows that the caller is about to write, each given out once.
+
+    On PostgreSQL they come from the table's sequence, a block at a time. SQLite has none: there the
+    caller must be in the transaction that writes the rows, which nobody else can be in, and must
+    write them before it asks again.
+
+    Args:
+        model: whose rows.
+        count: how many, at most ``BLOCK``.
+    """
+    if not 0 < count <= BLOCK:
+        raise ValueError(f"{count} ids at once; 1 to {BLOCK} can be drawn")
+    table = model._meta.db_table
+    if connection.vendor == "sqlite":
+        return _follow_last(table, count)
+    with _lock:
+        ids = _stocked(table, count)
+        return [ids.popleft() for _ in range(count)]
+
+
+def stock_ids(model: type[Model], count: int) -> None:
+    """Make sure that the next ids are at hand, so that whoever is in a hurry need not draw them.
+
+    Args:
+        model: whose rows.
+        count: how many will be asked for, at most ``BLOCK``.
+    """
+    if connection.vendor == "sqlite":
+        return
+    with _lock:
+        _stocked(model._meta.db_table, count)
+
+
+def _stocked(table: str, count: int) -> deque[int]:
+    # a child of a fork must not go on with its parent's ids, nor a test with another database's
+    key = (os.getpid(), str(connection.settings_dict["NAME"]), table)
+    ids = _drawn.setdefault(key, deque())
+    if len(ids) < count:
+        ids.extend(_draw(table))
+    return ids
+
+
+def _draw(table: str) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [table, BLOCK],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _follow_last(table: str, count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        row = cursor.fetchone()
+    last = row[0] if row else 0
+    return list(range(last + 1, last + 1 + count))

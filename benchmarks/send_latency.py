@@ -1,0 +1,148 @@
+"""How long it takes from a decision to the moment at which the venues are told.
+
+A cross-venue strategy ticks on two venues in memory, with an edge in every tick. The time runs from
+the return of the plugin's ``evaluate`` until the gateway was called with the last of both legs. In
+between lie the risk gate, the transaction that writes opportunity, execution, both orders and their
+reservations and claims them, the opening of the gateways and the start of the sender.
+
+What the database alone takes is shown by a transaction that writes one column of one row, made in
+turn with the ticks in the same run.
+
+It runs on SQLite (WAL, every commit on disk) and on PostgreSQL (fsync, local socket) from a wheel.
+
+Usage: ``python -m benchmarks.send_latency [--ticks 300]``. Target: p50 <= 1.5 ms on PostgreSQL.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.scratch import percentile, scratch_platform
+
+TARGET_MS = 1.5
+WARM_UP = 30
+HERE_FLAG = "--here"
+LEVELS = 20
+
+
+class Stage:
+    """Two venues, a strategy that runs, and the moments that count."""
+
+    def __init__(self) -> None:
+        from strategies.plugins.cross_venue import CrossVenue  # noqa: PLC0415  after django.setup()
+        from strategies.services.runs import start_strategy  # noqa: PLC0415
+        from strategies.services.strategies import create_strategy  # noqa: PLC0415
+        from tests.strategies.fakes import FakeVenues  # noqa: PLC0415
+
+        self.decided = self.sent = 0.0
+        self.venues = FakeVenues()
+        funds = {"BTC": "100000", "USDT": "10000000000"}
+        self.accounts = [
+            self.venues.add(code, symbols=["BTC/USDT"], free=funds) for code in ("alpha", "beta")
+        ]
+        for account in self.accounts:
+            self.venues[account.venue.code].before_submit = self._note
+        self._create, self._start = create_strategy, start_strategy
+        evaluate = CrossVenue.evaluate
+
+        def timed(plugin: Any, view: Any) -> Any:
+            evaluation = evaluate(plugin, view)
+            self.decided = time.perf_counter()
+            return evaluation
+
+        CrossVenue.evaluate = timed  # type: ignore[method-assign]
+
+    def start(self) -> int:
+        """Start the strategy and return its id."""
+        strategy = self._create(
+            name="cross",
+            slug="cross-venue",
+            params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
+            account_ids=[account.pk for account in self.accounts],
+        )
+        self._start(strategy_id=strategy.pk, user=None)
+        return int(strategy.pk)
+
+    def offer(self) -> None:
+        """Put books there whose best level is worth a trade."""
+        for code, middle in (("alpha", 50_000), ("beta", 50_500)):
+            self.venues[code].set_book(
+                "BTC/USDT",
+                bids=[(str(middle - 5 - level), "1") for level in range(LEVELS)],
+                asks=[(str(middle + 5 + level), "1") for level in range(LEVELS)],
+            )
+
+    def _note(self, _request: object) -> None:
+        self.sent = max(self.sent, time.perf_counter())
+
+
+def measure(ticks: int) -> tuple[list[float], list[float]]:
+    """Return how long each sending took, and each commit of one row [ms]."""
+    from ledger.models import Order  # noqa: PLC0415
+    from ledger.services.rows import update_row  # noqa: PLC0415
+    from markets.gateway.factory import use_gateways  # noqa: PLC0415
+    from strategies.services.ticks import TickOutcome, run_tick  # noqa: PLC0415
+
+    stage = Stage()
+    sendings: list[float] = []
+    commits: list[float] = []
+    with use_gateways(stage.venues.build):
+        strategy_id = stage.start()
+        for number in range(WARM_UP + ticks):
+            stage.offer()
+            report = run_tick(strategy_id=strategy_id, is_spacing_kept=False)
+            if report.outcome is not TickOutcome.EXECUTED:
+                raise SystemExit(f"nothing was traded: {report}")
+            began = time.perf_counter()
+            update_row(Order, 1, {"lookup_count": number})
+            ended = time.perf_counter()
+            if number >= WARM_UP:
+                sendings.append((stage.sent - stage.decided) * 1000)
+                commits.append((ended - began) * 1000)
+    return sendings, commits
+
+
+def measure_here(ticks: int) -> int:
+    """Measure on the configured database and print; return 1 when the target is missed."""
+    with scratch_platform():
+        from django.db import connection  # noqa: PLC0415
+
+        from ledger.selectors import imbalances, list_stray_reservations  # noqa: PLC0415
+
+        sendings, commits = measure(ticks)
+        wrong = imbalances() or list_stray_reservations()
+        vendor = connection.vendor
+        connection.close()
+    print(f"{vendor}: two legs, {ticks} ticks")
+    for name, values in (("decision to both legs sent", sendings), ("commit of one row", commits)):
+        p50, p99 = statistics.median(values), percentile(values, 0.99)
+        print(f"  {name:28} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
+    print(f"  books and reservations afterwards: {wrong or 'right'}")
+    is_met = vendor != "postgresql" or statistics.median(sendings) <= TARGET_MS
+    print(f"  target on PostgreSQL: p50 <= {TARGET_MS} ms" + ("" if is_met else " - missed"))
+    return 0 if is_met and not wrong else 1
+
+
+def main() -> int:
+    """Measure on both databases; return 1 when the target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ticks", type=int, default=300)
+    parser.add_argument(HERE_FLAG, action="store_true", help="only on DATABASE_URL, or SQLite")
+    options = parser.parse_args()
+    if options.here or os.environ.get("DATABASE_URL"):
+        return measure_here(options.ticks)
+    command = [sys.executable, "-m", "benchmarks.send_latency", HERE_FLAG]
+    command += ["--ticks", str(options.ticks)]
+    results = [
+        subprocess.run(prefix + command, check=False).returncode
+        for prefix in ([], [sys.executable, "-m", "tests.postgres", "--durable"])
+    ]
+    return 1 if any(results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""Write orders down, with what they may spend set aside: what the journal sends must be here first.
+
+There are two ways. ``write_orders`` joins the transaction of its caller and leaves orders that are
+PENDING until they are claimed. ``write_claimed`` is for the moment in which a decision was made:
+the caller's rows, the orders with their claim and the reservations are one transaction and, on
+PostgreSQL, one round trip.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Reservation, VenueAccount
+from accounts.services.reservations import Want
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import Price, Quantity
+from arbplatform.core.errors import Message
+from arbplatform.core.ids import derive_client_id
+from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sequences import next_ids
+from ledger.domain.halts import TradeScope
+from ledger.domain.orders import PENDING_TIMEOUT_MS, SUBMIT_TIMEOUT_MS, OrderState
+from ledger.errors import ImmutableRecord, InvalidOrderPlan
+from ledger.models import Order
+from ledger.selectors import find_orders, map_markets
+from ledger.services.batches import Statement, Unmet, batch_transaction, insertion, run_batch
+from ledger.services.halts import (
+    TRADING_REQUIREMENT,
+    Wish,
+    require_trading,
+    trading_statements,
+)
+from ledger.services.reservations import (
+    RESERVATION_COLUMNS,
+    explain_refusal,
+    is_refusal,
+    reserve_orders,
+    row_of,
+    want_of,
+)
+from ledger.services.rows import mark_inserted
+from markets.domain.orders import OrderKind, Side, TimeInForce
+from markets.models import Market
+
+ATTEMPTS_MAX = 3
+"""How often orders are written again when trading was halted and resumed in between."""
+
+_INSERTED = tuple(Order._meta.concrete_fields)
+_COLUMNS = tuple(str(column.column) for column in _INSERTED)
+
+_COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """An order that is to be written down.
+
+    Attributes:
+        account_id: venue account that trades.
+        market_id: market of the account's venue.
+        strategy_id: whose result it belongs to.
+        execution_id: the arbitrage whose leg it is.
+        leg_index: which leg, from 0.
+        side: buy or sell.
+        quantity: [base], positive, on the lot grid.
+        price: limit [quote per base], on the tick grid; ``None`` for market orders.
+        kind: limit or market.
+        time_in_force: how long it may rest.
+        attempt: 0, and one more for each replacement of an order that has ended.
+        is_reducing: whether it brings an exposure down: then it may be sent while trading is
+            restricted to that.
+    """
+
+    account_id: int
+    market_id: int
+    strategy_id: int | None
+    execution_id: int | None
+    leg_index: int
+    side: Side
+    quantity: Quantity
+    price: Price | None
+    kind: OrderKind = OrderKind.LIMIT
+    time_in_force: TimeInForce = TimeInForce.IOC
+    attempt: int = 0
+    is_reducing: bool = False
+
+
+@retried
+def write_orders(*, plans: Sequence[OrderPlan], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+    """Write orders down and set aside what they may spend, all or none; nothing is sent.
+
+    The client order id follows from execution, leg and attempt, so writing the same orders again
+    returns the ones that are there.
+
+    Args:
+        plans: what to write.
+        clock: tells from when on an order that nobody sends is void.
+
+    Returns:
+        The orders, PENDING, in the order of ``plans``.
+
+    Raises:
+        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
+        ImmutableRecord: an order of the same execution, leg and attempt is there, but differs.
+        TradingHalted: trading is switched off for one of them; nothing was written.
+        FundsReserved: less is free than they may spend; nothing was written.
+    """
+    for plan in plans:
+        _check(plan)
+    wishes = [Wish(plan.account_id, plan.strategy_id, plan.is_reducing) for plan in plans]
+    due = clock.now() + timedelta(milliseconds=PENDING_TIMEOUT_MS)
+    orders = [_order_of(plan) for plan in plans]
+    for order in orders:
+        order.next_lookup_at = due
+    wants: list[Want] = []
+    try:
+        with transaction.atomic():
+            require_trading(wishes)
+            written = Order.objects.bulk_create(orders)
+            markets = map_markets({plan.market_id for plan in plans})
+            wants += (want_of(order, markets[order.market_id]) for order in written)
+            reserve_orders(wants)
+            return written
+    except IntegrityError as error:
+        if is_refusal(error):
+            raise explain_refusal(wants) from error
+        written = _find_written(orders)
+        if not written:
+            raise
+        return written
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written together.
+
+    Attributes:
+        plans: the orders.
+        statements: rows of the caller that the orders refer to, and what it requires to hold.
+    """
+
+    plans: Sequence[OrderPlan]
+    statements: Sequence[Statement]
+
+
+def write_claimed(
+    *,
+    draft: Callable[[], Draft],
+    accounts: Mapping[int, VenueAccount],
+    markets: Mapping[int, Market],
+    clock: Clock = SYSTEM_CLOCK,
+) -> list[Order]:
+    """Write orders down that the caller sends at once: with its own rows, the claim and the funds.
+
+    Committed when this returns: SUBMITTING, claimed by the caller and nobody else. If it dies, they
+    are looked up like any order whose sender died. Trading states are read under their lock in the
+    same transaction.
+
+    Args:
+        draft: tells what to write; called within the transaction, and again if it is repeated.
+        accounts: with their venues and secrets, by id.
+        markets: with their assets, by id.
+        clock: tells when they are claimed.
+
+    Returns:
+        The orders with account and market, in the order of the plans.
+
+    Raises:
+        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
+        TradingHalted: trading is switched off for one of them; nothing was written.
+        FundsReserved: less is free than they may spend; nothing was written.
+        Unmet: something that the caller requires does not hold; nothing was written.
+    """
+    batch = _Batch(draft, accounts, markets)
+    for _attempt in range(ATTEMPTS_MAX):
+        try:
+            return batch.write(clock.now())
+        except IntegrityError as error:
+            if is_refusal(error):
+                raise explain_refusal([want_of(row, row.market) for row in batch.orders]) from error
+            raise
+        except Unmet as unmet:
+            if unmet.name != TRADING_REQUIREMENT:
+                raise
+            with transaction.atomic():
+                # says what is halted, unless it was resumed by now
+                require_trading([_wish_of(row) for row in batch.orders])
+    raise Unmet(TRADING_REQUIREMENT)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Orders that are written in one round trip; ``orders`` are those of the last attempt."""
+
+    draft: Callable[[], Draft]
+    accounts: Mapping[int, VenueAccount]
+    markets: Mapping[int, Market]
+    orders: list[Order] = field(default_factory=list)
+
+    def write(self, now: datetime) -> list[Order]:
+        """Write everything, or nothing."""
+        return retried(self._write)(now)
+
+    def _write(self, now: datetime) -> list[Order]:
+        with batch_transaction():
+            drafted = self.draft()
+            for plan in drafted.plans:
+                _check(plan)
+            ids = next_ids(Order, len(drafted.plans))
+            self.orders = [
+                self._claimed(plan, pk, now) for plan, pk in zip(drafted.plans, ids, strict=True)
+            ]
+            wants = [want_of(order, order.market) for order in self.orders]
+            run_batch(
+                [
+                    *trading_statements(
+                        [(_scope_of(order), order.is_reducing) for order in self.orders]
+                    ),
+                    *drafted.statements,
+                    insertion(Order, _COLUMNS, [_values_of(order) for order in self.orders]),
+                    insertion(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]),
+                ]
+            )
+        return self.orders
+
+    def _claimed(self, plan: OrderPlan, pk: int, now: datetime) -> Order:
+        order = _order_of(plan)
+        order.state, order.submitted_at = OrderState.SUBMITTING, now
+        order.next_lookup_at = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
+        order.created_at = order.updated_at = timezone.now()
+        order.account = self.accounts[plan.account_id]
+        order.market = self.markets[plan.market_id]
+        mark_inserted(order, pk)
+        return order
+
+
+def _scope_of(order: Order) -> TradeScope:
+    return TradeScope(order.account.venue_id, order.account_id, order.strategy_id)
+
+
+def _wish_of(order: Order) -> Wish:
+    return Wish(order.account_id, order.strategy_id, order.is_reducing)
+
+
+def _values_of(order: Order) -> list[object]:
+    return [getattr(order, column.attname) for column in _INSERTED]
+
+
+def _order_of(plan: OrderPlan) -> Order:
+    return Order(
+        client_order_id=_client_order_id(plan),
+        account_id=plan.account_id,
+        market_id=plan.market_id,
+        strategy_id=plan.strategy_id,
+        execution_id=plan.execution_id,
+        leg_index=plan.leg_index,
+        side=plan.side,
+        kind=plan.kind,
+        time_in_force=plan.time_in_force,
+        quantity=plan.quantity,
+        price=plan.price,
+        is_reducing=plan.is_reducing,
+    )
+
+
+def _check(plan: OrderPlan) -> None:
+    if plan.quantity <= 0:
+        raise InvalidOrderPlan(cause=Message("its quantity is not positive"))
+    if plan.kind is OrderKind.LIMIT and plan.price is None:
+        raise InvalidOrderPlan(cause=Message("a limit order needs a price"))
+    if plan.price is not None and plan.price <= 0:
+        raise InvalidOrderPlan(cause=Message("its price is not positive"))
+
+
+def _client_order_id(plan: OrderPlan) -> str:
+    """Return the id by which a repeated write, and a lost reply, are recognised."""
+    owner = secrets.token_hex(16) if plan.execution_id is None else plan.execution_id
+    return derive_client_id(settings.ARB_INSTALL_ID, "order", owner, plan.leg_index, plan.attempt)
+
+
+def _find_written(orders: Sequence[Order]) -> list[Order]:
+    """Return the rows that are there already, if they say the same; none if there are none.
+
+    Raises:
+        ImmutableRecord: they do not.
+    """
+    written = find_orders([order.client_order_id for order in orders])
+    if not written:
+        return []
+    for order in orders:
+        twin = written.get(order.client_order_id)
+        if twin is None or any(getattr(order, name) != getattr(twin, name) for name in _COMPARED):
+            raise ImmutableRecord(
+                "Leg {leg} of execution {execution_id} is written down already, as another order. "
+                "Use the next attempt number for a replacement.",
+                leg=order.leg_index,
+                execution_id=order.execution_id,
+            )
+    return [written[order.client_order_id] for order in orders]
