@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from celery import current_app
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, close_old_connections, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
@@ -35,7 +36,9 @@ from ledger.services.halts import change_trading, to_scope
 from ledger.services.kill import stop_trading
 from markets.domain.funds import Wallet
 from markets.models import Venue
+from markets.services.markets import sync_markets
 from strategies.domain.states import ExecutionState, StrategyState
+from strategies.errors import NotReadyToStart
 from strategies.models import Execution, Strategy
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.runs import start_strategy
@@ -285,13 +288,23 @@ class Monkey:
         for pk in held.values_list("pk", flat=True):
             acknowledge_execution(execution_id=pk, user=user)
             self.diary.people["exposures acknowledged"] += 1
-        for pk in Strategy.objects.filter(state=StrategyState.FAULTED).values_list("pk", flat=True):
-            start_strategy(strategy_id=pk, user=user)
-            self.diary.people["faulted strategies started again"] += 1
+        self._start_faulted(user)
         restricted = TradingHalt.objects.exclude(state=TradingState.ACTIVE)
         for halt in restricted.filter(level__in=PERSONAL_LEVELS).exclude(reason=REASON):
             resume(to_scope(halt))
             self.diary.people[f"trading resumed after: {halt.reason}"] += 1
+
+    def _start_faulted(self, user: AbstractBaseUser) -> None:
+        faulted = Strategy.objects.filter(state=StrategyState.FAULTED)
+        for pk in faulted.values_list("pk", flat=True):
+            try:
+                start_strategy(strategy_id=pk, user=user)
+            except NotReadyToStart:  # it says what to do: its markets were suspended
+                for venue_id in Venue.objects.values_list("pk", flat=True):
+                    sync_markets(venue_id=venue_id)
+                self.diary.people["markets synchronised"] += 1
+                return
+            self.diary.people["faulted strategies started again"] += 1
 
 
 def resume(scope: HaltScope) -> None:
