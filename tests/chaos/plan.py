@@ -194,7 +194,7 @@ READ_FAULTS: tuple[Recipe, ...] = (
 )
 
 VENUE_STATES: tuple[Recipe, ...] = (
-    _fault("maintenance", 60, "maintenance", for_ms=4_000),
+    _fault("maintenance", 100, "maintenance", for_ms=4_000),
     _fault("rate limit (429)", 60, "rate_limit", times=3, retry_after_s=2),
     _fault("ban (418)", 100, "ban", for_ms=4_000),
     _fault("clock ahead", 80, "clock_skew", offset_ms=2_500, for_ms=6_000),
@@ -210,25 +210,25 @@ VENUE_FAULTS = (
 WORKERS = ("worker", "worker-2")
 
 PROCESSES: tuple[Recipe, ...] = (
-    Recipe("worker killed", "kill", 35, WORKERS),
-    Recipe("worker terminated", "terminate", 70, WORKERS),
-    Recipe("worker frozen", "freeze", 70, WORKERS, (2, 20)),
+    Recipe("worker killed", "kill", 60, WORKERS),
+    Recipe("worker terminated", "terminate", 100, WORKERS),
+    Recipe("worker frozen", "freeze", 100, WORKERS, (2, 20)),
     Recipe("beat killed", "kill", 70, ("beat",)),
     Recipe("beat frozen", "freeze", 90, ("beat",), (2, 6)),
     Recipe("second beat", "second_beat", 100, lasts_s=(8, 15)),
     Recipe("web killed", "kill", 120, ("web",)),
-    Recipe("venues killed", "kill", 90, ("simulator",)),
-    Recipe("venues frozen", "freeze", 90, ("simulator",), (1, 5)),
+    Recipe("venues killed", "kill", 120, ("simulator",)),
+    Recipe("venues frozen", "freeze", 120, ("simulator",), (1, 5)),
     Recipe("Redis killed", "kill", 100, ("redis",)),
     Recipe("Redis frozen", "freeze", 110, ("redis",), (1, 8)),
-    Recipe("everything killed", "kill_all", 220),
+    Recipe("everything killed", "kill_all", 300),
     Recipe("tasks delivered twice", "repeat_tasks", 4),
 )
 
 DATABASE: tuple[Recipe, ...] = (
-    Recipe("database restarted", "restart_database", 150, lasts_s=(0.5, 4)),
-    Recipe("database killed", "kill_database", 200, lasts_s=(0.5, 4)),
-    Recipe("database sessions ended", "end_sessions", 45),
+    Recipe("database restarted", "restart_database", 200, lasts_s=(0.5, 4)),
+    Recipe("database killed", "kill_database", 250, lasts_s=(0.5, 4)),
+    Recipe("database sessions ended", "end_sessions", 60),
 )
 
 PEOPLE: tuple[Recipe, ...] = (
