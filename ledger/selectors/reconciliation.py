@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from accounts.domain.transfers import TransferState
 from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import list_syncable_account_ids
-from arbplatform.core.decimals import Amount
+from arbplatform.core.decimals import Amount, Quantity
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES
 from ledger.errors import DiscrepancyNotFound
@@ -23,6 +23,7 @@ from ledger.models import (
 )
 from ledger.selectors.orders import list_orders, without_secrets
 from markets.domain.funds import Wallet
+from markets.errors import OrderAbsent
 from markets.models import Market
 
 MARKETS_MAX = 20
@@ -156,10 +157,22 @@ def find_orders_by_venue_id(account_id: int, market_id: int, ids: Iterable[str])
     return list(rows.filter(venue_order_id__in=[one for one in ids if one]))
 
 
-def has_unlinked_orders(account_id: int, market_id: int, since: datetime) -> bool:
-    """Return whether the venue's id of some order in a market is not known (yet)."""
-    rows = Order.objects.filter(account_id=account_id, market_id=market_id, venue_order_id="")
-    return rows.filter(submitted_at__gte=since).exists()
+def may_be_unlinked(
+    account_id: int, market_id: int, *, side: str, quantity: Quantity, since: datetime
+) -> bool:
+    """Return whether an order without a client id may be one of ours whose fate is not known.
+
+    One that was definitely refused, or was not sent, is none of them.
+    """
+    alike = Order.objects.filter(
+        account_id=account_id,
+        market_id=market_id,
+        venue_order_id="",
+        side=side,
+        quantity=quantity,
+        submitted_at__gte=since,
+    )
+    return alike.filter(Q(state__in=_MOVING_STATES) | Q(error_code=OrderAbsent.code)).exists()
 
 
 def list_open_orders(account_id: int, *, acknowledged_before: datetime) -> list[Order]:
@@ -191,15 +204,15 @@ def list_booked_keys(keys: Collection[str]) -> set[str]:
     return set(Entry.objects.filter(key__in=keys).values_list("key", flat=True))
 
 
-def has_unmatched_transfer(account_id: int, asset: str) -> bool:
-    """Return whether a record of the venue may belong to a transfer of ours that has not ended.
+def list_unmatched_transfers(account_id: int, asset: str) -> list[Transfer]:
+    """Return transfers of ours that may have left and do not know their own records yet.
 
-    Until the transfer knows its own records, none may be taken for somebody else's.
+    Until they do, no record in their asset may be taken for somebody else's.
     """
     rows = Transfer.objects.filter(asset__code=asset, state__in=_LEAVING)
     leaving = Q(from_account_id=account_id, venue_transfer_id="")
     coming = Q(to_account_id=account_id, venue_deposit_id="")
-    return rows.filter(leaving | coming).exists()
+    return list(rows.filter(leaving | coming).order_by("pk"))
 
 
 def list_transfer_ids_at_venue(account_id: int, asset: str) -> tuple[set[str], set[str]]:

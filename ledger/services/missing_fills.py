@@ -31,8 +31,8 @@ from ledger.models import Fill, Order
 from ledger.selectors import find_orders
 from ledger.selectors.reconciliation import (
     find_orders_by_venue_id,
-    has_unlinked_orders,
     list_booked_keys,
+    may_be_unlinked,
 )
 from ledger.services.fills import cost_of, is_fee_known
 from ledger.services.movements import Candidate, external
@@ -40,6 +40,7 @@ from ledger.services.recording import record
 from ledger.services.sending import Reported
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import Side, VenueFill, VenueOrder
+from markets.errors import OrderAbsent
 from markets.models import Market
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> No
         return
     report = _read_order(listing, rows[0].venue_order_id)
     if isinstance(report, Failed):
-        _see_unread(listing, rows)
+        _see_unread(listing, rows, report.error)
         return
     _book_confirmed(listing, order, report.value, rows)
 
@@ -201,15 +202,19 @@ def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueF
     round_ = listing.round
     read = _read_order(listing, venue_order_id)
     if isinstance(read, Failed):
-        _see_unread(listing, rows)
+        _see_unread(listing, rows, read.error)
         return
     report = read.value
     owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
     if owner is Owner.US:
         _settle_marked(listing, report, rows)
         return
-    if owner is Owner.UNSAID and has_unlinked_orders(
-        round_.account.pk, listing.market.pk, listing.since
+    if owner is Owner.UNSAID and may_be_unlinked(
+        round_.account.pk,
+        listing.market.pk,
+        side=report.side.value,
+        quantity=report.quantity,
+        since=listing.since,
     ):
         round_.is_moving = True  # may be ours: its look-up tells
         return
@@ -258,7 +263,10 @@ def see_unknown_order(report: VenueOrder) -> Sighting:
     )
 
 
-def _see_unread(listing: Listing, rows: Sequence[VenueFill]) -> None:
+def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:
+    """Note that the venue denies the order of trades that it lists; of silence note nothing."""
+    if not isinstance(error, OrderAbsent):
+        return
     for row in rows:
         if _is_ours_to_book(listing.round, row):
             context = {

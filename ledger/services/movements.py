@@ -8,17 +8,18 @@ from functools import partial
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
+from accounts.models import Transfer
 from arbplatform.core.clock import from_ms, to_ms
-from arbplatform.core.decimals import Amount, to_plain
+from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
 from ledger.domain.postings import Line, Purse, external_lines
 from ledger.domain.reconciliation import DiscrepancyKind, Movement, PurseKey, Sighting, explain_gaps
 from ledger.models import Entry, EntryKind
 from ledger.selectors import find_entry
 from ledger.selectors.reconciliation import (
-    has_unmatched_transfer,
     list_booked_keys,
     list_transfer_ids_at_venue,
+    list_unmatched_transfers,
 )
 from ledger.services.entries import book_entry, reverse_entry
 from ledger.services.reconciliation import Comparison, booked_of, lock_books, stands_still
@@ -48,11 +49,12 @@ class Candidate:
 
     Attributes:
         movement: what it is.
-        book: books it; called inside a transaction once a second source has proven it.
+        book: books it; called inside a transaction once a second source has proven it. ``None``:
+            a transfer of ours, which is booked when it knows its own records.
     """
 
     movement: Movement
-    book: Callable[[], Entry]
+    book: Callable[[], Entry] | None
 
 
 def external(round_: Round, movement: Movement) -> Candidate:
@@ -65,7 +67,9 @@ def find_funds_moved(round_: Round, comparison: Comparison) -> list[Candidate]:
     gaps = {(row.wallet, row.asset): row.gap for row in comparison.differences}
     candidates: list[Candidate] = []
     for asset in sorted({asset for _wallet, asset in gaps})[:ASSETS_MAX]:
-        if has_unmatched_transfer(round_.account.pk, asset):
+        unmatched = list_unmatched_transfers(round_.account.pk, asset)
+        if unmatched:
+            candidates += [_on_its_way(round_, row, asset) for row in unmatched]
             continue
         wallets = [wallet for wallet in Wallet if (wallet, asset) in gaps]
         left, came = list_transfer_ids_at_venue(round_.account.pk, asset)
@@ -99,7 +103,11 @@ def book_proven(
             lock_books(round_.account.pk)
             if not stands_still(round_.account.pk, booked_of(comparison, purses)):
                 return []
-            entries = [(movement, fresh[movement.key].book()) for movement in proven]
+            entries = [
+                (movement, book())
+                for movement in proven
+                if (book := fresh[movement.key].book) is not None
+            ]
     except ArbError as error:
         logger.warning("%s: what moved cannot be booked: %s", round_.account, error)
         return []
@@ -118,6 +126,21 @@ def _booked_sighting(movement: Movement, entry: Entry) -> Sighting:
         evidence=movement.evidence,
         entry_id=entry.pk,
     )
+
+
+def _on_its_way(round_: Round, row: Transfer, asset: str) -> Candidate:
+    """Return what a transfer of ours may have moved already, so that it hides nothing else."""
+    is_departure = row.from_account_id == round_.account.pk and not row.venue_transfer_id
+    wallet = Wallet(row.from_wallet if is_departure else row.to_wallet)
+    amount = -row.amount if is_departure else row.amount - (row.fee or ZERO)
+    movement = Movement(
+        key=f"transfer:{row.pk}",
+        kind=_K.BALANCE,
+        at_ms=to_ms(row.submitted_at or row.created_at),
+        amounts={(wallet, asset): amount},
+        what=Message(str(row.pk)),
+    )
+    return Candidate(movement, None)
 
 
 def _find_deposits(round_: Round, asset: str, wallet: Wallet, own_ids: set[str]) -> list[Candidate]:

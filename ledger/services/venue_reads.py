@@ -10,7 +10,7 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.errors import ArbError
 from ledger.domain.reconciliation import DiscrepancyKind, Sighting
-from markets.errors import NotSupportedByVenue, VenueRateLimited, VenueUnavailable
+from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ class Round:
             # whatever broke while an answer was read, it is no answer
             logger.exception("Reconciliation of %s: a read failed", self.account)
             failed = Failed(VenueUnavailable(venue=self.venue, cause=type(error).__name__))
-        if not failed.is_unsupported:
+        is_answer = failed.is_unsupported or isinstance(failed.error, OrderAbsent)
+        if not is_answer:
             self.failures.append(failed.error)
         return failed
 

@@ -30,7 +30,7 @@ from ledger.services.openings import ensure_opened
 from ledger.services.reconciler import reconcile_account, reconcile_accounts
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
-from markets.errors import VenueUnavailable
+from markets.errors import OrderAbsent, VenueRejected, VenueUnavailable
 from markets.gateway.limiter import BACKGROUND_RESERVE_MS, reads_reserve
 
 
@@ -584,3 +584,54 @@ def test_a_withdrawal_of_ours_that_was_given_up_and_left_all_the_same_raises_an_
         assert look().booked_count == 0
 
     assert (only().kind, only().state) == ("balance", "alarmed")
+
+
+def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(look, make_transfer, venue, opened):
+    """Both moved USDT: the trade is imported, the transfer waits for its own look-up."""
+    make_transfer("unknown")
+    venue.balances[Wallet.SPOT]["USDT"] -= 70
+    by_hand(venue)
+
+    run = look()
+
+    assert (run.outcome, run.booked_count, run.unsolved_count) == ("different", 2, 0)
+    held = wallet_balances(opened.pk)
+    assert held["BTC"] == venue.balances[Wallet.SPOT]["BTC"]
+    assert held["USDT"] - venue.balances[Wallet.SPOT]["USDT"] == 70
+    left = Discrepancy.objects.get(kind="balance")
+    assert (left.asset, left.state) == ("USDT", "explained")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("unknown", None, "0.1", False),
+        ("rejected", OrderAbsent.code, "0.1", False),
+        ("rejected", VenueRejected.code, "0.1", True),
+        ("unknown", None, "0.2", True),
+    ],
+)
+def test_a_trade_without_a_client_id_is_ours_only_if_an_order_is_missing(
+    look, make_plan, venue, clock, case
+):
+    state, error_code, quantity, is_imported = case
+    plan = make_plan(quantity=D(quantity), price=D(50_000))
+    write_orders(plans=[plan], clock=clock)
+    Order.objects.update(
+        state=state, error_code=error_code, submitted_at=clock.now(), next_lookup_at=None
+    )
+    venue.knows_client_id = False
+    by_hand(venue)
+
+    assert look().booked_count == (2 if is_imported else 0)
+
+
+def test_a_trade_whose_order_the_venue_denies_is_watched(look, opened, venue):
+    by_hand(venue)
+    venue.orders.clear()
+
+    run = look()
+
+    assert (run.outcome, run.booked_count) == ("different", 0)
+    kinds = set(Discrepancy.objects.values_list("kind", "state"))
+    assert ("missing_fill", "open") in kinds
