@@ -230,6 +230,23 @@ class ArrivalDiffers(Conflict):
     )
 
 
+class WithdrawRightRefused(Conflict):
+    """The key may withdraw, but nobody wants transfers from the account."""
+
+    code = 3026
+    summary = (
+        "The key of {account} may withdraw, but transfers are switched off for the account. It is "
+        "disabled. Take that right from the key, or switch transfers on if they are wanted."
+    )
+
+
+class TransfersOff(Conflict):
+    """Nothing is to be sent away from the account."""
+
+    code = 3027
+    summary = "Transfers from {account} are switched off. Switch them on in the account first."
+
+
 class FundsReserved(Conflict):
     """An order would spend funds that are not there, or that others may spend already."""
 

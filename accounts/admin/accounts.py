@@ -157,7 +157,7 @@ class VenueAccountAdmin(PlatformAdmin):
     actions_row = ("test_one", "sync_one")
     actions_detail = ("test_one", "sync_one")
     add_fieldsets = (
-        (None, {"fields": ("venue", "label", "is_enabled")}),
+        (None, {"fields": ("venue", "label", "is_enabled", "allows_transfers")}),
         (
             _("Secrets"),
             {
@@ -167,7 +167,10 @@ class VenueAccountAdmin(PlatformAdmin):
         ),
     )
     change_fieldsets = (
-        (None, {"fields": ("venue", "label", "is_enabled", "api_key_tail")}),
+        (
+            None,
+            {"fields": ("venue", "label", "is_enabled", "allows_transfers", "api_key_tail")},
+        ),
         (
             _("Connection"),
             {"fields": ("tell_connection", "tested_at", "test_error")},
@@ -309,6 +312,7 @@ class VenueAccountAdmin(PlatformAdmin):
         values: dict[str, Any] = {
             "label": form.cleaned_data["label"],
             "is_enabled": form.cleaned_data["is_enabled"],
+            "allows_transfers": form.cleaned_data["allows_transfers"],
         }
         typed = form.typed_secrets()
         if change:

@@ -48,7 +48,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = VenueAccount
-        fields = ("venue", "label", "is_enabled")
+        fields = ("venue", "label", "is_enabled", "allows_transfers")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -42,6 +42,7 @@ class AccountSerializer(serializers.ModelSerializer[VenueAccount]):
             "label",
             "api_key_tail",
             "is_enabled",
+            "allows_transfers",
             "permissions",
             "warnings",
             "tested_at",
@@ -76,6 +77,10 @@ class CreateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
     api_secret = _secret()
     passphrase = _secret(required=False, allow_blank=True)
     is_enabled = serializers.BooleanField(default=True)
+    allows_transfers = serializers.BooleanField(
+        default=False,
+        help_text="Whether funds may be sent away. If not, a key that may withdraw is refused.",
+    )
 
 
 class UpdateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -89,6 +94,7 @@ class UpdateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
     api_secret = _secret(required=False, allow_blank=True)
     passphrase = _secret(required=False, allow_blank=True)
     is_enabled = serializers.BooleanField(required=False)
+    allows_transfers = serializers.BooleanField(required=False)
 
 
 class ConnectionReportSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -16,6 +16,11 @@ ADDRESS_WARNING = Message(
 )
 
 
+def may_withdraw(findings: Sequence[PermissionFinding]) -> bool:
+    """Return whether the venue says that the key may withdraw."""
+    return any(right.name == "withdraw" and right.is_granted is True for right in findings)
+
+
 def find_warnings(findings: Sequence[PermissionFinding]) -> list[Message]:
     """Return what a person should know about a key with these rights, the worst first.
 

@@ -37,6 +37,13 @@ class VenueAccount(TimestampedModel):
     api_secret = EncryptedTextField(_("API secret"))
     passphrase = EncryptedTextField(_("passphrase"), blank=True, default="")
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    allows_transfers = models.BooleanField(
+        _("transfers to other accounts"),
+        default=False,
+        help_text=_(
+            "Off: a key of a real venue that may withdraw is refused, and nothing is sent away."
+        ),
+    )
     permissions = models.JSONField(_("permissions found"), default=list, editable=False)
     tested_at = models.DateTimeField(_("connection tested at"), null=True, editable=False)
     test_error_code = models.PositiveIntegerField(

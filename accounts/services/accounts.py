@@ -1,12 +1,19 @@
 """Commands on venue accounts: register, change, remove, test, and open the door to the venue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts.domain.permissions import find_warnings, to_json
-from accounts.errors import AccountDisabled, AccountInUse, AccountLabelTaken
+from accounts.domain.permissions import find_warnings, from_json, may_withdraw, to_json
+from accounts.errors import (
+    AccountDisabled,
+    AccountInUse,
+    AccountLabelTaken,
+    WithdrawRightRefused,
+)
 from accounts.models import VenueAccount
 from accounts.selectors import get_account, list_account_users, lock_account
 from arbplatform.background.commit import enqueue_on_commit
@@ -38,6 +45,11 @@ class ConnectionReport:
     account: VenueAccount
     findings: tuple[PermissionFinding, ...]
     warnings: tuple[Message, ...]
+
+
+def is_simulated(venue: Venue) -> bool:
+    """Return whether a venue is taken for a simulated one."""
+    return bool(settings.TRANSFER_TRUST_LOCAL) and venue.is_local
 
 
 def open_gateway(account: VenueAccount, *, even_if_disabled: bool = False) -> VenueGateway:
@@ -79,6 +91,7 @@ def create_account(
     api_secret: str,
     passphrase: str = "",
     is_enabled: bool = True,
+    allows_transfers: bool = False,
 ) -> VenueAccount:
     """Register an account at a venue; its connection is tested in the background.
 
@@ -89,6 +102,7 @@ def create_account(
         api_secret: belongs to the key.
         passphrase: for venues that ask for one.
         is_enabled: whether it may be used.
+        allows_transfers: whether funds may be sent away, so that a key may have that right.
 
     Raises:
         InvalidInput: label, key or secret is empty or too long.
@@ -102,6 +116,7 @@ def create_account(
         passphrase=_check_secret("passphrase", passphrase, is_optional=True),
         api_key_tail=mask(api_key.strip()),
         is_enabled=is_enabled,
+        allows_transfers=allows_transfers,
     )
     _save(account)
     if is_enabled:
@@ -118,6 +133,7 @@ def update_account(
     api_secret: str | None = None,
     passphrase: str | None = None,
     is_enabled: bool | None = None,
+    allows_transfers: bool | None = None,
 ) -> VenueAccount:
     """Change an account; what is ``None``, and a secret that is empty, stays as it is.
 
@@ -128,9 +144,13 @@ def update_account(
         AccountNotFound: no account has this id.
         InvalidInput: a value is empty or too long.
         AccountLabelTaken: the venue has another account of this label.
+        WithdrawRightRefused: the key may withdraw, and transfers are off.
     """
     account = lock_account(account_id)
     fields = ["updated_at"]
+    if allows_transfers is not None:
+        account.allows_transfers = allows_transfers
+        fields.append("allows_transfers")
     if label is not None:
         account.label = _check_label(label)
         fields.append("label")
@@ -141,6 +161,8 @@ def update_account(
     fresh = {name: _check_secret(name, value) for name, value in secrets.items() if value}
     if fresh:
         fields += _replace_secrets(account, fresh)
+    if account.is_enabled and (is_enabled or allows_transfers is False):
+        _check_rights(account, from_json(account.permissions))
     _save(account, fields)
     if fresh and account.is_enabled:
         enqueue_on_commit("accounts.test_connection", account_id=account.pk)
@@ -170,12 +192,15 @@ def test_connection(
 ) -> ConnectionReport:
     """Ask the venue what the account's key may do, and keep the answer.
 
-    A success synchronises the balances and opens the books of the account in the background.
+    A key of a real venue that may withdraw is refused unless transfers are switched on for the
+    account, and the account is disabled. A success synchronises the balances and opens the books
+    of the account in the background.
 
     Raises:
         AccountNotFound: no account has this id.
         AccountDisabled: the account is switched off.
         VenueDisabled: its venue is switched off.
+        WithdrawRightRefused: the key may do more than is wanted.
         SecretUnreadable, UnknownVenueClass, VenueError: the exact cause of the failure, which is
             also kept with the account.
     """
@@ -185,6 +210,11 @@ def test_connection(
         findings = tuple(open_gateway(account).fetch_permissions())
     except ArbError as error:
         _record_test(account, clock=clock, error=error)
+        raise
+    try:
+        _check_rights(account, findings)
+    except WithdrawRightRefused as error:
+        _record_test(account, clock=clock, findings=findings, error=error)
         raise
     tested = _record_test(account, clock=clock, findings=findings)
     return ConnectionReport(tested, findings, tuple(find_warnings(findings)))
@@ -212,6 +242,9 @@ def _record_test(
     account.test_error_code = None if error is None else error.code
     account.test_error = "" if error is None else str(error)
     fields = ["permissions", "tested_at", "test_error_code", "test_error", "updated_at"]
+    if isinstance(error, WithdrawRightRefused):
+        account.is_enabled = False
+        fields.append("is_enabled")
     if error is None:
         account.sync_error_code, account.sync_error = None, ""
         fields += ["sync_error_code", "sync_error"]
@@ -219,6 +252,18 @@ def _record_test(
         enqueue_on_commit("ledger.open_account", account_id=account.pk)
     account.save(update_fields=fields)
     return account
+
+
+def _check_rights(account: VenueAccount, findings: Sequence[PermissionFinding]) -> None:
+    """Refuse a key that can empty an account from which nothing is to be sent away.
+
+    Raises:
+        WithdrawRightRefused: the venue is a real one, the key may withdraw, and transfers are off.
+    """
+    if account.allows_transfers or is_simulated(account.venue):
+        return
+    if may_withdraw(findings):
+        raise WithdrawRightRefused(account=str(account))
 
 
 def _has_same_key(one: VenueAccount, other: VenueAccount) -> bool:

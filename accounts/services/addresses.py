@@ -37,7 +37,7 @@ from accounts.selectors import (
     lock_address,
     map_network_names,
 )
-from accounts.services.accounts import open_gateway
+from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.history import (
     Person,
     check_reason,
@@ -45,7 +45,7 @@ from accounts.services.history import (
     require_staff,
     write_change,
 )
-from accounts.services.routes import Route, is_simulated
+from accounts.services.routes import Route
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import DepositAddress

@@ -15,9 +15,8 @@ from accounts.domain.limits import (
 from accounts.domain.rules import RuleKind
 from accounts.models import Transfer, TransferLimit, VenueAccount
 from accounts.selectors import get_account, list_requested_values
-from accounts.services.accounts import open_gateway
+from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.history import Person, require_staff, write_change
-from accounts.services.routes import is_simulated
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, ZERO, Amount, to_plain
 from arbplatform.core.errors import InvalidInput, Message

@@ -11,10 +11,10 @@ from accounts.domain.limits import needs_approval
 from accounts.domain.networks import canonical_network
 from accounts.domain.routes import check_size
 from accounts.domain.transfers import SWEEP_DELAYS, TransferState
-from accounts.errors import IdempotencyConflict
+from accounts.errors import IdempotencyConflict, TransfersOff
 from accounts.models import ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import find_transfer, get_account_with_secrets, reserved_total
-from accounts.services.accounts import open_gateway
+from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.addresses import require_address
 from accounts.services.limits import VALUE_STEP, find_value, require_limits
 from accounts.services.preconditions import (
@@ -148,6 +148,8 @@ def _check_feasible(draft: Transfer, source: VenueAccount, target: VenueAccount)
     """Refuse what makes no sense, or has no funds; return what is free at the source."""
     from_wallet, to_wallet = Wallet(draft.from_wallet), Wallet(draft.to_wallet)
     check_wallets(source=source, target=target, from_wallet=from_wallet, to_wallet=to_wallet)
+    if not (draft.is_internal or source.allows_transfers or is_simulated(source.venue)):
+        raise TransfersOff(account=str(source))
     open_gateway(target)  # a disabled destination is told before anything is asked
     return check_funds(
         source=source, wallet=from_wallet, asset=draft.asset.code, amount=draft.amount

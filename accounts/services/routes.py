@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from accounts.domain.networks import canonical_network, needs_tag
 from accounts.domain.routes import Side, Way, check_open, check_size, choose_way, names_of
 from accounts.errors import InvalidTransfer
 from accounts.models import VenueAccount
 from accounts.selectors import map_network_names
-from accounts.services.accounts import open_gateway
+from accounts.services.accounts import is_simulated, open_gateway
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
 from markets.domain.funds import DepositAddress, NetworkState
 from markets.errors import NotSupportedByVenue, VenueRejected
-from markets.models import Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,6 @@ class Route:
             tag=self.tag or None,
             network=self.way.source_name or None,
         )
-
-
-def is_simulated(venue: Venue) -> bool:
-    """Return whether a venue is taken for a simulated one."""
-    return bool(settings.TRANSFER_TRUST_LOCAL) and venue.is_local
 
 
 def find_route(

@@ -8,9 +8,9 @@ from django.db import transaction
 from accounts.domain.transfers import TransferEvent, TransferState
 from accounts.models import Transfer
 from accounts.selectors import lock_transfer
+from accounts.services.accounts import is_simulated
 from accounts.services.history import Person, require_second_person
 from accounts.services.progress import Sighting, record
-from accounts.services.routes import is_simulated
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message

@@ -1,8 +1,9 @@
 """The last look before funds leave: nothing that was true at the request is taken for granted."""
 
-from accounts.errors import AddressChanged, FeeTooHigh
+from accounts.errors import AddressChanged, FeeTooHigh, TransfersOff
 from accounts.models import Transfer
 from accounts.selectors import get_account_with_secrets
+from accounts.services.accounts import is_simulated
 from accounts.services.addresses import require_address
 from accounts.services.routes import Route, find_route
 from arbplatform.core.clock import Clock
@@ -26,6 +27,8 @@ def verify_transfer(transfer: Transfer, *, clock: Clock) -> Route:
     source = get_account_with_secrets(transfer.from_account_id)
     target = get_account_with_secrets(transfer.to_account_id)
     asset = transfer.asset.code
+    if not (source.allows_transfers or is_simulated(source.venue)):
+        raise TransfersOff(account=str(source))
     route = find_route(
         source=source,
         target=target,

@@ -94,6 +94,7 @@ def people(db):
 def real(alpha, beta):
     """Alpha and beta as real venues, whose names of the network BTC are confirmed."""
     Venue.objects.update(rest_origin="")
+    VenueAccount.objects.update(allows_transfers=True)
     for account, _fake in (alpha, beta):
         account.venue.refresh_from_db()
         VenueNetwork.objects.create(venue=account.venue, network="BTC", venue_name="BTC")

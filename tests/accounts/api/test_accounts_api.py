@@ -24,6 +24,7 @@ SHOWN = {
     "label",
     "api_key_tail",
     "is_enabled",
+    "allows_transfers",
     "permissions",
     "warnings",
     "tested_at",

@@ -12,7 +12,7 @@ from accounts.errors import (
     AddressUnapproved,
     SecondPersonNeeded,
 )
-from accounts.models import AddressEntry, RuleChange, Transfer
+from accounts.models import AddressEntry, RuleChange, Transfer, VenueAccount
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.progress import claim
 from accounts.services.transfers import submit_transfer
@@ -231,6 +231,7 @@ def test_between_simulated_venues_the_first_transfer_proposes_its_address(ask, s
 
 def test_a_proxy_on_this_machine_can_be_treated_as_a_real_venue(ask, settings):
     settings.TRANSFER_TRUST_LOCAL = False
+    VenueAccount.objects.update(allows_transfers=True)
 
     with pytest.raises(Exception, match="Nobody has confirmed"):
         ask(network="BTC")
