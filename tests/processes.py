@@ -125,7 +125,7 @@ def database_url() -> str:
     config = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
-    return f"postgres://{config['USER']}@/{config['HOST'].lstrip('/')}/{config['NAME']}"
+    return f"postgres://{config['USER']}@/{config['HOST']}/{config['NAME']}"
 
 
 def sender(redis_url: str) -> Celery:
