@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from arbplatform.core.errors import Message
+from ledger.models import LogEntry, LogLevel
+from ledger.services.logs import draft_log
 from markets.models import Asset, Market
 from strategies.domain.evidence import to_evidence
 from strategies.models import Decision, Opportunity, Reason
@@ -22,6 +26,10 @@ LEFT_PER_TICK_MAX = 5
 """Of the opportunities that one tick leaves, at most so many of the best are written down."""
 LAST_SEEN_MAX = 200
 """Rows that are looked at to find out whether an opportunity is a repetition."""
+ALARMING = frozenset(
+    {Reason.EDGE_ABOVE_CAP, Reason.TICKER_MISMATCH, Reason.DEPEG, Reason.MARKET_SUSPENDED}
+)
+"""Denials that a person should look into: what was seen was too good, or not what it seemed."""
 SUMMARY_LENGTH_MAX = 200
 ROUTE_LENGTH_MAX = 400
 
@@ -93,12 +101,28 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
         since=sighting.detected_at - timedelta(seconds=REPEAT_AFTER_S),
         limit=LAST_SEEN_MAX,
     )
-    rows = [
-        _build(sighting, item.intent, item.decision, item.reason, item.message)
+    news = [
+        item
         for item in left[:LEFT_PER_TICK_MAX]
         if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
     ]
-    return Opportunity.objects.bulk_create(rows)
+    LogEntry.objects.bulk_create(
+        _draft_alarm(sighting, item) for item in news if item.reason in ALARMING
+    )
+    return Opportunity.objects.bulk_create(
+        _build(sighting, item.intent, item.decision, item.reason, item.message) for item in news
+    )
+
+
+def _draft_alarm(sighting: Sighting, item: LeftIntent) -> LogEntry:
+    return draft_log(
+        strategy_id=sighting.strategy_id,
+        level=LogLevel.WARNING,
+        event=f"intent_{item.reason.value}",
+        template=_("{summary} was not traded. {denial}"),
+        summary=item.intent.summary,
+        denial=str(item.message or item.reason.value),
+    )
 
 
 def route_of(intent: Intent) -> str:

@@ -87,11 +87,18 @@ class TradeRow:
 
 @dataclass(frozen=True, slots=True)
 class LegRow:
-    """A leg as it was decided: venue, symbol and limit price [quote per base]."""
+    """A leg as it was decided.
+
+    Attributes:
+        venue, symbol: where.
+        price: limit [quote per base].
+        carried: dust of earlier arbitrages that it was to sell along [base].
+    """
 
     venue: str
     symbol: str
     price: Decimal
+    carried: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +253,7 @@ class Evidence:
         withdrawn: client ids of transfers that the venues know of.
         reservations: what is still set aside, by our books.
         reserved: the totals that are kept of it, by purse.
+        dust: by strategy and asset, what its finished executions left over, by our books.
         discrepancies: what the reconciler has neither explained nor booked, in words.
         finish_within: how long an execution may take, outages included.
     """
@@ -266,5 +274,6 @@ class Evidence:
     withdrawn: frozenset[str] = frozenset()
     reservations: Sequence[ReservationRow] = ()
     reserved: Mapping[str, Decimal] = field(default_factory=dict)
+    dust: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     discrepancies: Sequence[str] = ()
     finish_within: timedelta = timedelta(minutes=5)

@@ -25,6 +25,7 @@ ZERO = Decimal(0)
 ENDED_ORDERS = frozenset({"filled", "canceled", "rejected"})
 ENDED_TRANSFERS = frozenset({"arrived", "failed"})
 ENDED_EXECUTIONS = frozenset({"completed", "unwound", "held", "failed"})
+DUSTY_EXECUTIONS = frozenset({"completed", "unwound"})
 SAME_STATE = {
     "filled": frozenset({"FILLED"}),
     "canceled": frozenset({"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}),
@@ -131,7 +132,7 @@ def exposures_are_closed(evidence: Evidence) -> Iterator[str]:
         for asset, amount in moved[row.id].items():
             if asset == row.profit_asset or not amount or asset not in traded:
                 continue  # a coin that only fees are paid in is a cost, no exposure
-            most = dust_max(row, asset, evidence.markets)
+            most = dust_max(row, asset, evidence.markets) + carried(row, asset)
             if abs(amount) > most:
                 yield (
                     f"execution {row.id} of {row.strategy} is {row.state} with {amount} {asset} "
@@ -165,6 +166,19 @@ def results_are_explained(evidence: Evidence) -> Iterator[str]:
         cash = moved[execution.id].get(execution.profit_asset, ZERO)
         if row.cash != cash:
             yield f"execution {execution.id} made {cash} by the venues, and {row.cash} is explained"
+
+
+def dust_is_what_is_left(evidence: Evidence) -> Iterator[str]:
+    """What is kept as dust is the sum of what finished executions left over."""
+    left: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in evidence.executions:
+        if row.state in DUSTY_EXECUTIONS:
+            for asset, amount in row.residuals.items():
+                left[row.strategy, asset] += amount
+    for key in sorted({*left, *evidence.dust}):
+        ours, theirs = evidence.dust.get(key, ZERO), left.get(key, ZERO)
+        if ours != theirs:
+            yield f"{'/'.join(key)}: {ours} kept as dust, {theirs} left over by executions"
 
 
 def legs_waited(evidence: Evidence) -> Iterator[str]:
@@ -305,6 +319,12 @@ def dust_max(execution: ExecutionRow, asset: str, markets: Sequence[MarketRow]) 
     return max(bounds) * DUST_MARGIN
 
 
+def carried(execution: ExecutionRow, asset: str) -> Decimal:
+    """Return how much dust of earlier arbitrages an execution was to sell along."""
+    legs = (leg for leg in execution.legs if leg.symbol.split("/")[0] == asset)
+    return sum((leg.carried for leg in legs), ZERO)
+
+
 def wallets_by_postings(evidence: Evidence) -> dict[tuple[str, str, str], Decimal]:
     """Return what each wallet holds by the sum of its postings."""
     held: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
@@ -343,6 +363,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("every exposure is zero, dust or held", exposures_are_closed),
     Invariant("executions report what the venues' trades moved", figures_are_true),
     Invariant("every result is explained to the last decimal", results_are_explained),
+    Invariant("dust is what finished executions left over", dust_is_what_is_left),
     Invariant("no leg was tried again before its order had ended", legs_waited),
     Invariant("postings sum to zero in every asset", postings_balance),
     Invariant("running totals are the sums of postings", totals_are_sums),

@@ -16,7 +16,7 @@ from ledger.models import BookKind, BookTotal, Discrepancy, Fill, LogEntry, LogL
 from markets.models import Market
 from markets.simulator.config import SimulatorConfig
 from markets.simulator.exchange.units import PLACES
-from strategies.models import PARTS, Attribution, Execution, Strategy
+from strategies.models import PARTS, Attribution, Dust, Execution, Strategy
 from tests.chaos.diary import Tallies
 from tests.chaos.evidence import (
     AttributionRow,
@@ -81,7 +81,11 @@ def read_executions() -> list[ExecutionRow]:
             profit=row.realised_profit,
             residuals={asset: Decimal(amount) for asset, amount in row.residuals.items()},
             legs=[
-                LegRow(leg["venue"], leg["symbol"], Decimal(leg["limit_price"])) for leg in row.plan
+                LegRow(
+                    *(leg["venue"], leg["symbol"], Decimal(leg["limit_price"])),
+                    carried=Decimal(leg.get("carried", "0")),
+                )
+                for leg in row.plan
             ],
             strategy=row.strategy.name,
             created_at=row.created_at,
@@ -104,6 +108,15 @@ def read_attributions() -> list[AttributionRow]:
         )
         for row in Attribution.objects.iterator()
     ]
+
+
+def read_dust() -> dict[tuple[str, str], Decimal]:
+    """Return what is kept as dust, by strategy and asset."""
+    rows = Dust.objects.exclude(amount=0)
+    return {
+        (strategy, asset): amount
+        for strategy, asset, amount in rows.values_list("strategy__name", "asset__code", "amount")
+    }
 
 
 def read_postings() -> list[PostingRow]:

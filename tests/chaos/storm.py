@@ -222,6 +222,7 @@ def gather(scope: Scope) -> Evidence:
         withdrawn=frozenset(venues.withdrawn),
         reservations=reading.read_reservations(),
         reserved=reading.read_reserved(),
+        dust=reading.read_dust(),
         discrepancies=reading.read_discrepancies(),
         finish_within=FINISH_WITHIN,
     )

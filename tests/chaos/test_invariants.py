@@ -150,6 +150,7 @@ GOOD = Evidence(
     transfers=(ARRIVED, replace(ARRIVED, id=2, client_id="refused", state="failed")),
     withdrawn=frozenset({"sent"}),
     reserved={"alpha/spot/USDT": Decimal(0)},
+    dust={("ours", "ETH"): Decimal("-0.0001")},
 )
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
 
@@ -208,6 +209,12 @@ PLANTED = {
         replace(GOOD, attributions=(replace(EXPLAINED, booked=Decimal("1.3980001")),)),
         replace(GOOD, attributions=(replace(EXPLAINED, cash=Decimal("1.697")),)),
         replace(GOOD, attributions=(replace(EXPLAINED, is_exact=False),)),
+    ),
+    "dust is what finished executions left over": (
+        replace(GOOD, dust={}),
+        replace(GOOD, dust={("ours", "ETH"): Decimal("0.0001")}),
+        replace(GOOD, dust={**GOOD.dust, ("ours", "BTC"): Decimal(1)}),
+        replace(GOOD, executions=(replace(EXECUTION, state="held"),)),
     ),
     "no leg was tried again before its order had ended": (
         replace(GOOD, orders=(BOUGHT, replace(SOLD, leg_index=0))),
@@ -280,6 +287,17 @@ def test_an_exposure_that_is_held_for_a_person_is_no_violation():
     held = replace(GOOD, venue_trades=(BUY,), executions=(replace(EXECUTION, state="held"),))
 
     assert not find_violations(held)["every exposure is zero, dust or held"]
+
+
+def test_dust_that_was_sold_along_is_no_exposure():
+    sale = replace(SALE, quantity=Decimal("0.3"))
+    along = replace(EXECUTION.legs[1], carried=Decimal("0.2"))
+    carrying = replace(EXECUTION, legs=(EXECUTION.legs[0], along))
+    claim = "every exposure is zero, dust or held"
+
+    assert find_violations(replace(GOOD, venue_trades=(BUY, sale)))[claim]
+    found = find_violations(replace(GOOD, venue_trades=(BUY, sale), executions=(carrying,)))
+    assert not found[claim]
 
 
 def test_what_was_on_its_way_may_arrive_within_a_second_of_the_switch():

@@ -1,7 +1,8 @@
-"""An edge that is too good to be true is not traded, and the decision says how good it looked."""
+"""An edge that is too good to be true is not traded, and an alarm says how good it looked."""
 
 import pytest
 
+from ledger.models import LogEntry, LogLevel
 from strategies.models import Opportunity, Reason
 from tests.strategies.faults.play import is_denied, tick
 
@@ -26,6 +27,10 @@ def test_a_fat_finger_is_denied_by_the_platforms_own_cap(trusting, edge):
     denial = Opportunity.objects.get().evidence["denial"]
     assert denial["context"]["limit"] == "1000"
     assert denial["context"]["value"].startswith("9800")
+    alarm = LogEntry.objects.get(event="intent_ticker_mismatch")
+    assert alarm.level == LogLevel.WARNING
+    tick(trusting)
+    assert LogEntry.objects.filter(event="intent_ticker_mismatch").count() == 1  # not each tick
 
 
 def test_a_strategy_has_a_cap_of_its_own(cross, edge):
