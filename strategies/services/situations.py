@@ -1,15 +1,20 @@
 """What the leg table needs to know about an execution, read from plan, orders and ledger."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.services.balances import sync_balances
 from arbplatform.core.decimals import ZERO, Amount, to_decimal
+from arbplatform.core.errors import ArbError
 from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.selectors import execution_movements, order_movements, spendable_balances
+from markets.domain.funds import Wallet
 from markets.domain.orders import Side
+from markets.errors import InsufficientFunds
 from markets.models import Market
 from markets.services.data import fetch_books
 from strategies.domain.outcomes import are_as_planned
@@ -19,6 +24,8 @@ from strategies.models import Execution
 from strategies.plugins.taking import LOSS_BPS_DEFAULT
 from strategies.sdk import MarketKey
 from strategies.selectors import list_legs, list_markets_of, list_outcomes
+
+logger = logging.getLogger(__name__)
 
 REFUSALS_MAX = 2
 """After so many refused orders on one side of a leg the other ways out are taken."""
@@ -106,7 +113,7 @@ def read_means(execution: Execution, scene: Scene) -> Means:
         and not report.books[market.venue.code, market.symbol].is_crossed
     }
     balances = {
-        code: spendable_balances(account_id) for code, account_id in scene.account_ids.items()
+        code: _free_of(account_id, scene.orders) for code, account_id in scene.account_ids.items()
     }
     return Means(
         books=books,
@@ -116,6 +123,27 @@ def read_means(execution: Execution, scene: Scene) -> Means:
         max_loss_bps=_max_loss_bps(execution),
         refused=_find_refused(scene.orders),
     )
+
+
+def _free_of(account_id: int, orders: Sequence[Order]) -> Mapping[str, Amount]:
+    """Return what an account may spend by the books.
+
+    Once its venue has said that there is less, no more than it states now: somebody may have moved
+    funds without the platform, and the same order would only be refused again.
+    """
+    free = spendable_balances(account_id)
+    if not any(
+        order.account_id == account_id and order.error_code == InsufficientFunds.code
+        for order in orders
+    ):
+        return free
+    try:
+        stated = sync_balances(account_id=account_id)
+    except ArbError as error:
+        logger.warning("Account %s: what it holds could not be read: %s", account_id, error)
+        return free
+    there = {row.asset.code: row.free for row in stated if row.wallet == Wallet.SPOT}
+    return {code: min(amount, there.get(code, ZERO)) for code, amount in free.items()}
 
 
 def _find_refused(orders: Sequence[Order]) -> frozenset[tuple[int, Side]]:
