@@ -154,8 +154,8 @@ TRANSFER_FAULTS: tuple[Recipe, ...] = (
 
 BNB: dict[str, Any] = {"coin": "BNB", "price": "600", "for_ms": 15_000}
 BOOK_FAULTS: tuple[Recipe, ...] = (
-    _fault("books stand still", 50, "stale_book", for_ms=5_000),
-    _fault("books crossed", 50, "crossed_book", bps=15, for_ms=5_000),
+    _fault("books stand still", 80, "stale_book", for_ms=5_000),
+    _fault("books crossed", 80, "crossed_book", bps=15, for_ms=5_000),
     _fault("fees in a third coin", 30, "fee_coin", symbol="BTC/USDT", account=DEMO_LABEL, **BNB),
     _fault(
         "fees in a third coin too", 30, "fee_coin", symbol="SOL/USDT", account=DEMO_LABEL, **BNB
@@ -194,12 +194,12 @@ READ_FAULTS: tuple[Recipe, ...] = (
 )
 
 VENUE_STATES: tuple[Recipe, ...] = (
-    _fault("maintenance", 100, "maintenance", for_ms=4_000),
-    _fault("rate limit (429)", 60, "rate_limit", times=3, retry_after_s=2),
-    _fault("ban (418)", 100, "ban", for_ms=4_000),
-    _fault("clock ahead", 80, "clock_skew", offset_ms=2_500, for_ms=6_000),
-    _fault("clock behind", 80, "clock_skew", offset_ms=-7_000, for_ms=6_000),
-    _fault("markets suspended", 60, "suspend_market", for_ms=5_000),
+    _fault("maintenance", 180, "maintenance", for_ms=4_000),
+    _fault("rate limit (429)", 90, "rate_limit", times=3, retry_after_s=2),
+    _fault("ban (418)", 140, "ban", for_ms=4_000),
+    _fault("clock ahead", 200, "clock_skew", offset_ms=2_500, for_ms=6_000),
+    _fault("clock behind", 200, "clock_skew", offset_ms=-7_000, for_ms=6_000),
+    _fault("markets suspended", 120, "suspend_market", for_ms=5_000),
 )
 
 VENUE_FAULTS = (
@@ -210,17 +210,17 @@ VENUE_FAULTS = (
 WORKERS = ("worker", "worker-2")
 
 PROCESSES: tuple[Recipe, ...] = (
-    Recipe("worker killed", "kill", 60, WORKERS),
-    Recipe("worker terminated", "terminate", 100, WORKERS),
-    Recipe("worker frozen", "freeze", 100, WORKERS, (2, 20)),
-    Recipe("beat killed", "kill", 70, ("beat",)),
+    Recipe("worker killed", "kill", 75, WORKERS),
+    Recipe("worker terminated", "terminate", 140, WORKERS),
+    Recipe("worker frozen", "freeze", 140, WORKERS, (2, 20)),
+    Recipe("beat killed", "kill", 100, ("beat",)),
     Recipe("beat frozen", "freeze", 90, ("beat",), (2, 6)),
     Recipe("second beat", "second_beat", 100, lasts_s=(8, 15)),
     Recipe("web killed", "kill", 120, ("web",)),
-    Recipe("venues killed", "kill", 120, ("simulator",)),
-    Recipe("venues frozen", "freeze", 120, ("simulator",), (1, 5)),
-    Recipe("Redis killed", "kill", 100, ("redis",)),
-    Recipe("Redis frozen", "freeze", 110, ("redis",), (1, 8)),
+    Recipe("venues killed", "kill", 200, ("simulator",)),
+    Recipe("venues frozen", "freeze", 200, ("simulator",), (1, 5)),
+    Recipe("Redis killed", "kill", 160, ("redis",)),
+    Recipe("Redis frozen", "freeze", 160, ("redis",), (1, 8)),
     Recipe("everything killed", "kill_all", 300),
     Recipe("tasks delivered twice", "repeat_tasks", 4),
 )
@@ -232,9 +232,9 @@ DATABASE: tuple[Recipe, ...] = (
 )
 
 PEOPLE: tuple[Recipe, ...] = (
-    Recipe("kill switch", "halt", 60, lasts_s=(2.5, 6)),
-    Recipe("reducing only", "reduce", 80, lasts_s=(2, 5)),
+    Recipe("kill switch", "halt", 100, lasts_s=(2.5, 6)),
+    Recipe("reducing only", "reduce", 120, lasts_s=(2, 5)),
     Recipe("funds sent to another venue", "send_funds", 20, VENUES),
     Recipe("funds moved to another wallet", "move_funds", 20, VENUES),
-    Recipe("venue halted", "halt_venue", 70, tuple(DEMO_VENUES), (2, 6)),
+    Recipe("venue halted", "halt_venue", 110, tuple(DEMO_VENUES), (2, 6)),
 )

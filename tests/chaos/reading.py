@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -302,6 +302,8 @@ def ask(url: str, method: str, path: str, body: Any = None) -> Any:
         if answer.status >= 400:
             raise OSError(f"{method} {path}: {answer.status} {text}")
         return json.loads(text)
+    except HTTPException as error:
+        raise OSError(f"{method} {path}: {error}") from error
     finally:
         connection.close()
 

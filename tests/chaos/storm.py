@@ -37,7 +37,7 @@ from tests.chaos.evidence import Evidence, Halt
 from tests.chaos.invariants import find_violations
 from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all
 from tests.chaos.plan import make_plan
-from tests.chaos.processes import Platform
+from tests.chaos.processes import Platform, wait_for
 from tests.chaos.world import list_specs
 
 PROGRESS_EVERY_S = 10.0
@@ -52,6 +52,8 @@ FINISH_WITHIN = timedelta(seconds=240)
 learn what became of an order, and the outages of this storm."""
 RESTING_TRANSFERS = (TransferState.ARRIVED, TransferState.FAILED, TransferState.UNKNOWN)
 """One of unknown outcome is given up after a quarter of an hour at the earliest."""
+VENUES_TIMEOUT_S = 60.0
+"""How long killed venues may take until they answer again [s]."""
 BROKER_TIMEOUT_S = 2.0
 
 
@@ -156,6 +158,7 @@ def clear(monkey: Monkey, platform: Platform, scope: Scope) -> None:
     monkey.finish()
     platform.revive()
     platform.wait_until_ready()
+    wait_for(lambda: _answers(scope.simulator_url), VENUES_TIMEOUT_S, "the venues answer")
     monkey.count_strikes()
     for venue in scope.config.venues:
         reading.ask(scope.simulator_url, "DELETE", f"/control/{venue.code}/faults")
@@ -250,6 +253,14 @@ def say(line: str) -> None:
     """Tell whoever looks, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def _answers(simulator_url: str) -> bool:
+    try:
+        reading.ask(simulator_url, "GET", "/healthz")
+    except OSError:
+        return False
+    return True
 
 
 def _say_progress(monkey: Monkey, scope: Scope) -> None:
