@@ -144,3 +144,13 @@ class DifferenceChanged(Conflict):
         "The difference in {asset} is {gap} by now, not {expected}: nothing was booked. Look "
         "again, then decide."
     )
+
+
+class OpeningPostponed(Conflict):
+    """Funds of the account move while its books are to be opened."""
+
+    code = 4020
+    summary = (
+        "The books of {account} cannot be opened while a transfer from or to it is under way, or "
+        "not booked yet: what it holds changes. Try again when the transfer has ended."
+    )

@@ -1,6 +1,7 @@
 """Background work on the ledger: ids in, one service each, safe to deliver twice."""
 
 import logging
+from typing import Any
 
 from celery import shared_task, signals
 from kombu.exceptions import OperationalError
@@ -8,12 +9,17 @@ from kombu.exceptions import OperationalError
 from arbplatform.background.single import alone
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
+from ledger.errors import OpeningPostponed
 from ledger.services import conditions, equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 from ledger.services.readiness import READINESS
 from ledger.services.spooling import replay_spool
 
 logger = logging.getLogger(__name__)
+
+OPENING_RETRY_S = 30
+OPENING_RETRIES_MAX = 240
+"""Books that cannot be opened while a transfer is under way are tried again for two hours."""
 
 STARTUP_EXPIRES_S = 60
 
@@ -54,11 +60,21 @@ def book_transfers() -> None:
     transfers.book_transfers()
 
 
-@shared_task(name="ledger.open_account", ignore_result=True)
-def open_account(account_id: int) -> None:
+@shared_task(
+    name="ledger.open_account",
+    ignore_result=True,
+    bind=True,
+    max_retries=OPENING_RETRIES_MAX,
+    default_retry_delay=OPENING_RETRY_S,
+)
+def open_account(self: Any, account_id: int) -> None:
     """Take over what an account holds, once; a start of a strategy does so as well."""
     try:
         openings.ensure_opened(account_id=account_id)
+    except OpeningPostponed as error:
+        logger.info("The books of account %s are opened later: %s", account_id, error)
+        if not self.request.called_directly:
+            raise self.retry() from None
     except ArbError as error:
         logger.warning("The books of account %s were not opened: %s", account_id, error)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
-from accounts.domain.transfers import TransferState
+from accounts.domain.transfers import SENT_STATES, TransferState
 from accounts.models import Transfer
 from accounts.selectors import with_reserved
 from arbplatform.core.decimals import ZERO, Amount
@@ -61,6 +61,19 @@ _UNDER_WAY = (TransferState.SUBMITTED, TransferState.IN_TRANSIT, TransferState.D
 
 def list_unbooked_transfer_ids(*, limit: int) -> list[int]:
     """Return transfers whose state tells more than the books do, the oldest first."""
+    rows = _unbooked_transfers().order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def has_moving_transfers(account_id: int) -> bool:
+    """Return whether a transfer moves funds of an account that the books may not know of yet."""
+    touching = Q(from_account_id=account_id) | Q(to_account_id=account_id)
+    moving = Q(state__in=(*SENT_STATES, TransferState.DISPUTED))
+    is_moving = Transfer.objects.filter(touching & moving).exists()
+    return is_moving or _unbooked_transfers().filter(touching).exists()
+
+
+def _unbooked_transfers() -> QuerySet[Transfer]:
     has_left = Q(state__in=_UNDER_WAY)
     is_external = ~Q(from_account_id=F("to_account_id"))
     left, ended, undone = (
@@ -71,14 +84,10 @@ def list_unbooked_transfer_ids(*, limit: int) -> list[int]:
             [EntryKind.REVERSAL],
         )
     )
-    return list(
-        Transfer.objects.filter(
-            (has_left & is_external & ~Q(left))
-            | (Q(state=TransferState.ARRIVED) & ~Q(ended))
-            | (Q(state=TransferState.FAILED) & Q(left) & ~Q(undone))
-        )
-        .order_by("pk")
-        .values_list("pk", flat=True)[:limit]
+    return Transfer.objects.filter(
+        (has_left & is_external & ~Q(left))
+        | (Q(state=TransferState.ARRIVED) & ~Q(ended))
+        | (Q(state=TransferState.FAILED) & Q(left) & ~Q(undone))
     )
 
 
