@@ -12,6 +12,7 @@ from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
+from arbplatform.logs import redact
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     CANCEL_WATCH_MS,
@@ -146,7 +147,8 @@ def _learn(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occasi
     elif isinstance(knowledge, Missing):
         _learn_missing(order, occasion)
     elif order.state in LIVE_STATES:
-        order.error_code, order.error = knowledge.error.code, str(knowledge.error)
+        order.error_code = knowledge.error.code
+        order.error = redact(str(knowledge.error))
 
 
 def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None:
@@ -175,7 +177,7 @@ def _learn_missing(order: Order, occasion: _Occasion) -> None:
         first_missed_at_ms=to_ms(order.first_missed_at),
         now_ms=occasion.now_ms,
     ):
-        order.error_code, order.error = error.code, str(error)
+        order.error_code, order.error = error.code, redact(str(error))
         return
     # what was acknowledged once has ended; what never was, never existed
     was_there = bool(order.venue_order_id) or order.filled_quantity > ZERO
@@ -186,7 +188,7 @@ def _fail(order: Order, event: OrderEvent, error: ArbError) -> None:
     state = absorb(OrderState(order.state), event)
     if state != order.state:
         order.state = state
-        order.error_code, order.error = error.code, str(error)
+        order.error_code, order.error = error.code, redact(str(error))
 
 
 def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:
