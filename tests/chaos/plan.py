@@ -141,7 +141,6 @@ ORDER_FAULTS: tuple[Recipe, ...] = (
 TRANSFER_FAULTS: tuple[Recipe, ...] = (
     _fault("withdrawal's answer dropped", 60, "drop_answer", "withdrawal.create"),
     _fault("withdrawal answered by a page", 80, "html", "withdrawal.create"),
-    _fault("withdrawal dropped before it arrived", 80, "drop_request", "withdrawal.create"),
     _fault("move's answer dropped", 60, "drop_answer", "transfer.create"),
     _fault("move answered by a page", 80, "html", "transfer.create"),
     _fault("withdrawals: an empty list", 60, "empty_list", "withdrawal.list", times=2, **SOON),

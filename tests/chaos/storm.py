@@ -47,7 +47,7 @@ SETTLE_TIMEOUT_S = 150.0
 for a machine that does other things as well."""
 SETTLE_POLL_S = 1.0
 CHECK_EVERY_S = 3.0
-FINISH_WITHIN = timedelta(seconds=240)
+FINISH_WITHIN = timedelta(minutes=5)
 """No execution may take longer, outages included: thirty seconds to repair it, twice a minute to
 learn what became of an order, and the outages of this storm."""
 RESTING_TRANSFERS = (TransferState.ARRIVED, TransferState.FAILED, TransferState.UNKNOWN)
