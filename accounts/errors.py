@@ -17,6 +17,16 @@ class AccountNotFound(NotFound):
     summary = "No account has the id {id}. See /api/accounts for the known ones."
 
 
+class AccountKeyRefused(Conflict):
+    """The venue does not accept the account's key: each further try could lock the account."""
+
+    code = 3070
+    summary = (
+        "{account} is left alone because its venue does not accept the API key: {cause} Nothing "
+        "was sent. Mend or replace the key, then test the account's connection."
+    )
+
+
 class AccountInUse(Conflict):
     """Strategies or history depend on the account."""
 

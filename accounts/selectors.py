@@ -95,6 +95,12 @@ def list_readings() -> dict[int, tuple[datetime | None, datetime | None]]:
     }
 
 
+def list_refused_account_ids() -> list[int]:
+    """Return the accounts whose key their venue does not accept."""
+    refused = Q(test_error_code=VenueAuthFailed.code) | Q(sync_error_code=VenueAuthFailed.code)
+    return list(VenueAccount.objects.filter(refused).values_list("pk", flat=True))
+
+
 def list_syncable_account_ids() -> list[int]:
     """Return the accounts whose balances may be read without being asked by a person.
 
@@ -104,6 +110,7 @@ def list_syncable_account_ids() -> list[int]:
     return list(
         VenueAccount.objects.filter(is_enabled=True, venue__is_enabled=True)
         .exclude(sync_error_code=VenueAuthFailed.code)
+        .exclude(test_error_code=VenueAuthFailed.code)
         .order_by("pk")
         .values_list("pk", flat=True)
     )

@@ -92,6 +92,12 @@ def heed_venue(venue_id: int) -> None:
     conditions.heed_venue(venue_id=venue_id)
 
 
+@shared_task(name="ledger.heed_account", acks_late=True, ignore_result=True)
+def heed_account(account_id: int) -> None:
+    """Let trading for an account follow whether its key is accepted."""
+    conditions.heed_account(account_id=account_id)
+
+
 @shared_task(name="ledger.heed_conditions", ignore_result=True)
 def heed_conditions() -> None:
     """Let trading follow the states of all venues and keys, should a message be lost."""

@@ -354,6 +354,8 @@ class VenueAccountAdmin(PlatformAdmin):
 
 def connection_outcome(account: VenueAccount) -> tuple[str, str]:
     """Return how the last test of the connection ended: a key of the colours, and a word."""
+    if account.is_key_refused:
+        return "bad", gettext("key refused")
     if account.tested_at is None:
         return "none", gettext("not tested")
     if account.test_error_code is None:

@@ -46,6 +46,7 @@ class AccountSerializer(serializers.ModelSerializer[VenueAccount]):
             "permissions",
             "warnings",
             "tested_at",
+            "is_key_refused",
             "test_error_code",
             "test_error",
             "synced_at",

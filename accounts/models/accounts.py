@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from arbplatform.persistence.fields import AmountField, EncryptedTextField
 from arbplatform.persistence.models import TimestampedModel
 from markets.domain.funds import Wallet
+from markets.errors import VenueAuthFailed
 from markets.gateway.base import Credentials
 from markets.models import Asset, Venue
 
@@ -63,6 +64,11 @@ class VenueAccount(TimestampedModel):
         constraints = [
             models.UniqueConstraint(fields=["venue", "label"], name="account_unique_label"),
         ]
+
+    @property
+    def is_key_refused(self) -> bool:
+        """Whether its venue did not accept the key, and no test has succeeded since."""
+        return VenueAuthFailed.code in (self.test_error_code, self.sync_error_code)
 
     def __str__(self) -> str:
         return f"{self.venue.code}/{self.label}"

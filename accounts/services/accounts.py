@@ -11,6 +11,7 @@ from accounts.domain.permissions import find_warnings, from_json, may_withdraw, 
 from accounts.errors import (
     AccountDisabled,
     AccountInUse,
+    AccountKeyRefused,
     AccountLabelTaken,
     WithdrawRightRefused,
 )
@@ -62,10 +63,12 @@ def open_gateway(account: VenueAccount, *, even_if_disabled: bool = False) -> Ve
     Raises:
         AccountDisabled: the account is switched off.
         VenueDisabled: its venue is switched off.
+        AccountKeyRefused: its venue did not accept the key.
         SecretUnreadable: the configured keys do not open its secrets.
     """
     if not even_if_disabled:
         check_enabled(account)
+    check_key(account)
     return gateway_for(account.venue.to_spec(), account.to_credentials())
 
 
@@ -80,6 +83,17 @@ def check_enabled(account: VenueAccount) -> None:
         raise AccountDisabled(account=str(account))
     if not account.venue.is_enabled:
         raise VenueDisabled(venue=account.venue.code)
+
+
+def check_key(account: VenueAccount) -> None:
+    """Refuse an account whose key was refused: only a test of the connection may try it again.
+
+    Raises:
+        AccountKeyRefused: its venue did not accept the key.
+    """
+    if account.is_key_refused:
+        cause = account.test_error or account.sync_error
+        raise AccountKeyRefused(account=str(account), cause=cause)
 
 
 @transaction.atomic
@@ -207,7 +221,8 @@ def test_connection(
     account = get_account(account_id)
     check_enabled(account)
     try:
-        findings = tuple(open_gateway(account).fetch_permissions())
+        gateway = gateway_for(account.venue.to_spec(), account.to_credentials())
+        findings = tuple(gateway.fetch_permissions())
     except ArbError as error:
         _record_test(account, clock=clock, error=error)
         raise
@@ -237,6 +252,7 @@ def _record_test(
     account = lock_account(tested.pk)
     if not _has_same_key(tested, account):
         return account
+    was_refused = account.is_key_refused
     account.permissions = to_json(findings)
     account.tested_at = clock.now()
     account.test_error_code = None if error is None else error.code
@@ -251,6 +267,8 @@ def _record_test(
         enqueue_on_commit("accounts.sync_balances", account_id=account.pk)
         enqueue_on_commit("ledger.open_account", account_id=account.pk)
     account.save(update_fields=fields)
+    if account.is_key_refused != was_refused:
+        enqueue_on_commit("ledger.heed_account", account_id=account.pk)
     return account
 
 

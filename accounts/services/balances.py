@@ -8,7 +8,8 @@ from django.db import transaction
 
 from accounts.models import Balance, VenueAccount
 from accounts.selectors import get_account, list_balances, lock_account
-from accounts.services.accounts import check_enabled, open_gateway
+from accounts.services.accounts import check_enabled
+from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
@@ -16,6 +17,7 @@ from arbplatform.persistence.retries import retried
 from markets.domain.funds import VenueBalance, Wallet
 from markets.errors import VenueRejected
 from markets.gateway.base import VenueGateway
+from markets.gateway.factory import gateway_for
 from markets.services.assets import ensure_assets
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ def sync_balances(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> list[Balan
     check_enabled(account)
     asked_at = clock.now()
     try:
-        gateway = open_gateway(account)
+        # a person may try a key that was refused; the platform by itself does not
+        gateway = gateway_for(account.venue.to_spec(), account.to_credentials())
         _store(account, Wallet.SPOT, gateway.fetch_balances(Wallet.SPOT), asked_at)
         funding = _read_funding(gateway, account)
         if funding is not None:
@@ -106,3 +109,5 @@ def _record_failure(account: VenueAccount, error: ArbError) -> None:
     row = lock_account(account.pk)
     row.sync_error_code, row.sync_error = error.code, str(error)
     row.save(update_fields=["sync_error_code", "sync_error", "updated_at"])
+    if row.is_key_refused:
+        enqueue_on_commit("ledger.heed_account", account_id=row.pk)

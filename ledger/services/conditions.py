@@ -4,6 +4,8 @@ These restrictions are scopes of their own: they never touch what a person has h
 person has to lift them.
 """
 
+from accounts.errors import AccountNotFound
+from accounts.selectors import get_account, list_refused_account_ids
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent, TradingState
 from ledger.models import TradingHalt
@@ -49,16 +51,44 @@ def heed_venue(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingState:
     return wanted
 
 
+def heed_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingState:
+    """Send nothing for an account whose key its venue does not accept.
+
+    May be called any number of times.
+
+    Args:
+        account_id: which account.
+        clock: tells the time.
+
+    Returns:
+        What may be sent for it, as far as its key is concerned.
+    """
+    try:
+        account = get_account(account_id)
+    except AccountNotFound:
+        return TradingState.ACTIVE  # deleted since
+    wanted = TradingState.HALTED if account.is_key_refused else TradingState.ACTIVE
+    reason = account.test_error or account.sync_error or "the key works"
+    _steer(HaltScope(HaltLevel.ACCOUNT_KEY, account_id), wanted, reason, clock)
+    return wanted
+
+
 def heed_conditions(*, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Do that for every venue that is not healthy, or was not: the sweep behind lost messages."""
+    """Do that for all venues and accounts that it concerns: the sweep behind lost messages."""
     ill = set(Venue.objects.exclude(state=VenueState.HEALTHY).values_list("pk", flat=True))
-    restricted = {
+    for venue_id in sorted(ill | _restricted(HaltLevel.VENUE_STATE)):
+        heed_venue(venue_id=venue_id, clock=clock)
+    refused = set(list_refused_account_ids())
+    for account_id in sorted(refused | _restricted(HaltLevel.ACCOUNT_KEY)):
+        heed_account(account_id=account_id, clock=clock)
+
+
+def _restricted(level: HaltLevel) -> set[int]:
+    return {
         halt.target_id
         for halt in list_halts()
-        if halt.level == HaltLevel.VENUE_STATE and halt.target_id is not None
+        if halt.level == level and halt.target_id is not None
     }
-    for venue_id in sorted(ill | restricted):
-        heed_venue(venue_id=venue_id, clock=clock)
 
 
 def _steer(scope: HaltScope, wanted: TradingState, reason: str, clock: Clock) -> None:

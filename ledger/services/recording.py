@@ -37,7 +37,7 @@ from ledger.services.lookups import Missing, Unreachable
 from ledger.services.reservations import keep_reserved
 from ledger.services.rows import update_row
 from ledger.services.sending import Lost, Refused, Reported
-from markets.errors import AnswerUnreadable, OrderAbsent
+from markets.errors import AnswerUnreadable, OrderAbsent, VenueAuthFailed
 
 Knowledge = Reported | Refused | Lost | Missing | Unreachable
 
@@ -115,6 +115,7 @@ def record(
     for order in locked:
         before = OrderState(order.state)
         _learn(order, knowledge[order.pk], booked[order.pk], occasion)
+        _doubt_key(order, knowledge[order.pk])
         _schedule(order, booked[order.pk], occasion)
         order.updated_at = occasion.now
         update_row(Order, order.pk, {name: getattr(order, name) for name in _FIELDS})
@@ -149,6 +150,13 @@ def _learn(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occasi
     elif order.state in LIVE_STATES:
         order.error_code = knowledge.error.code
         order.error = redact(str(knowledge.error))
+
+
+def _doubt_key(order: Order, knowledge: Knowledge) -> None:
+    """Have the account's key tested once if the venue did not accept it."""
+    error = knowledge.error if isinstance(knowledge, Refused | Unreachable) else None
+    if isinstance(error, VenueAuthFailed):
+        enqueue_on_commit("accounts.test_connection", account_id=order.account_id)
 
 
 def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
+from accounts.services.accounts import check_key
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.crashpoints import reached
+from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     ORDER_TRANSITIONS,
@@ -33,6 +35,7 @@ from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
 from ledger.services.reservations import release_orders
 from markets.errors import VenueUnavailable
+from markets.gateway.base import VenueGateway
 from markets.gateway.factory import gateway_for
 
 logger = logging.getLogger(__name__)
@@ -142,10 +145,18 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
         venue_order_id=order.venue_order_id,
         foreign_ids=list_venue_order_ids(order),
     )
-    finding = find(gateway, search)
+    finding = _ask(order, gateway, search)
     reached(JournalPoint.LOOKED_UP)
     record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
     return finding
+
+
+def _ask(order: Order, gateway: VenueGateway, search: Search) -> Finding:
+    try:
+        check_key(order.account)
+    except ArbError as error:
+        return Unreachable(error)  # a key that is refused again and again locks the account
+    return find(gateway, search)
 
 
 @retried

@@ -26,7 +26,8 @@ from markets.gateway.limiter import (
     WAIT_MS_MAX,
     RateLimiter,
     TooManyRequests,
-    reads_reserve,
+    Urgency,
+    reserve_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -263,7 +264,9 @@ class SharedLimiter:
         self._sleep = sleep
         self._local = budget.local(sleep)
 
-    def acquire(self, cost: float = 1.0, *, is_read: bool = False, account: str = "") -> None:
+    def acquire(
+        self, cost: float = 1.0, *, urgency: Urgency = Urgency.WRITE, account: str = ""
+    ) -> None:
         """Wait for a turn; a step whose reply is lost counts here and in the process's own part.
 
         Raises:
@@ -274,7 +277,7 @@ class SharedLimiter:
             raise TooManyRequests(silent_ms, is_blocked=True)
         budget, waited_ms, is_silent = self._budget, 0, False
         cost_ms = cost * budget.unit_ms
-        reserve_ms = reads_reserve(cost_ms) if is_read else 0.0
+        reserve_ms = reserve_of(urgency, cost_ms)
         for _try in range(TRIES_MAX):
             room_ms = WAIT_MS_MAX - waited_ms
             answer = self._store.run(
@@ -284,7 +287,7 @@ class SharedLimiter:
                 *(account, budget.order_ms, budget.order_window_ms),
             )
             if answer is None:
-                self._local.acquire(cost, is_read=is_read, account=account)
+                self._local.acquire(cost, urgency=urgency, account=account)
                 return
             is_taken, wait_ms, is_silent = bool(answer[0]), answer[1], bool(answer[2])
             if wait_ms > room_ms:

@@ -225,7 +225,7 @@ class CcxtRestGateway(ConditionCalls):
     ) -> VenueOrder:
         """Return an order by the venue's id or, where the venue can, by ours."""
         session = self._session
-        with session.call(Effect.READ, symbol) as client:
+        with session.call(Effect.LOOKUP, symbol) as client:
             is_direct = venue_order_id or self._quirks.lookup is Lookup.BY_PARAM
             if is_direct and client.has.get("fetchOrder"):
                 params = dict(self._quirks.order_params)
@@ -245,7 +245,7 @@ class CcxtRestGateway(ConditionCalls):
 
     def fetch_open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         """Return resting orders."""
-        with self._session.call(Effect.READ, *([symbol] if symbol else [])) as client:
+        with self._session.call(Effect.LOOKUP, *([symbol] if symbol else [])) as client:
             self._session.need(client, "fetchOpenOrders")
             rows = self._session.rows(client, "fetch_open_orders", symbol)
             return [
@@ -260,7 +260,7 @@ class CcxtRestGateway(ConditionCalls):
 
     def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
         """Return orders that were made since then, ended ones included, oldest first."""
-        with self._session.call(Effect.READ, symbol) as client:
+        with self._session.call(Effect.LOOKUP, symbol) as client:
             return [
                 order_data.parse_order(
                     self._with_own_id(row),
@@ -276,7 +276,7 @@ class CcxtRestGateway(ConditionCalls):
     ) -> Sequence[VenueFill]:
         """Return our executions, oldest first."""
         session = self._session
-        with session.call(Effect.READ, symbol) as client:
+        with session.call(Effect.LOOKUP, symbol) as client:
             can_ask = self._quirks.has_order_trades and client.has.get("fetchOrderTrades")
             if venue_order_id and can_ask:
                 rows = session.rows(client, "fetch_order_trades", venue_order_id, symbol)

@@ -22,7 +22,7 @@ from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
 from markets.gateway.error_map import Malformed, TooLate
-from markets.gateway.limiter import Limiter, TooManyRequests
+from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.quirks import quirks_for
 from markets.gateway.statuses import RATE_STATUSES, note_status, silence_ms
@@ -60,7 +60,7 @@ class CheckedCalls:
         raw_answer: the last answer of the call in progress, as JSON.
         http_status: of its last answer; noted on what it raises as well.
         effect: what the call in progress may change.
-        is_read: the call in progress changes nothing at the venue.
+        urgency: who goes first when little is left of the rate budget.
         is_order_next: its next request counts as a new order.
         order_account: how orders of this key are counted.
         send_before_ms: reading of the monotonic clock after which the call in progress must send
@@ -73,7 +73,7 @@ class CheckedCalls:
     rest_origin = ""
     moved_urls: tuple[tuple[str, str], ...] = ()
     limiter: Limiter | None = None
-    is_read = True
+    urgency = Urgency.READ
     is_order_next = False
     order_account = ""
     send_before_ms: float | None = None
@@ -135,7 +135,7 @@ class CheckedCalls:
             return
         try:
             self.limiter.acquire(
-                1.0 if cost is None else float(cost), is_read=self.is_read, account=account
+                1.0 if cost is None else float(cost), urgency=self.urgency, account=account
             )
         except TooManyRequests as error:
             raise RateKept(error) from None

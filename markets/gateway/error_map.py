@@ -48,9 +48,15 @@ class Effect(StrEnum):
     """What a call may have changed at the venue."""
 
     READ = "read"
+    LOOKUP = "lookup"
+    """A read that tells what became of an order."""
     WRITE = "write"
     CANCEL = "cancel"
     """A write after which "there is no such order" is an answer."""
+
+
+READS = frozenset({Effect.READ, Effect.LOOKUP})
+"""Calls that change nothing."""
 
 
 class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
@@ -97,14 +103,14 @@ def translate(
     text = redact(str(error), secrets)
     code = _code_of(error, text)
     is_ours = not isinstance(error, ccxt.BaseError | Malformed)
-    if effect is Effect.READ and (was_sent or not is_ours):
-        target = _of_read(error, code, quirks)
+    # Once it trusts a key, ccxt reads a refusal of it as "too many requests" (fault 40).
+    is_masked = isinstance(error, ccxt.DDoSProtection)
+    kind = (known_codes or {}).get(code, type(error)) if is_masked else type(error)
+    if effect in READS and (was_sent or not is_ours):
+        target = _of_read(error, kind, code, quirks)
     elif not was_sent:
         target = _of_unsent(error)
     else:
-        # Once it trusts a key, ccxt reads a refusal of it as "too many requests" (fault 40).
-        is_masked = isinstance(error, ccxt.DDoSProtection)
-        kind = (known_codes or {}).get(code, type(error)) if is_masked else type(error)
         target = _of_write(
             error,
             kind,
@@ -217,15 +223,15 @@ _WRITE_TARGETS: tuple[tuple[type[BaseException], _Target, bool], ...] = (
 )
 
 
-def _of_read(error: BaseException, code: str, quirks: Quirks) -> _Target:
+def _of_read(error: BaseException, kind: type[BaseException], code: str, quirks: Quirks) -> _Target:
     if code in quirks.rate_codes:
         return VenueRateLimited
     if code in quirks.auth_codes:
         return VenueAuthFailed
     if code in quirks.absent_codes:
         return OrderAbsent
-    for kind, target in _READ_TARGETS:
-        if isinstance(error, kind):
+    for family, target in _READ_TARGETS:
+        if issubclass(kind, family):
             return target
     # A bare ExchangeError with a code is the venue's own "no"; without one it is half an answer.
     return VenueRejected if isinstance(error, ccxt.ExchangeError) and code else VenueUnavailable

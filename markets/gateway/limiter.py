@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import IntEnum
 from typing import Protocol
 
 BURST_MS = 5_000
@@ -16,6 +17,9 @@ RESERVE_MS = 2_000
 BACKGROUND_RESERVE_MS = 3_500
 """What reads leave that nobody waits for [ms]."""
 
+LOOKUP_RESERVE_MS = 1_000
+"""What reads about orders leave: less than others do, so that they never starve [ms]."""
+
 WAIT_MS_MAX = 2_000
 """Longest wait for a request's turn [ms]; a price that comes later is worth nothing."""
 
@@ -26,6 +30,17 @@ TRIES_MAX = 20
 """A read that others overtook asks again, but not more often than this."""
 
 _IS_BACKGROUND: ContextVar[bool] = ContextVar("is_background", default=False)
+
+
+class Urgency(IntEnum):
+    """Who goes first when there is little left."""
+
+    READ = 0
+    """Prices and everything else that can be had a moment later."""
+    LOOKUP = 1
+    """What became of an order: money waits for the answer."""
+    WRITE = 2
+    """Orders and cancellations."""
 
 
 class TooManyRequests(Exception):
@@ -45,12 +60,14 @@ class TooManyRequests(Exception):
 class Limiter(Protocol):
     """Paces the requests to one venue."""
 
-    def acquire(self, cost: float = 1.0, *, is_read: bool = False, account: str = "") -> None:
+    def acquire(
+        self, cost: float = 1.0, *, urgency: Urgency = Urgency.WRITE, account: str = ""
+    ) -> None:
         """Wait for a turn.
 
         Args:
             cost: the request's weight in units of the venue's class.
-            is_read: it changes nothing, so it leaves a reserve for what does.
+            urgency: what is less urgent leaves a reserve for what is more.
             account: whose order count it adds to; empty if it is no new order.
 
         Raises:
@@ -71,9 +88,25 @@ class Limiter(Protocol):
         ...
 
 
-def reads_reserve(cost_ms: float, burst_ms: float = BURST_MS) -> float:
-    """Return what a read of this cost must leave [ms]; one that needs all of it leaves nothing."""
-    reserves = (BACKGROUND_RESERVE_MS, RESERVE_MS) if _IS_BACKGROUND.get() else (RESERVE_MS,)
+_RESERVES_MS = {
+    Urgency.READ: RESERVE_MS,
+    Urgency.LOOKUP: RESERVE_MS - LOOKUP_RESERVE_MS,
+    Urgency.WRITE: 0,
+}
+
+
+def reserve_of(urgency: Urgency, cost_ms: float, burst_ms: float = BURST_MS) -> float:
+    """Return what a request must leave to more urgent ones [ms].
+
+    One that needs nearly all there is leaves nothing, or it could never go.
+
+    Args:
+        urgency: of the request.
+        cost_ms: what it takes [ms].
+        burst_ms: what there is at most [ms].
+    """
+    is_idle = _IS_BACKGROUND.get() and urgency is not Urgency.WRITE
+    reserves = (BACKGROUND_RESERVE_MS, RESERVE_MS) if is_idle else (_RESERVES_MS[urgency],)
     return next((float(one) for one in reserves if cost_ms + one <= burst_ms), 0.0)
 
 
@@ -95,7 +128,8 @@ class RateLimiter:
     """A token bucket that is shared by every connection of this process to one venue.
 
     Writes take their turn at once and wait for it. Reads that find no room take nothing: they
-    wait and ask again, so whatever flows in meanwhile belongs to writes first.
+    wait and ask again, so whatever flows in meanwhile belongs to writes first, and then to
+    look-ups of orders.
 
     Args:
         unit_ms: what one unit of cost takes [ms]; 0 is no limit.
@@ -124,13 +158,15 @@ class RateLimiter:
         self._orders_from_ms: dict[str, float] = {}
         self._silent_until_ms = 0.0
 
-    def acquire(self, cost: float = 1.0, *, is_read: bool = False, account: str = "") -> None:
+    def acquire(
+        self, cost: float = 1.0, *, urgency: Urgency = Urgency.WRITE, account: str = ""
+    ) -> None:
         """Wait until ``cost`` units fit; several callers wait at the same time.
 
         Raises:
             TooManyRequests: that would take longer than ``WAIT_MS_MAX``; nothing is reserved.
         """
-        reserve_ms = reads_reserve(cost * self.unit_ms) if is_read else 0.0
+        reserve_ms = reserve_of(urgency, cost * self.unit_ms)
         waited_ms = 0.0
         for _try in range(TRIES_MAX):
             wait_ms, is_taken = self._take(cost, reserve_ms, account)

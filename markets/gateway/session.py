@@ -27,12 +27,14 @@ from markets.gateway.budget import account_key
 from markets.gateway.catalog import Catalog
 from markets.gateway.client import Client, build_client, known_codes
 from markets.gateway.error_map import (
+    READS,
     Effect,
     Malformed,
     code_of,
     is_clock_refusal,
     translate,
 )
+from markets.gateway.limiter import Urgency
 from markets.gateway.nonces import Turns
 from markets.gateway.pool import POOL_SIZE, ClientPool, PoolExhausted
 from markets.gateway.pulses import signal_of
@@ -42,6 +44,13 @@ from markets.gateway.statuses import status_of
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_URGENCIES = {
+    Effect.READ: Urgency.READ,
+    Effect.LOOKUP: Urgency.LOOKUP,
+    Effect.WRITE: Urgency.WRITE,
+    Effect.CANCEL: Urgency.WRITE,
+}
 
 
 class Session:
@@ -88,7 +97,7 @@ class Session:
                 decimal.localcontext(prec=PRECISION_DIGITS),
             ):
                 # ccxt changes rounding and traps of the thread's decimal context: it gets its own.
-                client.is_read = effect is Effect.READ
+                client.urgency = _URGENCIES[effect]
                 try:
                     self._need_open()
                     self.catalog.prepare(client)
@@ -222,7 +231,7 @@ class Session:
         self.catalog.prepare(client)
         for symbol in missing:
             if symbol not in client.markets:
-                if effect is Effect.READ:
+                if effect in READS:
                     raise UnknownSymbol(symbol=symbol)
                 cause = Message("it has no market {symbol}", {"symbol": symbol})
                 raise VenueRejected(venue=self.venue, cause=cause)

@@ -18,6 +18,7 @@ NAMES = {
     "ledger.repeat_cancellations",
     "ledger.heed_conditions",
     "ledger.heed_venue",
+    "ledger.heed_account",
     "ledger.book_transfer",
     "ledger.book_transfers",
     "ledger.open_account",

@@ -26,6 +26,7 @@ SHOWN = {
     "is_enabled",
     "allows_transfers",
     "permissions",
+    "is_key_refused",
     "warnings",
     "tested_at",
     "test_error_code",

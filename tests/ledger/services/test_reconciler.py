@@ -31,7 +31,7 @@ from ledger.services.reconciler import reconcile_account, reconcile_accounts
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
 from markets.errors import OrderAbsent, VenueRejected, VenueUnavailable
-from markets.gateway.limiter import BACKGROUND_RESERVE_MS, reads_reserve
+from markets.gateway.limiter import BACKGROUND_RESERVE_MS, Urgency, reserve_of
 
 
 @pytest.fixture
@@ -110,12 +110,12 @@ def test_equal_books_are_clean(look, opened, bought, clock):
 
 def test_a_round_asks_after_all_others(look, opened, venue):
     reserves = set()
-    venue.on_call = lambda _name: reserves.add(reads_reserve(0))
+    venue.on_call = lambda _name: reserves.add(reserve_of(Urgency.LOOKUP, 0))
 
     look()
 
     assert reserves == {BACKGROUND_RESERVE_MS}
-    assert reads_reserve(0) < BACKGROUND_RESERVE_MS
+    assert reserve_of(Urgency.LOOKUP, 0) < BACKGROUND_RESERVE_MS
 
 
 def test_one_round_of_an_account_at_a_time(opened, venue, clock):

@@ -108,7 +108,7 @@ def test_a_ban_without_an_end_is_taken_for_a_short_one_and_none_for_ever(headers
     class Listening:
         unit_ms = 1.0
 
-        def acquire(self, cost=1.0, *, is_read=False, account=""):
+        def acquire(self, cost=1.0, *, urgency=None, account=""):
             return None
 
         def silence(self, duration_ms):

@@ -5,7 +5,7 @@ import pytest
 from markets.errors import VenueRateLimited
 from markets.gateway import factory
 from markets.gateway.base import Credentials
-from markets.gateway.limiter import ACCOUNTS_MAX, RateLimiter, TooManyRequests
+from markets.gateway.limiter import ACCOUNTS_MAX, RateLimiter, TooManyRequests, Urgency
 from tests.markets.faults.play import make_budget, make_order, process, simulated
 from tests.markets.simulator.worlds import KEYS
 
@@ -24,7 +24,7 @@ def test_orders_of_all_processes_count_together_but_reads_go_on(redis_server):
     with pytest.raises(TooManyRequests):
         ours.acquire(0.1, account="a")
 
-    ours.acquire(0.1, is_read=True)
+    ours.acquire(0.1, urgency=Urgency.READ)
     ours.acquire(0.1, account="b")
     assert len(slept.slept_ms) == 2
 

@@ -11,8 +11,9 @@ from markets.gateway.limiter import (
     WAIT_MS_MAX,
     RateLimiter,
     TooManyRequests,
+    Urgency,
     in_background,
-    reads_reserve,
+    reserve_of,
 )
 
 
@@ -130,22 +131,22 @@ def test_what_nobody_waits_for_leaves_more_to_all_others() -> None:
     limiter, clock = _limiter()
     with in_background():
         for _request in range((BURST_MS - BACKGROUND_RESERVE_MS) // 100):
-            limiter.acquire(is_read=True)
+            limiter.acquire(urgency=Urgency.READ)
         assert clock.slept_ms == []
-        limiter.acquire(is_read=True)  # it waits until the reserve is there again
+        limiter.acquire(urgency=Urgency.READ)  # it waits until the reserve is there again
     assert sum(clock.slept_ms) == pytest.approx(100)
 
     for _request in range((BACKGROUND_RESERVE_MS - RESERVE_MS) // 100):
-        limiter.acquire(is_read=True)
+        limiter.acquire(urgency=Urgency.READ)
 
     assert sum(clock.slept_ms) == pytest.approx(100)
 
 
 def test_the_reserve_fits_beside_the_cost() -> None:
-    assert reads_reserve(2_000) == reads_reserve(3_000) == RESERVE_MS
-    assert reads_reserve(3_001) == 0
+    assert reserve_of(Urgency.READ, 2_000) == reserve_of(Urgency.READ, 3_000) == RESERVE_MS
+    assert reserve_of(Urgency.READ, 3_001) == 0
     with in_background():
-        assert reads_reserve(1_500) == BACKGROUND_RESERVE_MS
-        assert reads_reserve(1_501) == RESERVE_MS
-        assert reads_reserve(3_001) == 0
-    assert reads_reserve(1_500) == RESERVE_MS
+        assert reserve_of(Urgency.READ, 1_500) == BACKGROUND_RESERVE_MS
+        assert reserve_of(Urgency.READ, 1_501) == RESERVE_MS
+        assert reserve_of(Urgency.READ, 3_001) == 0
+    assert reserve_of(Urgency.READ, 1_500) == RESERVE_MS
