@@ -10,7 +10,7 @@ from arbplatform.background.single import alone
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
 from ledger.errors import OpeningPostponed
-from ledger.services import conditions, equity, kill, openings, reconciler, transfers
+from ledger.services import conditions, deadman, equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 from ledger.services.readiness import READINESS
 from ledger.services.spooling import replay_spool
@@ -96,6 +96,12 @@ def heed_venue(venue_id: int) -> None:
 def heed_account(account_id: int) -> None:
     """Let trading for an account follow whether its key is accepted."""
     conditions.heed_account(account_id=account_id)
+
+
+@shared_task(name="ledger.renew_dead_man_switches", ignore_result=True)
+def renew_dead_man_switches() -> None:
+    """Keep venues' dead-man switches armed while orders rest there."""
+    deadman.renew_switches()
 
 
 @shared_task(name="ledger.heed_conditions", ignore_result=True)

@@ -220,6 +220,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("accounts: synchronise balances", "accounts.sync_all_balances", 30),
         ("accounts: poll transfers", "accounts.poll_transfers", 5),
         ("ledger: resolve unknown orders", "ledger.resolve_unknown_orders", 2),
+        ("ledger: renew dead-man switches", "ledger.renew_dead_man_switches", 15),
         ("ledger: heed conditions", "ledger.heed_conditions", 5),
         ("ledger: repeat cancellations", "ledger.repeat_cancellations", 5),
         ("ledger: cancel halted orders", "ledger.cancel_halted_orders", 5),

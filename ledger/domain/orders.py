@@ -90,6 +90,9 @@ PENDING_TIMEOUT_MS: Final = 60_000
 MISSES_MIN: Final = 3
 MISS_SPAN_MIN_MS: Final = 30_000
 
+SWITCH_MS: Final = 60_000
+"""A venue's dead-man switch cancels our orders if it is not renewed for so long [ms]."""
+
 CANCEL_REPEAT_MS: Final = 5_000
 """A cancellation that the venue still does not show after so long is asked for again [ms]."""
 

@@ -13,6 +13,7 @@ from accounts.selectors import SECRET_FIELDS
 from ledger.domain.orders import OrderState
 from ledger.errors import OrderNotFound
 from ledger.models import Fill, Order
+from markets.domain.orders import TimeInForce
 
 FACING_ORDERS_MAX = 20
 """Newest orders on the other side that are asked whose they are."""
@@ -135,6 +136,15 @@ def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[in
     """Return the ids of open orders whose cancellation a venue has not shown yet, oldest first."""
     rows = Order.objects.filter(state=OrderState.OPEN, cancel_requested_at__lte=asked_before)
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def list_accounts_with_resting_orders() -> list[int]:
+    """Return the ids of accounts with orders that rest at their venue, or may."""
+    rows = Order.objects.filter(
+        state__in=[OrderState.OPEN, OrderState.SUBMITTING, OrderState.UNKNOWN],
+        time_in_force__in=[TimeInForce.GTC, TimeInForce.POST_ONLY],
+    )
+    return sorted(set(rows.order_by().values_list("account_id", flat=True)))
 
 
 def list_facing_strategies(order: Order) -> list[str]:

@@ -100,6 +100,9 @@ class CapabilitiesSerializer(serializers.Serializer[Any]):
     has_fok = serializers.BooleanField(allow_null=True)
     has_post_only = serializers.BooleanField(allow_null=True)
     has_dead_man_switch = serializers.BooleanField(allow_null=True)
+    has_dead_man_timer = serializers.BooleanField(
+        help_text="That switch works over REST alone, so it is armed while orders rest."
+    )
     fee_mode = serializers.ChoiceField(choices=FeeModeChoice.choices, allow_null=True)
     order_limit = OrderLimitSerializer()
 

@@ -58,6 +58,7 @@ class Capabilities:
         has_post_only: orders that never take.
         has_dead_man_switch: cancels all orders by itself when it does not hear from us.
         fee_mode: the coin of the fee; a third coin is always possible where one is offered.
+        has_dead_man_timer: that works over REST alone; others want a private stream to watch.
         order_limit: orders of one account; where nothing is known, a cautious guess.
     """
 
@@ -69,6 +70,7 @@ class Capabilities:
     has_dead_man_switch: bool | None
     fee_mode: FeeMode | None
     order_limit: OrderLimit
+    has_dead_man_timer: bool = False
 
     @property
     def is_certified(self) -> bool:

@@ -76,6 +76,17 @@ class VenueGateway(Protocol):
         """
         ...
 
+    def set_dead_man_switch(self, delay_ms: int) -> None:
+        """Let the venue cancel all orders of the account after a delay; 0 disarms.
+
+        Args:
+            delay_ms: how long from now [ms].
+
+        Raises:
+            NotSupportedByVenue: it has no such switch.
+        """
+        ...
+
     def fetch_time_ms(self) -> int:
         """Return the venue's clock [ms since epoch]."""
         ...

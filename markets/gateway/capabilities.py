@@ -38,6 +38,7 @@ def _certified(
     order_limit: OrderLimit,
     *,
     has_dead_man_switch: bool = False,
+    has_dead_man_timer: bool = False,
 ) -> Capabilities:
     return Capabilities(
         certification=Certification.CERTIFIED,
@@ -48,6 +49,7 @@ def _certified(
         has_dead_man_switch=has_dead_man_switch,
         fee_mode=fee_mode,
         order_limit=order_limit,
+        has_dead_man_timer=has_dead_man_timer,
     )
 
 
@@ -63,8 +65,13 @@ _TABLE: Mapping[str, Capabilities] = {
         FeeMode.QUOTE,
         OrderLimit(60, 60_000),
         has_dead_man_switch=True,
+        has_dead_man_timer=True,
     ),
     "okx": _certified(
-        ClientIdLookup.DIRECT, FeeMode.RECEIVED, OrderLimit(60, 2_000), has_dead_man_switch=True
+        ClientIdLookup.DIRECT,
+        FeeMode.RECEIVED,
+        OrderLimit(60, 2_000),
+        has_dead_man_switch=True,
+        has_dead_man_timer=True,
     ),
 }

@@ -37,3 +37,16 @@ class ConditionCalls:
         with self._session.call(Effect.READ) as client:
             self._session.need(client, "fetchTime")
             return int(answers.need_number(client.fetch_time(), "time"))
+
+    def set_dead_man_switch(self, delay_ms: int) -> None:
+        """Let the venue cancel all orders of the account after a delay; 0 disarms.
+
+        Repeating it is harmless: the delay begins anew.
+
+        Args:
+            delay_ms: how long from now [ms].
+        """
+        with self._session.call(Effect.CANCEL) as client:
+            self._session.need(client, "cancelAllOrdersAfter")
+            answer = self._session.timed(client, lambda: client.cancel_all_orders_after(delay_ms))
+            answers.require_mapping(answer, "delay")

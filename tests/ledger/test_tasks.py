@@ -18,6 +18,7 @@ NAMES = {
     "ledger.repeat_cancellations",
     "ledger.heed_conditions",
     "ledger.heed_venue",
+    "ledger.renew_dead_man_switches",
     "ledger.heed_account",
     "ledger.book_transfer",
     "ledger.book_transfers",

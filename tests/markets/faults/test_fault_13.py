@@ -112,6 +112,7 @@ def test_what_a_venue_may_be_used_for_is_shown(user_api, console):
         "has_fok": True,
         "has_post_only": True,
         "has_dead_man_switch": True,
+        "has_dead_man_timer": True,
         "fee_mode": "quote",
         "order_limit": {"count": 60, "window_ms": 60_000},
     }
