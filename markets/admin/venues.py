@@ -90,11 +90,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     list_filter = ("is_enabled", "state", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
     readonly_fields = (
-        "show_state",
+        "show_state_text",
         "state_reason",
         "state_since",
         "state_until",
-        "show_trading",
+        "show_trading_text",
         "show_capabilities",
         "show_budget",
         "show_clock",
@@ -119,11 +119,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
             _("Condition"),
             {
                 "fields": (
-                    "show_state",
+                    "show_state_text",
                     "state_reason",
                     "state_since",
                     "state_until",
-                    "show_trading",
+                    "show_trading_text",
                     "show_capabilities",
                     "show_budget",
                     "show_clock",
@@ -169,6 +169,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         """Show how the venue is as a coloured label."""
         return venue.state, venue.get_state_display()
 
+    @display(description=_("health"))
+    def show_state_text(self, venue: Venue) -> str:
+        """Show the same on the venue's own page, where there are no coloured labels."""
+        return str(venue.get_state_display())
+
     @display(description=_("synchronisation"), label={True: "danger", False: "success"})
     def show_error(self, venue: Venue) -> tuple[bool, Any]:
         """Show whether the last synchronisation worked."""
@@ -182,6 +187,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         if venue.capabilities.is_certified:
             return True, _("certified")
         return venue.is_tradable, _("by operator") if venue.is_tradable else _("data only")
+
+    @display(description=_("trading"))
+    def show_trading_text(self, venue: Venue) -> str:
+        """Show the same on the venue's own page."""
+        return str(self.show_trading(venue)[1])
 
     @display(description=_("capabilities"))
     def show_capabilities(self, venue: Venue) -> str:

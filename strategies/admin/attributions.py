@@ -1,6 +1,6 @@
 """Why executions made what they made, as the console shows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,14 +40,21 @@ def show_attribution(row: Attribution, asset: str) -> SafeString:
     return format_html_join("", '<div class="mb-4">{}</div>', ((block,) for block in blocks))
 
 
-def summarise(sums: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return one row per profit asset: executions, each part, total."""
+def summarise(
+    sums: Sequence[Mapping[str, Any]], show: Callable[[Decimal | None], str]
+) -> list[tuple[str, ...]]:
+    """Return one row per profit asset: executions, each part, total.
+
+    Args:
+        sums: of many executions.
+        show: writes an amount.
+    """
     return [
         (
             row["asset"],
             str(row["executions"]),
-            *("–" if row[name] is None else to_plain(row[name]) for name in PARTS),
-            to_plain(row["total"]),
+            *(show(row[name]) for name in PARTS),
+            show(row["total"]),
         )
         for row in sums
     ]
@@ -57,7 +64,7 @@ def table(heads: Sequence[Any], rows: Sequence[Sequence[Any]]) -> SafeString:
     """Return a small plain table."""
     cell = '<td class="pr-6 py-1">{}</td>'
     lines = [format_html_join("", cell, ((value,) for value in row)) for row in rows]
-    head = '<th class="font-semibold pr-6 py-1 text-left">{}</th>'
+    head = '<th class="font-semibold pr-6 py-1 text-left whitespace-nowrap">{}</th>'
     return format_html(
         "<table><tr>{}</tr>{}</table>",
         format_html_join("", head, ((capfirst(text),) for text in heads)),

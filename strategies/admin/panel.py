@@ -102,7 +102,7 @@ def build_panel(strategy: Strategy) -> Panel:
                 *(capfirst(str(PART_LABELS[name])) for name in PARTS),
                 _("Total"),
             ],
-            rows=summarise(pnl.attribution),
+            rows=summarise(pnl.attribution, brief),
         ),
         executions=_executions(strategy),
         trades=_trades(strategy),
