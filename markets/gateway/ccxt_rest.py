@@ -29,7 +29,12 @@ from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.condition_calls import ConditionCalls
 from markets.gateway.error_map import Effect, Malformed
-from markets.gateway.funds_calls import fetch_deposit_address, fetch_networks, withdraw
+from markets.gateway.funds_calls import (
+    fetch_deposit_address,
+    fetch_networks,
+    list_funds,
+    withdraw,
+)
 from markets.gateway.order_calls import (
     check_order,
     create_order,
@@ -309,7 +314,7 @@ class CcxtRestGateway(ConditionCalls):
             session.need(client, "fetchTransfers")
             source, target = session.wallet_name(from_wallet), session.wallet_name(to_wallet)
             params = {"fromAccount": source, "toAccount": target}
-            rows = session.rows(client, "fetch_transfers", asset, since_ms, None, params)
+            rows = list_funds(session, client, "fetch_transfers", asset, since_ms, None, params)
             ours = [
                 row
                 for row in rows
@@ -369,7 +374,7 @@ class CcxtRestGateway(ConditionCalls):
     ) -> Sequence[VenueTransfer]:
         with self._session.call(Effect.READ) as client:
             self._session.need(client, ability)
-            rows = self._session.rows(client, method, asset, since_ms, TRANSFERS_MAX)
+            rows = list_funds(self._session, client, method, asset, since_ms, TRANSFERS_MAX)
             return account_data.parse_transfers(rows, asset=asset, quirks=self._quirks)
 
     def _completed(self, order: VenueOrder) -> VenueOrder:

@@ -9,10 +9,14 @@ import ccxt
 from arbplatform.core.decimals import Amount, to_decimal
 from markets.domain.funds import DepositAddress, NetworkState
 from markets.gateway.account_data import parse_deposit_address, parse_networks
+from markets.gateway.answers import need_text, require_mapping
 from markets.gateway.client import Client
 from markets.gateway.error_map import Effect
 from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
+
+UNLISTED_ROWS_MAX = 100
+"""So many rows of all assets may have been cut off: what is missing there means nothing."""
 
 
 def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
@@ -45,6 +49,45 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
         params = {"network": network} if network else {}
         answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
         return parse_deposit_address(answer, asset=asset, network=network)
+
+
+def list_funds(
+    session: Session,
+    client: Client,
+    method: str,
+    asset: str,
+    *rest: Any,
+) -> list[Any]:
+    """Return the rows of a history of funds that are about one asset.
+
+    ccxt asks only for assets that it knows from the markets, but a venue holds others too, the
+    coin of its fees for instance. Those are picked out of the history of all assets.
+
+    Args:
+        session: with the venue.
+        client: lent for this call.
+        method: of ccxt, that takes an asset, a time, a limit and parameters.
+        asset: its code.
+        rest: of the method's arguments: time, rows at most of an asset that ccxt knows, parameters.
+
+    Raises:
+        ccxt.NotSupported: there is no history of all assets, or a part of it only.
+        Malformed: no rows, or one that does not say which asset it is about.
+    """
+    if asset in (client.currencies or {}):
+        return session.rows(client, method, asset, *rest)
+    since_ms, _limit, *params = rest
+    try:
+        rows = session.rows(client, method, None, since_ms, UNLISTED_ROWS_MAX, *params)
+    except ccxt.ArgumentsRequired:
+        raise ccxt.NotSupported(f"no history of {asset}, which is in none of its markets") from None
+    if len(rows) >= UNLISTED_ROWS_MAX:
+        raise ccxt.NotSupported(f"too long a history to find all of {asset} in it")
+    return [
+        row
+        for row in rows
+        if need_text(require_mapping(row, "transfer").get("currency"), "currency") == asset
+    ]
 
 
 def withdraw(
