@@ -57,6 +57,42 @@ class Candidate:
     book: Callable[[], Entry] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What a venue tells about the funds of one asset.
+
+    Attributes:
+        round_: that asks.
+        asset: code.
+        unmatched: transfers of ours that may have left and do not know their own records yet.
+            None of them becomes more on its way: a larger record is not theirs, and their own
+            look-up would not take it by its amount either.
+    """
+
+    round_: Round
+    asset: str
+    unmatched: Sequence[Transfer]
+
+    def sent(self, ask: Callable[..., Sequence[VenueTransfer]]) -> list[VenueTransfer]:
+        """Return departures and moves that cannot be transfers of ours, as far as told."""
+        return self._read(ask, max((row.amount for row in self.unmatched), default=ZERO))
+
+    def received(self, ask: Callable[..., Sequence[VenueTransfer]]) -> list[VenueTransfer]:
+        """Return arrivals that cannot be transfers of ours, not even several credited as one."""
+        coming = [row for row in self.unmatched if row.to_account_id == self.round_.account.pk]
+        amounts = [sum((row.amount for row in coming), ZERO)]
+        return self._read(ask, max(amounts + [row.amount for row in self.unmatched]))
+
+    def _read(
+        self, ask: Callable[..., Sequence[VenueTransfer]], ours_max: Amount
+    ) -> list[VenueTransfer]:
+        since_ms = to_ms(self.round_.gaps_since)
+        read = self.round_.read(partial(ask, self.asset, since_ms=since_ms))
+        if isinstance(read, Failed):
+            return []
+        return [row for row in read.value if row.amount > ours_max]
+
+
 def external(round_: Round, movement: Movement) -> Candidate:
     """Return a movement that is booked as one without the platform."""
     return Candidate(movement, partial(_book_external, round_.account.pk, movement))
@@ -68,15 +104,18 @@ def find_funds_moved(round_: Round, comparison: Comparison) -> list[Candidate]:
     candidates: list[Candidate] = []
     for asset in sorted({asset for _wallet, asset in gaps})[:ASSETS_MAX]:
         unmatched = list_unmatched_transfers(round_.account.pk, asset)
-        if unmatched:
-            candidates += [_on_its_way(round_, row, asset) for row in unmatched]
-            continue
+        on_their_way = [_on_its_way(round_, row, asset) for row in unmatched]
+        candidates += on_their_way
+        mine = {purse: gap for purse, gap in gaps.items() if purse[1] == asset}
+        if explain_gaps(mine, [row.movement for row in on_their_way]):
+            continue  # nothing is left to be explained by anybody else
         wallets = [wallet for wallet in Wallet if (wallet, asset) in gaps]
         left, came = list_transfer_ids_at_venue(round_.account.pk, asset)
-        candidates += _find_deposits(round_, asset, wallets[0], came)
-        candidates += _find_withdrawals(round_, asset, wallets[0], left)
+        history = _History(round_, asset, unmatched)
+        candidates += _find_deposits(history, wallets[0], came)
+        candidates += _find_withdrawals(history, wallets[0], left)
         if len(wallets) == len(Wallet):
-            candidates += _find_moves(round_, asset, left)
+            candidates += _find_moves(history, left)
     return candidates
 
 
@@ -143,8 +182,8 @@ def _on_its_way(round_: Round, row: Transfer, asset: str) -> Candidate:
     return Candidate(movement, None)
 
 
-def _find_deposits(round_: Round, asset: str, wallet: Wallet, own_ids: set[str]) -> list[Candidate]:
-    rows = _history(round_, round_.gateway.fetch_deposits, asset)
+def _find_deposits(history: _History, wallet: Wallet, own_ids: set[str]) -> list[Candidate]:
+    round_ = history.round_
     return [
         external(
             round_,
@@ -153,20 +192,18 @@ def _find_deposits(round_: Round, asset: str, wallet: Wallet, own_ids: set[str])
                 row,
                 kind=_K.EXTERNAL_DEPOSIT,
                 name="deposit",
-                amounts={(wallet, asset): row.amount},
+                amounts={(wallet, history.asset): row.amount},
                 template=_DEPOSIT,
             ),
         )
-        for row in rows
+        for row in history.received(round_.gateway.fetch_deposits)
         if row.status is VenueTransferStatus.DONE and not _ids_of(row) & own_ids
     ]
 
 
-def _find_withdrawals(
-    round_: Round, asset: str, wallet: Wallet, own_ids: set[str]
-) -> list[Candidate]:
-    candidates = []
-    for row in _history(round_, round_.gateway.fetch_withdrawals, asset):
+def _find_withdrawals(history: _History, wallet: Wallet, own_ids: set[str]) -> list[Candidate]:
+    candidates, round_ = [], history.round_
+    for row in history.sent(round_.gateway.fetch_withdrawals):
         if _ids_of(row) & own_ids:
             continue
         movement = _movement(
@@ -174,7 +211,7 @@ def _find_withdrawals(
             row,
             kind=_K.EXTERNAL_WITHDRAWAL,
             name="withdrawal",
-            amounts={(wallet, asset): -row.amount},
+            amounts={(wallet, history.asset): -row.amount},
             template=_WITHDRAWAL,
         )
         if row.status is not VenueTransferStatus.FAILED:
@@ -200,11 +237,11 @@ def _returned(row: VenueTransfer, movement: Movement, booked: Entry) -> Candidat
     return Candidate(back, partial(reverse_entry, entry_id=booked.pk, memo=memo))
 
 
-def _find_moves(round_: Round, asset: str, own_ids: set[str]) -> list[Candidate]:
-    candidates = []
+def _find_moves(history: _History, own_ids: set[str]) -> list[Candidate]:
+    candidates, round_, asset = [], history.round_, history.asset
     for source, target in _PAIRS:
         ask = partial(round_.gateway.fetch_wallet_transfers, from_wallet=source, to_wallet=target)
-        for row in _history(round_, ask, asset):
+        for row in history.sent(ask):
             if row.status is VenueTransferStatus.FAILED or _ids_of(row) & own_ids:
                 continue
             movement = _movement(
@@ -219,13 +256,6 @@ def _find_moves(round_: Round, asset: str, own_ids: set[str]) -> list[Candidate]
             )
             candidates.append(external(round_, movement))
     return candidates
-
-
-def _history(
-    round_: Round, ask: Callable[..., Sequence[VenueTransfer]], asset: str
-) -> Sequence[VenueTransfer]:
-    read = round_.read(partial(ask, asset, since_ms=to_ms(round_.gaps_since)))
-    return () if isinstance(read, Failed) else read.value
 
 
 def _movement(

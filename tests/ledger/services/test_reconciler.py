@@ -30,7 +30,7 @@ from ledger.services.openings import ensure_opened
 from ledger.services.reconciler import reconcile_account, reconcile_accounts
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
-from markets.errors import OrderAbsent, VenueRejected, VenueUnavailable
+from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected, VenueUnavailable
 from markets.gateway.limiter import BACKGROUND_RESERVE_MS, Urgency, reserve_of
 
 
@@ -535,9 +535,8 @@ def make_transfer(opened, beta, assets):
     """Write a transfer from alpha to beta down, in any state."""
 
     def make(state, **fields):
+        ids = {"idempotency_key": "one", "client_transfer_id": "arb-transfer-1"}
         return Transfer.objects.create(
-            idempotency_key="one",
-            client_transfer_id="arb-transfer-1",
             from_account=opened,
             from_wallet="spot",
             to_account=beta[0],
@@ -545,7 +544,7 @@ def make_transfer(opened, beta, assets):
             asset=assets["USDT"],
             amount=D(70),
             state=state,
-            **fields,
+            **ids | fields,
         )
 
     return make
@@ -600,6 +599,66 @@ def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(look, make_transf
     assert held["USDT"] - venue.balances[Wallet.SPOT]["USDT"] == 70
     left = Discrepancy.objects.get(kind="balance")
     assert (left.asset, left.state) == ("USDT", "explained")
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_a_transfer_of_unknown_fate_hides_no_larger_movement_of_a_person(
+    look, make_transfer, venue, opened, has_left
+):
+    """Whether ours has left or not: only one of both fits, and what is larger is none of ours."""
+    make_transfer("unknown")
+    venue.balances[Wallet.SPOT]["USDT"] += 500 - 80 - (70 if has_left else 0)
+    venue.deposits = [moved("dep-1", 500), moved("dep-2", 30)]
+    venue.withdrawals = [moved("w-1", 80), *([moved("w-2", 70)] if has_left else [])]
+
+    run = look()
+
+    assert (run.booked_count, run.unsolved_count) == (2, 0)
+    assert run.outcome == ("different" if has_left else "clean")
+    assert wallet_balances(opened.pk)["USDT"] == D(100_420)
+
+
+@pytest.mark.parametrize("amount", ["69.5", "70"])
+def test_what_may_be_a_transfer_of_ours_is_not_imported_even_if_it_fits(
+    look, make_transfer, venue, amount
+):
+    make_transfer("unknown")
+    venue.balances[Wallet.SPOT]["USDT"] -= D(amount)
+    venue.withdrawals = [moved("w-1", amount)]
+
+    assert (look().booked_count, only().state) == (0, "explained")
+
+
+def test_several_transfers_of_ours_that_are_credited_as_one_are_not_imported(
+    beta, make_transfer, clock
+):
+    account, venue = beta
+    ensure_opened(account_id=account.pk, clock=clock)
+    clock.advance_ms(60_000)
+    for number in "12":
+        make_transfer("in_transit", idempotency_key=number, client_transfer_id=number)
+    venue.balances[Wallet.SPOT]["USDT"] += 139
+    venue.deposits = [moved("dep-1", 139)]
+
+    run = reconcile_account(account_id=account.pk, clock=clock)
+
+    assert (run.outcome, run.booked_count, only().state) == ("different", 0, "explained")
+
+
+def test_a_history_that_cannot_be_had_hides_nothing_of_another_asset(look, opened, venue):
+    """The coin of fees is in no market, and the venue lists funds by asset only."""
+    venue.balances[Wallet.SPOT] |= {"BNB": D("0.5"), "USDT": D(100_500)}
+    venue.deposits = [moved("dep-1", 500)]
+    cause = "no history of BNB, which is in none of its markets"
+    venue.failures["fetch_deposits"] = [NotSupportedByVenue(venue="alpha", cause=cause)]
+
+    run = look()
+
+    assert (run.outcome, run.booked_count, run.unsolved_count) == ("different", 1, 1)
+    assert Discrepancy.objects.get(kind="external_deposit").stated == 500
+    left = Discrepancy.objects.get(kind="balance")
+    assert (left.asset, left.state) == ("BNB", "open")
+    assert wallet_balances(opened.pk)["USDT"] == D(100_500)
 
 
 @pytest.mark.parametrize(
