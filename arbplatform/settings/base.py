@@ -183,6 +183,7 @@ CELERY_TASK_ROUTES = {
             "ledger.book_transfer",
             "ledger.book_transfers",
             "ledger.cancel_halted_orders",
+            "ledger.renew_dead_man_switches",
             "ledger.heed_conditions",
             "ledger.repeat_cancellations",
             "ledger.resolve_unknown_orders",

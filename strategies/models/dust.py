@@ -34,4 +34,4 @@ class Dust(TimestampedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.strategy} {self.asset.code}"
+        return f"{self.strategy}: {self.asset.code}"
