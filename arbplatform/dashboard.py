@@ -172,8 +172,12 @@ def _row(request: HttpRequest, execution: Execution) -> dict[str, Any]:
 
 
 def _residuals(execution: Execution) -> list[tuple[str, Decimal]]:
-    """Return what an arbitrage that fell short left over: without it its result would mislead."""
-    if execution.state == ExecutionState.COMPLETED:
+    """Return what an arbitrage left over where its result alone would mislead.
+
+    That is when it fell short, or seems to have lost: dust may be worth as much.
+    """
+    has_earned = (execution.realised_profit or 0) >= 0
+    if execution.state == ExecutionState.COMPLETED and has_earned:
         return []
     return [(asset, to_decimal(amount)) for asset, amount in execution.residuals.items()]
 

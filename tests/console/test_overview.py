@@ -13,6 +13,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.overview import EQUITY_POINTS_MAX, read_equity, read_imbalances, read_overview
 from ledger.models import EquitySnapshot, Order
 from markets.models import Asset, Venue
+from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Strategy
 
 
@@ -143,6 +144,15 @@ def test_trouble_is_shown(console, platform):
     assert "&lt;i&gt;no answer&lt;/i&gt;" in html
     assert "Disabled" in html
     assert read_imbalances() == {}
+
+
+@pytest.mark.parametrize(("profit", "is_shown"), [("-9.1", True), ("1.5", False)])
+def test_dust_is_shown_beside_a_result_that_seems_to_be_a_loss(console, platform, profit, is_shown):
+    Execution.objects.update(
+        state=ExecutionState.COMPLETED, realised_profit=profit, residuals={"BTC": "0.000187"}
+    )
+
+    assert ("+0.000187 BTC" in console.get("/admin/").content.decode()) is is_shown
 
 
 def test_links_lead_only_where_the_person_may_go(platform, staff):
