@@ -74,3 +74,23 @@ class NotHeld(Conflict):
 
     code = 5010
     summary = "The execution {id} is not held, or its exposure was acknowledged already."
+
+
+class FlattenHalted(Conflict):
+    """Nothing may be sent at all, and a halt is not lifted silently."""
+
+    code = 5011
+    summary = (
+        "Nothing was flattened: trading is halted for {scope} ({reason}). Allow orders that reduce "
+        "exposure first: manage.py kill --reduce, or POST /api/risk/kill with is_reducing."
+    )
+
+
+class NotFlattened(Conflict):
+    """Between the list and the act the execution ended, was acknowledged, or is being repaired."""
+
+    code = 5012
+    summary = (
+        "The execution {id} was left alone: it has ended, was acknowledged, or is being repaired "
+        "at this moment. Look at the list again."
+    )

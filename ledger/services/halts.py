@@ -160,7 +160,7 @@ def change_trading(
         NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
         IllegalTransition: nothing is halted that could be resumed.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     if user is not None and scope.level not in PERSONAL_LEVELS:
         raise NotFound("There is nothing called {key}.", key=scope.key)
     _lock_out_writers()
@@ -239,7 +239,12 @@ def _lock_out_writers() -> None:
             logger.warning("somebody holds the trading lock; the state is changed all the same")
 
 
-def _checked(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """Return a reason without blanks around it.
+
+    Raises:
+        InvalidInput: there is none, or it is too long.
+    """
     reason = reason.strip()
     if not reason or len(reason) > REASON_LENGTH_MAX:
         message = Message("Give a reason of 1 to {max} characters.", {"max": REASON_LENGTH_MAX})

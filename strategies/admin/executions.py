@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
+from arbplatform.console.admin import ReadOnlyInline, command_button, plain
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice
 from strategies.admin.attributions import show_attribution, table
+from strategies.admin.flattening import FlattenAdmin
 from strategies.admin.panel import LINK, brief, coloured, when
 from strategies.domain.repair import Action
 from strategies.models import Execution, ExecutionStateChoice
@@ -49,6 +50,7 @@ ACTION_LABELS = {
     Action.PROCEED.value: _("complete"),
     Action.REVERSE.value: _("reverse"),
     Action.HOLD.value: _("hold"),
+    Action.REOPEN.value: _("begun anew"),
 }
 
 
@@ -99,7 +101,7 @@ class LegInline(ReadOnlyInline):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ReadOnlyAdmin):
+class ExecutionAdmin(FlattenAdmin):
     """What strategies did, with the orders as legs."""
 
     list_display = (

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from arbplatform.api.fields import AmountField
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.models import HaltLevelChoice, Order, TradingChange, TradingHalt
 from ledger.services.halts import REASON_LENGTH_MAX, name_of, to_scope
+from strategies.domain.repair import Action
+from strategies.services.flattening import Flattening
 
 ID_MAX = 2**63 - 1
 KILL_LEVELS = [pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD]
@@ -128,3 +132,60 @@ class KillReportSerializer(serializers.Serializer[Any]):
     unknown = HaltedOrderSerializer(
         many=True, help_text="They may be at a venue, and are looked up until that is known."
     )
+
+
+class FlattenBodySerializer(serializers.Serializer[Any]):
+    """What a client sends to flatten."""
+
+    reason = serializers.CharField(max_length=REASON_LENGTH_MAX)
+
+
+class FlattenExposureSerializer(serializers.Serializer[Any]):
+    """What an execution has too much or too little of."""
+
+    asset = serializers.CharField()
+    amount = AmountField(help_text="Negative: too little.")
+
+
+class FlattenOrderSerializer(serializers.Serializer[Flattening]):
+    """The order that would be sent first."""
+
+    venue = serializers.CharField(source="market.venue.code")
+    symbol = serializers.CharField(source="market.symbol")
+    side = serializers.CharField(source="verdict.order.side")
+    quantity = AmountField(source="verdict.order.quantity")
+    limit_price = AmountField(source="verdict.order.limit_price")
+
+
+class FlatteningSerializer(serializers.Serializer[Any]):
+    """What would be done, or was begun, about one execution."""
+
+    execution_id = serializers.IntegerField(source="execution.pk")
+    strategy_id = serializers.IntegerField(source="execution.strategy_id")
+    state = serializers.CharField(source="execution.state")
+    exposures = FlattenExposureSerializer(many=True)
+    is_possible = serializers.BooleanField(help_text="In the answer to an act: it was begun.")
+    action = serializers.ChoiceField(
+        choices=[action.value for action in Action], source="verdict.action"
+    )
+    reason = serializers.SerializerMethodField()
+    order = serializers.SerializerMethodField()
+    loss_bps = serializers.DecimalField(
+        max_digits=20,
+        decimal_places=4,
+        source="verdict.loss_bps",
+        allow_null=True,
+        help_text="Estimated loss of what the exposure cost [bps]; negative is a gain.",
+    )
+    max_loss_bps = AmountField(help_text="What the strategy allows [bps].")
+    estimated_loss = AmountField(allow_null=True, help_text="In the profit asset.")
+    profit_asset = serializers.CharField(source="execution.profit_asset.code")
+
+    def get_reason(self, row: Flattening) -> str:
+        """Return why, or why not."""
+        return render(row.reason)
+
+    @extend_schema_field(FlattenOrderSerializer(allow_null=True))
+    def get_order(self, row: Flattening) -> Any:
+        """Return the order that would be sent first; null: none."""
+        return None if row.verdict.order is None else FlattenOrderSerializer(row).data

@@ -9,12 +9,15 @@ from ledger.domain.halts import TradingEvent
 from ledger.services.halts import change_trading
 from ledger.services.kill import read_standing, stop_trading
 from strategies.api.risk_serializers import (
+    FlattenBodySerializer,
+    FlatteningSerializer,
     KillBodySerializer,
     KillReportSerializer,
     RiskSerializer,
     ScopeBodySerializer,
     TradingStateSerializer,
 )
+from strategies.services.flattening import flatten, list_flattenings
 
 
 class RiskView(APIView):
@@ -43,6 +46,27 @@ class KillView(APIView):
             is_reducing=body.validated_data["is_reducing"],
         )
         return Response(KillReportSerializer(report).data)
+
+
+class FlattenView(APIView):
+    """What executions have left unhedged, and its end."""
+
+    @extend_schema(operation_id="risk_flattenings", responses=FlatteningSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Return what would be sold and bought where, and what cannot be; nothing is sent."""
+        return Response(FlatteningSerializer(list_flattenings(), many=True).data)
+
+    @extend_schema(
+        operation_id="risk_flatten",
+        request=FlattenBodySerializer,
+        responses=FlatteningSerializer(many=True),
+    )
+    def post(self, request: Request) -> Response:
+        """Begin to bring it back, within each strategy's limit of loss."""
+        body = FlattenBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        rows = flatten(reason=body.validated_data["reason"], user=request.user)
+        return Response(FlatteningSerializer(rows, many=True).data)
 
 
 class ResumeView(APIView):

@@ -23,6 +23,7 @@ urlpatterns = [
     route("dust", dust_views.DustView.as_view(), name="dust"),
     route("risk", risk_views.RiskView.as_view(), name="risk"),
     route("risk/kill", risk_views.KillView.as_view(), name="risk-kill"),
+    route("risk/flatten", risk_views.FlattenView.as_view(), name="risk-flatten"),
     route("risk/limits", limits_views.DefaultLimitsView.as_view(), name="risk-limits"),
     route(
         "risk/limits/strategies/<int:pk>",

@@ -37,6 +37,8 @@ class Action(StrEnum):
     PROCEED = "proceed"
     REVERSE = "reverse"
     HOLD = "hold"
+    REOPEN = "reopen"
+    """Not of the table: a person has the repair begun anew."""
 
 
 @dataclass(frozen=True, slots=True)

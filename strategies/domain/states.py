@@ -66,6 +66,8 @@ class ExecutionEvent(StrEnum):
     HOLD = "hold"
     FAIL = "fail"
     LOSE_TRACK = "lose_track"
+    REOPEN = "reopen"
+    """A person has the repair of a held one begun anew."""
 
 
 EXECUTION_TRANSITIONS: TransitionTable[ExecutionState, ExecutionEvent] = TransitionTable(
@@ -86,6 +88,7 @@ EXECUTION_TRANSITIONS: TransitionTable[ExecutionState, ExecutionEvent] = Transit
         (ExecutionState.INCOMPLETE, ExecutionEvent.COMPLETE): ExecutionState.COMPLETED,
         (ExecutionState.INCOMPLETE, ExecutionEvent.UNWIND): ExecutionState.UNWOUND,
         (ExecutionState.INCOMPLETE, ExecutionEvent.HOLD): ExecutionState.HELD,
+        (ExecutionState.HELD, ExecutionEvent.REOPEN): ExecutionState.INCOMPLETE,
         # a fill that the venue reports late changes how the execution ended
         **{
             (source, ExecutionEvent.FALL_SHORT): ExecutionState.INCOMPLETE

@@ -321,6 +321,14 @@ def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
     )
 
 
+def list_exposed_executions(*, limit: int) -> list[Execution]:
+    """Return executions that have not ended, or are held and nobody took note; oldest first."""
+    held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    rows = Execution.objects.select_related("strategy", "run", "opportunity", "profit_asset")
+    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
+    return list(rows.filter(held | Q(state__in=UNFINISHED_STATES)).order_by("id")[:limit])
+
+
 def count_orders(strategy_id: int) -> int:
     """Return how many orders a strategy has written."""
     return Order.objects.filter(strategy_id=strategy_id).count()

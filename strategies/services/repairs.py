@@ -36,7 +36,7 @@ from strategies.services.claims import lease
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.sentences import message_to_json
 from strategies.services.settlement import REPAIR_TIME, apply_event, settle_execution
-from strategies.services.situations import Scene, read_means, read_scene
+from strategies.services.situations import Scene, count_repairs, read_means, read_scene
 
 STEPS_MAX = 6
 """Orders of one execution's repairs, all together."""
@@ -150,7 +150,7 @@ def _write(claim: RepairClaim, scene: Scene, verdict: Verdict, clock: Clock) -> 
     if execution.state != ExecutionState.INCOMPLETE or execution.fence != claim.fence:
         return None
     now = clock.now()
-    sent_count = len(scene.orders) - len({row.leg_index for row in scene.orders})
+    sent_count = count_repairs(execution, scene.orders)
     is_over = sent_count >= STEPS_MAX or (
         execution.deadline_at is not None and now >= execution.deadline_at
     )

@@ -18,7 +18,7 @@ from markets.errors import InsufficientFunds
 from markets.models import Market
 from markets.services.data import fetch_books
 from strategies.domain.outcomes import are_as_planned
-from strategies.domain.repair import LegState, Situation
+from strategies.domain.repair import Action, LegState, Situation
 from strategies.domain.repricing import Means
 from strategies.models import Execution
 from strategies.plugins.taking import LOSS_BPS_DEFAULT
@@ -99,8 +99,24 @@ def _own_movements(
     return movements
 
 
-def read_means(execution: Execution, scene: Scene) -> Means:
-    """Return fresh books, what the accounts hold, and the loss that the run allows."""
+def count_repairs(execution: Execution, orders: Sequence[Order]) -> int:
+    """Return how many orders the repair has sent since it began, or was begun anew."""
+    reopened_after = _find_reopening(execution)
+    if reopened_after is None:
+        return len(orders) - len({row.leg_index for row in orders})
+    return sum(order.pk > reopened_after for order in orders)
+
+
+def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> Means:
+    """Return fresh books, what the accounts hold, and the loss that the run allows.
+
+    Args:
+        execution: to repair.
+        scene: what is known of it.
+        is_anew: as if its repair were begun anew now: earlier refusals of venues do not count.
+    """
+    reopened_after = _find_reopening(execution)
+    judged = [row for row in scene.orders if reopened_after is None or row.pk > reopened_after]
     enabled = {
         index: market for index, market in enumerate(scene.markets) if market.venue.is_enabled
     }
@@ -120,8 +136,8 @@ def read_means(execution: Execution, scene: Scene) -> Means:
         free={
             index: balances.get(market.venue.code, {}) for index, market in enumerate(scene.markets)
         },
-        max_loss_bps=_max_loss_bps(execution),
-        refused=_find_refused(scene.orders),
+        max_loss_bps=max_loss_bps(execution),
+        refused=_find_refused([] if is_anew else judged),
     )
 
 
@@ -144,6 +160,18 @@ def _free_of(account_id: int, orders: Sequence[Order]) -> Mapping[str, Amount]:
         return free
     there = {row.asset.code: row.free for row in stated if row.wallet == Wallet.SPOT}
     return {code: min(amount, there.get(code, ZERO)) for code, amount in free.items()}
+
+
+def _find_reopening(execution: Execution) -> int | None:
+    """Return the id of the last order before a person had the repair begun anew, if one has.
+
+    Only so many steps are kept. Should this one be gone, all orders count: too many rather than
+    too few.
+    """
+    for step in reversed(execution.steps):
+        if step["action"] == Action.REOPEN:
+            return int(step["after_order_id"])
+    return None
 
 
 def _find_refused(orders: Sequence[Order]) -> frozenset[tuple[int, Side]]:
@@ -183,7 +211,7 @@ def _leg_state(
     )
 
 
-def _max_loss_bps(execution: Execution) -> Amount:
+def max_loss_bps(execution: Execution) -> Amount:
     """Return the limit of the run; the default for a type that has none or is gone."""
     if "max_loss_bps" not in execution.run.params:
         return LOSS_BPS_DEFAULT

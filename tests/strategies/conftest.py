@@ -160,3 +160,10 @@ def held(cross, edge):
     execution = Execution.objects.get()
     assert execution.state == ExecutionState.HELD
     return execution
+
+
+@pytest.fixture
+def better(held, edge):
+    """A held execution whose missing sale beta would take now."""
+    edge["beta"].set_book("BTC/USDT", bids=[("50400", "5")], asks=[("50510", "1")])
+    return held

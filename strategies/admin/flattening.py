@@ -1,0 +1,84 @@
+"""The page on which a person has left-overs of executions brought back: a list, then a POST."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from arbplatform.console.admin import ReadOnlyAdmin, plain
+from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.wording import render
+from strategies.admin.panel import brief
+from strategies.services.flattening import Flattening, flatten, list_flattenings
+
+PERMISSION = "ledger.change_tradinghalt"
+"""Whoever may halt and resume trading may flatten."""
+
+
+class FlattenAdmin(ReadOnlyAdmin):
+    """A page of facts that also offers to flatten."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the page before those of single rows, which take any text for an id."""
+        view = self.admin_site.admin_view(self.flatten_view)
+        own = [path("flatten/", view, name="strategies_execution_flatten")]
+        return [*own, *super().get_urls()]
+
+    def flatten_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what would be done; a POST with a reason and a confirmation does it."""
+        if not request.user.has_perm(PERMISSION) or not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            _act(request)
+            return HttpResponseRedirect(reverse("admin:strategies_execution_flatten"))
+        rows = list_flattenings()
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": _("Flatten"),
+            "rows": [_describe(row) for row in rows],
+            "is_any_possible": any(row.is_possible for row in rows),
+        }
+        return TemplateResponse(request, "strategies/flatten.html", context)
+
+
+def _act(request: HttpRequest) -> None:
+    if not request.POST.get("confirm"):
+        messages.error(request, str(_("Nothing was sent: confirm that you have read the list.")))
+        return
+    try:
+        rows = flatten(reason=request.POST.get("reason", ""), user=request.user)
+    except ArbError as error:
+        details = error.fields.values() if isinstance(error, InvalidInput) else ()
+        texts = [render(error.message), *(render(text) for group in details for text in group)]
+        messages.error(request, " ".join(texts))
+        return
+    begun = sum(row.is_possible for row in rows)
+    text = Message(
+        "{begun} executions are being brought back; {left} were left as they are.",
+        {"begun": begun, "left": len(rows) - begun},
+    )
+    messages.warning(request, render(text))
+
+
+def _describe(row: Flattening) -> dict[str, Any]:
+    execution, order, loss = row.execution, row.verdict.order, row.estimated_loss
+    where = ""
+    if order is not None and row.market is not None:
+        where = f"{render(order.side)} {plain(order.quantity)} {row.market.symbol} @ "
+        where += f"{plain(order.limit_price)}, {row.market.venue.code}"
+    return {
+        "execution": execution,
+        "address": reverse("admin:strategies_execution_change", args=[execution.pk]),
+        "exposures": ", ".join(f"{plain(part.amount)} {part.asset}" for part in row.exposures),
+        "order": where,
+        "loss": "" if loss is None else f"{brief(loss)} {execution.profit_asset.code}",
+        "loss_bps": "" if row.verdict.loss_bps is None else f"{row.verdict.loss_bps:.2f}",
+        "max_loss_bps": plain(row.max_loss_bps),
+        "is_possible": row.is_possible,
+        "reason": render(row.reason),
+    }
