@@ -42,7 +42,7 @@ from accounts.services.limits import save_limits
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.routes import read_sides
 from accounts.services.settlement import confirm_settlement, settle_transfer
-from markets.selectors import get_venue
+from markets.selectors import get_asset, get_venue
 
 
 class AddressListView(ListModelMixin, GenericAPIView[AddressEntry]):
@@ -169,7 +169,8 @@ class WaysView(APIView):
         values = query.validated_data
         source = get_account_with_secrets(pk)
         target = get_account_with_secrets(values["to_account"])
-        sides = read_sides(source=source, target=target, asset=values["asset"])
+        asset = get_asset(values["asset"]).code  # a venue's list without it looks like a broken one
+        sides = read_sides(source=source, target=target, asset=asset)
         return Response(WaySerializer(list_ways(*sides), many=True).data)
 
 
@@ -178,6 +179,8 @@ class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
 
     serializer_class = TransferLimitSerializer
     ordering_fields = ("key",)
+    # OPTIONS would look for the one row that a PUT changes; the address names none
+    metadata_class = None
 
     def get_queryset(self) -> QuerySet[TransferLimit]:
         """Return the limits that are set."""

@@ -141,6 +141,19 @@ def test_the_ways_between_two_accounts_say_what_they_cost(apis, alpha, beta, dat
     assert refusal(apis[0].get(path)) == (400, 1001, ["asset", "to_account"])
 
 
+def test_ways_of_an_asset_that_nobody_knows_are_not_looked_for(apis, alpha, beta, refusal):
+    query = {"to_account": beta[0].pk, "asset": "NOPE"}
+
+    response = apis[0].get(f"/api/accounts/{alpha[0].pk}/ways", query)
+
+    assert refusal(response) == (404, 1002, [])
+    assert alpha[1].count("fetch_networks") == 0
+
+
+def test_the_address_of_limits_does_not_offer_a_form(apis):
+    assert apis[0].options("/api/transfer-limits").status_code == 405
+
+
 def test_limits_are_set_and_shown(apis, alpha, data, refusal):
     everyone = {"transfer_max": "6000", "approval_above": "100"}
     data(apis[0].put("/api/transfer-limits", everyone, format="json"))
