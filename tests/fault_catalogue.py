@@ -154,7 +154,6 @@ REASONS: dict[int, str] = {
     80: _NO_DERIVATIVES,
     81: _NO_DERIVATIVES,
     92: "Does not apply yet: nothing is sent to people; alarms stand in console, log and health.",
-    97: "Transfers take an idempotency key, orders are claimed; other requests have no key yet.",
 }
 """Why a row needs no test."""
 

@@ -156,6 +156,8 @@ class AccountBalancesView(ListAPIView[Balance]):
 class AccountTransferView(APIView):
     """Transfers away from one account."""
 
+    has_own_keys = True  # a transfer keeps its key for good, not for a day
+
     @extend_schema(
         operation_id="accounts_transfer",
         request=RequestTransferSerializer,

@@ -79,3 +79,33 @@ class StillReferenced(Conflict):
 
     code = 1020
     summary = "This is still in use by {users} and cannot be deleted."
+
+
+class KeyReused(Conflict):
+    """One name for two requests: which of them is meant?"""
+
+    code = 1022
+    summary = (
+        "This Idempotency-Key already names another request to this address. "
+        "Nothing was done; use a new key for a new request."
+    )
+
+
+class StillCarriedOut(Conflict):
+    """The first of several requests with one name has not been answered yet."""
+
+    code = 1023
+    summary = (
+        "A request with this Idempotency-Key is being carried out. Nothing was done twice; "
+        "send it again in a few seconds to get its answer."
+    )
+
+
+class AnswerUnknown(Conflict):
+    """A request was begun, and its answer was lost or too long to be kept."""
+
+    code = 1024
+    summary = (
+        "A request with this Idempotency-Key was begun before, and its answer is not known. "
+        "Look at what became of it; only then send it again, with a new key."
+    )

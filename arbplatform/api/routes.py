@@ -9,6 +9,8 @@ from typing import Any
 from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
+from arbplatform.api.idempotency import once
+
 
 class OptionalSlashPattern(RoutePattern):
     """Django's route syntax, with one optional slash at the end."""
@@ -19,11 +21,13 @@ class OptionalSlashPattern(RoutePattern):
 
 
 def route(pattern: str, view: Callable[..., Any], name: str | None = None) -> URLPattern:
-    """Return an address of the API.
+    """Return an address of the API; writes with an ``Idempotency-Key`` are carried out once there.
 
     Args:
         pattern: Django's route syntax without a slash at either end: ``strategies/<int:pk>``.
         view: what answers (``MyView.as_view()``).
         name: for ``reverse``; without the slash.
     """
-    return URLPattern(OptionalSlashPattern(pattern, name=name, is_endpoint=True), view, {}, name)
+    return URLPattern(
+        OptionalSlashPattern(pattern, name=name, is_endpoint=True), once(view), {}, name
+    )

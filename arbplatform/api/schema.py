@@ -5,6 +5,8 @@ from typing import Any, Literal
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.permissions import SAFE_METHODS
 
 from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
 
@@ -19,6 +21,23 @@ class EnvelopeSchema(AutoSchema):
     Named components keep generated clients readable: ``Strategy`` comes as ``StrategyEnvelope``.
     A 204 is documented as what is really sent: a 200 with ``data`` null.
     """
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the header that names a write, wherever it is understood."""
+        is_write = self.method not in SAFE_METHODS and self.view.authentication_classes
+        if not is_write or not getattr(self.view, "takes_keys", False):
+            return []
+        return [
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+                OpenApiParameter.HEADER,
+                description=(
+                    "Your name for this request. Sent again within 24 h, it is not carried out "
+                    "again: you get the first answer, with `Idempotent-Replayed: true`."
+                ),
+            )
+        ]
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "arbplatform.api.apps.ApiConfig",
     "markets",
     "accounts",
     "ledger",
@@ -200,6 +201,7 @@ CELERY_TASK_ROUTES = {
             "strategies.measure_pegs",
         ),
         "reports": (
+            "api.prune_answers",
             "ledger.take_equity_snapshot",
             "markets.sync_all_markets",
             "markets.sync_markets",
@@ -215,6 +217,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expire_seconds": every_s},
     }
     for name, task, every_s in (
+        ("api: prune answers", "api.prune_answers", 300),
         ("markets: synchronise markets", "markets.sync_all_markets", 3600),
         ("markets: watch venues", "markets.watch_venues", 5),
         ("markets: measure clocks", "markets.measure_clocks", 60),
