@@ -5,7 +5,7 @@ comes by on average.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -14,6 +14,11 @@ from markets.simulator.demo import DEMO_LABEL, DEMO_VENUES
 CALM_AT_START_S = 5.0
 CALM_AT_END_S = 5.0
 """Nothing new goes wrong so close to the end of the storm."""
+
+GUST_EVERY_S = 75.0
+GUST_PART = 0.4
+"""What takes everybody down comes in gusts, which fill this part of each cycle: guards need calm
+spells to recover in, and nothing would be traded otherwise that could be lost."""
 
 VENUE_TIMEOUT_MS = 3_000
 """After so long the platform gives up waiting for a venue, while under chaos."""
@@ -50,6 +55,7 @@ class Recipe:
         targets: one is drawn for each act.
         lasts_s: bounds of the option ``lasts_s``; ``None``: it has none [s].
         options: further options of the deed, the same for each act.
+        is_wide: it takes more down than one request, and comes in gusts.
     """
 
     kind: str
@@ -58,13 +64,15 @@ class Recipe:
     targets: tuple[str, ...] = ("",)
     lasts_s: Span | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_wide: bool = False
 
     def draw(self, random: Random, *, seconds: float) -> Iterator[Act]:
-        """Yield the acts of a storm of ``seconds`` [s], evenly spread but for chance."""
+        """Yield the acts of a storm of ``seconds`` [s], evenly spread but for chance and gusts."""
         count = max(1, round(seconds / self.every_s))
         span = seconds - CALM_AT_START_S - CALM_AT_END_S
         for number in range(count):
-            at_s = CALM_AT_START_S + span * (number + random.random()) / count
+            passed = (number + random.random()) / count
+            at_s = CALM_AT_START_S + span * (_in_gust(passed, span) if self.is_wide else passed)
             options = dict(self.options)
             if self.lasts_s is not None:
                 options["lasts_s"] = round(random.uniform(*self.lasts_s), 2)
@@ -81,9 +89,20 @@ def make_plan(*, seed: int, seconds: float, has_server: bool) -> list[Act]:
         has_server: whether the database is a server that can be restarted.
     """
     random = Random(seed)  # noqa: S311  the same seed has to make the same plan
-    recipes = (*VENUE_FAULTS, *PROCESSES, *PEOPLE, *(DATABASE if has_server else ()))
+    wide = (*VENUE_STATES, *PROCESSES, *HALTS, *(DATABASE if has_server else ()))
+    recipes = (
+        *(replace(recipe, is_wide=True) for recipe in wide),
+        *(*VENUE_FAULTS, REPEATED_TASKS, *FUNDS),
+    )
     acts = [act for recipe in recipes for act in recipe.draw(random, seconds=seconds)]
     return sorted(acts, key=lambda act: (act.at_s, act.kind, act.target))
+
+
+def _in_gust(passed: float, span: float) -> float:
+    """Return which part of a span has passed when such a part of its gusts has."""
+    count = max(1, round(span / GUST_EVERY_S))
+    number = int(passed * count)
+    return (number + GUST_PART * (passed * count - number)) / count
 
 
 def _fault(kind: str, every_s: float, how: str, endpoint: str = "", **details: Any) -> Recipe:
@@ -141,6 +160,8 @@ ORDER_FAULTS: tuple[Recipe, ...] = (
 TRANSFER_FAULTS: tuple[Recipe, ...] = (
     _fault("withdrawal's answer dropped", 60, "drop_answer", "withdrawal.create"),
     _fault("withdrawal answered by a page", 80, "html", "withdrawal.create"),
+    _fault("withdrawal dropped before it arrived", 100, "drop_request", "withdrawal.create"),
+    _fault("deposit short", 80, "short_deposit", amount="0.75"),
     _fault("move's answer dropped", 60, "drop_answer", "transfer.create"),
     _fault("move answered by a page", 80, "html", "transfer.create"),
     _fault("withdrawals: an empty list", 60, "empty_list", "withdrawal.list", times=2, **SOON),
@@ -201,15 +222,13 @@ VENUE_STATES: tuple[Recipe, ...] = (
     _fault("markets suspended", 120, "suspend_market", for_ms=5_000),
 )
 
-VENUE_FAULTS = (
-    *(*ORDER_FAULTS, *READ_FAULTS, *VENUE_STATES),
-    *(*BOOK_FAULTS, *TRANSFER_FAULTS, *OWNER_ACTS),
-)
+VENUE_FAULTS = (*ORDER_FAULTS, *READ_FAULTS, *BOOK_FAULTS, *TRANSFER_FAULTS, *OWNER_ACTS)
+"""Each of them meets single requests, or one market."""
 
 WORKERS = ("worker", "worker-2")
 
 PROCESSES: tuple[Recipe, ...] = (
-    Recipe("worker killed", "kill", 75, WORKERS),
+    Recipe("worker killed", "kill", 85, WORKERS),
     Recipe("worker terminated", "terminate", 140, WORKERS),
     Recipe("worker frozen", "freeze", 140, WORKERS, (2, 20)),
     Recipe("beat killed", "kill", 100, ("beat",)),
@@ -221,8 +240,8 @@ PROCESSES: tuple[Recipe, ...] = (
     Recipe("Redis killed", "kill", 160, ("redis",)),
     Recipe("Redis frozen", "freeze", 160, ("redis",), (1, 8)),
     Recipe("everything killed", "kill_all", 300),
-    Recipe("tasks delivered twice", "repeat_tasks", 4),
 )
+REPEATED_TASKS = Recipe("tasks delivered twice", "repeat_tasks", 4)
 
 DATABASE: tuple[Recipe, ...] = (
     Recipe("database restarted", "restart_database", 200, lasts_s=(0.5, 4)),
@@ -230,10 +249,13 @@ DATABASE: tuple[Recipe, ...] = (
     Recipe("database sessions ended", "end_sessions", 60),
 )
 
-PEOPLE: tuple[Recipe, ...] = (
+HALTS: tuple[Recipe, ...] = (
     Recipe("kill switch", "halt", 100, lasts_s=(2.5, 6)),
     Recipe("reducing only", "reduce", 120, lasts_s=(2, 5)),
-    Recipe("funds sent to another venue", "send_funds", 20, VENUES),
+    Recipe("venue halted", "halt_venue", 110, VENUES, (2, 6)),
+)
+
+FUNDS: tuple[Recipe, ...] = (
+    Recipe("funds sent to another venue", "send_funds", 16, VENUES),
     Recipe("funds moved to another wallet", "move_funds", 20, VENUES),
-    Recipe("venue halted", "halt_venue", 110, tuple(DEMO_VENUES), (2, 6)),
 )

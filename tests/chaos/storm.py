@@ -35,7 +35,7 @@ from tests.chaos import reading
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, Halt
 from tests.chaos.invariants import find_violations
-from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all
+from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all, settle_disputed
 from tests.chaos.plan import make_plan
 from tests.chaos.processes import Platform, wait_for
 from tests.chaos.world import list_specs
@@ -173,6 +173,7 @@ def settle(scope: Scope) -> tuple[Evidence, dict[str, list[str]]]:
         close_old_connections()
         for pk in Strategy.objects.filter(state=StrategyState.RUNNING).values_list("pk", flat=True):
             stop_strategy(strategy_id=pk, user=None)
+        settle_disputed()
         is_over = time.monotonic() > deadline
         if is_over or not count_moving():
             reconcile()

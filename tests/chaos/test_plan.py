@@ -8,13 +8,19 @@ from tests.chaos.plan import (
     CALM_AT_END_S,
     CALM_AT_START_S,
     DATABASE,
-    PEOPLE,
+    FUNDS,
+    GUST_EVERY_S,
+    GUST_PART,
+    HALTS,
     PROCESSES,
+    REPEATED_TASKS,
     VENUE_FAULTS,
+    VENUE_STATES,
     make_plan,
 )
 
-ALL = (*VENUE_FAULTS, *PROCESSES, *PEOPLE, *DATABASE)
+WIDE = (*VENUE_STATES, *PROCESSES, *HALTS, *DATABASE)
+ALL = (*WIDE, *VENUE_FAULTS, REPEATED_TASKS, *FUNDS)
 
 
 def test_the_same_seed_makes_the_same_plan():
@@ -33,6 +39,20 @@ def test_every_kind_happens_however_short_the_storm(seconds):
     assert [act.at_s for act in plan] == sorted(act.at_s for act in plan)
 
 
+@pytest.mark.parametrize("seconds", [30, 120, 420])
+def test_what_takes_everybody_down_comes_in_gusts_with_calm_spells_between(seconds):
+    plan = make_plan(seed=1, seconds=seconds, has_server=True)
+    span = seconds - CALM_AT_START_S - CALM_AT_END_S
+    cycle_s = span / max(1, round(span / GUST_EVERY_S))
+    wide = {recipe.kind for recipe in WIDE}
+
+    def latest(acts):
+        return max((act.at_s - CALM_AT_START_S) % cycle_s for act in acts) / cycle_s
+
+    assert latest(act for act in plan if act.kind in wide) <= GUST_PART + 0.01
+    assert latest(act for act in plan if act.kind not in wide) > GUST_PART + 0.3
+
+
 def test_a_database_that_is_a_file_is_not_restarted():
     plan = make_plan(seed=1, seconds=120, has_server=False)
 
@@ -48,6 +68,6 @@ def test_the_monkey_knows_every_deed():
 
 
 def test_the_venues_understand_every_fault():
-    faults = [recipe.options for recipe in VENUE_FAULTS if recipe.deed == "fault"]
+    faults = [recipe.options for recipe in ALL if recipe.deed == "fault"]
 
     assert all(parse_fault(dict(fault)) for fault in faults)
