@@ -153,6 +153,19 @@ def book_proven(
     return [_booked_sighting(movement, entry) for movement, entry in entries]
 
 
+def list_purses_on_their_way(
+    gaps: Mapping[PurseKey, Amount], candidates: Sequence[Candidate]
+) -> frozenset[PurseKey]:
+    """Return the purses whose gaps are transfers of ours, to the last decimal and nothing else.
+
+    Args:
+        gaps: what the venue has more than the books, by purse; no zeros.
+        candidates: what may have moved.
+    """
+    ours = [candidate.movement for candidate in candidates if candidate.book is None]
+    return frozenset(purse for movement in explain_gaps(gaps, ours) for purse in movement.amounts)
+
+
 def _booked_sighting(movement: Movement, entry: Entry) -> Sighting:
     first = next(iter(movement.amounts))
     return Sighting(
@@ -170,13 +183,20 @@ def _booked_sighting(movement: Movement, entry: Entry) -> Sighting:
 def _on_its_way(round_: Round, row: Transfer, asset: str) -> Candidate:
     """Return what a transfer of ours may have moved already, so that it hides nothing else."""
     is_departure = row.from_account_id == round_.account.pk and not row.venue_transfer_id
-    wallet = Wallet(row.from_wallet if is_departure else row.to_wallet)
-    amount = -row.amount if is_departure else row.amount - (row.fee or ZERO)
+    if row.is_internal:
+        amounts = {
+            (Wallet(row.from_wallet), asset): -row.amount,
+            (Wallet(row.to_wallet), asset): row.amount,
+        }
+    elif is_departure:
+        amounts = {(Wallet(row.from_wallet), asset): -row.amount}
+    else:
+        amounts = {(Wallet(row.to_wallet), asset): row.amount - (row.fee or ZERO)}
     movement = Movement(
         key=f"transfer:{row.pk}",
         kind=_K.BALANCE,
         at_ms=to_ms(row.submitted_at or row.created_at),
-        amounts={(wallet, asset): amount},
+        amounts=amounts,
         what=Message(str(row.pk)),
     )
     return Candidate(movement, None)

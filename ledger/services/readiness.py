@@ -3,7 +3,8 @@
 A worker that has just started does not know what happened while nobody looked: a person may have
 traded, an order that was being sent may have filled. So nothing trades on an account until one
 reconciliation that began after the start came out clean; and a strategy that is started wants one
-that is not old. Opening the books is one: they are made equal to the venue's statement.
+that is not old. A difference that is exactly a transfer of ours on its way is known, and set aside
+as long. Opening the books is one: they are made equal to the venue's statement.
 """
 
 from collections.abc import Collection

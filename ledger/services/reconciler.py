@@ -7,6 +7,7 @@ that reduce exposure. No difference is ever booked because it is there.
 
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -44,7 +45,12 @@ from ledger.services.claims import restrict_broken_strategies
 from ledger.services.discrepancies import alarm_due, keep_sightings, purge_old
 from ledger.services.fill_comparison import compare_fills
 from ledger.services.fills import FEE_FRACTION_MAX
-from ledger.services.movements import Candidate, book_proven, find_funds_moved
+from ledger.services.movements import (
+    Candidate,
+    book_proven,
+    find_funds_moved,
+    list_purses_on_their_way,
+)
 from ledger.services.openings import opening_key
 from ledger.services.order_comparison import compare_orders
 from ledger.services.reconciliation import Comparison, Difference, compare_balances
@@ -194,10 +200,10 @@ def _compare_all(round_: Round) -> None:
     round_.sightings[:0] = booked  # the first word about a thing counts
     if booked:
         restrict_broken_strategies(account=round_.account, clock=round_.clock)
-    _see_balances(round_, comparison)
+    _see_balances(round_, comparison, candidates)
 
 
-def _see_balances(round_: Round, comparison: Comparison) -> None:
+def _see_balances(round_: Round, comparison: Comparison, candidates: Sequence[Candidate]) -> None:
     """Note what differs still, by the books as they are now."""
     for wallet in comparison.wallets:
         round_.cover(DiscrepancyKind.BALANCE, f"{wallet}|")
@@ -213,17 +219,25 @@ def _see_balances(round_: Round, comparison: Comparison) -> None:
             state__in=ACTIVE_STATES,
         )
     }
-    for row in comparison.differences:
-        now_booked = booked.get((row.wallet, row.asset), ZERO)
-        left = Difference(row.wallet, row.asset, now_booked, row.stated)
-        if left.gap:
-            first_seen_at = known.get(_subject(left))
+    left = [
+        Difference(row.wallet, row.asset, booked.get((row.wallet, row.asset), ZERO), row.stated)
+        for row in comparison.differences
+    ]
+    gaps = {(row.wallet, row.asset): row.gap for row in left if row.gap}
+    ours = list_purses_on_their_way(gaps, candidates) if comparison.is_settled else frozenset()
+    for before, row in zip(comparison.differences, left, strict=True):
+        if row.gap:
+            first_seen_at = known.get(_subject(row))
             is_excused = is_excused_by_motion(first_seen_at=first_seen_at, now=round_.started_at)
-            is_moving = row.asset in moving or now_booked != row.booked
-            _see_balance(round_, left, is_moving=is_moving, is_excused=is_excused)
+            is_moving = row.asset in moving or row.booked != before.booked
+            is_ours = (row.wallet, row.asset) in ours
+            _see_balance(round_, row, is_moving=is_moving, is_excused=is_excused, is_ours=is_ours)
 
 
-def _see_balance(round_: Round, left: Difference, *, is_moving: bool, is_excused: bool) -> None:
+def _see_balance(
+    round_: Round, left: Difference, *, is_moving: bool, is_excused: bool, is_ours: bool
+) -> None:
+    """Note one difference; one that is exactly a transfer of ours leaves nothing to be known."""
     context: dict[str, object] = {
         "wallet": left.wallet.value,
         "asset": left.asset,
@@ -232,7 +246,9 @@ def _see_balance(round_: Round, left: Difference, *, is_moving: bool, is_excused
         "gap": to_plain(left.gap),
     }
     what, is_explained = Message(_DIFFERS, context), False
-    if is_excused and (is_moving or round_.is_moving):
+    if is_excused and is_ours:
+        what, is_explained = Message(_MOVING, context), True
+    elif is_excused and (is_moving or round_.is_moving):
         what, is_explained = Message(_MOVING, context), True
         round_.is_moving = True
     elif is_excused and (count := _count_fees_pending(round_, left)):
