@@ -156,8 +156,8 @@ def wait_until(condition: Any, what: Any, timeout_s: float = 30) -> Any:
 
 
 @pytest.fixture
-def start_part(redis_server: RedisServer, tmp_path: Path) -> Iterator[Any]:
-    """Start processes that are surely gone after the test."""
+def start_part(transactional_db: None, redis_server: RedisServer, tmp_path: Path) -> Iterator[Any]:
+    """Start processes that are surely gone after the test, before its database is emptied."""
     started: list[Part] = []
 
     def start(program: str, **environment: str) -> Part:

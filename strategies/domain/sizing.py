@@ -22,7 +22,14 @@ from markets.domain.book import Book
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.candidate import CappedLeg, Terms, Trade, cap_leg
-from strategies.domain.chain import FEE_ROUNDING_ALLOWANCE, Chain, ChainLeg, Flow, coarsest
+from strategies.domain.chain import (
+    FEE_ROUNDING_ALLOWANCE,
+    TINY,
+    Chain,
+    ChainLeg,
+    Flow,
+    coarsest,
+)
 from strategies.domain.edge import PricedLeg, effective_price, fee_factors, round_trip_edge
 from strategies.domain.explanation import explain_cap, explain_none
 from strategies.domain.intents import ExecutionMode, Intent, LegIntent, Rejection
@@ -242,8 +249,12 @@ def _edge_bps(flow: Flow) -> Decimal:
 
 
 def _stored(value: Decimal, rounding: str) -> Decimal:
-    """Return ``value`` with no more decimals than the books keep, rounded against us."""
+    """Return ``value`` with no more decimals than the books keep, rounded against us.
+
+    A division that comes out even but for our precision is not rounded by a whole step.
+    """
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent >= -STORED_DECIMAL_PLACES:
         return value
-    return value.quantize(_STORED_STEP, rounding=rounding)
+    even = value + TINY if rounding == ROUND_FLOOR else value - TINY
+    return even.quantize(_STORED_STEP, rounding=rounding)

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from decimal import Decimal as D
 
 import pytest
 
 from markets.domain.fees import FeeMode
+from strategies.domain import sizing
 from tests.strategies.builders import make_rules
 from tests.strategies.domain.cases import make_case
 
@@ -205,3 +207,13 @@ def test_amounts_with_more_decimals_than_the_books_keep_are_rounded_against_us()
     assert intent.notional == buy.expected_spent
     exact = D("1.100000000001") * D("0.123456789") * D("0.99877")
     assert exact - STORED < sell.expected_received < exact
+
+
+def test_what_only_a_division_made_uneven_is_not_rounded_by_a_whole_step():
+    third = D(1) / 3  # our precision ends somewhere
+
+    assert third * 3 != 1
+    assert sizing._stored(third * 3, ROUND_FLOOR) == 1
+    assert sizing._stored(2 - third * 3, ROUND_CEILING) == 1
+    assert sizing._stored(third, ROUND_FLOOR) == D("0.333333333333333333")
+    assert sizing._stored(third, ROUND_CEILING) == D("0.333333333333333334")
