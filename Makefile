@@ -5,7 +5,7 @@
 #   make test    every test, on SQLite and on PostgreSQL
 #   make chaos   everything goes wrong for minutes; nothing may be lost (ARGS="--seed 7")
 #   make check   lint, types, contracts, migrations and tests: what CI runs
-#   make bench   every benchmark
+#   make bench   benchmarks, ten minutes (ARGS="--only NAME", "--quick", "--all")
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -84,7 +84,7 @@ format: $(VENV)/.development
 	$(PY) -m ruff format $(SOURCES)
 
 bench: $(VENV)/.development
-	$(PY) -m benchmarks
+	@$(PY) -m benchmarks $(ARGS)
 
 messages: $(VENV)/.development
 	DJANGO_SETTINGS_MODULE=arbplatform.settings.test $(PY) manage.py messages

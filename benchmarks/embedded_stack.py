@@ -11,7 +11,6 @@ Usage: ``python -m benchmarks.embedded_stack [--seconds 60]``. Targets: <= 900 M
 booked arbitrage <= 60 s after the start.
 """
 
-import argparse
 import json
 import os
 import re
@@ -23,6 +22,8 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+
+from benchmarks.results import at_most, make_parser, report
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET_MB = 900
@@ -129,13 +130,18 @@ def measure(directory: Path, seconds: int) -> tuple[float, float]:
 
 def main() -> int:
     """Measure and compare with the targets."""
-    parser = argparse.ArgumentParser()
+    parser = make_parser(__doc__)
     parser.add_argument("--seconds", type=int, default=60)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="arb-bench-") as directory:
-        total_mb, first_s = measure(Path(directory), parser.parse_args().seconds)
-    print(f"resident: {total_mb:.0f} MB (target {TARGET_MB})")
-    print(f"first booked arbitrage after {first_s:.1f} s (target {TARGET_S})")
-    return 0 if total_mb <= TARGET_MB and first_s <= TARGET_S else 1
+        seconds = min(options.seconds, 15) if options.quick else options.seconds
+        total_mb, first_s = measure(Path(directory), seconds)
+    return report(
+        [
+            at_most("everything embedded, resident (PSS)", total_mb, "MB", TARGET_MB),
+            at_most("first booked arbitrage after the start", first_s, "s", TARGET_S),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ makes it slower, is left out. The garbage collector is set as in the simulator's
 Usage: ``python -m benchmarks.matching_engine [--orders 100000]``. Target: >= 50,000 orders/s.
 """
 
-import argparse
 import gc
 import random
 import sys
@@ -17,6 +16,7 @@ import time
 from collections import deque
 from decimal import Decimal
 
+from benchmarks.results import at_least, make_parser, report
 from markets.domain.orders import Side, TimeInForce
 from markets.simulator.cli import COLLECT_AFTER
 from markets.simulator.exchange.listing import ListingRules
@@ -119,18 +119,24 @@ def run_naive(stream: list[Step]) -> float:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser()
+    parser = make_parser(__doc__)
     parser.add_argument("--orders", type=int, default=100_000)
-    orders = parser.parse_args().orders
+    options = parser.parse_args()
+    orders = options.orders // 10 if options.quick else options.orders
     gc.set_threshold(*COLLECT_AFTER)
     stream = make_stream(orders)
     rate, trades = max(run_engine(stream) for _ in range(ROUNDS))
     naive_rate = run_naive(stream[: orders // NAIVE_SHARE])
-    print(f"matching engine   {rate:>10.0f} orders/s, {trades / orders:.2f} trades an order")
-    print(f"naive exchange    {naive_rate:>10.0f} orders/s, on the first {orders // NAIVE_SHARE}")
-    print(f"ratio             {rate / naive_rate:>10.1f}")
-    print(f"target            {TARGET_PER_S:>10} orders/s")
-    return 0 if rate >= TARGET_PER_S else 1
+    print(f"{trades / orders:.2f} trades an order; naive: the first {orders // NAIVE_SHARE} orders")
+    return report(
+        [
+            at_least(
+                *("matching engine", rate, "orders/s", TARGET_PER_S),
+                reference=naive_rate,
+                reference_name="naive exchange",
+            )
+        ]
+    )
 
 
 if __name__ == "__main__":
