@@ -31,6 +31,8 @@ MONEY_MODULES = [
 
 HOT_PATH = "finds candidates fast; every decision about one is made again in Decimal"
 FLOATS_THAT_ARE_NO_MONEY = {
+    "markets/domain/book_side.py": HOT_PATH,
+    "markets/domain/live_book.py": HOT_PATH,
     "strategies/domain/cycles.py": HOT_PATH,
     "strategies/domain/scan.py": HOT_PATH,
     "strategies/domain/triangle.py": HOT_PATH,
