@@ -13,7 +13,8 @@ DOORS = {
     "submit_order": {"ledger/services/sending.py"},
     "write_orders": {"strategies/services/execution.py", "strategies/services/repairs.py"},
     "submit_orders": {"strategies/services/execution.py", "strategies/services/repairs.py"},
-    "execute_intent": {"strategies/services/ticks.py"},
+    "execute_intent": {"strategies/services/deciding.py"},
+    "carry_out": {"strategies/services/ticks.py"},
 }
 """Who may call what, from the venue back to the decision. A repair only brings exposures down."""
 
@@ -22,6 +23,7 @@ OWN = {
     "write_orders": {"ledger/services/journal.py"},
     "submit_orders": {"ledger/services/journal.py"},
     "execute_intent": {"strategies/services/execution.py"},
+    "carry_out": {"strategies/services/deciding.py"},
 }
 """Where these functions are defined, or offered under their names."""
 
@@ -71,7 +73,7 @@ def test_a_plugin_that_takes_another_way_is_found(way):
 
 
 def test_the_gate_is_asked_before_an_intent_is_carried_out(sources):
-    tree = ast.parse(sources["strategies/services/ticks.py"])
+    tree = ast.parse(sources["strategies/services/deciding.py"])
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
     def calls(name):
@@ -83,8 +85,8 @@ def test_the_gate_is_asked_before_an_intent_is_carried_out(sources):
 
     assert {"reason_against", "denial_of", "extend_claim"} <= calls("_choose")
     assert {name for name in functions if "_try" in calls(name)} == {"_carry_out"}
-    assert {name for name in functions if "_carry_out" in calls(name)} == {"_act"}
-    assert "_choose" in calls("_act") & calls("_carry_out")
+    assert {name for name in functions if "_carry_out" in calls(name)} == {"carry_out"}
+    assert "_choose" in calls("carry_out") & calls("_carry_out")
 
 
 @pytest.mark.parametrize("module", ["ledger", "accounts", "markets.gateway", "strategies.services"])

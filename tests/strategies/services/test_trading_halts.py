@@ -50,7 +50,7 @@ def test_nothing_is_opened_under_a_halt_and_the_decision_says_so(
 
 def test_a_halt_between_decision_and_orders_leaves_nothing_behind(hooked, edge, monkeypatch):
     """The gate has just said yes; the transaction that writes the orders says no."""
-    extend = "strategies.services.ticks.extend_claim"
+    extend = "strategies.services.deciding.extend_claim"
     monkeypatch.setattr(extend, lambda *_args, **_kwargs: change(TradingEvent.HALT) or True)
 
     report = run_tick(strategy_id=hooked.pk)

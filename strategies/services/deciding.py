@@ -1,0 +1,265 @@
+"""From books to a decision and its execution: the one way that every driver takes.
+
+A driver brings books: a tick has fetched them, the engine has them from its feeds. What a decision
+rests on besides, what is made of it and what is written down about it is the same code here, so
+that the same books lead to the same orders whoever brought them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from accounts.errors import FundsReserved
+from arbplatform.core.clock import Clock, from_ms
+from arbplatform.core.decimals import Amount
+from ledger.errors import TradingHalted
+from ledger.selectors import spendable_balances
+from ledger.services.batches import Unmet
+from markets.domain.book import Book
+from markets.errors import VenueDisabled
+from markets.models import Market
+from strategies.domain.dust import carry_dust
+from strategies.models import Decision, Execution, Reason, Run, Strategy
+from strategies.sdk import AssetKey, Evaluation, Intent, MarketKey, MarketView
+from strategies.services.claims import TickClaim, extend_claim
+from strategies.services.decisions import BookFailure, Findings
+from strategies.services.dust import read_dust
+from strategies.services.execution import Engagement, execute_intent
+from strategies.services.gates import Footing, read_footing, read_gate
+from strategies.services.opportunities import LeftIntent, Sighting, record_left, route_of
+from strategies.services.setups import SETUPS, Setup
+
+EXECUTIONS_PER_DECISION = 1
+"""One at a time: the second would be decided on balances and books that the first has changed."""
+
+
+class Superseded(Exception):
+    """A book that an intent was made from has changed since; nothing was written or sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision rests on besides the books, read at one moment.
+
+    Attributes:
+        strategy_id, run_id: who decides.
+        footing: setup, gate and limits.
+        free: what nobody has set aside [units of the asset].
+        dust: what earlier executions left over, by asset code [units of the asset].
+    """
+
+    strategy_id: int
+    run_id: int
+    footing: Footing
+    free: Mapping[AssetKey, Amount]
+    dust: Mapping[str, Amount]
+
+    @property
+    def setup(self) -> Setup:
+        """Plugin, markets and rules of the strategy."""
+        return self.footing.setup
+
+    def view(self, books: Mapping[MarketKey, Book], *, now_ms: int) -> MarketView:
+        """Return what the plugin sees.
+
+        Args:
+            books: those that could be had.
+            now_ms: the moment of the decision [ms since epoch].
+        """
+        return MarketView(
+            now_ms=now_ms, books=books, rules=self.setup.rules, free=self.free, dust=self.dust
+        )
+
+    def evaluate(self, view: MarketView) -> Evaluation:
+        """Return what the plugin wants, its sales with the dust that they take along."""
+        return carry_dust(self.setup.plugin.evaluate(view), view)
+
+
+def read_basis(*, strategy: Strategy, run: Run, clock: Clock) -> Basis:
+    """Return what ``strategy`` decides on, read now.
+
+    A tick reads it before the books: what is read after them makes them older.
+
+    Args:
+        strategy: with its accounts and their venues.
+        run: its open run.
+        clock: tells the time.
+
+    Raises:
+        InvalidParams, UnsuitableAccounts, NotReadyToStart: as ``build_setup``.
+        SecretUnreadable: the configured keys do not open the secrets of an account.
+    """
+    setup = SETUPS.get(strategy, run.pk)
+    free = _read_free(setup)
+    dust = read_dust(strategy.pk)
+    footing = read_footing(strategy=strategy, run=run, setup=setup, clock=clock)
+    return Basis(strategy.pk, run.pk, footing, free, dust)
+
+
+def split_markets(setup: Setup) -> tuple[dict[MarketKey, Market], list[BookFailure]]:
+    """Return the markets whose books may be asked for, and why the others may not."""
+    enabled = {key: market for key, market in setup.markets.items() if market.venue.is_enabled}
+    return enabled, [
+        BookFailure(key, VenueDisabled(venue=key.venue))
+        for key in setup.markets
+        if key not in enabled
+    ]
+
+
+def _always(_intent: Intent) -> bool:
+    """Answer for books that were fetched for this decision: there are no newer ones."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One decision that may be carried out.
+
+    Attributes:
+        basis: what it rests on besides the books.
+        claim: the right to send orders.
+        clock: tells the time.
+        is_current: whether the books of an intent are still the newest ones.
+    """
+
+    basis: Basis
+    claim: TickClaim
+    clock: Clock
+    is_current: Callable[[Intent], bool] = _always
+
+
+@dataclass(slots=True)
+class Deeds:
+    """What was done about an evaluation.
+
+    Attributes:
+        executions: what was carried out.
+        left: what was not, and why; best first.
+        written_count: opportunities that were written down, executed or not.
+    """
+
+    executions: list[Execution] = field(default_factory=list)
+    left: list[LeftIntent] = field(default_factory=list)
+    written_count: int = 0
+
+
+def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
+    """Carry out the best intent that nothing forbids, and write down the others.
+
+    Raises:
+        Superseded: the books of the chosen intent have changed; nothing was written or sent.
+    """
+    if not evaluation.intents:
+        return Deeds()
+    setup = turn.basis.setup
+    sighting = Sighting(
+        strategy_id=turn.basis.strategy_id,
+        run_id=turn.basis.run_id,
+        detected_at=turn.clock.now(),
+        view=view,
+        params=setup.plugin.params,
+        depth=setup.plugin.book_depth,
+        markets=setup.markets,
+    )
+    footing = turn.basis.footing.seeing(view)
+    chosen, left = _choose(turn, footing, evaluation.intents)
+    executions = [
+        execution
+        for intent in chosen
+        if (execution := _carry_out(turn, footing, sighting, intent, left)) is not None
+    ]
+    written = record_left(sighting=sighting, left=left)
+    return Deeds(executions, left, len(executions) + len(written))
+
+
+def findings_of(
+    view: MarketView, evaluation: Evaluation, deeds: Deeds, failures: Sequence[BookFailure]
+) -> Findings:
+    """Return what a decision found, to be described.
+
+    Args:
+        view: what was evaluated.
+        evaluation: what came of it.
+        deeds: what was done about that.
+        failures: books that could not be had.
+    """
+    return Findings(
+        at=from_ms(view.now_ms),
+        evaluation=evaluation,
+        failures=failures,
+        executions=deeds.executions,
+        left=deeds.left,
+    )
+
+
+def _read_free(setup: Setup) -> dict[AssetKey, Amount]:
+    """Return what nobody has set aside, by our own books: exact to the last booked fill."""
+    return {
+        AssetKey(venue, asset): amount
+        for venue, account in setup.accounts.items()
+        for asset, amount in spendable_balances(account.pk).items()
+    }
+
+
+def _choose(
+    turn: Turn, footing: Footing, intents: Sequence[Intent]
+) -> tuple[list[Intent], list[LeftIntent]]:
+    chosen: list[Intent] = []
+    left: list[LeftIntent] = []
+    for intent in intents:
+        reason = footing.reason_against(intent)
+        if reason is not None:
+            left.append(LeftIntent(intent, Decision.DENIED, reason))
+        elif len(chosen) >= EXECUTIONS_PER_DECISION:
+            left.append(LeftIntent(intent, Decision.SKIPPED, Reason.ONE_PER_TICK))
+        elif (denial := footing.risk.denial_of(intent)) is not None:
+            reason = Reason(denial.code)
+            left.append(LeftIntent(intent, Decision.DENIED, reason, denial.message))
+        elif not extend_claim(turn.claim, clock=turn.clock):
+            left.append(LeftIntent(intent, Decision.DENIED, Reason.TICK_LOST))
+        else:
+            chosen.append(intent)
+    return chosen, left
+
+
+def _carry_out(
+    turn: Turn, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+) -> Execution | None:
+    """Carry out an intent; if its funds were taken in the meantime, what they still allow of it.
+
+    Funds are looked at again once, and the same books are decided on anew: what is too small then
+    is not traded.
+    """
+    try:
+        return _try(turn, footing, sighting, intent, left)
+    except FundsReserved as denial:
+        left.append(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial.message))
+    view = replace(sighting.view, free=_read_free(footing.setup))
+    for smaller in turn.basis.evaluate(view).intents:
+        if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
+            continue
+        chosen, _left = _choose(turn, footing.seeing(view), [smaller])
+        fresh = replace(sighting, view=view)
+        try:
+            return _try(turn, footing, fresh, smaller, left) if chosen else None
+        except FundsReserved:
+            return None
+    return None
+
+
+def _try(
+    turn: Turn, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+) -> Execution | None:
+    if not turn.is_current(intent):
+        raise Superseded
+    engagement = Engagement(turn.claim, footing.setup, sighting, footing.accounts, turn.clock)
+    try:
+        return execute_intent(engagement=engagement, intent=intent)
+    except TradingHalted:
+        reason: Reason | None = Reason.TRADING_HALTED
+    except Unmet:
+        # something has changed since the gate was read: say what
+        venues = frozenset(footing.setup.accounts)
+        gate = read_gate(strategy_id=turn.basis.strategy_id, venues=venues)
+        reason = gate.reason_against(intent)
+    left.append(LeftIntent(intent, Decision.DENIED, reason or Reason.TICK_LOST))
+    return None
