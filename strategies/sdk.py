@@ -7,13 +7,14 @@ in a replay, and every decision can be computed again from its evidence.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from arbplatform.core.errors import Message
+from markets.domain.rules import MarketRules
 from strategies.domain.intents import Evaluation, ExecutionMode, Intent, LegIntent, Rejection
 from strategies.domain.view import AssetKey, MarketKey, MarketView, Scope
 
@@ -26,6 +27,7 @@ __all__ = [
     "LegIntent",
     "MarketKey",
     "MarketView",
+    "Nominator",
     "Params",
     "Rejection",
     "Scope",
@@ -65,6 +67,34 @@ def param_error(message: Message) -> PydanticCustomError:
 ParamsT = TypeVar("ParamsT", bound=Params)
 
 
+class Nominator(Protocol):
+    """Tells, price by price and in microseconds, when ``evaluate`` is worth calling.
+
+    It has state, the newest best prices, and it errs to one side only: it may say yes where
+    ``evaluate`` then finds nothing, never no where it finds something new. Exactly: tell it of
+    every change of every book, and whenever ``evaluate`` on the newest books returns an intent
+    that it did not return when it was last called, then for one of the markets that changed in
+    between, the last answer was yes.
+
+    So whoever relies on one also evaluates after carrying out an intent, since others may stand,
+    and once a second in any case: an intent can come from what is no book. Funds arrive, dust
+    grows, a clock moves on, a market is dropped. It is made for one set of rules: when those
+    change, fees or active markets for instance, ask for a new one and tell it all prices again.
+    """
+
+    def update(self, key: MarketKey, bid: float, ask: float) -> bool:
+        """Take the best prices of a market; return whether ``evaluate`` may want to trade now.
+
+        Args:
+            key: the market; one that was not subscribed to is answered with no.
+            bid: best bid of its book [quote per base]; 0 when there is none.
+            ask: best ask of its book [quote per base]; 0 when there is none.
+        """
+
+    def drop(self, key: MarketKey) -> None:
+        """Forget the prices of a market whose book cannot be used any more."""
+
+
 class StrategyPlugin(ABC, Generic[ParamsT]):
     """Base class of every strategy type.
 
@@ -94,6 +124,14 @@ class StrategyPlugin(ABC, Generic[ParamsT]):
     @abstractmethod
     def subscriptions(self, scope: Scope) -> Sequence[MarketKey]:
         """Return the markets to watch; none means that the parameters fit nothing in ``scope``."""
+
+    def nominator(self, rules: Mapping[MarketKey, MarketRules]) -> Nominator | None:
+        """Return what tells when to evaluate; ``None``: evaluate after every change of a book.
+
+        Args:
+            rules: of all subscribed markets.
+        """
+        return None
 
     @abstractmethod
     def evaluate(self, view: MarketView) -> Evaluation:

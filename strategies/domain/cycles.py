@@ -87,6 +87,7 @@ class CycleIndex:
         markets: symbols, in the order of their slots.
         cycles: every directed cycle once.
         by_market: for each symbol the positions in ``cycles`` of those that pass through it.
+        routes: for each cycle the slots of its hops, in sequence.
     """
 
     def __init__(self, markets: Iterable[Market], cycles_max: int = CYCLES_MAX) -> None:
@@ -99,7 +100,7 @@ class CycleIndex:
         self.markets: tuple[str, ...] = tuple(market.symbol for market in listed)
         self.cycles: tuple[Cycle, ...] = tuple(_bounded(_find_cycles(listed), cycles_max))
         self._slots = {symbol: 2 * index for index, symbol in enumerate(self.markets)}
-        self._routes: tuple[tuple[int, ...], ...] = tuple(
+        self.routes: tuple[tuple[int, ...], ...] = tuple(
             tuple(self.slot_of(hop.symbol, hop.side) for hop in cycle.hops) for cycle in self.cycles
         )
         by_market: dict[str, list[int]] = {symbol: [] for symbol in self.markets}
@@ -130,7 +131,7 @@ class CycleIndex:
         Returns:
             Rate and position in ``cycles`` of every cycle that can be passed.
         """
-        routes = self._routes
+        routes = self.routes
         found = []
         for position in range(len(routes)) if positions is None else positions:
             first, second, third = routes[position]

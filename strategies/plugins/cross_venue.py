@@ -1,6 +1,6 @@
 """Buy on one venue, sell on another, at the same moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import permutations
 
@@ -10,9 +10,11 @@ from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.book import Book
 from markets.domain.orders import Side
+from markets.domain.rules import MarketRules
 from markets.domain.symbols import split_symbol
 from strategies.domain.candidate import Terms, Trade
 from strategies.domain.inspection import name_market, reject_book, reject_empty_sides, reject_skew
+from strategies.domain.kernels.nominators import PairNominator
 from strategies.domain.reasons import nearest, reject
 from strategies.domain.sizing import reject_at_top, size_cross_venue
 from strategies.plugins.taking import Money, TakingParams, refuse_repetitions
@@ -22,6 +24,7 @@ from strategies.sdk import (
     Intent,
     MarketKey,
     MarketView,
+    Nominator,
     Rejection,
     Scope,
     StrategyPlugin,
@@ -104,6 +107,13 @@ class CrossVenue(StrategyPlugin[CrossVenueParams]):
             if len(listed) > 1:
                 wanted.extend(listed)
         return wanted
+
+    def nominator(self, rules: Mapping[MarketKey, MarketRules]) -> Nominator:
+        """Return what tells when two venues are far enough apart."""
+        return PairNominator(
+            {key: item for key, item in rules.items() if key.symbol in self.params.symbols},
+            threshold=self.params.least_rate(spend_max=self.params.max_notional),
+        )
 
     def evaluate(self, view: MarketView) -> Evaluation:
         """Return an intent for each pair of venues that earns enough, the highest profit first."""

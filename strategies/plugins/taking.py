@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX, Amount, to_plain
 from arbplatform.core.errors import Message
 from strategies.domain.candidate import UNLIMITED, Terms
+from strategies.domain.kernels.rates import least_rate
 from strategies.sdk import BOOK_DEPTH_DEFAULT, Params, param_error
 
 Money = Annotated[
@@ -140,6 +141,17 @@ class TakingParams(Params):
             slippage_share=self.slippage_share,
             dust_bps_max=UNLIMITED if max_dust_bps is None else max_dust_bps,
             depth=self.depth,
+        )
+
+    def least_rate(self, *, spend_max: Amount) -> float:
+        """Return what a unit sent around must bring at the best prices, to nominate.
+
+        Args:
+            spend_max: most that one trade may spend [start asset].
+        """
+        terms = self.to_terms(spend_max=spend_max)
+        return least_rate(
+            edge_min=terms.edge_min, profit_min=terms.profit_min, spend_max=terms.spend_max
         )
 
 

@@ -177,3 +177,26 @@ def test_every_text_of_a_type_is_listed_for_translation(plugin_class):
     assert {plugin_class.title, plugin_class.description} <= set(texts)
     for field in describe(plugin_class)["schema"]["properties"].values():
         assert {field["title"], field["description"]} <= set(texts)
+
+
+def test_no_type_nominates_less_than_it_decides(plugin_class):
+    for view in views():
+        plugin = make_plugin(plugin_class)
+        nominator = plugin.nominator(view.rules)
+        if nominator is None:
+            continue  # every change is evaluated
+
+        answers = {
+            key: nominator.update(key, float(book.bids[0].price), float(book.asks[0].price))
+            for key, book in view.books.items()
+        }
+        for intent in plugin.evaluate(view).intents:
+            assert any(answers[MarketKey(leg.venue, leg.symbol)] for leg in intent.legs)
+        assert nominator.update(MarketKey("nowhere", "NO/NE"), 1.0, 1.0) is False
+        for key in view.books:
+            nominator.drop(key)
+        for key, book in view.books.items():
+            best = float(book.bids[0].price), float(book.asks[0].price)
+            nominator.drop(key)
+            assert nominator.update(key, *best) is False, "alone, a market makes no round trip"
+            nominator.drop(key)
