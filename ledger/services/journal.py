@@ -5,6 +5,7 @@ sent at most once, and ends in a state that is either known or being looked up.
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.errors import ArbError, IllegalTransition
 from arbplatform.persistence.retries import is_away, retried
+from ledger.domain.moments import Moments
 from ledger.domain.orders import (
     CANCELLABLE_STATES,
     ORDER_TRANSITIONS,
@@ -67,7 +69,9 @@ _UNRECORDED = (
 )
 
 
-def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+def submit_orders(
+    *, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK, moments: Moments | None = None
+) -> list[Order]:
     """Send orders to their venues, each once, and record and book what came of it.
 
     The caller's transaction has been committed. Orders that somebody else has claimed are left
@@ -78,6 +82,7 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
     Args:
         order_ids: PENDING orders.
         clock: tells the time.
+        moments: where to note when each step was passed, if somebody wants to know.
 
     Returns:
         The orders as they stand now, in the order of ``order_ids``.
@@ -88,7 +93,7 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
         OperationalError: it was away before; nothing was sent.
     """
     reached(JournalPoint.WRITTEN)
-    sent = send_claimed(orders=_claim(order_ids, clock), clock=clock)
+    sent = send_claimed(orders=_claim(order_ids, clock), clock=clock, moments=moments)
     done = {order.pk: order for order in sent}
     others = [pk for pk in order_ids if pk not in done]
     if others:
@@ -96,12 +101,15 @@ def submit_orders(*, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK) -> l
     return [done[pk] for pk in order_ids]
 
 
-def send_claimed(*, orders: Sequence[Order], clock: Clock = SYSTEM_CLOCK) -> list[Order]:
+def send_claimed(
+    *, orders: Sequence[Order], clock: Clock = SYSTEM_CLOCK, moments: Moments | None = None
+) -> list[Order]:
     """Send orders that this process has just claimed; record and book what came of it.
 
     Args:
         orders: SUBMITTING, from ``write_claimed``: nobody else has them.
         clock: tells the time.
+        moments: where to note when each step was passed, if somebody wants to know.
 
     Returns:
         The orders as they stand now, in the same order.
@@ -110,11 +118,13 @@ def send_claimed(*, orders: Sequence[Order], clock: Clock = SYSTEM_CLOCK) -> lis
         JournalAway: the database went away after they were sent: what became of them is spooled.
     """
     reached(JournalPoint.CLAIMED)
-    dispatches, outcomes = _open_gateways(orders)
+    dispatches, outcomes = _open_gateways(orders, moments)
     outcomes |= send_all(dispatches, clock=clock)
     recorded = keep(
         partial(_record, orders, outcomes, clock), orders=orders, outcomes=outcomes, clock=clock
     )
+    if moments is not None:
+        moments.booked_ns = time.monotonic_ns()
     reached(JournalPoint.RECORDED)
     done = {order.pk: order for order in recorded}
     return [done[order.pk] for order in orders]
@@ -186,7 +196,7 @@ def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
 
 
 def _open_gateways(
-    orders: Sequence[Order],
+    orders: Sequence[Order], moments: Moments | None
 ) -> tuple[list[Dispatch], dict[int, Outcome]]:
     """Return what can be sent, and the orders whose account cannot be used: those are refused."""
     gateways: dict[int, VenueGateway | ArbError] = {}
@@ -200,7 +210,10 @@ def _open_gateways(
             refused[order.pk] = Refused(gateway)
         else:
             claimed_at_ms = to_ms(order.submitted_at or order.created_at)
-            dispatches.append(Dispatch(order.pk, gateway, order.to_request(), claimed_at_ms))
+            request = order.to_request()
+            dispatches.append(
+                Dispatch(order.pk, gateway, request, claimed_at_ms, order.leg_index, moments)
+            )
     return dispatches, refused
 
 

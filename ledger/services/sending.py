@@ -1,6 +1,7 @@
 """Talk to venues about orders. Nothing here touches the database, so it may run in threads."""
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
+from ledger.domain.moments import Moments
 from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services.crashpoints import JournalPoint
 from markets.domain.orders import (
@@ -45,12 +47,27 @@ class Dispatch:
         gateway: of its account.
         request: what is sent.
         claimed_at_ms: when it was claimed [ms since epoch].
+        leg_index: which leg it is.
+        moments: where to note when it left and was answered.
     """
 
     order_id: int
     gateway: VenueGateway
     request: OrderRequest
     claimed_at_ms: int
+    leg_index: int = 0
+    moments: Moments | None = None
+
+    def note_sent(self) -> bool:
+        """Note that the request leaves; noted again if the gateway was not ready yet."""
+        if self.moments is not None:
+            self.moments.sent_ns[self.leg_index] = time.monotonic_ns()
+        return True
+
+    def note_answered(self) -> None:
+        """Note that nothing more is waited for."""
+        if self.moments is not None:
+            self.moments.acked_ns[self.leg_index] = time.monotonic_ns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +125,21 @@ def send_all(dispatches: Sequence[Dispatch], *, clock: Clock) -> dict[int, Outco
 
 def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
     """Send one order, once, and say what became of it."""
+    outcome = _send(dispatch, clock)
+    dispatch.note_answered()
+    return outcome
+
+
+def _send(dispatch: Dispatch, clock: Clock) -> Outcome:
     gateway, request = dispatch.gateway, dispatch.request
     try:
         left_ms = _check_deadline(dispatch, clock)
         send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
         reached(JournalPoint.SENDING)
-        report = gateway.submit_order(replace(request, send_before_ms=send_before_ms))
+        dispatch.note_sent()
+        report = gateway.submit_order(
+            replace(request, send_before_ms=send_before_ms, let_go=dispatch.note_sent)
+        )
         reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
     except DuplicateClientId as error:

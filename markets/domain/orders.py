@@ -1,5 +1,6 @@
 """Orders and fills as a venue understands and reports them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -62,6 +63,9 @@ class OrderRequest:
         time_in_force: how long a limit order may rest.
         send_before_ms: reading of the monotonic clock after which it must not leave any more [ms];
             ``None``: it may leave whenever its turn comes.
+        let_go: called by the gateway when the request is ready and the next thing would be to send
+            it; may wait. ``False``: it must not leave. A request that is repeated since the venue
+            refused its time stamp asks again.
     """
 
     symbol: str
@@ -72,6 +76,7 @@ class OrderRequest:
     price: Price | None = None
     time_in_force: TimeInForce = TimeInForce.IOC
     send_before_ms: float | None = field(default=None, compare=False)
+    let_go: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

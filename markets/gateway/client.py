@@ -7,7 +7,7 @@ progress, whether a request left and what came back, belongs to that call.
 import json
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -65,6 +65,7 @@ class CheckedCalls:
         order_account: how orders of this key are counted.
         send_before_ms: reading of the monotonic clock after which the call in progress must send
             nothing any more [ms].
+        let_go: of the order that is sent by the call in progress: whether it may leave.
     """
 
     sent_count = 0
@@ -77,6 +78,7 @@ class CheckedCalls:
     is_order_next = False
     order_account = ""
     send_before_ms: float | None = None
+    let_go: Callable[[], bool] | None = None
     effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
@@ -88,6 +90,7 @@ class CheckedCalls:
         self.sent_count = 0
         self.is_order_next = False
         self.send_before_ms = None
+        self.let_go = None
         self.raw_answer = None
         self.last_http_response = None  # some classes judge a failure by it, even an old one
 
@@ -99,8 +102,7 @@ class CheckedCalls:
             )
         self.last_http_response = None
         self.http_status = 0
-        if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
-            raise TooLate
+        self._ask_to_leave()
         try:
             answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:
@@ -115,6 +117,17 @@ class CheckedCalls:
             raise page
         self.raw_answer = answer
         return answer
+
+    def _ask_to_leave(self) -> None:
+        """Give up an order that must not leave, or not any more.
+
+        Raises:
+            TooLate: so it is; nothing was sent.
+        """
+        if self.let_go is not None and not self.let_go():
+            raise TooLate
+        if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
+            raise TooLate
 
     def handle_option_integer_and_params(
         self, params: Any, method_name: str, option_name: str, default: Any = None

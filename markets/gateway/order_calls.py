@@ -53,7 +53,7 @@ def check_order(client: Client, request: OrderRequest, venue: str) -> None:
 def create_order(client: Client, request: OrderRequest, quirks: Quirks) -> Any:
     """Send the order and return ccxt's answer."""
     client.is_order_next = True
-    client.send_before_ms = request.send_before_ms
+    client.send_before_ms, client.let_go = request.send_before_ms, request.let_go
     params: dict[str, Any] = {quirks.client_id_param: request.client_order_id}
     if request.kind is OrderKind.LIMIT:
         params.update(_TIME_IN_FORCE[request.time_in_force])

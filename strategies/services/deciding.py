@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from accounts.errors import FundsReserved
 from arbplatform.core.clock import Clock, from_ms
 from arbplatform.core.decimals import Amount
+from ledger.domain.moments import Moments
 from ledger.errors import TradingHalted
 from ledger.selectors import spendable_balances
 from ledger.services.batches import Unmet
@@ -119,12 +120,14 @@ class Turn:
         claim: the right to send orders.
         clock: tells the time.
         is_current: whether the books of an intent are still the newest ones.
+        moments: filled with when the orders of the last execution passed each step.
     """
 
     basis: Basis
     claim: TickClaim
     clock: Clock
     is_current: Callable[[Intent], bool] = _always
+    moments: Moments = field(default_factory=Moments)
 
 
 @dataclass(slots=True)
@@ -251,7 +254,9 @@ def _try(
 ) -> Execution | None:
     if not turn.is_current(intent):
         raise Superseded
-    engagement = Engagement(turn.claim, footing.setup, sighting, footing.accounts, turn.clock)
+    engagement = Engagement(
+        turn.claim, footing.setup, sighting, footing.accounts, turn.clock, turn.moments
+    )
     try:
         return execute_intent(engagement=engagement, intent=intent)
     except TradingHalted:

@@ -4,6 +4,7 @@ Plugins cannot reach the journal; they return intents, and this module turns an 
 (opportunity, execution, orders: committed) and only then into orders at the venues.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from arbplatform.core.clock import Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity, to_plain
 from arbplatform.persistence.sequences import next_ids
+from ledger.domain.moments import Moments
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
@@ -71,6 +73,7 @@ class Engagement:
         sighting: what was seen.
         accounts: by venue code, with their secrets.
         clock: tells the time.
+        moments: where to note when each step was passed, if somebody wants to know.
     """
 
     claim: TickClaim
@@ -78,6 +81,7 @@ class Engagement:
     sighting: Sighting
     accounts: Mapping[str, VenueAccount]
     clock: Clock
+    moments: Moments | None = None
 
 
 def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
@@ -106,7 +110,7 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     first_count = len(intent.legs) if is_parallel else 1
     execution, orders = _engage(engagement, intent, first_count)
     reached(CrashPoint.LEGS_WRITTEN)
-    orders = send_claimed(orders=orders)
+    orders = send_claimed(orders=orders, moments=engagement.moments)
     reached(CrashPoint.LEGS_SENT)
     if not is_parallel:
         _continue(engagement, execution, intent, orders[0])
@@ -139,6 +143,8 @@ def _engage(
         accounts={account.pk: account for account in engagement.accounts.values()},
         markets={market.pk: market for market in engagement.setup.markets.values()},
     )
+    if engagement.moments is not None:
+        engagement.moments.committed_ns = time.monotonic_ns()
     return drafted[0], orders
 
 
@@ -213,7 +219,7 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
             _log_stopped(execution, index, leg, _RESERVED)
             return
         reached(CrashPoint.NEXT_LEG_WRITTEN)
-        order = submit_orders(order_ids=[written[0].pk])[0]
+        order = submit_orders(order_ids=[written[0].pk], moments=engagement.moments)[0]
         reached(CrashPoint.NEXT_LEG_SENT)
 
 

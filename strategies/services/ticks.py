@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError, Conflict
+from ledger.domain.moments import Moments
 from markets.domain.book import Book
 from markets.services.data import fetch_books
 from strategies.models import Run, Strategy
@@ -51,6 +52,7 @@ class TickReport:
         opportunity_count: how many opportunities were written down.
         error: of a failed tick.
         durations_ms: how long each stage took, by name [ms].
+        moments: when the orders of the last execution passed each step.
     """
 
     outcome: TickOutcome
@@ -58,6 +60,7 @@ class TickReport:
     opportunity_count: int = 0
     error: str = ""
     durations_ms: dict[str, float] = field(default_factory=dict)
+    moments: Moments = field(default_factory=Moments)
 
 
 class _Stopwatch:
@@ -143,7 +146,8 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
     view = basis.view(books, now_ms=tick.clock.now_ms())
     evaluation = basis.evaluate(view)
     tick.watch.lap("evaluate")
-    deeds = carry_out(Turn(basis, tick.claim, tick.clock), view, evaluation)
+    turn = Turn(basis, tick.claim, tick.clock)
+    deeds = carry_out(turn, view, evaluation)
     tick.watch.lap("execute")
     ending = TickEnding(
         decision=describe_findings(findings_of(view, evaluation, deeds, failures)),
@@ -154,6 +158,7 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
         outcome=_outcome(deeds),
         execution_ids=[execution.pk for execution in deeds.executions],
         opportunity_count=deeds.written_count,
+        moments=turn.moments,
     )
     return report, ending
 

@@ -61,6 +61,17 @@ def test_an_order_whose_time_has_passed_while_it_waited_is_not_sent(gateway: Ven
     assert gateway.submit_order(replace(REQUEST, send_before_ms=now_ms + 60_000)).fills
 
 
+def test_an_order_that_is_held_back_at_the_last_moment_is_not_sent(gateway: VenueGateway) -> None:
+    with pytest.raises(VenueUnavailable, match="too late"):
+        gateway.submit_order(replace(REQUEST, let_go=lambda: False))
+    assert not gateway.fetch_fills(SYMBOL)
+
+    # it is asked once, when nothing is left to be done but to send
+    answers = [True]
+    assert gateway.submit_order(replace(REQUEST, let_go=answers.pop)).fills
+    assert answers == []
+
+
 def test_too_small_an_order_is_the_venues_refusal(gateway: VenueGateway) -> None:
     with pytest.raises(VenueRejected, match="NOTIONAL"):
         gateway.submit_order(replace(REQUEST, quantity=D("0.00001")))

@@ -1,5 +1,6 @@
 """What was decided is written, claimed and paid for in one go, or not at all."""
 
+import time
 from decimal import Decimal as D
 
 import pytest
@@ -71,6 +72,22 @@ def test_from_the_decision_to_the_venue_it_is_one_round_trip(hooked, edge):
         assert tick(hooked).outcome is TickOutcome.EXECUTED
 
     assert marks["sent"] - marks["decided"] == 1
+
+
+@pytest.mark.django_db
+def test_the_moments_of_a_tick_say_when_each_leg_was_committed_sent_answered_and_booked(
+    cross, edge
+):
+    handed_over: dict[str, int] = {}
+    edge["beta"].before_submit = lambda _request: handed_over.update(beta=time.monotonic_ns())
+    before_ns = time.monotonic_ns()
+    moments = tick(cross).moments
+
+    assert sorted(moments.sent_ns) == sorted(moments.acked_ns) == [0, 1]
+    assert before_ns < moments.committed_ns < min(moments.sent_ns.values())
+    assert all(moments.sent_ns[leg] < moments.acked_ns[leg] for leg in (0, 1))
+    assert moments.sent_ns[1] <= handed_over["beta"] < moments.acked_ns[1]
+    assert max(moments.acked_ns.values()) < moments.booked_ns < time.monotonic_ns()
 
 
 def stop(strategy):
