@@ -1,0 +1,253 @@
+"""Keeps one live book true to its venue: snapshot and differences in, verdict out.
+
+The keeper knows no venue, no socket and no clock. Whoever drives it subscribes, fetches snapshots
+where the venue's protocol wants them by REST, and closes the gate of decisions unless
+:attr:`BookKeeper.is_current`.
+"""
+
+from enum import Enum, auto
+
+from arbplatform.core.errors import Message
+from markets.domain.live_book import BookFault, LiveBook
+from markets.gateway.wire.messages import BookKind, BookMessage, Step, WireBook
+
+HELD_MAX = 2_000
+"""Most differences that wait for what belongs before them; the oldest go first."""
+
+NO_SNAPSHOT = Message("There has been no snapshot of the book yet.")
+
+
+class Verdict(Enum):
+    """What became of a message."""
+
+    APPLIED = auto()
+    """The book is what the venue says it is."""
+    IGNORED = auto()
+    """It says nothing new; the book is as good as before."""
+    WAITING = auto()
+    """It has to wait for a snapshot, or for what is missing before it."""
+    GAP = auto()
+    """Something before it is missing: the book is no longer current. A snapshot is needed, unless
+    the missing message was only overtaken and still comes."""
+    MISMATCH = auto()
+    """The checksum is wrong; the book is thrown away and a snapshot is needed."""
+    BROKEN = auto()
+    """The book cannot be true; it is thrown away and a snapshot is needed."""
+
+
+class BookKeeper:
+    """Applies the messages about one book, in order and without a hole.
+
+    Args:
+        wire: the venue's protocol.
+        book: what is kept; nobody else changes it.
+
+    Attributes:
+        book: the live book.
+        is_current: whether it holds everything that the venue has told so far. No decision is
+            made on a book that is not current.
+        reason: why it is not current, for a person; ``None`` while it is.
+    """
+
+    __slots__ = (
+        "_checksum",
+        "_held",
+        "_is_refreshing",
+        "_rule",
+        "_state",
+        "_wire",
+        "book",
+        "is_current",
+        "reason",
+    )
+
+    def __init__(self, wire: WireBook, book: LiveBook) -> None:
+        self._wire = wire
+        self._rule = wire.rule
+        self._checksum = wire.checksum
+        self.book = book
+        self.is_current = False
+        self.reason: Message | None = NO_SNAPSHOT
+        self._state: int | None = None
+        self._held: list[BookMessage] = []
+        self._is_refreshing = False
+
+    @property
+    def needs_rest_snapshot(self) -> bool:
+        """Whether only a snapshot by REST can begin or heal the book."""
+        return self._wire.read_snapshot is not None and not self.is_current
+
+    def reset(self) -> None:
+        """Forget everything, as after a connection was lost."""
+        self._state = None
+        self._held = []
+        self._is_refreshing = False
+        self.is_current = False
+        self.reason = NO_SNAPSHOT
+        self.book.clear()
+
+    def refresh(self) -> None:
+        """Prepare for a newer snapshot by REST of a book that is current: it stays so meanwhile.
+
+        Differences are kept from now on, so that a snapshot that is some messages old when it
+        arrives can still be brought up to date.
+        """
+        if self.is_current:
+            self._is_refreshing = True
+
+    def take(self, message: BookMessage, *, received_at_ms: int) -> Verdict:
+        """Take a message of the stream.
+
+        Args:
+            message: snapshot or difference.
+            received_at_ms: when it came [ms since epoch, our clock].
+        """
+        if message.kind is BookKind.SNAPSHOT:
+            self._held = []
+            self._is_refreshing = False
+            return self._replace(message, received_at_ms)
+        if not self.is_current:
+            return self._hold(message, received_at_ms)
+        step = self._rule(self._state, message)
+        if step is Step.NEXT:
+            if self._is_refreshing:
+                self._keep(message)
+            return self._apply(message, received_at_ms)
+        if step is Step.OLD:
+            return Verdict.IGNORED
+        self.is_current = False
+        self._is_refreshing = False
+        self._held = [message]
+        self.reason = Message(
+            "A message is missing: after number {state} came what changes {previous}.",
+            {"state": self._state, "previous": message.previous},
+        )
+        return Verdict.GAP
+
+    def adopt(self, snapshot: BookMessage, *, received_at_ms: int) -> Verdict:
+        """Take a snapshot that came by REST, and everything that was held back for it.
+
+        Args:
+            snapshot: the whole book.
+            received_at_ms: when it came [ms since epoch, our clock].
+        """
+        if self.is_current and not self._is_refreshing:
+            return Verdict.IGNORED
+        missing = self._chain(snapshot)
+        if missing is None:
+            if self.is_current:
+                self._is_refreshing = False
+                self._held = []
+                return Verdict.IGNORED
+            self.reason = Message(
+                "The snapshot ends at number {number}, before the messages that were received.",
+                {"number": snapshot.last},
+            )
+            return Verdict.WAITING
+        self._held = []
+        self._is_refreshing = False
+        verdict = self._replace(snapshot, received_at_ms)
+        for message in missing:
+            if verdict is not Verdict.APPLIED:
+                break
+            verdict = self._apply(message, received_at_ms)
+        return verdict
+
+    def _chain(self, snapshot: BookMessage) -> list[BookMessage] | None:
+        """Return what of the held messages follows a snapshot; ``None``: something lies between."""
+        state, chain = snapshot.last, []
+        for message in sorted(self._held, key=_previous):
+            step = self._rule(state, message)
+            if step is Step.GAP:
+                return None
+            if step is Step.NEXT:
+                chain.append(message)
+                state = message.last
+        return chain
+
+    def _hold(self, message: BookMessage, received_at_ms: int) -> Verdict:
+        """Keep a difference for later, unless it is the one that was missing."""
+        if self._state is None:
+            if self._wire.read_snapshot is not None:
+                self._keep(message)
+            return Verdict.WAITING
+        if self._rule(self._state, message) is not Step.NEXT:
+            self._keep(message)
+            return Verdict.WAITING
+        verdict = self._apply(message, received_at_ms)
+        if verdict is Verdict.APPLIED:
+            verdict = self._catch_up(received_at_ms)
+        return verdict
+
+    def _catch_up(self, received_at_ms: int) -> Verdict:
+        """Apply what was held behind a gap that has closed, in whatever order it came."""
+        closed_one = True
+        while closed_one and self._held:
+            closed_one = False
+            held, self._held = self._held, []
+            for message in held:
+                step = self._rule(self._state, message)
+                if step is Step.GAP:
+                    self._held.append(message)
+                elif step is Step.NEXT:
+                    closed_one = True
+                    verdict = self._apply(message, received_at_ms)
+                    if verdict is not Verdict.APPLIED:
+                        return verdict
+        if self._held:
+            return Verdict.WAITING
+        self.is_current, self.reason = True, None
+        return Verdict.APPLIED
+
+    def _keep(self, message: BookMessage) -> None:
+        self._held.append(message)
+        if len(self._held) > HELD_MAX:
+            del self._held[0]
+
+    def _replace(self, snapshot: BookMessage, received_at_ms: int) -> Verdict:
+        self._state = snapshot.last
+        self.book.replace(
+            snapshot.bids,
+            snapshot.asks,
+            received_at_ms=received_at_ms,
+            venue_time_ms=snapshot.venue_time_ms,
+            sequence=snapshot.last,
+            limit=snapshot.limit,
+        )
+        self.is_current, self.reason = True, None
+        return self._inspect(snapshot)
+
+    def _apply(self, message: BookMessage, received_at_ms: int) -> Verdict:
+        self._state = message.last
+        if not message.bids and not message.asks:
+            self.book.confirm(received_at_ms)
+            return Verdict.APPLIED
+        self.book.apply(
+            message.bids,
+            message.asks,
+            received_at_ms=received_at_ms,
+            venue_time_ms=message.venue_time_ms,
+            sequence=message.last,
+        )
+        return self._inspect(message)
+
+    def _inspect(self, message: BookMessage) -> Verdict:
+        fault = self.book.fault()
+        if fault is not None and fault is not BookFault.EMPTY:
+            self._throw_away(Message("The book is {fault}.", {"fault": fault.value}))
+            return Verdict.BROKEN
+        if message.checksum is not None and self._checksum is not None:
+            ours = self._checksum(self.book)
+            if ours != message.checksum:
+                reason = "The checksum of the book is {ours}, but the venue's is {theirs}."
+                self._throw_away(Message(reason, {"ours": ours, "theirs": message.checksum}))
+                return Verdict.MISMATCH
+        return Verdict.APPLIED
+
+    def _throw_away(self, reason: Message) -> None:
+        self.reset()
+        self.reason = reason
+
+
+def _previous(message: BookMessage) -> int:
+    return -1 if message.previous is None else message.previous
