@@ -34,6 +34,7 @@ class FeedStatus:
         updated_at_ms: when the book last changed [ms since epoch]; ``None``: never.
         gap_count: sequence gaps, wrong checksums and broken books since the feed was opened.
         reconnect_count: how often its connection was opened again.
+        is_polled: the book is read over REST from time to time.
     """
 
     venue: str
@@ -44,3 +45,4 @@ class FeedStatus:
     updated_at_ms: int | None = None
     gap_count: int = 0
     reconnect_count: int = 0
+    is_polled: bool = False

@@ -66,6 +66,16 @@ class Catalog:
             client.catalog_version = self._version
         client.options["timeDifference"] = self._clock.offset_ms
 
+    def source(self) -> Client:
+        """Return the instance that holds the markets, to be read only; load them if need be.
+
+        Raises:
+            ccxt.BaseError: they were never loaded and cannot be.
+        """
+        if self._is_due():
+            self._load(is_asked_for=False)
+        return self._source
+
     def reload(self) -> Client:
         """Load the markets now and return the instance that holds them.
 

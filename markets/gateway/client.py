@@ -253,7 +253,10 @@ def build_client(
     Raises:
         UnknownVenueClass: ccxt has no such class.
     """
-    client = exchange_class(spec.ccxt_id)(_configuration(spec, credentials, timeout_ms, limiter))
+    configuration = configuration_of(
+        spec, credentials, timeout_ms=timeout_ms, is_limited=limiter is not None
+    )
+    client = exchange_class(spec.ccxt_id)(configuration)
     client.limiter = limiter
     client.order_account = account_key(credentials.api_key) if credentials else ""
     client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
@@ -310,12 +313,17 @@ def _checked_class(ccxt_id: str) -> type[Any]:
     return type(ccxt_id, (CheckedCalls, getattr(ccxt, ccxt_id)), {"__module__": __name__})
 
 
-def _configuration(
-    spec: VenueSpec,
-    credentials: Credentials | None,
-    timeout_ms: int,
-    limiter: Limiter | None,
+def configuration_of(
+    spec: VenueSpec, credentials: Credentials | None, *, timeout_ms: int, is_limited: bool
 ) -> dict[str, Any]:
+    """Return what an instance for a venue is constructed with.
+
+    Args:
+        spec: how to reach the venue.
+        credentials: whose account, or ``None`` for public data only.
+        timeout_ms: for connecting and for each wait for data [ms].
+        is_limited: whether requests are paced.
+    """
     base = {key: value for key, value in spec.options.items() if key not in _PINNED}
     options = base.pop("options", {})
     return {
@@ -324,7 +332,7 @@ def _configuration(
         "secret": credentials.api_secret if credentials else "",
         "password": credentials.passphrase if credentials else "",
         "timeout": timeout_ms,
-        "enableRateLimit": limiter is not None,
+        "enableRateLimit": is_limited,
         "number": str,
         "options": {
             "defaultType": "spot",

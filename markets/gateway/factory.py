@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -9,13 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from arbplatform.core.errors import Message
 from markets.domain.health import Pulse
-from markets.errors import UnknownVenueClass
+from markets.errors import UnknownVenueClass, VenueUnavailable
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.budget import BudgetHealth, Redis
 from markets.gateway.catalog import Catalog, budget_of
 from markets.gateway.ccxt_rest import CcxtRestGateway
-from markets.gateway.client import exchange_class
+from markets.gateway.client import Client, exchange_class
+
+logger = logging.getLogger(__name__)
 
 GATEWAYS_MAX = 64
 """Gateways that are kept; when there are more, the one unused for longest is closed."""
@@ -102,6 +106,11 @@ class _Factory:
             ),
         )
 
+    def source(self, spec: VenueSpec) -> Client:
+        with self._lock:
+            catalog = self._catalog(_venue_key(spec), spec)
+        return catalog.source()
+
     def pulse(self, spec: VenueSpec) -> tuple[Pulse, float]:
         """Return what calls met, and how long the venue wants silence [ms]."""
         with self._lock:
@@ -176,6 +185,28 @@ def gateway_for(spec: VenueSpec, credentials: Credentials | None = None) -> Venu
         UnknownVenueClass: ccxt has no such class.
     """
     return _FACTORY.take(spec, credentials)
+
+
+def markets_of(spec: VenueSpec) -> Client:
+    """Return the instance of ccxt that holds a venue's markets, to be read only.
+
+    They are loaded over REST if they were not, or long ago.
+
+    Args:
+        spec: how to reach the venue.
+
+    Raises:
+        VenueUnavailable: they cannot be had.
+        UnknownVenueClass: ccxt has no such class.
+    """
+    try:
+        return _FACTORY.source(spec)
+    except UnknownVenueClass:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it was: there are no markets
+        logger.info("%s: no markets: %r", spec.code, error)
+        cause = Message("its markets could not be read")
+        raise VenueUnavailable(venue=spec.code, cause=cause) from None
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""Opens and closes the gates before live books, and tells who listens in the same step."""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from arbplatform.core.errors import Message
+from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.live_book import LiveBook
+from markets.feed.market import MarketFeed
+
+logger = logging.getLogger(__name__)
+
+
+class BookListener(Protocol):
+    """Hears of every change; called on the loop, so it must be quick."""
+
+    def book_changed(self, book: LiveBook) -> None:
+        """A healthy book has changed."""
+        ...
+
+    def feed_changed(self, status: FeedStatus) -> None:
+        """A feed has entered another state; its gate is open or closed by now."""
+        ...
+
+
+class Gates:
+    """The gates of one venue's markets.
+
+    Args:
+        listener: is told; what it raises is logged and stops nothing.
+        now_ms: tells the time [ms since epoch].
+    """
+
+    def __init__(self, listener: BookListener, now_ms: Callable[[], int]) -> None:
+        self._listener = listener
+        self._now_ms = now_ms
+
+    def open(self, feed: MarketFeed) -> None:
+        """Let a book be decided upon."""
+        self.move(feed, FeedState.HEALTHY, None)
+
+    def move(self, feed: MarketFeed, state: FeedState, reason: Message | None) -> None:
+        """Bring a feed into a state, and tell if that is news."""
+        if feed.move(state, reason, self._now_ms()):
+            self._tell_state(feed)
+
+    def tell_book(self, feed: MarketFeed) -> None:
+        """Tell that a healthy book has changed."""
+        try:
+            self._listener.book_changed(feed.book)
+        except Exception:
+            logger.exception("What listens to books failed")
+
+    def _tell_state(self, feed: MarketFeed) -> None:
+        logger.info("Feed %s %s: %s", feed.book.venue, feed.book.symbol, feed.state.value)
+        try:
+            self._listener.feed_changed(feed.status())
+        except Exception:
+            logger.exception("What listens to feeds failed")

@@ -1,0 +1,131 @@
+"""Live books of all venues for one loop: exactly those that are wanted.
+
+A book that is handed out is complete and current at that very moment, or there is none. Whatever
+goes wrong closes its gate in the same step in which it is seen, and whoever listens is told before
+anything else happens.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from random import Random
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from markets.domain.feeds import FeedStatus
+from markets.domain.live_book import LiveBook
+from markets.feed.gates import BookListener, Gates
+from markets.feed.market import MarketFeed
+from markets.feed.polled import PolledVenue
+from markets.feed.reader import RestReader
+from markets.feed.timing import TIMING, Timing
+from markets.feed.venue import FeedKit, VenueFeed
+from markets.feed.watched import WatchedVenue
+from markets.feed.wired import WiredVenue
+from markets.gateway.base import VenueSpec
+from markets.gateway.ccxt_stream import has_streams
+from markets.gateway.wire.protocols import wire_book_for
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_MS = 10_000
+
+__all__ = ["BookListener", "FeedHub"]
+
+
+class FeedHub:
+    """Follows markets of any number of venues; made and used on one running loop.
+
+    Args:
+        listener: is told of every change, on the loop.
+        clock: tells the time.
+        timing: how long to wait for what.
+        random: source of chance for pauses between connections.
+        timeout_ms: for connecting and for REST requests that streams need [ms].
+    """
+
+    def __init__(
+        self,
+        *,
+        listener: BookListener,
+        clock: Clock = SYSTEM_CLOCK,
+        timing: Timing = TIMING,
+        random: Random | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
+        self._gates = Gates(listener, clock.now_ms)
+        self._kit = FeedKit(
+            reader=RestReader(),
+            clock=clock,
+            timing=timing,
+            random=random or Random(),  # noqa: S311  no secret depends on it
+            timeout_ms=timeout_ms,
+        )
+        self._venues: dict[str, VenueFeed] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def want(self, wanted: Mapping[VenueSpec, Collection[str]]) -> None:
+        """Follow exactly these markets from now on.
+
+        Args:
+            wanted: symbols by venue; a venue that is reached in another way now is begun anew.
+        """
+        specs = {spec.code: spec for spec, symbols in wanted.items() if symbols}
+        for code, venue in list(self._venues.items()):
+            if specs.get(code) != venue.spec:
+                del self._venues[code]
+                self._run_to_end(venue)
+        for code, spec in specs.items():
+            if code not in self._venues:
+                self._venues[code] = self._open(spec)
+            self._venues[code].want(wanted[spec])
+        if self._looking is None and self._venues:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def book(self, venue: str, symbol: str) -> LiveBook | None:
+        """Return a book that may be decided upon now; ``None`` if there is none."""
+        feed = self._venues.get(venue)
+        return None if feed is None else feed.current(symbol)
+
+    def statuses(self) -> list[FeedStatus]:
+        """Return the state of every feed."""
+        return [feed.status() for feed in self.feeds()]
+
+    def feeds(self) -> Iterator[MarketFeed]:
+        """Yield every feed, with its book as far as it is known."""
+        for venue in self._venues.values():
+            yield from venue.feeds.values()
+
+    async def close(self) -> None:
+        """Close every gate, then every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        venues, self._venues = list(self._venues.values()), {}
+        await asyncio.gather(*(venue.close() for venue in venues), *self._closing)
+        self._kit.reader.close()
+
+    def _open(self, spec: VenueSpec) -> VenueFeed:
+        wire = wire_book_for(spec.ccxt_id, is_spot=True)
+        if wire is not None:
+            return WiredVenue(spec, self._gates, self._kit, wire)
+        if has_streams(spec.ccxt_id):
+            return WatchedVenue(spec, self._gates, self._kit)
+        return PolledVenue(spec, self._gates, self._kit)
+
+    async def _look(self) -> None:
+        """Look after everything that may be overdue, again and again."""
+        pause_s = self._kit.timing.look_ms / 1_000
+        while True:
+            await asyncio.sleep(pause_s)
+            now_ms = self._kit.clock.now_ms()
+            for venue in list(self._venues.values()):
+                try:
+                    venue.look(now_ms)
+                except Exception:
+                    logger.exception("The feeds of %s could not be looked after", venue.spec.code)
+
+    def _run_to_end(self, venue: VenueFeed) -> None:
+        task = asyncio.get_running_loop().create_task(venue.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

@@ -1,0 +1,42 @@
+"""How long feeds wait for what [ms]; tests use shorter times."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations of the feeds of one process.
+
+    Attributes:
+        look_ms: between two looks at everything that may be overdue [ms].
+        ping_after_ms: a connection silent for so long is asked for a sign of life [ms].
+        stale_after_ms: so long after its last frame nothing proves that its books are current [ms].
+        dead_after_ms: so long after it, it is given up and opened anew [ms].
+        silence_ms: a market without a message for so long is compared with REST [ms].
+        grace_ms: how long a message may be under way when REST shows other prices [ms].
+        answer_ms: longest wait for an answer to a subscription before the snapshot is read [ms].
+        suspect_ms: a stream that was found frozen and says nothing for so long after it was
+            subscribed anew gets another connection [ms].
+        poll_after_ms: a venue without connection for so long is read over REST [ms].
+        poll_pause_ms: between two such reads [ms].
+        polled_age_ms: a book that was read over REST is no ground to decide when older [ms].
+        first_pause_ms: longest pause before a connection is opened again for the first time [ms].
+        longest_pause_ms: no such pause is longer [ms].
+    """
+
+    look_ms: int = 250
+    ping_after_ms: int = 1_000
+    stale_after_ms: int = 3_000
+    dead_after_ms: int = 10_000
+    silence_ms: int = 30_000
+    grace_ms: int = 1_000
+    answer_ms: int = 1_000
+    suspect_ms: int = 30_000
+    poll_after_ms: int = 5_000
+    poll_pause_ms: int = 500
+    polled_age_ms: int = 3_000
+    first_pause_ms: int = 500
+    longest_pause_ms: int = 60_000
+
+
+TIMING = Timing()

@@ -1,0 +1,159 @@
+"""Feeds of a venue that only ccxt.pro can read: whole books, without a number to verify.
+
+Prices are what ccxt's floats print as, which is what the venue wrote for up to fifteen digits.
+Such venues are for data; none is certified for trading.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from arbplatform.core.errors import ArbError
+from markets.domain.feeds import FeedState
+from markets.domain.live_book import BookFault
+from markets.feed.gates import Gates
+from markets.feed.heartbeat import Heartbeat
+from markets.feed.market import MarketFeed
+from markets.feed.pace import Backoff, DialBudget
+from markets.feed.reasons import EMPTY, FROZEN, SILENT, UNKNOWN_MARKET, broken, failed
+from markets.feed.venue import FeedKit, VenueFeed
+from markets.gateway.base import VenueSpec
+from markets.gateway.ccxt_stream import VenueStreams
+
+logger = logging.getLogger(__name__)
+
+LEVELS_MAX = 50
+
+
+class WatchedVenue(VenueFeed):
+    """Feeds of a venue through ccxt.pro's own books, one task for each market.
+
+    Args:
+        spec: how to reach the venue.
+        gates: before the books.
+        kit: what the feeds of all venues share.
+    """
+
+    def __init__(self, spec: VenueSpec, gates: Gates, kit: FeedKit) -> None:
+        super().__init__(spec, gates, kit)
+        self._streams = VenueStreams(spec, timeout_ms=kit.timeout_ms, clock=kit.clock)
+        self._dials = DialBudget(self._streams.facts.dials_per_minute)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ready: asyncio.Future[None] | None = None
+        self._heartbeat = Heartbeat(
+            spec, kit.reader, timing=kit.timing, now_ms=self._now_ms, frozen=self._found_frozen
+        )
+
+    def _added(self, symbols: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        for symbol in symbols:
+            self._tasks[symbol] = loop.create_task(self._watch(self.feeds[symbol]))
+
+    def _removed(self, feed: MarketFeed) -> None:
+        task = self._tasks.pop(feed.book.symbol, None)
+        if task is not None:
+            task.cancel()
+
+    async def _watch(self, feed: MarketFeed) -> None:
+        """Follow one market for as long as it is wanted."""
+        timing, symbol = self._timing, feed.book.symbol
+        backoff = Backoff(
+            self._kit.random, first_ms=timing.first_pause_ms, longest_ms=timing.longest_pause_ms
+        )
+        while True:
+            try:
+                await self._learn_markets()
+                if self._streams.market_id(symbol) is None:
+                    self._gates.move(feed, FeedState.DOWN, UNKNOWN_MARKET)
+                    return
+                while True:
+                    self._take(feed, await self._streams.watch_book(symbol))
+                    backoff.reset()
+            except Exception as error:  # noqa: BLE001  whatever it was: it is tried again
+                logger.info("%s: %s is not watched: %r", self.spec.code, symbol, error)
+                self._gates.move(feed, FeedState.DOWN, failed(error))
+                feed.reconnect_count += 1
+            pause_ms = backoff.next_ms() + self._dials.reserve_ms(self._kit.clock.monotonic_ms())
+            await asyncio.sleep(pause_ms / 1_000)
+
+    async def _learn_markets(self) -> None:
+        """Learn the venue's markets, once for all."""
+        if self._ready is None:
+            self._ready = asyncio.get_running_loop().create_task(self._load())
+        try:
+            await asyncio.shield(self._ready)
+        except ArbError:
+            self._ready = None
+            raise
+
+    async def _load(self) -> None:
+        self._streams.adopt_markets(await self._kit.reader.markets(self.spec))
+
+    def _take(self, feed: MarketFeed, shown: Any) -> None:
+        now_ms = self._now_ms()
+        feed.heard_at_ms = feed.changed_at_ms = now_ms
+        feed.is_suspect = feed.is_polled = False
+        feed.book.replace(
+            _levels(shown["bids"]),
+            _levels(shown["asks"]),
+            received_at_ms=now_ms,
+            venue_time_ms=shown.get("timestamp"),
+        )
+        fault = feed.book.fault()
+        if fault is None:
+            self._gates.open(feed)
+            self._gates.tell_book(feed)
+        elif fault is BookFault.EMPTY:
+            self._gates.move(feed, FeedState.STALE, EMPTY)
+        else:
+            self._gates.move(feed, FeedState.RESYNCING, broken(fault))
+            feed.note_break(now_ms)
+
+    def _found_frozen(self, feed: MarketFeed) -> None:
+        feed.is_suspect = True
+        feed.note_break(self._now_ms())
+        self._gates.move(feed, FeedState.STALE, FROZEN)
+
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+        self._streams.ping_silent(self._timing.ping_after_ms)
+        self._streams.cut_silent(self._timing.dead_after_ms)
+        is_alive = now_ms - self._streams.alive_at_ms <= self._timing.ping_after_ms
+        for feed in feeds:
+            if feed.state is not FeedState.STALE:
+                continue
+            if not feed.is_suspect:
+                if is_alive and feed.book.fault() is None:
+                    self._gates.open(feed)
+            elif now_ms - feed.since_ms > self._timing.suspect_ms:
+                self._gates.move(feed, FeedState.DOWN, SILENT)
+                self._streams.cut_silent(0)
+        self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
+
+    def _proven_at_ms(self, feed: MarketFeed) -> int:
+        return max(feed.heard_at_ms, self._streams.alive_at_ms)
+
+    def _is_polled(self) -> bool:
+        return any(feed.state is FeedState.DOWN for feed in self.feeds.values())
+
+    def _wants_poll(self, feed: MarketFeed) -> bool:
+        is_long = self._now_ms() - feed.since_ms >= self._timing.poll_after_ms
+        return feed.state is FeedState.DOWN and feed.reason is not UNKNOWN_MARKET and is_long
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._heartbeat.close()
+        await self._streams.close()
+
+
+def _levels(rows: Any) -> list[tuple[str, str]]:
+    """Return levels as the digits of ccxt's numbers."""
+    return [(_digits(row[0]), _digits(row[1])) for row in islice(rows, LEVELS_MAX)]
+
+
+def _digits(number: Any) -> str:
+    return number if isinstance(number, str) else repr(number)

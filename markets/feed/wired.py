@@ -1,0 +1,380 @@
+"""Feeds of a venue whose messages we read ourselves, over connections of our own."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from arbplatform.core.errors import ArbError, Message
+from markets.domain.book import Book
+from markets.domain.feeds import FeedState
+from markets.domain.live_book import BookFault, LiveBook
+from markets.feed.gates import Gates
+from markets.feed.heartbeat import Heartbeat
+from markets.feed.line import Line, fullest_with_room
+from markets.feed.market import MarketFeed
+from markets.feed.pace import Backoff, DialBudget
+from markets.feed.reasons import (
+    EMPTY,
+    FROZEN,
+    NO_PROOF,
+    RESTING,
+    SILENT,
+    UNKNOWN_MARKET,
+    WAITING,
+)
+from markets.feed.snapshots import Snapshots
+from markets.feed.venue import FeedKit, VenueFeed, wire_levels
+from markets.gateway.base import VenueSpec
+from markets.gateway.ccxt_stream import VenueStreams
+from markets.gateway.wire.keeper import BookKeeper, Verdict
+from markets.gateway.wire.messages import BookKind, BookMessage, WireBook
+
+logger = logging.getLogger(__name__)
+
+DEPTH_WANTED = 20
+"""A book that knows fewer levels of a side, although there may be more, is read anew."""
+MANY_MARKETS = 100
+"""With more markets than this, snapshots are made smaller so that they cost less."""
+ANSWERS_MAX = 1_000
+
+BREAKS = frozenset({Verdict.GAP, Verdict.MISMATCH, Verdict.BROKEN})
+
+
+class WiredVenue(VenueFeed):
+    """Feeds of a venue with a protocol that we know.
+
+    Args:
+        spec: how to reach the venue.
+        gates: before the books.
+        kit: what the feeds of all venues share.
+        wire: the protocol.
+    """
+
+    def __init__(self, spec: VenueSpec, gates: Gates, kit: FeedKit, wire: WireBook) -> None:
+        super().__init__(spec, gates, kit)
+        self._wire = wire
+        self._streams = VenueStreams(
+            spec, timeout_ms=kit.timeout_ms, is_phrase_book=True, clock=kit.clock
+        )
+        self._dials = DialBudget(self._streams.facts.dials_per_minute)
+        self._lines: list[Line] = []
+        self._line_count = 0
+        self._line_of: dict[str, Line] = {}
+        self._keepers: dict[str, BookKeeper] = {}
+        self._by_id: dict[str, MarketFeed] = {}
+        self._unanswered: deque[tuple[Line, int, Sequence[str]]] = deque(maxlen=ANSWERS_MAX)
+        self._preparing: asyncio.Task[None] | None = None
+        self._is_ready = False
+        self._closing: set[asyncio.Task[None]] = set()
+        self._snapshots = Snapshots(
+            spec,
+            kit.reader,
+            depth=self._snapshot_depth,
+            arrived=self._snapshot_arrived,
+            failed=self._snapshot_failed,
+        )
+        self._heartbeat = Heartbeat(
+            spec, kit.reader, timing=kit.timing, now_ms=self._now_ms, frozen=self._found_frozen
+        )
+
+    # -- what is wanted ------------------------------------------------------------------------
+
+    def _new_book(self, symbol: str) -> LiveBook:
+        depth, wire = self._streams.facts.depth, self._wire
+        if wire.is_refilled and depth is not None:
+            return LiveBook(self.spec.code, symbol, depth_max=depth, is_refilled=True)
+        return super()._new_book(symbol)
+
+    def _added(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            self._keepers[symbol] = BookKeeper(self._wire, self.feeds[symbol].book)
+        if self._is_ready:
+            self._allot(symbols)
+        elif symbols and self._preparing is None:
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
+    def _removed(self, feed: MarketFeed) -> None:
+        symbol = feed.book.symbol
+        del self._keepers[symbol]
+        self._snapshots.forget(symbol)
+        market_id = self._streams.market_id(symbol) if self._is_ready else None
+        if market_id is not None:
+            self._by_id.pop(market_id, None)
+        line = self._line_of.pop(symbol, None)
+        if line is None:
+            return
+        line.remove(symbol)
+        if not line.symbols:
+            self._lines.remove(line)
+            self._run(line.close())
+
+    async def _prepare(self) -> None:
+        """Learn the venue's markets, then put the wanted ones on connections."""
+        backoff = Backoff(
+            self._kit.random,
+            first_ms=self._timing.first_pause_ms,
+            longest_ms=self._timing.longest_pause_ms,
+        )
+        while not self._is_ready:
+            try:
+                self._streams.adopt_markets(await self._kit.reader.markets(self.spec))
+                self._is_ready = True
+            except ArbError as error:
+                for feed in self.feeds.values():
+                    self._gates.move(feed, FeedState.DOWN, error.message)
+                await asyncio.sleep(backoff.next_ms() / 1_000)
+        self._allot(sorted(self.feeds))
+
+    def _allot(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            feed, market_id = self.feeds[symbol], self._streams.market_id(symbol)
+            if market_id is None:
+                self._gates.move(feed, FeedState.DOWN, UNKNOWN_MARKET)
+                continue
+            self._by_id[market_id] = feed
+            line = fullest_with_room(self._lines) or self._new_line()
+            self._line_of[symbol] = line
+            line.add(symbol)
+
+    def _new_line(self) -> Line:
+        self._line_count += 1
+        line = Line(
+            number=self._line_count,
+            owner=self,
+            streams=self._streams,
+            dials=self._dials,
+            timing=self._timing,
+            random=self._kit.random,
+            clock=self._kit.clock,
+        )
+        self._lines.append(line)
+        return line
+
+    # -- what lines tell -----------------------------------------------------------------------
+
+    def line_opened(self, line: Line) -> None:
+        """Forget what the books were: changes were missed."""
+        for symbol in line.symbols:
+            feed = self.feeds[symbol]
+            feed.reconnect_count += line.open_count > 1
+            feed.is_polled = False
+            self._keepers[symbol].reset()
+            self._gates.move(feed, FeedState.RESYNCING, WAITING)
+
+    def line_closed(self, line: Line, reason: Message) -> None:
+        """Close every gate of the line."""
+        for symbol in line.symbols:
+            self._snapshots.forget(symbol)
+            feed = self.feeds[symbol]
+            feed.resync_at_ms = None
+            self._gates.move(feed, FeedState.DOWN, reason)
+
+    def line_subscribed(self, line: Line, symbols: Sequence[str]) -> None:
+        """Read snapshots once the venue has answered, where the stream sends none."""
+        now_ms = self._now_ms()
+        for symbol in symbols:
+            if symbol in self.feeds:
+                self.feeds[symbol].resync_at_ms = now_ms + self._timing.dead_after_ms
+        if self._wire.read_snapshot is not None:
+            self._unanswered.append((line, now_ms, symbols))
+
+    def line_said(self, line: Line, payload: str | bytes, at_ms: int) -> None:
+        """Take in what a message says about books."""
+        try:
+            decoded = self._wire.decode(payload)
+        except ValueError:
+            return  # a sign of life in the venue's own manner
+        messages = self._wire.read(decoded)
+        if not messages:
+            self._answered(line)
+            return
+        for message in messages:
+            feed = self._by_id.get(message.symbol_id)
+            if feed is not None:
+                self._take(feed, message, at_ms)
+
+    def _answered(self, line: Line) -> None:
+        for entry in self._unanswered:
+            if entry[0] is line:
+                self._unanswered.remove(entry)
+                self._ask_snapshots(entry[2])
+                return
+
+    # -- books ---------------------------------------------------------------------------------
+
+    def _take(self, feed: MarketFeed, message: BookMessage, at_ms: int) -> None:
+        feed.heard_at_ms = at_ms
+        feed.is_suspect = False
+        keeper = self._keepers[feed.book.symbol]
+        verdict = keeper.take(message, received_at_ms=at_ms)
+        if verdict is Verdict.APPLIED:
+            self._current(feed, at_ms)
+        elif verdict in BREAKS:
+            self._broke(feed, keeper, at_ms)
+        elif feed.state is FeedState.STALE:
+            self._reopen(feed)
+
+    def _current(self, feed: MarketFeed, at_ms: int) -> None:
+        """A book is what the venue says it is: open its gate and tell."""
+        feed.changed_at_ms = at_ms
+        if feed.book.fault() is BookFault.EMPTY:
+            self._gates.move(feed, FeedState.STALE, EMPTY)
+        elif feed.state is FeedState.HEALTHY or self._reopen(feed):
+            self._gates.tell_book(feed)
+
+    def _reopen(self, feed: MarketFeed) -> bool:
+        """Open a gate if nothing speaks against it any more."""
+        keeper = self._keepers[feed.book.symbol]
+        if not keeper.is_current or feed.is_suspect or feed.book.fault() is not None:
+            return False
+        self._gates.open(feed)
+        return True
+
+    def _broke(self, feed: MarketFeed, keeper: BookKeeper, at_ms: int) -> None:
+        """Close the gate before anything else, then see to a new snapshot."""
+        self._gates.move(feed, FeedState.RESYNCING, keeper.reason)
+        due_ms = feed.note_break(at_ms)
+        if feed.is_resting:
+            self._gates.move(feed, FeedState.STALE, RESTING)
+        if due_ms <= at_ms:
+            self._resync(feed, at_ms)
+
+    def _resync(self, feed: MarketFeed, now_ms: int) -> None:
+        """Get a snapshot: over REST, or by subscribing anew."""
+        symbol = feed.book.symbol
+        feed.resync_at_ms = now_ms + self._timing.dead_after_ms
+        if self._wire.read_snapshot is not None and not feed.is_suspect:
+            self._snapshots.ask(symbol)
+            return
+        line = self._line_of.get(symbol)
+        if line is not None and line.is_open:
+            self._keepers[symbol].reset()
+            line.renew(symbol)
+
+    def _found_frozen(self, feed: MarketFeed) -> None:
+        """Close the gate of a silent stream until it speaks again."""
+        feed.is_suspect = True
+        feed.note_break(self._now_ms())
+        self._gates.move(feed, FeedState.STALE, FROZEN)
+        self._resync(feed, self._now_ms())
+
+    # -- snapshots -----------------------------------------------------------------------------
+
+    def _snapshot_depth(self) -> int:
+        few, many = self._streams.facts.snapshot_depths
+        return few if len(self.feeds) <= MANY_MARKETS else many
+
+    def _ask_snapshots(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            if symbol in self.feeds:
+                self._snapshots.ask(symbol)
+
+    def _snapshot_arrived(self, symbol: str, book: Book, depth: int) -> None:
+        feed = self.feeds.get(symbol)
+        line = self._line_of.get(symbol)
+        if feed is None or line is None or not line.is_open:
+            return
+        now_ms = self._now_ms()
+        keeper = self._keepers[symbol]
+        snapshot = BookMessage(
+            symbol,
+            BookKind.SNAPSHOT,
+            None,
+            book.sequence,
+            wire_levels(book.bids),
+            wire_levels(book.asks),
+            book.venue_time_ms,
+            limit=depth,
+        )
+        verdict = keeper.adopt(snapshot, received_at_ms=now_ms)
+        if verdict is Verdict.APPLIED:
+            self._current(feed, now_ms)
+        elif verdict in BREAKS:
+            self._broke(feed, keeper, now_ms)
+        elif verdict is Verdict.WAITING:
+            feed.note_failure(now_ms)  # the snapshot was too old
+
+    def _snapshot_failed(self, symbol: str, reason: Message) -> None:
+        feed = self.feeds.get(symbol)
+        if feed is None or feed.is_healthy:
+            return
+        if feed.state is FeedState.RESYNCING:
+            self._gates.move(feed, FeedState.RESYNCING, reason)
+        feed.note_failure(self._now_ms())
+
+    # -- looking after everything --------------------------------------------------------------
+
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+        for line in self._lines:
+            self._look_at_line(line, now_ms)
+        while self._unanswered and now_ms - self._unanswered[0][1] > self._timing.answer_ms:
+            self._ask_snapshots(self._unanswered.popleft()[2])
+        for feed in feeds:
+            self._look_at_feed(feed, now_ms)
+        self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
+
+    def _look_at_line(self, line: Line, now_ms: int) -> None:
+        if not line.is_open:
+            return
+        silent_ms = now_ms - line.alive_at_ms
+        if silent_ms > self._timing.dead_after_ms:
+            line.drop(SILENT)
+        elif silent_ms > self._timing.stale_after_ms:
+            for symbol in line.symbols:
+                if self.feeds[symbol].is_healthy:
+                    self._gates.move(self.feeds[symbol], FeedState.STALE, NO_PROOF)
+        if silent_ms > self._timing.ping_after_ms:
+            line.ping(now_ms)
+
+    def _look_at_feed(self, feed: MarketFeed, now_ms: int) -> None:
+        line = self._line_of.get(feed.book.symbol)
+        if line is None or not line.is_open:
+            return
+        if feed.state is FeedState.HEALTHY:
+            self._refresh_if_short(feed)
+        elif feed.is_suspect and now_ms - feed.since_ms > self._timing.suspect_ms:
+            line.drop(FROZEN)
+        elif feed.resync_at_ms is not None and now_ms >= feed.resync_at_ms:
+            self._resync(feed, now_ms)
+        elif (
+            feed.state is FeedState.STALE
+            and now_ms - line.alive_at_ms <= self._timing.ping_after_ms
+        ):
+            self._reopen(feed)
+
+    def _refresh_if_short(self, feed: MarketFeed) -> None:
+        """Read deeper levels anew while the book stays in use."""
+        if self._wire.read_snapshot is None or not feed.book.is_short_of(DEPTH_WANTED):
+            return
+        if self._now_ms() - feed.checked_at_ms < self._timing.silence_ms:
+            return
+        feed.checked_at_ms = self._now_ms()
+        self._keepers[feed.book.symbol].refresh()
+        self._snapshots.ask(feed.book.symbol)
+
+    def _proven_at_ms(self, feed: MarketFeed) -> int:
+        line = self._line_of.get(feed.book.symbol)
+        return 0 if line is None else line.alive_at_ms
+
+    def _is_polled(self) -> bool:
+        return any(not line.is_open for line in self._lines) or not self._is_ready
+
+    def _wants_poll(self, feed: MarketFeed) -> bool:
+        is_long = self._now_ms() - feed.since_ms >= self._timing.poll_after_ms
+        return feed.state is FeedState.DOWN and feed.reason is not UNKNOWN_MARKET and is_long
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+        await self._snapshots.close()
+        await self._heartbeat.close()
+        lines, self._lines = self._lines, []
+        await asyncio.gather(*(line.close() for line in lines), *self._closing)
+        await self._streams.close()
