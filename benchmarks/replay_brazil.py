@@ -72,6 +72,7 @@ def play(simulator: RunningSimulator) -> Counter[str]:
     from accounts.services.accounts import create_account  # noqa: PLC0415  after django.setup()
     from markets.services.markets import sync_markets  # noqa: PLC0415
     from markets.services.venues import create_venue  # noqa: PLC0415
+    from strategies.domain.states import StrategyDriver  # noqa: PLC0415
     from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
     from strategies.services.ticks import run_tick  # noqa: PLC0415
@@ -88,6 +89,7 @@ def play(simulator: RunningSimulator) -> Counter[str]:
         slug="cross-venue",
         params=PARAMS,
         account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     outcomes: Counter[str] = Counter()

@@ -115,6 +115,7 @@ def make_ticks(url: str) -> Callable[[], dict[str, float]]:
     from accounts.services.accounts import create_account  # noqa: PLC0415  after django.setup()
     from markets.services.markets import sync_markets  # noqa: PLC0415
     from markets.services.venues import create_venue  # noqa: PLC0415
+    from strategies.domain.states import StrategyDriver  # noqa: PLC0415
     from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
     from strategies.services.ticks import TickOutcome, run_tick  # noqa: PLC0415
@@ -130,6 +131,7 @@ def make_ticks(url: str) -> Callable[[], dict[str, float]]:
         slug="cross-venue",
         params={"symbols": [SYMBOL], "max_notional": "500", "depth": LEVELS},
         account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
 

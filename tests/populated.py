@@ -15,6 +15,7 @@ from ledger.services.equity import take_snapshot
 from ledger.services.logs import write_log
 from markets.gateway.factory import use_gateways
 from markets.models import Asset
+from strategies.domain.states import StrategyDriver
 from strategies.models import Strategy
 from strategies.services.runs import start_strategy
 from strategies.services.setups import SETUPS
@@ -73,6 +74,7 @@ def _run_strategies(accounts: list[VenueAccount]) -> list[Strategy]:
             slug="cross-venue",
             params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
             account_ids=ids,
+            driver=StrategyDriver.SCHEDULE,
         )
         for name in ("cross", "idle")
     )
@@ -81,6 +83,7 @@ def _run_strategies(accounts: list[VenueAccount]) -> list[Strategy]:
         slug="triangular",
         params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000"},
         account_ids=ids[:1],
+        driver=StrategyDriver.SCHEDULE,
     )
     for strategy in (cross, triangle):
         start_strategy(strategy_id=strategy.pk, user=None)

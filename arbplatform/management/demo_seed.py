@@ -26,7 +26,7 @@ from markets.selectors import list_venues
 from markets.services.markets import sync_markets
 from markets.services.venues import create_venue, update_venue
 from markets.simulator.demo import CCXT_ID
-from strategies.domain.states import StrategyState
+from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Strategy
 from strategies.selectors import list_strategies
 from strategies.services.runs import start_strategy
@@ -129,6 +129,7 @@ def _ensure_strategy(
         params=params,
         account_ids=[account.pk for account in accounts],
         interval_ms=interval_ms,
+        driver=StrategyDriver.SCHEDULE,
     )
     if strategy.state != StrategyState.RUNNING:
         start_strategy(strategy_id=strategy.pk, user=None)

@@ -70,6 +70,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "OrderStateEnum": "ledger.models.OrderStateChoice",
         "OrderKindEnum": "ledger.models.OrderKindChoice",
         "EntryKindEnum": "ledger.models.EntryKind",
+        "StrategyDriverEnum": "strategies.models.StrategyDriverChoice",
         "StrategyStateEnum": "strategies.models.StrategyStateChoice",
         "ExecutionStateEnum": "strategies.models.ExecutionStateChoice",
         "TradingStateEnum": "ledger.models.TradingStateChoice",

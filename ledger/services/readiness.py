@@ -40,12 +40,27 @@ class Readiness:
         self._asked_ms: float | None = None
         self._began_at: datetime | None = None
         self._ready: set[int] = set()
+        self._distrusted: dict[int, datetime] = {}
 
     def begin(self, now: datetime | None) -> None:
         """Trust nothing that was found before this moment; ``None`` forgets the moment."""
         with self._lock:
             self._began_at = now
             self._ready.clear()
+            self._distrusted.clear()
+
+    def distrust(self, run_id: int, *, since: datetime) -> None:
+        """Trust nothing about a run's accounts that was found before ``since``.
+
+        Args:
+            run_id: somebody else who carried it out has died.
+            since: when it was taken over.
+        """
+        with self._lock:
+            self._ready.discard(run_id)
+            self._distrusted[run_id] = since
+            while len(self._distrusted) > RUNS_MAX:
+                del self._distrusted[next(iter(self._distrusted))]
 
     def is_ready(self, *, run_id: int, started_at: datetime, account_ids: Collection[int]) -> bool:
         """Return whether a run of a strategy may trade on its accounts.
@@ -59,8 +74,8 @@ class Readiness:
         """
         if run_id in self._ready:
             return True
-        moments = [started_at - AGE_MAX, *([self._began_at] if self._began_at else [])]
-        waiting = list_unreconciled(account_ids, max(moments))
+        since = [self._began_at, self._distrusted.get(run_id), started_at - AGE_MAX]
+        waiting = list_unreconciled(account_ids, max(filter(None, since)))
         if waiting:
             self._ask(waiting)
             return False
@@ -68,6 +83,7 @@ class Readiness:
             if len(self._ready) >= RUNS_MAX:
                 self._ready.clear()
             self._ready.add(run_id)
+            self._distrusted.pop(run_id, None)
         return True
 
     def _ask(self, account_ids: Collection[int]) -> None:

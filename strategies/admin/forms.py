@@ -125,7 +125,7 @@ def _help(part: Schema, schema: Schema) -> str:
 
 
 class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
-    """Name, accounts and interval; subclasses made per type add the parameters.
+    """Name, accounts, driver and interval; subclasses made per type add the parameters.
 
     Class attributes:
         slug: the strategy type.
@@ -137,7 +137,7 @@ class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run tim
 
     class Meta:
         model = Strategy
-        fields = ["name", "accounts", "interval_ms"]
+        fields = ["name", "accounts", "driver", "interval_ms"]
         widgets = {"accounts": FilteredSelectMultiple(_("accounts"), is_stacked=False)}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -167,6 +167,7 @@ class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run tim
                 params=self.parameters(),
                 account_ids=[account.pk for account in cleaned["accounts"]],
                 interval_ms=cleaned["interval_ms"],
+                driver=cleaned["driver"],
             )
         except UnsuitableAccounts as error:
             self.add_error("accounts", render(error.message))

@@ -30,7 +30,7 @@ from strategies.selectors import list_strategies
 from strategies.services import runs, strategies
 
 STOPPABLE = STRATEGY_TRANSITIONS.sources(StrategyEvent.STOP)
-BASIC_FIELDS = ("name", "accounts", "interval_ms")
+BASIC_FIELDS = ("name", "accounts", "driver", "interval_ms")
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -61,12 +61,12 @@ class StrategyAdmin(PlatformAdmin):
         "show_type",
         "show_state",
         "show_accounts",
-        "interval_ms",
+        "driver",
         "show_executions",
         "show_last_tick",
         "show_error",
     )
-    list_filter = ("state", TypeFilter)
+    list_filter = ("state", "driver", TypeFilter)
     search_fields = ("name", "type")
     ordering = ("name",)
     actions = ("start_selected", "stop_selected")
@@ -185,7 +185,7 @@ class StrategyAdmin(PlatformAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Strategy | None = None) -> Any:
         """Put the parameters of the type into a part of their own."""
-        basic = ("name", "show_type", "accounts", "interval_ms")
+        basic = ("name", "show_type", "accounts", "driver", "interval_ms")
         if obj is not None and not _is_editable(obj):
             parameters: Iterable[str] = ("show_params",)
         else:
@@ -229,6 +229,7 @@ class StrategyAdmin(PlatformAdmin):
             "params": form.parameters(),  # type: ignore[attr-defined]
             "account_ids": [account.pk for account in form.cleaned_data["accounts"]],
             "interval_ms": form.cleaned_data["interval_ms"],
+            "driver": form.cleaned_data["driver"],
         }
         if change:
             strategies.update_strategy(strategy_id=obj.pk, **values)

@@ -15,6 +15,7 @@ from strategies.models import (
     Opportunity,
     Run,
     Strategy,
+    StrategyDriverChoice,
     StrategyStateChoice,
 )
 from strategies.services.decisions import render_decision, render_reason
@@ -45,7 +46,12 @@ class StrategyBodySerializer(serializers.Serializer[Any]):
         required=False,
         min_value=INTERVAL_MS_MIN,
         max_value=INTERVAL_MS_MAX,
-        help_text="Time between two ticks [ms].",
+        help_text="Time between two ticks of the schedule [ms].",
+    )
+    driver = serializers.ChoiceField(
+        choices=StrategyDriverChoice.choices,
+        required=False,
+        help_text="What makes it decide; a new one is driven by a stream unless this says other.",
     )
 
 
@@ -72,6 +78,7 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
             "status",
             "params",
             "accounts",
+            "driver",
             "interval_ms",
             "started_at",
             "stopped_at",
@@ -263,6 +270,8 @@ class StrategyDetailSerializer(StrategySerializer):
         fields = [
             *StrategySerializer.Meta.fields,
             "failure_count",
+            "lease_holder",
+            "lease_fence",
             "run",
             "last_decision",
             "pnl",

@@ -201,7 +201,7 @@ def _parse(serializer: Any) -> dict[str, Any]:
 def _arguments(body: dict[str, Any], *, is_whole: bool) -> dict[str, Any]:
     """Return a body as the services' arguments; a whole one gets its defaults."""
     names = {"name": "name", "type": "slug", "params": "params", "accounts": "account_ids"}
-    names["interval_ms"] = "interval_ms"
+    names |= {"interval_ms": "interval_ms", "driver": "driver"}
     arguments = {names[key]: value for key, value in body.items()}
     if is_whole:
         arguments.setdefault("params", {})

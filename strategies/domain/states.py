@@ -16,6 +16,15 @@ class StrategyState(StrEnum):
     """Stopped by the platform because it cannot go on; a person has to look."""
 
 
+class StrategyDriver(StrEnum):
+    """What makes a strategy decide. The decision is the same."""
+
+    STREAM = "stream"
+    """An engine process, on every change of an order book that it watches."""
+    SCHEDULE = "schedule"
+    """Beat, once per interval; a worker fetches the order books for it."""
+
+
 class StrategyEvent(StrEnum):
     """What can happen to a strategy."""
 

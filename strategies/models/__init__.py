@@ -2,6 +2,7 @@
 
 from strategies.models.attributions import PARTS, Attribution
 from strategies.models.dust import Dust
+from strategies.models.engines import EngineProcess
 from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
@@ -13,6 +14,7 @@ from strategies.models.strategies import (
     Reason,
     Run,
     Strategy,
+    StrategyDriverChoice,
     StrategyStateChoice,
 )
 
@@ -23,6 +25,7 @@ __all__ = [
     "Attribution",
     "Decision",
     "Dust",
+    "EngineProcess",
     "Execution",
     "ExecutionStateChoice",
     "Opportunity",
@@ -32,5 +35,6 @@ __all__ = [
     "RiskLimitsChange",
     "Run",
     "Strategy",
+    "StrategyDriverChoice",
     "StrategyStateChoice",
 ]

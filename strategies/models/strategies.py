@@ -10,10 +10,18 @@ from accounts.models import VenueAccount
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
 from markets.models import Asset
-from strategies.domain.states import ExecutionState, StrategyState
+from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 
 INTERVAL_MS_MIN = 200
 INTERVAL_MS_MAX = 86_400_000
+HOLDER_LENGTH_MAX = 80
+
+
+class StrategyDriverChoice(models.TextChoices):
+    """``StrategyDriver`` with labels."""
+
+    STREAM = StrategyDriver.STREAM.value, _("stream")
+    SCHEDULE = StrategyDriver.SCHEDULE.value, _("schedule")
 
 
 class StrategyStateChoice(models.TextChoices):
@@ -46,11 +54,21 @@ class Strategy(TimestampedModel):
     accounts = models.ManyToManyField(
         VenueAccount, related_name="strategies", verbose_name=_("accounts")
     )
+    driver = models.CharField(
+        _("driver"),
+        max_length=12,
+        choices=StrategyDriverChoice,
+        default=StrategyDriverChoice.STREAM,
+        help_text=_(
+            "Stream: an engine decides on every change of an order book. "
+            "Schedule: a worker fetches the order books and decides once per interval."
+        ),
+    )
     interval_ms = models.PositiveIntegerField(
         _("interval"),
         default=1000,
         validators=[MinValueValidator(INTERVAL_MS_MIN), MaxValueValidator(INTERVAL_MS_MAX)],
-        help_text=_("Time between two ticks [ms]."),
+        help_text=_("Time between two ticks of the schedule [ms]; a stream has no ticks."),
     )
     state = models.CharField(
         _("status"),
@@ -76,6 +94,15 @@ class Strategy(TimestampedModel):
     )
     tick_token = models.CharField(max_length=32, blank=True, editable=False)
     tick_expires_at = models.DateTimeField(null=True, editable=False)
+    lease_holder = models.CharField(
+        _("engine"), max_length=HOLDER_LENGTH_MAX, blank=True, default="", editable=False
+    )
+    lease_fence = models.PositiveIntegerField(
+        _("fencing number"),
+        default=0,
+        editable=False,
+        help_text=_("How often an engine has taken the strategy: only the last one may write."),
+    )
     periodic_task = models.OneToOneField(
         PeriodicTask,
         on_delete=models.SET_NULL,
@@ -280,6 +307,15 @@ class Execution(TimestampedModel):
         default=0,
         editable=False,
         help_text=_("Counts who repaired the execution: only the last one may write."),
+    )
+    lease_fence = models.PositiveIntegerField(
+        _("fencing number"),
+        default=0,
+        editable=False,
+        help_text=_("Of the engine's lease under which it was begun; 0 for a scheduled tick."),
+    )
+    lease_holder = models.CharField(
+        _("engine"), max_length=HOLDER_LENGTH_MAX, blank=True, default="", editable=False
     )
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)

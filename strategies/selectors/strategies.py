@@ -16,7 +16,12 @@ from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Entry, Fill, LogEntry, Order
 from markets.models import Market
 from strategies.domain.outcomes import Outcome
-from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
+from strategies.domain.states import (
+    FINISHED_STATES,
+    ExecutionState,
+    StrategyDriver,
+    StrategyState,
+)
 from strategies.errors import StrategyNotFound
 from strategies.models import (
     PARTS,
@@ -83,7 +88,7 @@ class Standing:
     Attributes:
         state: of the strategy; ``None`` when it is gone.
         has_unresolved: the end of one of its orders is not known.
-        has_unfinished: one of its executions is being completed or reversed.
+        has_unfinished: one of its executions is being carried out, completed or reversed.
         has_held: one of its executions is held, and nobody has acknowledged its exposure.
     """
 
@@ -97,7 +102,7 @@ def read_standing(strategy_id: int) -> Standing:
     """Return how a strategy stands at this moment, by one query."""
     unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
     executions = Execution.objects.filter(strategy_id=strategy_id)
-    short = executions.filter(state__in=(ExecutionState.INCOMPLETE, ExecutionState.UNKNOWN))
+    short = executions.filter(state__in=UNFINISHED_STATES)
     held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
     rows = Strategy.objects.order_by().filter(pk=strategy_id)
     rows = rows.annotate(
@@ -341,15 +346,16 @@ def list_stopping(*, limit: int) -> Sequence[int]:
 
 
 def list_expired_ticks(*, now: datetime, limit: int) -> QuerySet[Strategy]:
-    """Return strategies whose tick began and never ended."""
-    return Strategy.objects.filter(tick_expires_at__lt=now).exclude(tick_token="")[:limit]
+    """Return strategies whose scheduled tick began and never ended."""
+    rows = Strategy.objects.filter(tick_expires_at__lt=now, driver=StrategyDriver.SCHEDULE)
+    return rows.exclude(tick_token="")[:limit]
 
 
 def list_misaligned(*, limit: int) -> Sequence[int]:
     """Return ids of strategies whose schedule does not agree with their state."""
-    is_running = Q(state=StrategyState.RUNNING)
+    is_wanted = Q(state=StrategyState.RUNNING, driver=StrategyDriver.SCHEDULE)
     is_scheduled = Q(periodic_task__enabled=True)
-    rows = Strategy.objects.filter((is_running & ~is_scheduled) | (~is_running & is_scheduled))
+    rows = Strategy.objects.filter((is_wanted & ~is_scheduled) | (~is_wanted & is_scheduled))
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
 
 

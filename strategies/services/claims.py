@@ -15,7 +15,8 @@ from django.db.models import Q
 
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import Clock
-from strategies.domain.states import StrategyState
+from ledger.services.batches import Unmet
+from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Strategy
 
 STEP_CALLS = 3
@@ -34,12 +35,20 @@ class TickClaim:
         token: proves that the claim is ours.
         claimed_at: when it was won.
         expires_at: until when nobody else can win one.
+        fence: of the engine's lease that it is; 0 for that of a scheduled tick.
+        holder: name of the engine; empty for a scheduled tick.
     """
 
     strategy_id: int
     token: str
     claimed_at: datetime
     expires_at: datetime
+    fence: int = 0
+    holder: str = ""
+
+    def is_kept(self) -> bool | None:
+        """Return whether somebody keeps the claim alive; ``None``: whoever uses it has to."""
+        return None
 
 
 def claim_tick(
@@ -47,7 +56,7 @@ def claim_tick(
 ) -> TickClaim | None:
     """Claim the next tick of ``strategy``; ``None`` when there is nothing to claim.
 
-    A process that ends claims nothing.
+    A process that ends claims nothing, and what is driven by a stream has no ticks.
 
     Args:
         strategy: whose tick; only its id and interval are used.
@@ -60,7 +69,9 @@ def claim_tick(
     now = clock.now()
     token = secrets.token_hex(16)
     free = Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)
-    rows = Strategy.objects.filter(free, pk=strategy.pk, state=StrategyState.RUNNING)
+    rows = Strategy.objects.filter(
+        free, pk=strategy.pk, state=StrategyState.RUNNING, driver=StrategyDriver.SCHEDULE
+    )
     if is_spacing_kept:
         spacing = timedelta(milliseconds=strategy.interval_ms) / SPACING_DIVISOR
         # a last tick in the future means that the clock was set back: it must not block
@@ -77,10 +88,14 @@ def claim_tick(
 def extend_claim(claim: TickClaim, *, clock: Clock) -> bool:
     """Make sure that a claim holds for one more step; return ``False`` when it was lost.
 
-    Nothing is written while the time that is left suffices: in a normal tick it always does.
+    Nothing is written while the time that is left suffices: in a normal tick it always does. The
+    lease of an engine is kept by the engine; here it is only looked whether it still is.
     """
     if DRAIN.is_over:
         return False  # the process ends: who comes after it goes on
+    is_kept = claim.is_kept()
+    if is_kept is not None:
+        return is_kept
     now = clock.now()
     if claim.expires_at - now >= step_max():
         return True
@@ -92,6 +107,21 @@ def extend_claim(claim: TickClaim, *, clock: Clock) -> bool:
         return False
     claim.expires_at = expires_at
     return True
+
+
+def require_claim(claim: TickClaim) -> None:
+    """Make sure that a claim is still ours, and keep it so until the transaction ends.
+
+    Args:
+        claim: somebody else may have taken it after it had run out.
+
+    Raises:
+        Unmet: it is not ours any more.
+    """
+    mine = Strategy.objects.select_for_update(no_key=True).order_by()
+    mine = mine.filter(pk=claim.strategy_id, tick_token=claim.token)
+    if mine.values_list("pk", flat=True).first() is None:
+        raise Unmet("claim")
 
 
 def step_max() -> timedelta:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -16,13 +17,15 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity, to_plain
+from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.moments import Moments
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements, spendable_balances
-from ledger.services.batches import insertion_of
+from ledger.services.batches import Unmet, insertion_of
+from ledger.services.halts import share_trading_lock
 from ledger.services.journal import (
     Draft,
     OrderPlan,
@@ -37,7 +40,7 @@ from strategies.domain.legs import next_quantity, spent_asset
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
 from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
-from strategies.services.claims import TickClaim, extend_claim
+from strategies.services.claims import TickClaim, extend_claim, require_claim
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.gates import require_standing
 from strategies.services.opportunities import Sighting, draft_opportunity
@@ -161,6 +164,8 @@ def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[Opportunity, Ex
         plan=[_leg_to_json(leg) for leg in intent.legs],
         expected_profit=intent.expected_profit,
         profit_asset_id=opportunity.profit_asset_id,
+        lease_fence=engagement.claim.fence,
+        lease_holder=engagement.claim.holder,
         created_at=now,
         updated_at=now,
     )
@@ -211,7 +216,10 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
             return
         try:
             plans = _plan_legs(engagement, execution, intent, [quantity], start=index)
-            written = write_orders(plans=plans)
+            written = _write_leg(engagement, plans)
+        except Unmet:
+            _log_stopped(execution, index, leg, _TURN_LOST)
+            return
         except TradingHalted:
             _log_stopped(execution, index, leg, _HALTED)
             return
@@ -219,8 +227,17 @@ def _continue(engagement: Engagement, execution: Execution, intent: Intent, orde
             _log_stopped(execution, index, leg, _RESERVED)
             return
         reached(CrashPoint.NEXT_LEG_WRITTEN)
-        order = submit_orders(order_ids=[written[0].pk], moments=engagement.moments)[0]
+        order = submit_orders(order_ids=[written.pk], moments=engagement.moments)[0]
         reached(CrashPoint.NEXT_LEG_SENT)
+
+
+@retried
+@transaction.atomic
+def _write_leg(engagement: Engagement, plans: Sequence[OrderPlan]) -> Order:
+    """Write a later leg down while the turn is still ours: others may have taken it just now."""
+    share_trading_lock()  # before any row, as everywhere
+    require_claim(engagement.claim)
+    return write_orders(plans=plans)[0]
 
 
 def _quantity_of(engagement: Engagement, execution: Execution, leg: LegIntent) -> Quantity | None:

@@ -21,6 +21,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel, Order
 from ledger.services.halts import share_trading_lock
@@ -88,7 +89,7 @@ def repair_execution(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execu
     return get_execution(execution_id)
 
 
-def go_on(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execution:
+def go_on(*, execution_id: int, clock: Clock = DATABASE_CLOCK) -> Execution:
     """Settle an execution, and repair it if it turns out to have fallen short.
 
     Raises:

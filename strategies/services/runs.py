@@ -7,16 +7,23 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.clock import Clock
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
 from ledger.services.readiness import prepare
 from markets.services.certification import check_tradable
-from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent, StrategyState
+from strategies.domain.states import (
+    STRATEGY_TRANSITIONS,
+    ExecutionState,
+    StrategyDriver,
+    StrategyEvent,
+    StrategyState,
+)
 from strategies.errors import AlreadyRunning, NotReadyToStart, NotRunning
-from strategies.models import Run, Strategy
+from strategies.models import Execution, Run, Strategy
 from strategies.selectors import get_open_run, get_strategy, lock_strategy
 from strategies.services.schedules import disable_schedule, enable_schedule
 from strategies.services.setups import build_setup
@@ -28,8 +35,8 @@ REASON_LENGTH_MAX = 200
 ERROR_LENGTH_MAX = 2000
 
 
-def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYSTEM_CLOCK) -> Run:
-    """Start a strategy: open a run and switch its schedule on.
+def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = DATABASE_CLOCK) -> Run:
+    """Start a strategy: open a run, and switch its schedule on or leave it to the engines.
 
     Everything that could make every tick fail is checked before: parameters, accounts, markets,
     and that the books of its accounts are opened, which reads their balances at the venues.
@@ -43,7 +50,7 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = SYST
         VenueError: the balances of an account cannot be read.
     """
     strategy = get_strategy(strategy_id)
-    _check_startable(strategy)
+    _check_startable(strategy, clock.now())
     setup = build_setup(strategy)
     for account in setup.accounts.values():
         _check_enabled(strategy, account)
@@ -64,7 +71,7 @@ def stop_strategy(
     strategy_id: int,
     user: Person | None,
     reason: str = "",
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> Strategy:
     """Stop a strategy: switch its schedule off and let a running tick finish.
 
@@ -99,7 +106,7 @@ def stop_strategy(
 
 @retried
 @transaction.atomic
-def settle_stopping(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> Strategy:
+def settle_stopping(*, strategy_id: int, clock: Clock = DATABASE_CLOCK) -> Strategy:
     """Bring a stopping strategy to rest once no tick of it runs; does nothing otherwise.
 
     Raises:
@@ -114,7 +121,7 @@ def settle_stopping(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> Strateg
 
 @retried
 @transaction.atomic
-def fault_strategy(*, strategy_id: int, error: str, clock: Clock = SYSTEM_CLOCK) -> Strategy:
+def fault_strategy(*, strategy_id: int, error: str, clock: Clock = DATABASE_CLOCK) -> Strategy:
     """Stop a strategy that cannot go on, so that a person looks at it.
 
     Args:
@@ -150,15 +157,31 @@ def fault_strategy(*, strategy_id: int, error: str, clock: Clock = SYSTEM_CLOCK)
 
 
 def is_ticking(strategy: Strategy, now: datetime) -> bool:
-    """Return whether a tick of ``strategy`` holds a lease that has not run out at ``now``."""
+    """Return whether a tick or an engine holds a lease that has not run out at ``now``."""
     expires_at = strategy.tick_expires_at
     return bool(strategy.tick_token) and expires_at is not None and expires_at > now
 
 
-def _check_startable(strategy: Strategy) -> None:
+def is_under_way(execution: Execution, now: datetime) -> bool:
+    """Return whether whoever began an execution may still be sending its orders.
+
+    The tick or engine that holds the strategy may have begun it, or one before it: an engine is
+    told from those before it by the number of its lease, a tick by the time that it began.
+    """
+    strategy = execution.strategy
+    if execution.state != ExecutionState.EXECUTING or not is_ticking(strategy, now):
+        return False
+    if execution.lease_fence:
+        return execution.lease_fence == strategy.lease_fence
+    return strategy.last_tick_at is None or execution.created_at >= strategy.last_tick_at
+
+
+def _check_startable(strategy: Strategy, now: datetime) -> None:
     if strategy.state == StrategyState.RUNNING:
         raise AlreadyRunning(name=strategy.name)
-    if not STRATEGY_TRANSITIONS.can(StrategyState(strategy.state), StrategyEvent.START):
+    # an engine lets go of one that has faulted when it notices
+    is_held = strategy.driver == StrategyDriver.STREAM and is_ticking(strategy, now)
+    if is_held or not STRATEGY_TRANSITIONS.can(StrategyState(strategy.state), StrategyEvent.START):
         raise NotReadyToStart(
             "The strategy {name} is still stopping: its last tick is being finished. "
             "Start it again in some seconds.",
@@ -185,7 +208,7 @@ def _check_enabled(strategy: Strategy, account: VenueAccount) -> None:
 @transaction.atomic
 def _open_run(*, checked: Strategy, user: Person | None, now: datetime) -> Run:
     strategy = lock_strategy(checked.pk)
-    _check_startable(strategy)
+    _check_startable(strategy, now)
     if strategy.updated_at != checked.updated_at:
         raise NotReadyToStart(
             "The strategy {name} was changed while it was being started. Start it again.",
@@ -218,10 +241,17 @@ def _settle(strategy: Strategy, now: datetime) -> None:
         strategy.state = STRATEGY_TRANSITIONS.next_state(
             StrategyState(strategy.state), StrategyEvent.SETTLE
         )
-    strategy.tick_token, strategy.tick_expires_at = "", None
+    strategy.tick_token, strategy.tick_expires_at, strategy.lease_holder = "", None, ""
     strategy.stopped_at = now
     strategy.save(
-        update_fields=["state", "tick_token", "tick_expires_at", "stopped_at", "updated_at"]
+        update_fields=[
+            "state",
+            "tick_token",
+            "tick_expires_at",
+            "lease_holder",
+            "stopped_at",
+            "updated_at",
+        ]
     )
     _close_run(strategy.pk, now)
     write_log(

@@ -11,7 +11,7 @@ import math
 from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from strategies.domain.states import StrategyState
+from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Strategy
 
 TICK_TASK = "strategies.tick"
@@ -20,7 +20,13 @@ _EVERY_MAX = 2**31 - 1
 
 
 def enable_schedule(strategy: Strategy) -> None:
-    """Create or switch on the schedule of ``strategy`` and save the link to it."""
+    """Create or switch on the schedule of ``strategy`` and save the link to it.
+
+    One that is driven by a stream needs none: engines find it by its state.
+    """
+    if strategy.driver != StrategyDriver.SCHEDULE:
+        disable_schedule(strategy)
+        return
     name = schedule_name(strategy)
     task = strategy.periodic_task or PeriodicTask.objects.filter(name=name).first()
     task = task or PeriodicTask()
@@ -42,7 +48,7 @@ def enable_schedule(strategy: Strategy) -> None:
 def disable_schedule(strategy: Strategy) -> None:
     """Switch off the schedule of ``strategy``, if it has one."""
     task = strategy.periodic_task
-    if task is not None:
+    if task is not None and task.enabled:
         task.enabled = False
         task.save()
         _announce()
@@ -63,7 +69,10 @@ def align_schedule(strategy: Strategy) -> bool:
     that was made in the same instant; a person can also switch the schedule by hand.
     """
     task = strategy.periodic_task
-    is_wanted = strategy.state == StrategyState.RUNNING
+    is_wanted = (strategy.state, strategy.driver) == (
+        StrategyState.RUNNING,
+        StrategyDriver.SCHEDULE,
+    )
     if is_wanted == (task is not None and task.enabled):
         return False
     if is_wanted:

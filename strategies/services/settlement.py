@@ -6,8 +6,9 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import ZERO, to_plain
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.selectors import execution_movements
@@ -26,7 +27,7 @@ from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
 from strategies.services.dust import book_dust, dust_of
 from strategies.services.reloads import reload_refusing_venues
-from strategies.services.runs import is_ticking
+from strategies.services.runs import is_under_way
 from strategies.services.situations import read_scene
 
 REPAIR_TIME = timedelta(seconds=30)
@@ -77,7 +78,7 @@ def settle_execution(
     execution_id: int,
     claim: TickClaim | None = None,
     fence: int | None = None,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> Execution:
     """Bring state and figures of an execution up to what its orders and the ledger say.
 
@@ -94,7 +95,7 @@ def settle_execution(
         NotFound: there is no such execution.
     """
     execution = lock_execution(execution_id)
-    if claim is None and _is_in_progress(execution, clock):
+    if claim is None and is_under_way(execution, clock.now()):
         return execution
     if execution.fence != fence and is_leased(execution, clock):
         return execution
@@ -175,15 +176,6 @@ def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
     if are_as_planned(orders, execution.plan):
         return ExecutionEvent.COMPLETE
     return judge(read_scene(execution).situation)
-
-
-def _is_in_progress(execution: Execution, clock: Clock) -> bool:
-    if execution.state != ExecutionState.EXECUTING:
-        return False
-    last_tick_at = execution.strategy.last_tick_at
-    return is_ticking(execution.strategy, clock.now()) and (
-        last_tick_at is None or execution.created_at >= last_tick_at
-    )
 
 
 def _log(execution: Execution, errors: list[str]) -> None:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import VenueAccount
 from arbplatform.core.errors import InvalidInput, Message
-from strategies.domain.states import StrategyState
+from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.errors import StrategyInUse, StrategyRunning
 from strategies.models import INTERVAL_MS_MAX, INTERVAL_MS_MIN, Strategy
 from strategies.registry import validate_params
@@ -38,6 +38,7 @@ class Draft:
         params: complete and valid, as JSON values.
         accounts: suitable ones, with their venues.
         interval_ms: time between two ticks [ms].
+        driver: what makes it decide.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Draft:
     params: dict[str, Any]
     accounts: list[VenueAccount]
     interval_ms: int
+    driver: StrategyDriver
 
 
 @transaction.atomic
@@ -55,6 +57,7 @@ def create_strategy(
     params: Mapping[str, object],
     account_ids: Sequence[int],
     interval_ms: int = INTERVAL_MS_DEFAULT,
+    driver: StrategyDriver = StrategyDriver.STREAM,
 ) -> Strategy:
     """Write down a new strategy, stopped.
 
@@ -65,6 +68,7 @@ def create_strategy(
             down, so that later defaults do not change this strategy.
         account_ids: the accounts it may use, one per venue.
         interval_ms: time between two ticks [ms].
+        driver: what makes it decide.
 
     Raises:
         UnknownStrategyType: no plugin has this slug.
@@ -73,7 +77,12 @@ def create_strategy(
         InvalidInput: name, interval or an account is not acceptable.
     """
     draft = check_strategy(
-        name=name, slug=slug, params=params, account_ids=account_ids, interval_ms=interval_ms
+        name=name,
+        slug=slug,
+        params=params,
+        account_ids=account_ids,
+        interval_ms=interval_ms,
+        driver=driver,
     )
     return _write(Strategy(), draft)
 
@@ -87,6 +96,7 @@ def update_strategy(
     params: Mapping[str, object] | None = None,
     account_ids: Sequence[int] | None = None,
     interval_ms: int | None = None,
+    driver: StrategyDriver | None = None,
 ) -> Strategy:
     """Change a strategy that is at rest; what is ``None`` stays.
 
@@ -108,6 +118,7 @@ def update_strategy(
             else account_ids
         ),
         interval_ms=strategy.interval_ms if interval_ms is None else interval_ms,
+        driver=StrategyDriver(strategy.driver) if driver is None else driver,
     )
     return _write(strategy, draft)
 
@@ -137,6 +148,7 @@ def check_strategy(
     params: Mapping[str, object],
     account_ids: Sequence[int],
     interval_ms: int,
+    driver: StrategyDriver = StrategyDriver.STREAM,
     strategy_id: int | None = None,
 ) -> Draft:
     """Check what a strategy is to be, without writing anything.
@@ -147,6 +159,7 @@ def check_strategy(
         params: its parameters.
         account_ids: its accounts.
         interval_ms: time between two ticks [ms].
+        driver: what makes it decide.
         strategy_id: of the strategy that is to become this; ``None`` for a new one.
 
     Raises:
@@ -183,6 +196,7 @@ def check_strategy(
         params=checked.model_dump(mode="json"),
         accounts=accounts,
         interval_ms=interval_ms,
+        driver=driver,
     )
 
 
@@ -196,6 +210,7 @@ def _write(strategy: Strategy, draft: Draft) -> Strategy:
     strategy.type = draft.slug
     strategy.params = draft.params
     strategy.interval_ms = draft.interval_ms
+    strategy.driver = draft.driver
     try:
         with transaction.atomic():
             strategy.save()

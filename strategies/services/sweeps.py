@@ -1,18 +1,18 @@
 """Finish what a worker that died, or a message that was lost, has left undone."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.clock import Clock
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.domain.orders import OrderState
 from ledger.models import LogLevel
 from ledger.services.journal import cancel_order
 from ledger.services.logs import write_log
-from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 from strategies.selectors import (
     list_expired_ticks,
@@ -23,8 +23,11 @@ from strategies.selectors import (
     list_unsettled_executions,
     lock_strategy,
 )
+from strategies.selectors.engines import list_begun_executions, list_stuck_leases
+from strategies.services.claims import lease
+from strategies.services.leases import revoke_lease
 from strategies.services.repairs import go_on
-from strategies.services.runs import is_ticking, settle_stopping
+from strategies.services.runs import is_ticking, is_under_way, settle_stopping
 from strategies.services.schedules import align_schedule
 from strategies.services.settlement import is_leased
 
@@ -34,7 +37,7 @@ BATCH_MAX = 200
 """Rows of each kind that one sweep looks at; the next sweep takes the rest."""
 
 
-def sweep(*, clock: Clock = SYSTEM_CLOCK) -> int:
+def sweep(*, clock: Clock = DATABASE_CLOCK) -> int:
     """Settle what is stuck; return how many rows could not be settled because of an error.
 
     One row that fails does not keep the others from being settled.
@@ -42,6 +45,8 @@ def sweep(*, clock: Clock = SYSTEM_CLOCK) -> int:
     failed = 0
     for row in list_expired_ticks(now=clock.now(), limit=BATCH_MAX):
         failed += _try(partial(release_expired_tick, strategy_id=row.pk, clock=clock))
+    for pk, token in list_stuck_leases(before=clock.now() - lease(), limit=BATCH_MAX):
+        failed += _try(partial(revoke_lease, strategy_id=pk, token=token, clock=clock))
     for execution in list_unsettled_executions(limit=BATCH_MAX):
         failed += _try(partial(recover_execution, execution=execution, clock=clock))
     for pk in list_outdated_executions()[:BATCH_MAX]:
@@ -54,7 +59,7 @@ def sweep(*, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 @transaction.atomic
-def release_expired_tick(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
+def release_expired_tick(*, strategy_id: int, clock: Clock = DATABASE_CLOCK) -> bool:
     """Take the claim from a tick that did not end in time; return whether there was one.
 
     Raises:
@@ -77,23 +82,30 @@ def release_expired_tick(*, strategy_id: int, clock: Clock = SYSTEM_CLOCK) -> bo
     return True
 
 
-def recover_execution(*, execution: Execution, clock: Clock = SYSTEM_CLOCK) -> Execution:
+def recover_execution(*, execution: Execution, clock: Clock = DATABASE_CLOCK) -> Execution:
     """Give up the unsent orders of an execution that nobody works on, settle and repair it.
 
     An order that is pending was never sent; by now its price is out of date. One that may have
     been sent is looked up by the ledger's own sweep and settled when that is done.
     """
-    if is_leased(execution, clock):
-        return execution
-    strategy = execution.strategy
-    is_own_tick = strategy.last_tick_at is None or execution.created_at >= strategy.last_tick_at
-    is_executing = execution.state == ExecutionState.EXECUTING
-    if is_executing and is_ticking(strategy, clock.now()) and is_own_tick:
+    if is_leased(execution, clock) or is_under_way(execution, clock.now()):
         return execution
     for order in list_legs(execution.pk):
         if order.state == OrderState.PENDING:
             cancel_order(order_id=order.pk)
     return go_on(execution_id=execution.pk, clock=clock)
+
+
+def recover_strategies(*, strategy_ids: Collection[int], clock: Clock = DATABASE_CLOCK) -> int:
+    """Recover at once what those who held some strategies before have left undone.
+
+    Returns:
+        How many executions could not be recovered because of an error; the sweep comes back.
+    """
+    return sum(
+        _try(partial(recover_execution, execution=execution, clock=clock))
+        for execution in list_begun_executions(strategy_ids)[:BATCH_MAX]
+    )
 
 
 @transaction.atomic

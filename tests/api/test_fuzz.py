@@ -27,6 +27,7 @@ from markets.services.markets import sync_markets
 from markets.services.venues import create_venue
 from markets.simulator.demo import DEMO_VENUES, demo_config
 from markets.simulator.running import start_in_thread
+from strategies.domain.states import StrategyDriver
 from strategies.models import Execution, Opportunity, Strategy
 from strategies.services.runs import start_strategy
 from strategies.services.setups import SETUPS
@@ -122,6 +123,7 @@ def _populate(url):
             slug="cross-venue",
             params={"symbols": ["BTC/USDT"], "max_notional": "1000", "min_edge_bps": "0.01"},
             account_ids=[account.pk for account in accounts],
+            driver=StrategyDriver.SCHEDULE,
         )
         for name in ("runs", "idle", "spare")
     ]

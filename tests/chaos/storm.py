@@ -27,7 +27,7 @@ from ledger.models import Order, TradingChange
 from ledger.services.reconciler import reconcile_account
 from markets.models import Venue
 from markets.simulator.config import SimulatorConfig
-from strategies.domain.states import FINISHED_STATES, StrategyState
+from strategies.domain.states import FINISHED_STATES, StrategyDriver, StrategyState
 from strategies.models import Execution, Strategy
 from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.strategies import create_strategy
@@ -134,6 +134,7 @@ def prepare() -> None:
             params=dict(spec.params),
             account_ids=[accounts[code] for code in spec.venues],
             interval_ms=spec.interval_ms,
+            driver=StrategyDriver.SCHEDULE,
         )
         start_strategy(strategy_id=strategy.pk, user=None)
 

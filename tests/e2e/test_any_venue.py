@@ -99,6 +99,7 @@ def test_a_venue_of_another_class_trades_against_a_simulated_one(
                 "type": "cross-venue",
                 "params": {"symbols": [SYMBOL], "max_notional": "5000", "min_edge_bps": "5"},
                 "accounts": [cheap_account, dear_account],
+                "driver": "schedule",
                 "interval_ms": 500,
             },
         )["id"]

@@ -3,7 +3,7 @@
 import pytest
 
 from markets.gateway.factory import use_gateways
-from strategies.domain.states import ExecutionState
+from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.services import sweeps
 from strategies.services.runs import start_strategy
@@ -72,13 +72,14 @@ def triangle(calm):
 def make_cross(accounts):
     """Return a function that writes down a cross-venue strategy on alpha and beta."""
 
-    def make(name="cross", interval_ms=1000, **params):
+    def make(name="cross", interval_ms=1000, driver=StrategyDriver.SCHEDULE, **params):
         return create_strategy(
             name=name,
             slug="cross-venue",
             params={"symbols": ["BTC/USDT"], "max_notional": "30000", **params},
             account_ids=[account.pk for account in accounts],
             interval_ms=interval_ms,
+            driver=driver,
         )
 
     return make
@@ -88,12 +89,13 @@ def make_cross(accounts):
 def make_triangular(accounts):
     """Return a function that writes down a triangular strategy on alpha."""
 
-    def make(name="triangle", **params):
+    def make(name="triangle", driver=StrategyDriver.SCHEDULE, **params):
         return create_strategy(
             name=name,
             slug="triangular",
             params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000", **params},
             account_ids=[accounts[0].pk],
+            driver=driver,
         )
 
     return make
@@ -136,6 +138,7 @@ def hooked(settings, accounts, start):
         slug=Hooked.slug,
         params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
         account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start(strategy)
     yield strategy

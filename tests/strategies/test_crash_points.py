@@ -30,7 +30,7 @@ from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side, TimeInForce
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import FINISHED_STATES, ExecutionState
+from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.runs import start_strategy
@@ -89,7 +89,11 @@ def triangular(accounts):
 
 def begin(slug, accounts, **params):
     strategy = create_strategy(
-        name=slug, slug=slug, params=params, account_ids=[account.pk for account in accounts]
+        name=slug,
+        slug=slug,
+        params=params,
+        account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     return strategy

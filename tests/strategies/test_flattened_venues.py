@@ -15,7 +15,7 @@ from ledger.services.kill import stop_trading
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState
+from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.errors import FlattenHalted
 from strategies.models import Execution
 from strategies.services.crashpoints import CrashPoint
@@ -74,6 +74,7 @@ def held(accounts):
         slug="cross-venue",
         params={"symbols": ["BTC/USDT"], "max_notional": "20000", "max_loss_bps": "1"},
         account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     run_tick(strategy_id=strategy.pk, is_spacing_kept=False)

@@ -10,7 +10,7 @@ from ledger.selectors import imbalances, pnl_by_asset, wallet_balances
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState
+from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution, Opportunity
 from strategies.services.evidence import recompute
 from strategies.services.runs import start_strategy
@@ -57,7 +57,11 @@ def simulator(run_simulator):
 
 def begin(slug, accounts, **params):
     strategy = create_strategy(
-        name=slug, slug=slug, params=params, account_ids=[account.pk for account in accounts]
+        name=slug,
+        slug=slug,
+        params=params,
+        account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     return strategy

@@ -24,6 +24,7 @@ def body(accounts):
         "type": "cross-venue",
         "params": {"symbols": ["BTC/USDT"], "min_edge_bps": "7.5"},
         "accounts": [account.pk for account in accounts],
+        "driver": "schedule",
         "interval_ms": 500,
     }
 

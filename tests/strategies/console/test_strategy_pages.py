@@ -33,6 +33,7 @@ def form(accounts):
     return {
         "name": "cross",
         "accounts": [account.pk for account in accounts],
+        "driver": "schedule",
         "interval_ms": "500",
         "params__symbols": "BTC/USDT, ETH/USDT",
         "params__min_edge_bps": "7.5",

@@ -15,7 +15,7 @@ from ledger.selectors.reconciliation import list_unreconciled
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState
+from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution, Strategy
 from strategies.services.gates import read_gate
 from strategies.services.repairs import go_on
@@ -55,6 +55,7 @@ def strategy(sim_accounts, simulator):
         slug="cross-venue",
         params={"symbols": ["BTC/USDT"], "max_notional": "20000"},
         account_ids=[account.pk for account in sim_accounts],
+        driver=StrategyDriver.SCHEDULE,
     )
     start_strategy(strategy_id=row.pk, user=None)
     for code in ("alpha", "beta"):
