@@ -1,199 +1,63 @@
-"""What a decision costs, and how far it is from trying every size.
+"""What a price costs: which of thousands of cycles earn after it, decided again at every update.
 
-Three questions, each beside its reference in the same run:
+The markets are those that Binance listed in September 2024, when that recording is at hand, else a
+made-up venue of the same shape. The best prices are made up: assets have values that wander, every
+market quotes their ratio with a spread, and a market is quoted the more often the more cycles it is
+part of. Each update goes through ``CycleNominator``, as in the engine: fees, both directions, yes
+or no. Beside it, in the same run:
 
-- a look at two books of 20 levels, without and with an edge, for both strategy types;
-- the search for the best size, beside a full grid over all lots: the profit must be the same, up
-  to the gap that the search itself states;
-- the cycles that one update touches, beside a scan of all cycles of a venue, on the markets of
-  Binance in September 2024 when that recording is at hand, else on a made-up venue.
+- a full scan by numpy over prepared routes,
+- ``negative_edge_cycle`` of rustworkx and of networkx, which only say whether there is any. That
+  of networkx is plain Bellman-Ford; with its heuristic, or with nothing to find, it is faster,
+- the same stream over ten times the markets, all hanging on the same hubs: the busiest market is
+  part of ten times the cycles.
 
-CPU time is counted, so that other work on the machine matters less; medians of several rounds.
-
-Usage: ``python -m benchmarks.detection``. Targets: no edge <= 0.3 ms, edge <= 10 ms, search
->= 50 times faster than the grid, update of the hottest market >= 2 times faster than a scan.
+At the end the kernel must hold exactly the cycles that the full scan finds, among them one that is
+planted. Growth is judged by CPU time, all else by wall time.
 """
 
 import json
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from statistics import median
+from random import Random
+from statistics import fmean, median
+
+import networkx as nx
+import numpy as np
+import rustworkx as rx
 
 from arbplatform.core.decimals import use_exact_context
-from markets.domain.book import Book, Level
+from benchmarks.results import Row, at_most, make_parser, report, times_better
 from markets.domain.fees import FeeSchedule
-from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
-from strategies.domain.candidate import Terms, Trade, cap_leg
-from strategies.domain.chain import Chain, coarsest
 from strategies.domain.cycles import CycleIndex, Market
-from strategies.domain.optimum import find_best, find_peak
-from strategies.plugins.cross_venue import CrossVenue, CrossVenueParams
-from strategies.plugins.triangular import Triangular, TriangularParams
-from strategies.sdk import AssetKey, MarketKey, MarketView, StrategyPlugin
+from strategies.domain.kernels.cycles import CycleKernel
+from strategies.domain.kernels.nominators import CycleNominator, Watch
+from strategies.domain.kernels.rates import least_rate
+from strategies.domain.view import MarketKey
 
 LISTING = Path(__file__).parents[2] / "shared/data/markets/binance_20240908/exchangeInfo.json"
-LEVELS = 20
-ROUNDS = 7
-NO_EDGE_MS_MAX = 0.3
-EDGE_MS_MAX = 10
-GRID_RATIO_MIN = 50
-SCAN_RATIO_MIN = 2
-NOW_MS = 1_700_000_000_000
-PAIR = 2
+VENUE = "venue"
+FEE = Decimal("0.001")
+EDGE_MIN = Decimal("0.0005")
+UPDATES = 200_000
+FLASHES = 0.001
+LIQUID = 100
+ROUNDS = 3
+GROWTH = 10
+P50_US_MAX = 10
+HOTTEST_US_MAX = 100
+GROWTH_RATIO_MAX = 1.5
+RATIO_MIN = 10_000
+US_PER_S = 1e6
 
-CHEAP = MarketKey("alpha", "BTC/USDT")
-DEAR = MarketKey("beta", "BTC/USDT")
-ETH = MarketKey("alpha", "ETH/USDT")
-ETH_BTC = MarketKey("alpha", "ETH/BTC")
-
-
-def cost_ms(work: Callable[[], object], repeats: int = 1) -> float:
-    """Return the CPU time of one run of ``work``, the median of several rounds [ms]."""
-    costs = []
-    for _ in range(ROUNDS):
-        started = time.process_time_ns()
-        for _ in range(repeats):
-            work()
-        costs.append((time.process_time_ns() - started) / repeats / 1e6)
-    return median(costs)
-
-
-def make_book(key: MarketKey, *, bid: str, ask: str, step: str, size: str) -> Book:
-    """Return a book whose levels lie ``step`` apart, each a little larger than the one before."""
-    sizes = [Decimal(size) * (10 + n) / 10 for n in range(LEVELS)]
-    return Book(
-        key.venue,
-        key.symbol,
-        bids=tuple(Level(Decimal(bid) - n * Decimal(step), size) for n, size in enumerate(sizes)),
-        asks=tuple(Level(Decimal(ask) + n * Decimal(step), size) for n, size in enumerate(sizes)),
-        received_at_ms=NOW_MS,
-    )
-
-
-def make_rules(key: MarketKey, tick: str, lot: str) -> MarketRules:
-    """Return rules like those of a large venue."""
-    base, quote = key.symbol.split("/")
-    return MarketRules(
-        venue=key.venue,
-        symbol=key.symbol,
-        base=base,
-        quote=quote,
-        tick=Decimal(tick),
-        lot=Decimal(lot),
-        quantity_min=Decimal(lot),
-        quantity_max=None,
-        notional_min=Decimal("0.0001"),
-        fees=FeeSchedule(maker=Decimal("0.001"), taker=Decimal("0.001")),
-    )
-
-
-def make_view(books: list[Book], rules: list[MarketRules]) -> MarketView:
-    """Return a view with ample funds."""
-    return MarketView(
-        now_ms=NOW_MS,
-        books={MarketKey(book.venue, book.symbol): book for book in books},
-        rules={MarketKey(item.venue, item.symbol): item for item in rules},
-        free={
-            AssetKey(item.venue, asset): Decimal(10**6)
-            for item in rules
-            for asset in (item.base, item.quote)
-        },
-    )
-
-
-def cross_venue(edge: bool) -> tuple[StrategyPlugin[CrossVenueParams], MarketView]:
-    """Return the plugin and two books of BTC/USDT, 0.33 % or nothing apart."""
-    bid, ask = ("60200", "60201") if edge else ("60000", "60001")
-    view = make_view(
-        [
-            make_book(CHEAP, bid="60000", ask="60001", step="5", size="0.05"),
-            make_book(DEAR, bid=bid, ask=ask, step="3", size="0.05"),
-        ],
-        [make_rules(key, "0.01", "0.00001") for key in (CHEAP, DEAR)],
-    )
-    params = CrossVenueParams(symbols=(CHEAP.symbol,), max_notional=Decimal(10**6))
-    return CrossVenue(params), view
-
-
-def triangular(edge: bool) -> tuple[StrategyPlugin[TriangularParams], MarketView]:
-    """Return the plugin and three books of one venue, 0.6 % or nothing apart."""
-    bid, ask = ("3018", "3019") if edge else ("3000", "3001")
-    view = make_view(
-        [
-            make_book(CHEAP, bid="60000", ask="60001", step="5", size="0.05"),
-            make_book(ETH_BTC, bid="0.04999", ask="0.05", step="0.00001", size="1"),
-            make_book(ETH, bid=bid, ask=ask, step="0.3", size="1"),
-        ],
-        [
-            make_rules(CHEAP, "0.01", "0.00001"),
-            make_rules(ETH_BTC, "0.00001", "0.0001"),
-            make_rules(ETH, "0.01", "0.0001"),
-        ],
-    )
-    params = TriangularParams(assets=("BTC", "ETH", "USDT"), max_start_amount=Decimal(10**6))
-    return Triangular(params), view
-
-
-def measure_evaluation() -> bool:
-    """Print what one evaluation costs; return whether the targets are met."""
-    is_met = True
-    for name, make in (("cross-venue", cross_venue), ("triangular", triangular)):
-        for edge, limit in ((False, NO_EDGE_MS_MAX), (True, EDGE_MS_MAX)):
-            plugin, view = make(edge)
-            if bool(plugin.evaluate(view).intents) is not edge:
-                raise SystemExit(f"{name}: the books do not say what they were made for")
-            took = cost_ms(lambda: plugin.evaluate(view), repeats=20)  # noqa: B023 - called here
-            label = "an edge" if edge else "no edge"
-            print(f"{name:<12} evaluation, {label:<8} {took:>9.3f} ms   (target {limit})")
-            is_met = is_met and took <= limit
-    return is_met
-
-
-def chain_of(view: MarketView, route: list[tuple[MarketKey, Side]]) -> Chain:
-    """Return the chain through ``route``, as the strategies build it.
-
-    Two legs are paid from stock, and what is left over counts at the bid; of three, the first.
-    """
-    is_pair = len(route) == PAIR
-    trades = [Trade(view.rules[key], side, view.books[key], Decimal(10**6)) for key, side in route]
-    legs = tuple(
-        cap_leg(trade, Terms(), is_first=not index, is_from_stock=is_pair or not index).leg
-        for index, trade in enumerate(trades)
-    )
-    bid = trades[0].book.bids[0].price * Decimal("0.999")
-    return Chain(legs, coarsest(legs), leftover_values=(bid,) if is_pair else ())
-
-
-def measure_search() -> bool:
-    """Print the search beside the full grid over all lots; return whether the target is met."""
-    pair = [(CHEAP, Side.BUY), (DEAR, Side.SELL)]
-    cycle = [(CHEAP, Side.BUY), (ETH_BTC, Side.BUY), (ETH, Side.SELL)]
-    is_met = True
-    for name, chain in (
-        ("cross-venue", chain_of(cross_venue(True)[1], pair)),
-        ("triangular", chain_of(triangular(True)[1], cycle)),
-    ):
-        started = time.process_time_ns()
-        lots_max = chain.legs[chain.pivot].lots_max
-        profits = [flow.profit for n in range(1, lots_max + 1) if (flow := chain.flow(n))]
-        grid_ms = (time.process_time_ns() - started) / 1e6
-        best = find_best(chain, find_peak(chain))
-        if best.flow is None or max(profits) > best.flow.profit + best.gap:
-            raise SystemExit(f"{name}: the search missed more than it states")
-        took = cost_ms(lambda: find_best(chain, find_peak(chain)))  # noqa: B023 - called here
-        ratio = grid_ms / took
-        print(
-            f"{name:<12} best of {lots_max} lots: search {took:.2f} ms in {best.tries} tries, "
-            f"grid {grid_ms:.0f} ms, ratio {ratio:.0f}   (target {GRID_RATIO_MIN})\n"
-            f"{'':<12} profit {best.flow.profit:.6f}, grid {max(profits):.6f}, "
-            f"stated gap {best.gap:.6f}"
-        )
-        is_met = is_met and ratio >= GRID_RATIO_MIN
-    return is_met
+Quote = tuple[MarketKey, float, float]
+"""Market, best bid, best ask."""
 
 
 def read_markets() -> tuple[str, list[Market]]:
@@ -210,33 +74,249 @@ def read_markets() -> tuple[str, list[Market]]:
     return "a made-up venue", [Market(f"{b}/{q}", b, q) for b, q in pairs]
 
 
-def measure_index() -> bool:
-    """Print what an update costs beside a full scan; return whether the target is met."""
-    name, markets = read_markets()
-    build_ms = cost_ms(lambda: CycleIndex(markets))
-    index = CycleIndex(markets)
-    rates = [0.999] * len(index.blank_rates())
-    full_ms = cost_ms(lambda: index.scan(rates), repeats=20)
-    by_heat = sorted(index.by_market.values(), key=len)
-    hottest, typical = by_heat[-1], by_heat[len(by_heat) // 2]
-    hot_ms = cost_ms(lambda: index.scan(rates, hottest), repeats=20)
-    typical_ms = cost_ms(lambda: index.scan(rates, typical), repeats=20)
-    ratio = full_ms / hot_ms
-    print(
-        f"{name}: {len(markets)} markets, {len(index.cycles)} directed cycles, "
-        f"index in {build_ms:.1f} ms\n"
-        f"scan of all {full_ms:.3f} ms; of the {len(hottest)} that the hottest market touches "
-        f"{hot_ms:.3f} ms, ratio {ratio:.1f}   (target {SCAN_RATIO_MIN}); of the {len(typical)} of "
-        f"a typical one {typical_ms:.4f} ms"
+def grow(markets: Sequence[Market], factor: int) -> list[Market]:
+    """Return the markets with every asset that nothing is quoted in listed ``factor`` times."""
+    hubs = {market.quote for market in markets}
+    grown = [market for market in markets if market.base in hubs]
+    for market in markets:
+        if market.base not in hubs:
+            names = [f"{market.base}-{n}" for n in range(factor)]
+            grown += [Market(f"{name}/{market.quote}", name, market.quote) for name in names]
+    return grown
+
+
+def make_stream(index: CycleIndex, keys: Mapping[Market, MarketKey], count: int) -> list[Quote]:
+    """Return one quote of every market and then ``count`` of busy ones.
+
+    Values wander around a mean by a few hundredths of a percent, less than the fees of a cycle.
+    One quote in a thousand is off by up to 1 % and put right by the next, so that there is
+    something to find; but not on a market of a hundred cycles or more, which are the liquid ones.
+    """
+    markets = list(keys)
+    random = Random(20240908)  # noqa: S311 - made-up prices
+    means = {asset: math.exp(random.gauss(0, 3)) for m in markets for asset in (m.base, m.quote)}
+    drifts = dict.fromkeys(means, 0.0)
+    spreads = {market.symbol: random.uniform(1e-4, 8e-4) for market in markets}
+    weights = [1 + len(index.by_market[market.symbol]) for market in markets]
+    stream = []
+    for market in [*markets, *random.choices(markets, weights=weights, k=count)]:
+        base, quote = market.base, market.quote
+        drifts[base] = 0.9 * drifts[base] + random.gauss(0, 1e-4)
+        mid = means[base] / means[quote] * math.exp(drifts[base] - drifts[quote])
+        half = spreads[market.symbol] * random.uniform(0.8, 1.2) / 2
+        if random.random() < FLASHES and len(index.by_market[market.symbol]) < LIQUID:
+            flash = mid * (1 + random.uniform(-0.01, 0.01))
+            stream.append((keys[market], flash * (1 - half), flash * (1 + half)))
+        stream.append((keys[market], mid * (1 - half), mid * (1 + half)))
+    return stream
+
+
+def make_rules(market: Market) -> MarketRules:
+    """Return rules of a market with the usual fee."""
+    return MarketRules(
+        *(VENUE, market.symbol, market.base, market.quote, Decimal("1e-8"), Decimal("1e-8")),
+        *(Decimal(0), None, Decimal(0), FeeSchedule(maker=FEE, taker=FEE)),
     )
-    return ratio >= SCAN_RATIO_MIN
+
+
+@dataclass
+class Play:
+    """A stream played through the nominator.
+
+    Attributes:
+        took_us: by update [us].
+        hottest_us: of the market that the most cycles pass [us].
+        yes: how often a decision was nominated.
+    """
+
+    took_us: list[float]
+    hottest_us: list[float]
+    yes: int
+
+
+class Bench:
+    """A venue and its nominator."""
+
+    def __init__(self, markets: Sequence[Market], updates: int) -> None:
+        self.markets = sorted(markets)
+        self.keys = {market: MarketKey(VENUE, market.symbol) for market in self.markets}
+        self.index = CycleIndex(self.markets)
+        self.threshold = least_rate(edge_min=EDGE_MIN, profit_min=Decimal(0), spend_max=Decimal(1))
+        rules = {key: make_rules(market) for market, key in self.keys.items()}
+        watch = Watch(VENUE, self.index, range(len(self.index.cycles)))
+        self.nominator = CycleNominator([watch], rules, threshold=self.threshold)
+        self.hottest = max(self.markets, key=lambda m: len(self.index.by_market[m.symbol])).symbol
+        stream = make_stream(self.index, self.keys, updates)
+        self.first, self.stream = stream[: len(self.markets)], stream[len(self.markets) :]
+
+    @property
+    def kernel(self) -> CycleKernel:
+        """What the nominator asks."""
+        return self.nominator.kernel
+
+    def play(self) -> Play:
+        """Take all quotes, one by one."""
+        update, clock = self.nominator.update, time.perf_counter_ns
+        for key, bid, ask in self.first:
+            update(key, bid, ask)
+        took_us, hottest_us, yes = [], [], 0
+        for key, bid, ask in self.stream:
+            began = clock()
+            answer = update(key, bid, ask)
+            took_us.append((clock() - began) / 1e3)
+            yes += answer
+            if key.symbol == self.hottest:
+                hottest_us.append(took_us[-1])
+        return Play(took_us, hottest_us, yes)
+
+    def cost_us(self) -> float:
+        """Return the CPU time of an update, on average over the whole stream [us]."""
+        update, costs = self.nominator.update, []
+        for _ in range(ROUNDS):
+            began = time.process_time()
+            for key, bid, ask in self.stream:
+                update(key, bid, ask)
+            costs.append((time.process_time() - began) * US_PER_S / len(self.stream))
+        return min(costs)
+
+    def plant(self) -> None:
+        """Let the most idle market that is part of a cycle offer a profit of 1 % now."""
+        idle = min(filter(self.index.by_market.get, self.index.markets), key=self._count)
+        bid, ask = next((b, a) for key, b, a in reversed(self.first) if key.symbol == idle)
+        self.nominator.update(MarketKey(VENUE, idle), 1.02 * bid, 1.02 * ask)
+
+    def _count(self, symbol: str) -> int:
+        return len(self.index.by_market[symbol])
+
+    def scan_by_numpy(self) -> tuple[float, set[int]]:
+        """Return what a full scan costs [us], and which cycles it finds."""
+        routes = np.array(self.index.routes)
+        rates = np.array(self.kernel.rates)
+        products = rates[routes[:, 0]] * rates[routes[:, 1]] * rates[routes[:, 2]]
+        found = {int(position) for position in np.flatnonzero(products >= self.threshold)}
+
+        def scan() -> None:
+            products = rates[routes[:, 0]] * rates[routes[:, 1]] * rates[routes[:, 2]]
+            np.flatnonzero(products >= self.threshold)
+
+        return time_us(scan, 50), found
+
+    def edges(self) -> list[tuple[str, str, float]]:
+        """Return the graph of all rates: asset, asset, minus the logarithm of the best rate."""
+        best: dict[tuple[str, str], float] = {}
+        for number, market in enumerate(self.index.markets):
+            base, quote = market.split("/")
+            buy, sell = self.kernel.rates[2 * number : 2 * number + 2]
+            for pair, rate in (((quote, base), buy), ((base, quote), sell)):
+                best[pair] = max(rate, best.get(pair, 0.0))
+        return [(one, other, -math.log(rate)) for (one, other), rate in best.items() if rate]
+
+    def search_by_networkx(self, repeats: int, *, is_shortened: bool = False) -> float:
+        """Return what one Bellman-Ford search of networkx costs [us].
+
+        Args:
+            repeats: how often.
+            is_shortened: let it look for a cycle in what it has found so far, now and then.
+        """
+        graph = nx.DiGraph()
+        graph.add_weighted_edges_from(self.edges())
+        return time_us(lambda: nx.negative_edge_cycle(graph, heuristic=is_shortened), repeats)
+
+    def search_by_rustworkx(self, repeats: int) -> float:
+        """Return what one Bellman-Ford search of rustworkx costs [us]."""
+        graph = rx.PyDiGraph()
+        edges = self.edges()
+        nodes = {name: graph.add_node(name) for one, other, _ in edges for name in (one, other)}
+        graph.add_edges_from([(nodes[one], nodes[other], weight) for one, other, weight in edges])
+        return time_us(lambda: rx.negative_edge_cycle(graph, float), repeats)
+
+
+def time_us(work: Callable[[], object], repeats: int) -> float:
+    """Return how long ``work`` takes, the median of several times [us]."""
+    costs = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        costs.append((time.perf_counter() - began) * US_PER_S)
+    return median(costs)
+
+
+def check(bench: Bench) -> float:
+    """Return what a full scan costs [us]; stop when the kernel holds other cycles than it finds."""
+    numpy_us, found = bench.scan_by_numpy()
+    if bench.kernel.hot != found:
+        raise SystemExit(f"the kernel holds {bench.kernel.hot}, a full scan finds {found}")
+    return numpy_us
+
+
+def measure(*, is_quick: bool) -> list[Row]:
+    """Return all figures."""
+    updates = UPDATES // 20 if is_quick else UPDATES
+    name, markets = read_markets()
+    small, large = Bench(markets, updates), Bench(grow(markets, GROWTH), updates)
+    played, grown = small.play(), large.play()
+    cost_us, grown_us = small.cost_us(), large.cost_us()
+    quiet_us = small.search_by_networkx(5)
+    check(small)
+    small.plant()
+    numpy_us = check(small)
+    check(large)
+    if not small.kernel.hot:
+        raise SystemExit("the planted profit was not found")
+    shortened_us = small.search_by_networkx(5, is_shortened=True)
+    p50 = median(played.took_us)
+    hot_count = len(small.index.by_market[small.hottest])
+    hottest_us = fmean(played.hottest_us)
+    return [
+        at_most(
+            f"decision per update, {len(small.index.cycles)} cycles: p50",
+            *(p50, "µs", P50_US_MAX),
+            note=f"{name}, {len(markets)} markets; p99 {np.percentile(played.took_us, 99):.1f} µs; "
+            f"{played.yes} of {len(small.stream)} updates were nominated",
+        ),
+        at_most(
+            f"hottest market, {small.hottest} in {hot_count} cycles: mean",
+            *(hottest_us, "µs", HOTTEST_US_MAX),
+            note=f"p99 {np.percentile(played.hottest_us, 99):.1f} µs",
+        ),
+        times_better(
+            "decision per update, p50, beside a search of the whole graph",
+            *(p50, "µs", RATIO_MIN),
+            reference=small.search_by_networkx(1 if is_quick else 5),
+            reference_name="networkx Bellman-Ford",
+            is_cost=True,
+            note=f"with a profit of 1 % to find; {shortened_us:,.0f} µs with its heuristic, "
+            f"{quiet_us:,.0f} µs with nothing to find",
+        ),
+        beside("numpy, all cycles", p50, numpy_us),
+        beside("rustworkx negative_edge_cycle", p50, small.search_by_rustworkx(20)),
+        at_most(
+            f"{len(large.markets)} markets, {len(large.index.cycles)} cycles: CPU per update",
+            *(grown_us, "µs", P50_US_MAX),
+            reference=cost_us,
+            reference_name=f"{len(markets)} markets",
+            ratio_max=GROWTH_RATIO_MAX,
+            note=f"p50 {median(grown.took_us):.2f} µs; hottest market, mean "
+            f"{fmean(grown.hottest_us):.1f} µs",
+        ),
+    ]
+
+
+def beside(reference_name: str, figure: float, reference: float) -> Row:
+    """Return a row for information: a decision beside a full scan."""
+    return Row(
+        *("decision per update, p50, beside a full scan", figure, "µs"),
+        reference=reference,
+        reference_name=reference_name,
+        ratio=reference / figure,
+    )
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and report."""
     use_exact_context()
-    outcomes = [measure_evaluation(), measure_search(), measure_index()]
-    return 0 if all(outcomes) else 1
+    options = make_parser(__doc__).parse_args()
+    return report(measure(is_quick=options.quick))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from strategies.domain.inspection import (
     reject_empty_sides,
     reject_skew,
 )
-from strategies.domain.kernels.nominators import CycleNominator
+from strategies.domain.kernels.nominators import CycleNominator, Watch
 from strategies.domain.reasons import REJECTIONS_MAX, nearest, reject
 from strategies.domain.sizing import reject_at_top
 from strategies.domain.triangle import size_triangle, top_rates, trades_of, value_in
@@ -127,15 +127,15 @@ class Triangular(StrategyPlugin[TriangularParams]):
 
     def nominator(self, rules: Mapping[MarketKey, MarketRules]) -> Nominator:
         """Return what tells when a way around from a start asset may earn enough."""
-        watched = []
+        watches = []
         for venue in dict.fromkeys(key.venue for key in rules):
             index = self._index_of(venue, rules)
             positions = [
                 position for position, cycle in enumerate(index.cycles) if self._starts_of(cycle)
             ]
-            watched.append((venue, index, positions))
+            watches.append(Watch(venue, index, positions))
         return CycleNominator(
-            watched, rules, threshold=self.params.least_rate(spend_max=self.params.max_start_amount)
+            watches, rules, threshold=self.params.least_rate(spend_max=self.params.max_start_amount)
         )
 
     def evaluate(self, view: MarketView) -> Evaluation:

@@ -26,22 +26,6 @@ class TopFactors(NamedTuple):
     buy: float
     sell: float
 
-    def buy_rate(self, ask: float) -> float:
-        """Return the base that a unit of quote brings at best; 0 where nothing is offered.
-
-        Args:
-            ask: best ask [quote per base]; 0 when there is none.
-        """
-        return self.buy / ask if ask > 0.0 else 0.0
-
-    def sell_rate(self, bid: float) -> float:
-        """Return the quote that a unit of base brings at best; 0 where nobody bids.
-
-        Args:
-            bid: best bid [quote per base]; 0 when there is none.
-        """
-        return self.sell * bid if bid > 0.0 else 0.0
-
 
 def top_factors(rules: MarketRules) -> TopFactors:
     """Return the factors of a market under its taker fee, in whatever coin that is taken."""
