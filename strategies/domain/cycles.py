@@ -1,8 +1,9 @@
-"""Every way around three markets of one venue, found once and indexed by market.
+"""Every way around three or more markets of one venue, found once and indexed by market.
 
 A market is an edge between its two assets, named by its base and quote codes; symbols are never
-glued together, so that T with USDC is not taken for TUSD with C. The search is bounded: triangles
-only, each found once, and an error instead of more than ``cycles_max`` of them.
+glued together, so that T with USDC is not taken for TUSD with C. The search is bounded: no cycle is
+longer than ``legs_max``, which is five at most, none passes an asset twice, each is found once, and
+there is an error instead of more than ``cycles_max`` of them.
 
 Rates are floats here and nowhere else: they only nominate. A cycle whose float rate comes near
 the threshold is computed again in exact decimals.
@@ -20,7 +21,11 @@ from markets.domain.rules import MarketRules
 
 CYCLES_MAX = 50_000
 FLOAT_MARGIN = 1e-9
-"""Relative. Three float products err by less than 1e-15: nothing that earns is passed over."""
+"""Relative. Five float products err by less than 2e-15: nothing that earns is passed over."""
+TRIANGLE = 3
+LEGS_MAX = 5
+PATHS_PER_CYCLE = 100
+"""So many paths are followed at most for each cycle that is allowed: most lead nowhere."""
 
 
 class Market(NamedTuple):
@@ -52,19 +57,18 @@ class Hop(NamedTuple):
 
 
 class Cycle(NamedTuple):
-    """Three hops that lead back to the asset of the first.
+    """Three hops or more that lead back to the asset of the first.
 
     Attributes:
         hops: in sequence; which one comes first is a matter of where one stands.
     """
 
-    hops: tuple[Hop, Hop, Hop]
+    hops: tuple[Hop, ...]
 
     @property
-    def assets(self) -> tuple[str, str, str]:
+    def assets(self) -> tuple[str, ...]:
         """What each hop spends, in sequence."""
-        first, second, third = self.hops
-        return (first.spent, second.spent, third.spent)
+        return tuple(hop.spent for hop in self.hops)
 
     def starting_at(self, asset: str) -> "Cycle":
         """Return the same way around, entered at ``asset``.
@@ -72,9 +76,8 @@ class Cycle(NamedTuple):
         Raises:
             ValueError: it does not pass through ``asset``.
         """
-        first, second, third = self.hops
-        rotations = (self.hops, (second, third, first), (third, first, second))
-        return Cycle(rotations[self.assets.index(asset)])
+        entry = self.assets.index(asset)
+        return Cycle((*self.hops[entry:], *self.hops[:entry]))
 
     def __str__(self) -> str:
         return " → ".join((*self.assets, self.assets[0]))
@@ -90,15 +93,22 @@ class CycleIndex:
         routes: for each cycle the slots of its hops, in sequence.
     """
 
-    def __init__(self, markets: Iterable[Market], cycles_max: int = CYCLES_MAX) -> None:
+    def __init__(
+        self, markets: Iterable[Market], cycles_max: int = CYCLES_MAX, legs_max: int = TRIANGLE
+    ) -> None:
         """Find all cycles.
+
+        Args:
+            markets: the edges.
+            cycles_max: most cycles.
+            legs_max: most hops of a cycle, from 3 to ``LEGS_MAX``.
 
         Raises:
             LimitExceeded: there are more than ``cycles_max``.
         """
         listed = tuple(dict.fromkeys(markets))
         self.markets: tuple[str, ...] = tuple(market.symbol for market in listed)
-        self.cycles: tuple[Cycle, ...] = tuple(_bounded(_find_cycles(listed), cycles_max))
+        self.cycles: tuple[Cycle, ...] = tuple(_find_cycles(listed, cycles_max, legs_max))
         self._slots = {symbol: 2 * index for index, symbol in enumerate(self.markets)}
         self.routes: tuple[tuple[int, ...], ...] = tuple(
             tuple(self.slot_of(hop.symbol, hop.side) for hop in cycle.hops) for cycle in self.cycles
@@ -134,21 +144,26 @@ class CycleIndex:
         routes = self.routes
         found = []
         for position in range(len(routes)) if positions is None else positions:
-            first, second, third = routes[position]
-            rate = rates[first] * rates[second] * rates[third]
+            rate = 1.0
+            for slot in routes[position]:
+                rate *= rates[slot]
             if rate:
                 found.append((rate, position))
         return found
 
 
 @lru_cache(maxsize=64)
-def index_cycles(markets: frozenset[Market]) -> CycleIndex:
+def index_cycles(markets: frozenset[Market], legs_max: int = TRIANGLE) -> CycleIndex:
     """Return the index of a set of markets, made once per process.
+
+    Args:
+        markets: the edges.
+        legs_max: most hops of a cycle, from 3 to ``LEGS_MAX``.
 
     Raises:
         LimitExceeded: there are more than ``CYCLES_MAX`` cycles.
     """
-    return CycleIndex(sorted(markets))
+    return CycleIndex(sorted(markets), legs_max=legs_max)
 
 
 def market_of(rules: MarketRules) -> Market:
@@ -179,21 +194,73 @@ def _find_triangles(hops: _Hops) -> Iterator[tuple[str, str, str]]:
                     yield first, second, third
 
 
-def _find_cycles(markets: Iterable[Market]) -> Iterator[Cycle]:
-    """Yield both directions of every triangle, for every choice of markets between its assets."""
+def _find_cycles(markets: Iterable[Market], cycles_max: int, legs_max: int) -> Iterator[Cycle]:
+    """Yield both directions of every cycle, for every choice of markets between its assets."""
     hops = _join(markets)
+    budget = _Budget(cycles_max, legs_max)
     for first, second, third in _find_triangles(hops):
-        for a, b, c in ((first, second, third), (first, third, second)):
-            for legs in product(hops[a][b], hops[b][c], hops[c][a]):
-                yield Cycle(legs)
+        for way in ((first, second, third), (first, third, second)):
+            yield from _choose_markets(hops, way, budget)
+    for legs in range(TRIANGLE + 1, legs_max + 1):
+        for start in sorted(hops):
+            for longer in _find_ways(hops, (start,), legs, budget):
+                yield from _choose_markets(hops, longer, budget)
 
 
-def _bounded(cycles: Iterable[Cycle], cycles_max: int) -> Iterator[Cycle]:
-    for count, cycle in enumerate(cycles, start=1):
-        if count > cycles_max:
+def _choose_markets(hops: _Hops, way: tuple[str, ...], budget: "_Budget") -> Iterator[Cycle]:
+    """Yield the cycles that pass the assets of ``way`` in sequence."""
+    pairs = zip(way, (*way[1:], way[0]), strict=True)
+    for legs in product(*(hops[spent][received] for spent, received in pairs)):
+        budget.count_cycle()
+        yield Cycle(legs)
+
+
+def _find_ways(
+    hops: _Hops, path: tuple[str, ...], legs: int, budget: "_Budget"
+) -> Iterator[tuple[str, ...]]:
+    """Yield the ways of so many assets that begin with ``path``, whose first is the least of all.
+
+    In either direction, so that each directed way is found once.
+    """
+    start, at = path[0], path[-1]
+    for asset in sorted(hops[at]):
+        if asset <= start or asset in path:
+            continue
+        budget.count_path()
+        if len(path) + 1 < legs:
+            yield from _find_ways(hops, (*path, asset), legs, budget)
+        elif start in hops[asset]:
+            yield (*path, asset)
+
+
+class _Budget:
+    """Ends a search that finds too much, or looks for too long."""
+
+    def __init__(self, cycles_max: int, legs_max: int) -> None:
+        self._cycles_max, self._legs_max = cycles_max, legs_max
+        self._cycles_left = cycles_max
+        self._paths_left = cycles_max * PATHS_PER_CYCLE
+
+    def count_cycle(self) -> None:
+        self._cycles_left -= 1
+        if self._cycles_left < 0:
+            self._fail()
+
+    def count_path(self) -> None:
+        self._paths_left -= 1
+        if self._paths_left < 0:
+            self._fail()
+
+    def _fail(self) -> None:
+        if self._legs_max > TRIANGLE:
             raise LimitExceeded(
-                "There are more than {cycles_max} ways around three of these assets. "
-                "Choose fewer assets.",
-                cycles_max=cycles_max,
+                "There are more than {cycles_max} ways around up to {legs_max} of these assets. "
+                "Choose fewer assets or shorter ways.",
+                cycles_max=self._cycles_max,
+                legs_max=self._legs_max,
             )
-        yield cycle
+        raise LimitExceeded(
+            "There are more than {cycles_max} ways around three of these assets. "
+            "Choose fewer assets.",
+            cycles_max=self._cycles_max,
+        )

@@ -1,4 +1,4 @@
-"""Through three markets of one venue and back to the asset at the start."""
+"""Through three markets of one venue, or a few more, and back to the asset at the start."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,15 @@ from arbplatform.core.errors import Message
 from markets.domain.book import Book
 from markets.domain.rules import MarketRules
 from strategies.domain.candidate import Terms
-from strategies.domain.cycles import FLOAT_MARGIN, Cycle, CycleIndex, index_cycles, market_of
+from strategies.domain.cycles import (
+    FLOAT_MARGIN,
+    LEGS_MAX,
+    TRIANGLE,
+    Cycle,
+    CycleIndex,
+    index_cycles,
+    market_of,
+)
 from strategies.domain.inspection import (
     name_market,
     reject_book,
@@ -68,6 +76,17 @@ class TriangularParams(TakingParams):
         description="Most that one arbitrage may spend, in the start asset.",
     )
 
+    legs_max: int = Field(
+        default=TRIANGLE,
+        ge=TRIANGLE,
+        le=LEGS_MAX,
+        title="Most legs",
+        description=(
+            "Longest way around that is watched, from 3 to 5 trades. Longer ways are many more, "
+            "cost a fee each, and take longer to trade."
+        ),
+    )
+
     @field_validator("assets")
     @classmethod
     def _are_different(cls, assets: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,7 +114,7 @@ class _Venue:
 
 
 class Triangular(StrategyPlugin[TriangularParams]):
-    """Three legs on one venue, one after the other."""
+    """Three legs or more on one venue, one after the other."""
 
     slug = "triangular"
     title = "Triangular arbitrage"
@@ -159,7 +178,8 @@ class Triangular(StrategyPlugin[TriangularParams]):
                 market_of(market)
                 for key, market in rules.items()
                 if key.venue == venue and market.base in assets and market.quote in assets
-            )
+            ),
+            self.params.legs_max,
         )
 
     def _starts_of(self, cycle: Cycle) -> list[str]:

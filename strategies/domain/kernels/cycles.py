@@ -20,7 +20,7 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 
-TRIANGLE = 3
+from strategies.domain.cycles import TRIANGLE
 
 
 class CycleKernel:

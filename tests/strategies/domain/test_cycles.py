@@ -1,7 +1,7 @@
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal as D
-from itertools import permutations
+from itertools import pairwise, permutations, product
 from typing import Any
 
 import pytest
@@ -13,6 +13,9 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.orders import Side
 from strategies.domain.cycles import Cycle, CycleIndex, Market, index_cycles, market_of
 from strategies.domain.edge import Edge, PricedLeg, fee_factors, round_trip_edge
+from strategies.domain.kernels.nominators import CycleNominator, Watch
+from strategies.domain.kernels.rates import least_rate
+from strategies.domain.view import MarketKey
 from tests.strategies.builders import make_rules, recorded
 
 FEES = FeeSchedule(maker=D("0.001"), taker=D("0.001"))
@@ -60,6 +63,65 @@ def test_every_directed_triangle_is_found_once(pairs):
             third.spent,
             first.spent,
         )
+
+
+def walk_by_force(markets: list[Market], legs: int) -> set[frozenset[tuple[str, Side]]]:
+    """Return every closed walk over so many different assets, by trying all sequences of them."""
+    ways: dict[tuple[str, str], list[tuple[str, Side]]] = {}
+    for symbol, base, quote in markets:
+        ways.setdefault((quote, base), []).append((symbol, Side.BUY))
+        ways.setdefault((base, quote), []).append((symbol, Side.SELL))
+    assets = {asset for market in markets for asset in (market.base, market.quote)}
+    return {
+        frozenset(taken)
+        for walk in permutations(assets, legs)
+        for taken in product(
+            *(ways.get(pair, ()) for pair in zip(walk, (*walk[1:], walk[0]), strict=True))
+        )
+    }
+
+
+@given(
+    pairs=st.sets(
+        st.tuples(st.sampled_from("ABCDEF"), st.sampled_from("ABCDEF")).filter(
+            lambda p: p[0] != p[1]
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    legs_max=st.integers(3, 5),
+)
+def test_every_longer_cycle_is_found_once(pairs, legs_max):
+    markets = [Market(f"{base}/{quote}", base, quote) for base, quote in sorted(pairs)]
+
+    found = CycleIndex(markets, legs_max=legs_max).cycles
+
+    as_sets = [frozenset((hop.symbol, hop.side) for hop in cycle.hops) for cycle in found]
+    assert len(as_sets) == len(set(as_sets))
+    assert set(as_sets) == set().union(*(walk_by_force(markets, n) for n in range(3, legs_max + 1)))
+    for cycle in found:
+        nexts = (*cycle.hops[1:], cycle.hops[0])
+        assert all(
+            hop.received == after.spent for hop, after in zip(cycle.hops, nexts, strict=True)
+        )
+
+
+def test_longer_cycles_than_allowed_are_an_error_that_names_the_length():
+    markets = markets_of(*(f"{x}/{hub}" for x in "ABCDEFGH" for hub in ("USD", "EUR", "GBP")))
+
+    with pytest.raises(LimitExceeded, match="more than 100 ways around up to 4 of these assets"):
+        CycleIndex(markets, cycles_max=100, legs_max=4)
+
+
+def test_a_search_that_finds_little_is_bounded_too():
+    """Five layers in which all are joined with the next, and nothing leads back in time."""
+    layers = [[f"L{n}{i}" for i in range(6)] for n in range(9)]
+    markets = markets_of(
+        *(f"{a}/{b}" for one, next_ in pairwise(layers) for a in one for b in next_)
+    )
+
+    with pytest.raises(LimitExceeded):
+        CycleIndex(markets, cycles_max=10, legs_max=5)
 
 
 def test_a_triangle_has_two_directions_that_take_opposite_sides():
@@ -235,9 +297,29 @@ def count(rows: Iterable[Row]) -> tuple[int, int, int, int]:
         )
 
     edges = [edge_of(cycle) for cycle in cycles]
-    gross = sum(edge.gross_bps > 0 for edge in edges)
-    net = sum(edge.net_bps > 0 for edge in edges)
-    return len(prices), len(cycles), gross, net
+    gross = {position for position, edge in enumerate(edges) if edge.gross_bps > 0}
+    net = {position for position, edge in enumerate(edges) if edge.net_bps > 0}
+    assert gross <= nominate(prices, fee=D(0)) <= {*gross, *range_of(edges, "gross_bps")}
+    assert net <= nominate(prices, fee=D("0.001")) <= {*net, *range_of(edges, "net_bps")}
+    return len(prices), len(cycles), len(gross), len(net)
+
+
+def range_of(edges: list[Edge], name: str) -> list[int]:
+    """Return the cycles so near to zero that floats cannot tell."""
+    return [n for n, edge in enumerate(edges) if abs(getattr(edge, name)) < D("0.0001")]
+
+
+def nominate(prices: Mapping[str, Mapping[Side, D]], *, fee: D) -> set[int]:
+    """Return the cycles that the kernel of the nominator holds once it knows all prices."""
+    rules = {MarketKey("v", symbol): make_rules("v", symbol, fee=fee) for symbol in prices}
+    index = CycleIndex([market_of(item) for item in rules.values()])
+    watch = Watch("v", index, range(len(index.cycles)))
+    threshold = least_rate(edge_min=D(0), profit_min=D(0), spend_max=D(1))
+    nominator = CycleNominator([watch], rules, threshold=threshold)
+    for key in rules:
+        best = prices[key.symbol]
+        nominator.update(key, float(best[Side.SELL]), float(best[Side.BUY]))
+    return nominator.kernel.hot
 
 
 @pytest.mark.parametrize(
