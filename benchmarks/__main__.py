@@ -46,6 +46,8 @@ ENGINE = (
     Benchmark("detection", 60),
     Benchmark("cross_venue_detection", 30),
     Benchmark("ledger_writes", 60),
+    Benchmark("book_intake", 40),
+    Benchmark("recorded_session", 40),
 )
 """What the engine promises; together they must fit into the time."""
 

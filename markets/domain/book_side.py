@@ -6,11 +6,12 @@ place is found by the price as a float; two prices that differ, but not as float
 and reported, so nothing is ever merged in silence.
 
 A side may be kept only down to some depth, or be known only down to some price, because its
-snapshot was cut there. Behind that *horizon* anything may lie, so changes there are left out and
-the worst known level is never followed by one whose neighbours are missing.
+snapshot was cut there. Behind that *horizon* there may be levels that nobody told us of, so those
+that we do know there are kept but not shown: the worst level shown is never followed by one whose
+neighbours are missing.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import islice
@@ -24,6 +25,9 @@ WireLevel: TypeAlias = Sequence[str]
 
 UNREADABLE = (ValueError, TypeError, LookupError)
 """What a level that is no positive price and a quantity raises, wherever it is read."""
+
+ONE_TICK = 1.5
+"""Ticks that two neighbouring prices are apart at most, as floats."""
 
 
 class AmbiguousPrice(Exception):
@@ -40,7 +44,7 @@ class BookSide:
             one does that leaves the cutting to its clients: what was cut is no unknown then.
 
     Attributes:
-        keys: ``sign`` × price, rising.
+        keys: ``sign`` × price, rising; also of levels behind the horizon.
         prices: as the venue wrote them [quote per base].
         quantities: as the venue wrote them [base].
         horizon: the last key down to which every level is known; infinite: all are.
@@ -58,7 +62,10 @@ class BookSide:
         self.horizon = inf
 
     def __len__(self) -> int:
-        return len(self.keys)
+        """Return how many levels are known without a hole."""
+        if self.horizon == inf:
+            return len(self.keys)
+        return bisect_right(self.keys, self.horizon)
 
     def clear(self) -> None:
         """Forget every level; nothing is known to lie behind."""
@@ -105,7 +112,7 @@ class BookSide:
             AmbiguousPrice: a float cannot tell two of the prices apart.
         """
         keys, prices, quantities = self.keys, self.prices, self.quantities
-        sign, horizon = self.sign, self.horizon
+        sign = self.sign
         for level in changes:
             price = level[0]
             quantity = level[1]
@@ -122,7 +129,7 @@ class BookSide:
                     quantities[at] = quantity
                 else:
                     del keys[at], prices[at], quantities[at]
-            elif size and key <= horizon:
+            elif size:
                 keys.insert(at, key)
                 prices.insert(at, price)
                 quantities.insert(at, quantity)
@@ -137,10 +144,33 @@ class BookSide:
         del self.prices[self.depth_max :]
         del self.quantities[self.depth_max :]
         if not self.is_refilled:
-            self.horizon = self.keys[-1]
+            self.horizon = min(self.horizon, self.keys[-1])
+
+    def learn(self, other: "BookSide", tick: float) -> None:
+        """Move the horizon as far as the other side of the book proves.
+
+        Nothing of this side can lie at or beyond the best level of the other side, for it would
+        have traded; and when the best levels are one tick apart, nothing lies between them. From
+        then on every change up to there is seen.
+
+        Args:
+            other: the other side of the same book.
+            tick: smallest difference of two prices; 0.0: not known.
+        """
+        if not other.keys:
+            return
+        edge = -other.keys[0]
+        if self.keys:
+            if self.keys[0] <= edge:
+                return  # crossed: a broken book proves nothing
+            if self.keys[0] <= edge + tick * ONE_TICK:
+                edge = self.keys[0]
+        self.horizon = max(self.horizon, edge)
 
     def top(self, depth: int) -> list[tuple[str, str]]:
         """Return the best ``depth`` levels as the venue wrote them."""
+        if self.horizon < inf:
+            depth = min(depth, len(self))
         return list(zip(self.prices[:depth], self.quantities[:depth], strict=True))
 
     def price_beyond_dust(self, notional_min: float) -> float:
@@ -154,6 +184,8 @@ class BookSide:
         """
         notional = 0.0
         for key, quantity in zip(self.keys, self.quantities, strict=True):
+            if key > self.horizon:
+                break
             price = key * self.sign
             notional += price * float(quantity)
             if notional >= notional_min:

@@ -43,6 +43,8 @@ class LiveBook:
         symbol: unified symbol.
         depth_max: levels kept of each side.
         is_refilled: whether the venue sends a level again that moves back into ``depth_max``.
+        tick: smallest difference of two prices [quote per base]; 0.0: not known. With it, the best
+            level of a side whose snapshot was too short is known again sooner.
 
     Attributes:
         bids: best first.
@@ -70,18 +72,26 @@ class LiveBook:
         "received_at_ms",
         "sequence",
         "symbol",
+        "tick",
         "venue",
         "venue_time_ms",
         "version",
     )
 
     def __init__(
-        self, venue: str, symbol: str, *, depth_max: int = DEPTH_MAX, is_refilled: bool = False
+        self,
+        venue: str,
+        symbol: str,
+        *,
+        depth_max: int = DEPTH_MAX,
+        is_refilled: bool = False,
+        tick: float = 0.0,
     ) -> None:
         self.venue = venue
         self.symbol = symbol
         self.bids = BookSide(-1.0, depth_max=depth_max, is_refilled=is_refilled)
         self.asks = BookSide(1.0, depth_max=depth_max, is_refilled=is_refilled)
+        self.tick = tick
         self.version = 0
         self.best_bid = self.best_bid_quantity = 0.0
         self.best_ask = self.best_ask_quantity = 0.0
@@ -170,14 +180,15 @@ class LiveBook:
         """
         if self._broken is not None:
             return self._broken
-        bid, ask = self.best_bid, self.best_ask
-        if 0.0 < bid < ask:
+        bids, asks = self.bids.keys, self.asks.keys
+        if bids and asks and bids[0] + asks[0] <= 0.0:
+            return BookFault.CROSSED if bids[0] + asks[0] < 0.0 else BookFault.LOCKED
+        if self.best_bid and self.best_ask:
             return None
-        if bid and ask:
-            return BookFault.LOCKED if bid == ask else BookFault.CROSSED
-        if (not bid and self.bids.horizon < inf) or (not ask and self.asks.horizon < inf):
-            return BookFault.EXHAUSTED
-        return None if bid or ask else BookFault.EMPTY
+        for best, side in ((self.best_bid, self.bids), (self.best_ask, self.asks)):
+            if not best and side.horizon < inf:
+                return BookFault.EXHAUSTED
+        return None if bids or asks else BookFault.EMPTY
 
     def is_short_of(self, depth: int) -> bool:
         """Return whether a side knows fewer than ``depth`` levels although there may be more.
@@ -223,12 +234,15 @@ class LiveBook:
         self.venue_time_ms = venue_time_ms
         self.sequence = sequence
         bids, asks = self.bids, self.asks
-        if bids.keys:
+        if bids.horizon < inf or asks.horizon < inf:
+            bids.learn(asks, self.tick)
+            asks.learn(bids, self.tick)
+        if bids.keys and bids.keys[0] <= bids.horizon:
             self.best_bid = -bids.keys[0]
             self.best_bid_quantity = float(bids.quantities[0])
         else:
             self.best_bid = self.best_bid_quantity = 0.0
-        if asks.keys:
+        if asks.keys and asks.keys[0] <= asks.horizon:
             self.best_ask = asks.keys[0]
             self.best_ask_quantity = float(asks.quantities[0])
         else:

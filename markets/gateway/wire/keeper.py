@@ -15,6 +15,7 @@ HELD_MAX = 2_000
 """Most differences that wait for what belongs before them; the oldest go first."""
 
 NO_SNAPSHOT = Message("There has been no snapshot of the book yet.")
+OUT_OF_SIGHT = Message("The price has left the levels that the snapshot of the book told of.")
 
 
 class Verdict(Enum):
@@ -32,7 +33,11 @@ class Verdict(Enum):
     MISMATCH = auto()
     """The checksum is wrong; the book is thrown away and a snapshot is needed."""
     BROKEN = auto()
-    """The book cannot be true; it is thrown away and a snapshot is needed."""
+    """The book cannot be true and is thrown away, or the best levels are none that we know of. A
+    snapshot is needed; in the second case later messages may do as well."""
+
+
+THROWN_AWAY = frozenset({Verdict.MISMATCH, Verdict.BROKEN})
 
 
 class BookKeeper:
@@ -52,6 +57,7 @@ class BookKeeper:
     __slots__ = (
         "_checksum",
         "_held",
+        "_is_gapped",
         "_is_refreshing",
         "_rule",
         "_state",
@@ -70,6 +76,7 @@ class BookKeeper:
         self.reason: Message | None = NO_SNAPSHOT
         self._state: int | None = None
         self._held: list[BookMessage] = []
+        self._is_gapped = False
         self._is_refreshing = False
 
     @property
@@ -81,6 +88,7 @@ class BookKeeper:
         """Forget everything, as after a connection was lost."""
         self._state = None
         self._held = []
+        self._is_gapped = False
         self._is_refreshing = False
         self.is_current = False
         self.reason = NO_SNAPSHOT
@@ -104,24 +112,24 @@ class BookKeeper:
         """
         if message.kind is BookKind.SNAPSHOT:
             self._held = []
-            self._is_refreshing = False
-            return self._replace(message, received_at_ms)
+            return self._settle(self._replace(message, received_at_ms))
         if not self.is_current:
             return self._hold(message, received_at_ms)
         step = self._rule(self._state, message)
         if step is Step.NEXT:
             if self._is_refreshing:
                 self._keep(message)
-            return self._apply(message, received_at_ms)
+            verdict = self._apply(message, received_at_ms)
+            if verdict is not Verdict.WAITING:
+                return verdict
+            self._close(OUT_OF_SIGHT, message)
+            return Verdict.BROKEN
         if step is Step.OLD:
             return Verdict.IGNORED
-        self.is_current = False
-        self._is_refreshing = False
-        self._held = [message]
-        self.reason = Message(
-            "A message is missing: after number {state} came what changes {previous}.",
-            {"state": self._state, "previous": message.previous},
-        )
+        reason = "A message is missing: after number {state} came what changes {previous}."
+        numbers = {"state": self._state, "previous": message.previous}
+        self._close(Message(reason, numbers), message)
+        self._is_gapped = True
         return Verdict.GAP
 
     def adopt(self, snapshot: BookMessage, *, received_at_ms: int) -> Verdict:
@@ -145,13 +153,12 @@ class BookKeeper:
             )
             return Verdict.WAITING
         self._held = []
-        self._is_refreshing = False
         verdict = self._replace(snapshot, received_at_ms)
         for message in missing:
-            if verdict is not Verdict.APPLIED:
+            if verdict in THROWN_AWAY:
                 break
             verdict = self._apply(message, received_at_ms)
-        return verdict
+        return self._settle(verdict)
 
     def _chain(self, snapshot: BookMessage) -> list[BookMessage] | None:
         """Return what of the held messages follows a snapshot; ``None``: something lies between."""
@@ -171,33 +178,53 @@ class BookKeeper:
             if self._wire.read_snapshot is not None:
                 self._keep(message)
             return Verdict.WAITING
-        if self._rule(self._state, message) is not Step.NEXT:
+        step = self._rule(self._state, message)
+        if step is not Step.NEXT:
             self._keep(message)
+            self._is_gapped = self._is_gapped or step is Step.GAP
             return Verdict.WAITING
+        if self._wire.read_snapshot is not None:
+            self._keep(message)
         verdict = self._apply(message, received_at_ms)
-        if verdict is Verdict.APPLIED:
-            verdict = self._catch_up(received_at_ms)
+        if self._is_gapped and verdict not in THROWN_AWAY:
+            verdict = self._catch_up(verdict, received_at_ms)
+        return self._settle(verdict)
+
+    def _catch_up(self, verdict: Verdict, received_at_ms: int) -> Verdict:
+        """Apply what was held behind a gap that has closed, in whatever order it came."""
+        self._is_gapped = False
+        held = sorted(self._held, key=_previous)
+        self._held = held if self._wire.read_snapshot is not None else []
+        for message in held:
+            step = self._rule(self._state, message)
+            if step is Step.NEXT:
+                verdict = self._apply(message, received_at_ms)
+                if verdict in THROWN_AWAY:
+                    break
+            elif step is Step.GAP:
+                self._is_gapped = True
+                if self._held is not held:
+                    self._held.append(message)
         return verdict
 
-    def _catch_up(self, received_at_ms: int) -> Verdict:
-        """Apply what was held behind a gap that has closed, in whatever order it came."""
-        closed_one = True
-        while closed_one and self._held:
-            closed_one = False
-            held, self._held = self._held, []
-            for message in held:
-                step = self._rule(self._state, message)
-                if step is Step.GAP:
-                    self._held.append(message)
-                elif step is Step.NEXT:
-                    closed_one = True
-                    verdict = self._apply(message, received_at_ms)
-                    if verdict is not Verdict.APPLIED:
-                        return verdict
-        if self._held:
+    def _settle(self, verdict: Verdict) -> Verdict:
+        """Open the gate if nothing is missing any more."""
+        if verdict in THROWN_AWAY:
+            return verdict
+        self._is_refreshing = False
+        if self._is_gapped:
             return Verdict.WAITING
+        if verdict is Verdict.WAITING:
+            self.is_current, self.reason = False, OUT_OF_SIGHT
+            return verdict
+        self._held = []
         self.is_current, self.reason = True, None
         return Verdict.APPLIED
+
+    def _close(self, reason: Message, message: BookMessage) -> None:
+        self.is_current, self.reason = False, reason
+        self._is_refreshing = False
+        self._held = [message]
 
     def _keep(self, message: BookMessage) -> None:
         self._held.append(message)
@@ -206,6 +233,7 @@ class BookKeeper:
 
     def _replace(self, snapshot: BookMessage, received_at_ms: int) -> Verdict:
         self._state = snapshot.last
+        self._is_gapped = False
         self.book.replace(
             snapshot.bids,
             snapshot.asks,
@@ -214,7 +242,6 @@ class BookKeeper:
             sequence=snapshot.last,
             limit=snapshot.limit,
         )
-        self.is_current, self.reason = True, None
         return self._inspect(snapshot)
 
     def _apply(self, message: BookMessage, received_at_ms: int) -> Verdict:
@@ -232,7 +259,10 @@ class BookKeeper:
         return self._inspect(message)
 
     def _inspect(self, message: BookMessage) -> Verdict:
+        """Return whether the book is good, out of sight (WAITING) or was thrown away."""
         fault = self.book.fault()
+        if fault is BookFault.EXHAUSTED:
+            return Verdict.WAITING
         if fault is not None and fault is not BookFault.EMPTY:
             self._throw_away(Message("The book is {fault}.", {"fault": fault.value}))
             return Verdict.BROKEN

@@ -36,6 +36,14 @@ class Truth:
                 if Decimal(quantity):
                     side[Decimal(price)] = Decimal(quantity)
 
+    def trade(self, bids, asks):
+        """Apply changes, and return which asks the bids have taken, as no venue's book crosses."""
+        self.apply(bids, asks)
+        taken = [price for price in self.asks if self.bids and price <= max(self.bids)]
+        for price in taken:
+            del self.asks[price]
+        return wire((price, 0) for price in taken)
+
     def best(self, depth):
         bids = sorted(self.bids.items(), reverse=True)[:depth]
         return bids, sorted(self.asks.items())[:depth]
@@ -80,16 +88,18 @@ def test_a_book_that_knows_all_levels_equals_the_dictionary(start, diffs, depth)
     diffs=DIFFS,
     limit=st.none() | st.integers(1, 10),
     depth_max=st.integers(1, 12),
+    tick=st.sampled_from([0.0, 1.0]),
 )
 def test_a_cut_book_shows_the_first_levels_and_never_one_behind_a_hole(
-    start, diffs, limit, depth_max
+    start, diffs, limit, depth_max, tick
 ):
     truth = Truth()
     truth.apply(*start)
-    book = make_book(*snapshot_of(truth, limit), limit=limit, depth_max=depth_max)
+    truth.trade([], [])
+    book = make_book(*snapshot_of(truth, limit), limit=limit, depth_max=depth_max, tick=tick)
     for bids, asks in [([], []), *diffs]:
-        truth.apply(bids, asks)
-        book.apply(bids, asks, received_at_ms=NOW_MS)
+        taken = truth.trade(bids, asks)
+        book.apply(bids, asks + taken, received_at_ms=NOW_MS)
 
         for known, true, side in zip(
             exact_levels(book), truth.best(None), (book.bids, book.asks), strict=True
@@ -287,3 +297,33 @@ def test_dust_at_the_top_can_be_looked_behind():
     assert book.bids.price_beyond_dust(4.6) == 9.0
     assert book.bids.price_beyond_dust(20) == 8.0
     assert book.asks.price_beyond_dust(5) == 0.0
+
+
+def test_what_the_other_side_proves_moves_the_horizon():
+    levels = wire([("10", "1")]), wire([("11", "1")])
+    book = make_book(*levels, limit=1)
+    known = make_book(*levels, limit=1, tick=0.5)
+
+    for each in (book, known):
+        each.apply([["12", "1"]], [["11", "0"], ["12.5", "2"], ["13", "3"]], received_at_ms=NOW_MS)
+    assert book.fault() is BookFault.EXHAUSTED
+    assert known.fault() is None
+    assert exact_levels(known)[1] == [(Decimal("12.5"), 2)]
+    assert known.asks.top(9) == [("12.5", "2")]
+    assert known.asks.price_beyond_dust(26) == 0.0
+
+    # the bid goes, and whatever had been offered below it would have traded
+    for each in (book, known):
+        each.apply([["12", "0"]], [["11.5", "7"]], received_at_ms=NOW_MS)
+    assert book.fault() is None
+    assert exact_levels(book)[1] == [(Decimal("11.5"), 7)]
+    assert exact_levels(known)[1] == [(Decimal("11.5"), 7), (Decimal("12.5"), 2)]
+
+
+def test_a_crossed_book_proves_nothing():
+    book = make_book(wire([("10", "1")]), wire([("11", "1")]), limit=1)
+
+    book.apply([["15", "1"]], [], received_at_ms=NOW_MS)
+
+    assert book.fault() is BookFault.CROSSED
+    assert (book.bids.horizon, book.asks.horizon) == (-10.0, 11.0)

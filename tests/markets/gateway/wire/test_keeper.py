@@ -1,5 +1,6 @@
 """The life of a book: snapshots, differences, losses and how it heals, venue by venue."""
 
+from decimal import Decimal
 from itertools import permutations
 from zlib import crc32
 
@@ -308,3 +309,87 @@ def test_a_message_of_bitget_behind_a_newer_one_closes_the_gate_until_a_snapshot
 )
 def test_rules_of_sequence(rule, state, previous, last, step):
     assert rule(state, delta(previous, last, size=1)) is step
+
+
+def cut_keeper():
+    """Return a keeper whose snapshot by REST, number 5, ended at one level of each side."""
+    keeper = make_keeper(BINANCE)
+    adopt(keeper, snapshot(5, limit=1))
+    return keeper
+
+
+def change(previous, *, bids=(), asks=()):
+    return BookMessage("AB", BookKind.DELTA, previous, previous + 1, list(bids), list(asks))
+
+
+GONE = change(5, asks=[("11", "0"), ("13", "3")])
+
+
+def test_a_price_that_leaves_the_levels_of_the_snapshot_closes_the_gate():
+    keeper = cut_keeper()
+
+    assert take(keeper, GONE, change(6, asks=[("14", "4")])) == [BROKEN, WAITING]
+    assert not keeper.is_current
+    assert keeper.needs_rest_snapshot
+    assert str(keeper.reason) == (
+        "The price has left the levels that the snapshot of the book told of."
+    )
+
+
+def test_a_snapshot_some_messages_old_brings_the_levels_back_that_were_out_of_sight():
+    keeper = cut_keeper()
+    take(keeper, GONE, change(6, bids=[("10.5", "2")]), change(7, asks=[("14", "4")]))
+
+    assert adopt(keeper, snapshot(4, asks=[("12", "1")])) is WAITING
+    assert adopt(keeper, snapshot(6, asks=[("12", "1"), ("13", "3")], limit=5)) is APPLIED
+    assert keeper.is_current
+    exact = keeper.book.to_book(5)
+    assert exact.asks == ((12, 1), (13, 3), (14, 4))
+    assert exact.best_bid == (Decimal("10.5"), 2)
+
+
+def test_messages_alone_bring_the_best_levels_back_when_they_prove_them():
+    keeper = cut_keeper()
+    keeper.book.tick = 1.0
+
+    # bids up to 12.5 prove that no ask lies below, and nothing lies between it and 13
+    assert take(keeper, GONE, change(6, bids=[("12.5", "2")])) == [BROKEN, APPLIED]
+    assert keeper.is_current
+    assert keeper.book.to_book(5).asks == ((13, 3),)
+    assert take(keeper, change(7, bids=[("12.5", "0")])) == [APPLIED]
+
+
+def test_a_gap_while_the_levels_are_out_of_sight_heals_only_with_both():
+    keeper = cut_keeper()
+    keeper.book.tick = 1.0
+    missing = change(6, bids=[("12.5", "2")])
+
+    assert take(keeper, GONE, change(7, asks=[("14", "1")]), missing) == [BROKEN, WAITING, APPLIED]
+    assert keeper.book.to_book(5).asks == ((13, 3),)
+
+
+def test_a_snapshot_whose_levels_have_all_gone_meanwhile_is_no_help():
+    keeper = make_keeper(BINANCE)
+    take(keeper, GONE)
+
+    assert adopt(keeper, snapshot(5, limit=1)) is WAITING
+    assert not keeper.is_current
+    assert adopt(keeper, snapshot(6, asks=[("13", "3")], limit=1)) is APPLIED
+
+
+def test_a_gap_of_which_only_a_part_closes_stays_closed():
+    keeper = make_keeper(BYBIT)
+    take(keeper, snapshot(5))
+
+    late = [delta(9, 10), delta(7, 8), delta(5, 6)]
+    assert take(keeper, *late) == [GAP, WAITING, WAITING]
+    assert take(keeper, delta(6, 7), delta(8, 9)) == [WAITING, APPLIED]
+    assert keeper.book.best_bid_quantity == 10.0
+
+
+def test_a_broken_message_behind_a_closed_gap_throws_the_book_away():
+    keeper = make_keeper(BINANCE)
+    adopt(keeper, snapshot(5))
+
+    assert take(keeper, change(6, bids=[("12", "1")]), delta(5, 6)) == [GAP, BROKEN]
+    assert keeper.book.best_bid == 0.0
