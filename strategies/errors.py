@@ -1,6 +1,6 @@
 """What can go wrong with strategies."""
 
-from arbplatform.core.errors import Conflict, InvalidInput, NotFound
+from arbplatform.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 
 class UnknownStrategyType(InvalidInput):
@@ -93,4 +93,14 @@ class NotFlattened(Conflict):
     summary = (
         "The execution {id} was left alone: it has ended, was acknowledged, or is being repaired "
         "at this moment. Look at the list again."
+    )
+
+
+class BookNotLive(Unavailable):
+    """The feed of a market does not prove that its book is complete and current."""
+
+    code = 5020
+    summary = (
+        "The book of {symbol} on {venue} is not decided on, since its feed is {state}: {reason}. "
+        "It is read anew by itself; if that lasts, look at the page of the feeds."
     )

@@ -7,6 +7,7 @@ that the same books lead to the same orders whoever brought them.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from accounts.errors import FundsReserved
 from arbplatform.core.clock import Clock, from_ms
@@ -26,7 +27,14 @@ from strategies.services.decisions import BookFailure, Findings
 from strategies.services.dust import read_dust
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import Footing, read_footing, read_gate
-from strategies.services.opportunities import LeftIntent, Sighting, record_left, route_of
+from strategies.services.opportunities import (
+    LEFT_PER_TICK_MAX,
+    REPEAT_AFTER_S,
+    LeftIntent,
+    Sighting,
+    record_left,
+    route_of,
+)
 from strategies.services.setups import SETUPS, Setup
 
 EXECUTIONS_PER_DECISION = 1
@@ -121,6 +129,7 @@ class Turn:
         clock: tells the time.
         is_current: whether the books of an intent are still the newest ones.
         moments: filled with when the orders of the last execution passed each step.
+        memory: what the driver has had written down about opportunities that were left.
     """
 
     basis: Basis
@@ -128,6 +137,34 @@ class Turn:
     clock: Clock
     is_current: Callable[[Intent], bool] = _always
     moments: Moments = field(default_factory=Moments)
+    memory: "LeftMemory | None" = None
+
+
+class LeftMemory:
+    """What a driver has had written down lately, so that the database is not asked each time.
+
+    A tick comes once a second and asks; a stream decides a thousand times in that time.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[Decision, Reason, datetime]] = {}
+
+    def news(self, left: Sequence[LeftIntent], now: datetime) -> list[LeftIntent]:
+        """Return those that were not said just now, and remember them.
+
+        Args:
+            left: best first; more than are written down of one decision are not looked at.
+            now: the present moment.
+        """
+        since = now - timedelta(seconds=REPEAT_AFTER_S)
+        self._said = {route: said for route, said in self._said.items() if said[2] > since}
+        found = []
+        for item in left[:LEFT_PER_TICK_MAX]:
+            route = route_of(item.intent)
+            if self._said.get(route, ())[:2] != (item.decision, item.reason):
+                self._said[route] = (item.decision, item.reason, now)
+                found.append(item)
+        return found
 
 
 @dataclass(slots=True)
@@ -170,7 +207,8 @@ def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
         for intent in chosen
         if (execution := _carry_out(turn, footing, sighting, intent, left)) is not None
     ]
-    written = record_left(sighting=sighting, left=left)
+    news = left if turn.memory is None else turn.memory.news(left, sighting.detected_at)
+    written = record_left(sighting=sighting, left=news)
     return Deeds(executions, left, len(executions) + len(written))
 
 

@@ -74,6 +74,28 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         settle_stopping(strategy_id=claim.strategy_id, clock=clock)
 
 
+@retried
+@transaction.atomic
+def note_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
+    """Write down that a decision failed whose claim goes on, and stop what cannot go on.
+
+    Args:
+        claim: of the strategy; nothing is written if it is somebody else's by now.
+        error: what went wrong, for people.
+        clock: tells the time.
+    """
+    now = clock.now()
+    mine = Strategy.objects.filter(pk=claim.strategy_id, tick_token=claim.token)
+    noted = mine.update(
+        last_error=error[:ERROR_LENGTH_MAX],
+        last_error_at=now,
+        failure_count=F("failure_count") + 1,
+    )
+    if noted:
+        _log_failure(claim.strategy_id, error, now)
+        _fault_if_hopeless(claim.strategy_id, error, clock)
+
+
 def warn_of_books(strategy_id: int, failures: Iterable[BookFailure], *, now: datetime) -> None:
     """Log books that could not be had, each cause at most once a minute."""
     by_cause = {f"{item.key.venue}:{item.error.code}": item for item in failures}

@@ -65,6 +65,11 @@ class Gate:
     disabled_accounts: frozenset[str]
     halted_venues: frozenset[str] = frozenset()
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether what the strategy did before has to come to its end first."""
+        return self.has_unresolved or self.has_held or self.has_unfinished
+
     def reason_against(self, intent: Intent) -> Reason | None:
         """Return why ``intent`` may not be carried out now; ``None`` when it may."""
         venues = {leg.venue for leg in intent.legs}
@@ -125,6 +130,12 @@ class Footing:
     risk: RiskGate
     accounts: Mapping[str, VenueAccount]
     is_ready: bool
+
+    @property
+    def bars_everything(self) -> bool:
+        """Whether nothing may be carried out now, whatever the intent."""
+        gate = self.gate
+        return not self.is_ready or not gate.is_running or gate.is_held_up
 
     def seeing(self, view: MarketView) -> "Footing":
         """Return the same for intents that are made from ``view``."""

@@ -14,7 +14,7 @@ DOORS = {
     "write_orders": {"strategies/services/execution.py", "strategies/services/repairs.py"},
     "submit_orders": {"strategies/services/execution.py", "strategies/services/repairs.py"},
     "execute_intent": {"strategies/services/deciding.py"},
-    "carry_out": {"strategies/services/ticks.py"},
+    "carry_out": {"strategies/services/streaming.py", "strategies/services/ticks.py"},
 }
 """Who may call what, from the venue back to the decision. A repair only brings exposures down."""
 

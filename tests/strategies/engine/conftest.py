@@ -8,6 +8,7 @@ from strategies.engine.keeper import LeaseKeeper
 from strategies.selectors import get_strategy
 from strategies.services.leases import Engine
 from strategies.services.runs import start_strategy
+from tests.strategies.engine.stage import Stage
 
 
 @pytest.fixture
@@ -50,3 +51,18 @@ class Stepped(LeaseKeeper):
 def make_keeper(clock):
     """Return a function that makes a keeper of an engine at the test's time."""
     return lambda name="one": Stepped(name, clock)
+
+
+@pytest.fixture
+def stage(accounts, venues):
+    """A stage whose books show what the venues in memory have."""
+    return Stage(venues)
+
+
+@pytest.fixture
+def watched(stage, cross, calm):
+    """A running cross-venue strategy on the stage, with calm books on both sides."""
+    stage.books.show("alpha")
+    stage.books.show("beta")
+    stage.employ(cross)
+    return stage

@@ -1,0 +1,162 @@
+"""Threads for all that blocks, so that the loop never waits."""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Final
+
+from django.db import connections
+
+from strategies.engine.ports import Errand, Job
+
+logger = logging.getLogger(__name__)
+
+_Assignment = tuple[Errand, Job]
+
+WAITING_MAX: Final = 10_000
+"""Errands that wait for a thread; further ones are refused and counted."""
+
+
+class Crew:
+    """A fixed number of threads; who worked last works next.
+
+    That one's database connection is open and knows our statements, and its memory is warm: with
+    a queue that serves all threads in turn, each of them would be the first again and again.
+
+    Args:
+        size: how many threads.
+        name: of the threads.
+        reserve: threads that only urgent errands may take.
+
+    Attributes:
+        dropped: errands that were refused since the queue was full.
+    """
+
+    def __init__(self, size: int, *, name: str, reserve: int = 0) -> None:
+        self.dropped = 0
+        self._loop = asyncio.get_running_loop()
+        self._reserve = reserve
+        self._urgent: deque[Errand] = deque()
+        self._patient: deque[Errand] = deque()
+        self._inboxes: list[SimpleQueue[_Assignment | None]] = [SimpleQueue() for _ in range(size)]
+        self._idle = list(reversed(self._inboxes))
+        self._is_closed = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(inbox,), name=f"{name}-{number}", daemon=True)
+            for number, inbox in enumerate(self._inboxes)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many errands wait for a thread."""
+        return len(self._urgent) + len(self._patient)
+
+    @property
+    def busy(self) -> int:
+        """How many threads work."""
+        return len(self._inboxes) - len(self._idle)
+
+    def ask(self, errand: Errand, *, is_urgent: bool = True) -> bool:
+        """Have an errand done as soon as a thread is free; return ``False`` if it is refused."""
+        if self._is_closed or self.waiting >= WAITING_MAX:
+            self.dropped += 1
+            return False
+        (self._urgent if is_urgent else self._patient).append(errand)
+        self._hand_out()
+        return True
+
+    async def run(self, job: Job, *, is_urgent: bool = False) -> Any:
+        """Return what ``job`` returns in a thread, or raise what it raises.
+
+        Raises:
+            asyncio.QueueFull: too many errands wait already.
+        """
+        errand = _Awaited(job, self._loop.create_future())
+        if not self.ask(errand, is_urgent=is_urgent):
+            raise asyncio.QueueFull
+        return await errand.future
+
+    async def close(self, *, timeout_s: float) -> bool:
+        """Begin nothing any more; return whether all threads ended in time.
+
+        Args:
+            timeout_s: how long to wait for those that work [s].
+        """
+        self._is_closed = True
+        self._urgent.clear()
+        self._patient.clear()
+        for inbox in self._inboxes:
+            inbox.put(None)
+        deadline_s = self._loop.time() + timeout_s
+        while any(thread.is_alive() for thread in self._threads):
+            if self._loop.time() >= deadline_s:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    def _hand_out(self) -> None:
+        while self._idle:
+            if self._urgent:
+                errand = self._urgent.popleft()
+            elif self._patient and len(self._idle) > self._reserve:
+                errand = self._patient.popleft()
+            else:
+                return
+            job = errand.begin()
+            if job is not None:
+                self._idle.pop().put((errand, job))
+
+    def _work(self, inbox: SimpleQueue[_Assignment | None]) -> None:
+        try:
+            while (assignment := inbox.get()) is not None:
+                errand, job = assignment
+                tell: Callable[[Any], None] = errand.end
+                try:
+                    result = job()
+                except Exception as error:  # noqa: BLE001  whoever asked is told
+                    tell, result = errand.fail, error
+                    _mend_connections()
+                self._loop.call_soon_threadsafe(self._finished, inbox, tell, result)
+        except RuntimeError:
+            logger.info("the loop ended before its thread")
+        finally:
+            connections.close_all()
+
+    def _finished(
+        self, inbox: SimpleQueue[_Assignment | None], tell: Callable[[Any], None], result: Any
+    ) -> None:
+        self._idle.append(inbox)
+        try:
+            tell(result)
+        finally:
+            self._hand_out()
+
+
+class _Awaited:
+    """An errand that somebody awaits."""
+
+    def __init__(self, job: Job, future: asyncio.Future[Any]) -> None:
+        self._job = job
+        self.future = future
+
+    def begin(self) -> Job | None:
+        return None if self.future.done() else self._job
+
+    def end(self, result: Any) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+def _mend_connections() -> None:
+    """Close database connections that an error has left unusable; the next job opens new ones."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,318 @@
+"""The loop of an engine: feeds come in, strategies decide, and everything that blocks is elsewhere.
+
+The loop keeps the books, tells deciders of changes and hands out errands. Threads of one crew make
+decisions and carry them out; those of a second one, the helpers, read what decisions rest on and
+write down what was found, so that no decision ever waits behind a report.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from django.db import InterfaceError, OperationalError
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.stages import Stage, StageRecorder
+from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.live_book import LiveBook
+from markets.models import Venue
+from strategies.domain.engine_stats import EngineStats
+from strategies.engine.board import Board
+from strategies.engine.crew import Crew
+from strategies.engine.decider import Counts, Decider, Surroundings
+from strategies.engine.ports import BookListener, Feeds, Held, Keeper
+from strategies.errors import BookNotLive
+from strategies.services.engine_stats import publish_stats, withdraw_stats
+from strategies.services.explanations import write_explanations
+from strategies.services.streaming import note_stream_failure, read_stream_basis
+
+logger = logging.getLogger(__name__)
+
+DECIDERS: Final = 8
+"""Threads that decide and carry out; one that repairs an execution is taken for seconds."""
+RESERVE: Final = 4
+"""Of these, the ones that are kept for decisions that a book has nominated."""
+HELPERS: Final = 2
+REFRESH_S: Final = 1.0
+"""How often what a decision rests on is read anew, and a decision made in any case [s]."""
+REPORT_S: Final = 1.0
+"""How often findings and figures are passed on [s]."""
+WANT_S: Final = 0.02
+"""Changes of what is wanted are collected for so long [s]."""
+CLOSE_S: Final = 5.0
+_UNKNOWN: Final = Message("there has been no book yet")
+
+
+class EngineLoop:
+    """One engine at work.
+
+    Args:
+        keeper: keeps its leases.
+        open_feeds: opens the feeds for a listener; called on the loop.
+        recorder: counts how long stages take.
+        clock: tells the time.
+
+    Attributes:
+        counts: what its strategies did.
+    """
+
+    def __init__(
+        self,
+        *,
+        keeper: Keeper,
+        open_feeds: Callable[[BookListener], Feeds],
+        recorder: StageRecorder | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.counts = Counts()
+        self.recorder = recorder or StageRecorder(clock)
+        self._keeper = keeper
+        self._open_feeds = open_feeds
+        self._clock = clock
+        self._board = Board()
+        self._deciders: dict[int, Decider] = {}
+        self._leaving: dict[int, Decider] = {}
+        self._refreshers: dict[int, asyncio.Task[None]] = {}
+        self._held: frozenset[int] = frozenset()
+        self._statuses: dict[tuple[str, str], FeedStatus] = {}
+        self._offsets_ms: dict[str, int] = {}
+        self._is_want_due = False
+
+    async def run(self) -> None:
+        """Work until cancelled; by then the keeper has given back what could be given back."""
+        self._loop = asyncio.get_running_loop()
+        self._crew = Crew(DECIDERS, name="decider", reserve=RESERVE)
+        self._helpers = Crew(HELPERS, name="helper")
+        self._feeds = self._open_feeds(self)
+        self._around = Surroundings(
+            books=self,
+            crew=self._crew,
+            recorder=self.recorder,
+            clock=self._clock,
+            counts=self.counts,
+            call_later=self._loop.call_later,
+            is_held=self._is_held,
+            let_go=self._keeper.let_go,
+        )
+        self._keeper.is_busy = self.is_busy
+        self._keeper.on_change = self._told
+        self._told(frozenset(self._keeper.held()))
+        try:
+            while True:
+                await asyncio.sleep(REPORT_S)
+                await self._report()
+        finally:
+            await self._close()
+
+    # --- for the keeper, from its threads ---------------------------------------------------
+
+    def is_busy(self, strategy_id: int) -> bool:
+        """Return whether a thread decides for a strategy at this moment."""
+        deciders = (self._deciders.get(strategy_id), self._leaving.get(strategy_id))
+        return any(each is not None and each.is_busy for each in deciders)
+
+    def _told(self, held: frozenset[int]) -> None:
+        """Take note that something else is held; no decision begins on what is not."""
+        self._held = held
+        self._loop.call_soon_threadsafe(self._follow)
+
+    def _is_held(self, strategy_id: int) -> bool:
+        return strategy_id in self._held
+
+    # --- the feeds' listener ----------------------------------------------------------------
+
+    def book_changed(self, book: LiveBook) -> None:
+        """Let those decide whom a changed book concerns."""
+        self._board.book_changed(book, time.monotonic_ns())
+        offset_ms = self._offsets_ms.get(book.venue)
+        if offset_ms is not None and book.venue_time_ms is not None:
+            late_ms = book.received_at_ms - book.venue_time_ms - offset_ms
+            self.recorder.record(Stage.SOCKET, late_ms * 1_000)
+
+    def feed_changed(self, status: FeedStatus) -> None:
+        """Close or open the gate of a market."""
+        self._statuses[status.venue, status.symbol] = status
+        if status.state is not FeedState.HEALTHY:
+            self._board.book_lost(status.venue, status.symbol)
+            return
+        book = self._feeds.book(status.venue, status.symbol)
+        if book is not None:
+            self.book_changed(book)
+
+    # --- where deciders get their books -----------------------------------------------------
+
+    def book(self, venue: str, symbol: str) -> LiveBook | None:
+        """Return the book of a market if it may be decided on, else ``None``."""
+        return self._feeds.book(venue, symbol)
+
+    def reason(self, venue: str, symbol: str) -> BookNotLive:
+        """Return why the book of a market may not be decided on."""
+        status = self._statuses.get((venue, symbol))
+        return BookNotLive(
+            venue=venue,
+            symbol=symbol,
+            state=(status.state if status else FeedState.CONNECTING).value,
+            reason=(status.reason if status else None) or _UNKNOWN,
+        )
+
+    # --- strategies come and go -------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Make the deciders those of the strategies that are held."""
+        held = self._keeper.held()
+        for pk, decider in list(self._deciders.items()):
+            item = held.get(pk)
+            if item is None or item.claim is not decider.claim:
+                self._dismiss(decider)
+        for pk, item in held.items():
+            if pk not in self._deciders:
+                self._employ(item)
+
+    def _employ(self, held: Held) -> None:
+        decider = Decider(
+            strategy_id=held.strategy_id,
+            run_id=held.run_id,
+            claim=held.claim,
+            around=self._around,
+        )
+        self._deciders[held.strategy_id] = decider
+        self._refreshers[held.strategy_id] = self._loop.create_task(self._refresh(decider))
+
+    def _dismiss(self, decider: Decider) -> None:
+        decider.close()
+        del self._deciders[decider.strategy_id]
+        self._leaving[decider.strategy_id] = decider
+        self._refreshers.pop(decider.strategy_id).cancel()
+        self._board.remove(decider)
+        self._want_soon()
+
+    async def _refresh(self, decider: Decider) -> None:
+        """Keep what a strategy decides on up to date, and have it decide now and then."""
+        while True:
+            began_s = self._loop.time()
+            await self._refresh_once(decider)
+            took_s = self._loop.time() - began_s
+            await asyncio.sleep(max(REFRESH_S / 2, REFRESH_S - took_s))
+
+    async def _refresh_once(self, decider: Decider) -> None:
+        job = partial(
+            read_stream_basis,
+            strategy_id=decider.strategy_id,
+            run_id=decider.run_id,
+            clock=self._clock,
+        )
+        try:
+            basis = await self._helpers.run(job)
+        except ArbError as error:
+            await self._note_failure(decider, str(error))
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("Strategy %s waits for the database: %s", decider.strategy_id, error)
+        except Exception as error:
+            logger.exception("what strategy %s rests on cannot be read", decider.strategy_id)
+            await self._note_failure(decider, f"{type(error).__name__}: {error}")
+        else:
+            if decider.install(basis):
+                self._board.place(decider, decider.markets)
+                self._want_soon()
+            self._offsets_ms |= basis.footing.risk.grounds.clock_offsets_ms
+            decider.force()
+
+    async def _note_failure(self, decider: Decider, error: str) -> None:
+        note = partial(note_stream_failure, claim=decider.claim, error=error, clock=self._clock)
+        try:
+            await self._helpers.run(note)
+        except Exception:
+            logger.exception("a failure of strategy %s is not noted", decider.strategy_id)
+
+    # --- what is fed ------------------------------------------------------------------------
+
+    def _want_soon(self) -> None:
+        if not self._is_want_due:
+            self._is_want_due = True
+            self._loop.call_later(WANT_S, self._want)
+
+    def _want(self) -> None:
+        """Tell the feeds what is wanted, by venue as it was read last."""
+        self._is_want_due = False
+        venues: dict[str, Venue] = {}
+        symbols: dict[str, set[str]] = {}
+        for decider in self._deciders.values():
+            for key, market in decider.markets.items():
+                known = venues.get(key.venue)
+                if known is None or known.updated_at < market.venue.updated_at:
+                    venues[key.venue] = market.venue
+                symbols.setdefault(key.venue, set()).add(key.symbol)
+        self._feeds.want({venues[code].to_spec(): symbols[code] for code in venues})
+        wanted = {(code, symbol) for code, names in symbols.items() for symbol in names}
+        self._statuses = {key: each for key, each in self._statuses.items() if key in wanted}
+
+    # --- reports ----------------------------------------------------------------------------
+
+    async def _report(self) -> None:
+        """Pass on figures and findings; trading does not depend on it."""
+        gone = [each for each in self._leaving.values() if not each.is_busy]
+        for each in gone:
+            del self._leaving[each.strategy_id]
+        deciders = [*self._deciders.values(), *gone]
+        found = [item for each in deciders if (item := each.explain())]
+        publish = partial(publish_stats, self.stats(), clock=self._clock)
+        write = partial(write_explanations, explanations=found, clock=self._clock)
+        for job in (publish, write) if found else (publish,):
+            try:
+                await self._helpers.run(job)
+            except Exception:
+                logger.exception("what was found in this second could not be written down")
+
+    def stats(self) -> EngineStats:
+        """Return the state of this engine."""
+        figures = self.recorder.read()
+        states = Counter(status.state.value for status in self._feeds.statuses())
+        return EngineStats(
+            name=self._keeper.engine.name,
+            machine=self._keeper.engine.machine,
+            pid=self._keeper.engine.pid,
+            at_ms=self._clock.now_ms(),
+            stages=figures.total,
+            recent=figures.recent,
+            queues={
+                "decisions": self._crew.waiting,
+                "deciding": self._crew.busy,
+                "helpers": self._helpers.waiting,
+            },
+            drops={
+                "decisions": self._crew.dropped,
+                "helpers": self._helpers.dropped,
+                "superseded": self.counts.superseded,
+            },
+            conflated=self.counts.conflated,
+            feeds=dict(states),
+            strategies=tuple(sorted(self._deciders)),
+            rss_bytes=_rss_bytes(),
+        )
+
+    # --- the end ----------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        """Write down what was found last, and end feeds and threads."""
+        for pk in list(self._deciders):
+            self._dismiss(self._deciders[pk])
+        await self._report()
+        await self._helpers.run(partial(withdraw_stats, self._keeper.engine.name))
+        await self._feeds.close()
+        await self._crew.close(timeout_s=CLOSE_S)
+        await self._helpers.close(timeout_s=CLOSE_S)
+
+
+def _rss_bytes() -> int:
+    """Return the memory of this process [bytes]; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  once a second
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,208 @@
+"""What an engine's threads do for its loop: read, decide, carry out, write down.
+
+Nothing here knows of the loop. Each function runs in one thread with its own database connection
+and returns what the loop needs to know; a decision never raises, since the engine goes on.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Max
+
+from arbplatform.core.clock import Clock, to_ms
+from arbplatform.core.errors import ArbError, Conflict
+from arbplatform.core.stages import Stage
+from ledger.domain.moments import Moments
+from ledger.models import Fill
+from markets.domain.book import Book
+from strategies.domain.states import ExecutionState
+from strategies.models import Execution, Run
+from strategies.sdk import Intent, MarketKey
+from strategies.selectors import get_strategy
+from strategies.services.claims import TickClaim
+from strategies.services.deciding import (
+    Basis,
+    LeftMemory,
+    Superseded,
+    Turn,
+    carry_out,
+    findings_of,
+    read_basis,
+)
+from strategies.services.decisions import BookFailure, Findings
+from strategies.services.endings import note_failure
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTurn:
+    """One decision that an engine has a thread make.
+
+    Attributes:
+        basis: what it rests on besides the books.
+        claim: the engine's right to send orders of the strategy.
+        books: the newest ones, of this moment.
+        failures: books that cannot be used, and why.
+        now_ms: this moment [ms since epoch].
+        clock: tells the time.
+        is_current: whether the books of an intent are still the newest ones.
+        memory: what was written down about opportunities that were left.
+    """
+
+    basis: Basis
+    claim: TickClaim
+    books: Mapping[MarketKey, Book]
+    failures: Sequence[BookFailure]
+    now_ms: int
+    clock: Clock
+    is_current: Callable[[Intent], bool]
+    memory: LeftMemory
+
+
+@dataclass(slots=True)
+class StreamReport:
+    """What came of a decision.
+
+    Attributes:
+        findings: to be described; ``None`` when there are none.
+        written_count: opportunities that were written down.
+        execution_count: intents that were carried out.
+        intent_count: intents that there were.
+        basis: read anew after an execution; ``None``: the old one is still good.
+        trades: when each market was last traded on [ms since epoch, the venue's clock].
+        has_fallen_short: an execution did not end as planned.
+        is_superseded: a newer book came before anything was written.
+        is_away: the database was.
+        error: what went wrong; empty when nothing did.
+        intended_at_ns: when it was known what to carry out; 0: nothing (``time.monotonic_ns``).
+        moments: when the orders of the last execution passed each step.
+    """
+
+    findings: Findings | None = None
+    written_count: int = 0
+    execution_count: int = 0
+    intent_count: int = 0
+    basis: Basis | None = None
+    trades: Mapping[MarketKey, int] = field(default_factory=dict)
+    has_fallen_short: bool = False
+    is_superseded: bool = False
+    is_away: bool = False
+    error: str = ""
+    intended_at_ns: int = 0
+    moments: Moments = field(default_factory=Moments)
+
+    @property
+    def is_left_undone(self) -> bool:
+        """Whether it broke off where an execution may have been begun."""
+        return bool(self.intended_at_ns and (self.error or self.is_away))
+
+    def durations_us(self) -> Iterator[tuple[Stage, float]]:
+        """Yield how long each stage from the intent on took [µs]."""
+        moments = self.moments
+        if not moments.committed_ns or not self.intended_at_ns:
+            return
+        yield Stage.COMMIT, (moments.committed_ns - self.intended_at_ns) / 1_000
+        for leg, sent_ns in moments.sent_ns.items():
+            yield Stage.SEND, (sent_ns - moments.committed_ns) / 1_000
+            if leg in moments.acked_ns:
+                yield Stage.ACK, (moments.acked_ns[leg] - sent_ns) / 1_000
+            if moments.booked_ns:
+                yield Stage.FILL, (moments.booked_ns - sent_ns) / 1_000
+
+
+def read_stream_basis(*, strategy_id: int, run_id: int, clock: Clock) -> Basis:
+    """Return what a strategy decides on, read now.
+
+    Args:
+        strategy_id: of the strategy.
+        run_id: in which it was taken.
+        clock: tells the time.
+
+    Raises:
+        StrategyNotFound: it was deleted.
+        Conflict: the run has ended.
+        InvalidParams, UnsuitableAccounts, NotReadyToStart, SecretUnreadable: as ``read_basis``.
+    """
+    strategy = get_strategy(strategy_id)
+    run = Run.objects.filter(pk=run_id, strategy_id=strategy_id, stopped_at__isnull=True).first()
+    if run is None:
+        raise Conflict(
+            "The run {run_id} of the strategy {name} has ended.", run_id=run_id, name=strategy.name
+        )
+    return read_basis(strategy=strategy, run=run, clock=clock)
+
+
+def decide_on_stream(turn: StreamTurn) -> StreamReport:
+    """Decide on the books of this moment and carry out what nothing forbids. Never raises."""
+    report = StreamReport()
+    try:
+        _decide(turn, report)
+    except Superseded:
+        report.is_superseded = True
+    except (OperationalError, InterfaceError) as error:
+        # nothing is decided or sent without a journal
+        logger.warning("No decision of strategy %s: %s", turn.claim.strategy_id, error)
+        report.is_away = True
+    except ArbError as error:
+        report.error = str(error)
+    except Exception as error:
+        logger.exception("a decision of strategy %s failed", turn.claim.strategy_id)
+        report.error = f"{type(error).__name__}: {error}"
+    if report.error:
+        note_stream_failure(claim=turn.claim, error=report.error, clock=turn.clock)
+    return report
+
+
+def note_stream_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
+    """Write down that something went wrong with a strategy, if the database can be had."""
+    try:
+        note_failure(claim=claim, error=error, clock=clock)
+    except (OperationalError, InterfaceError) as away:
+        logger.warning("A failure of strategy %s is not noted: %s", claim.strategy_id, away)
+
+
+def _decide(turn: StreamTurn, report: StreamReport) -> None:
+    basis = turn.basis
+    view = basis.view(turn.books, now_ms=turn.now_ms)
+    evaluation = basis.evaluate(view)
+    report.intent_count = len(evaluation.intents)
+
+    def is_current(intent: Intent) -> bool:
+        report.intended_at_ns = time.monotonic_ns()
+        return turn.is_current(intent)
+
+    turn_of_all = Turn(
+        basis=basis,
+        claim=turn.claim,
+        clock=turn.clock,
+        is_current=is_current,
+        memory=turn.memory,
+        moments=report.moments,
+    )
+    deeds = carry_out(turn_of_all, view, evaluation)
+    report.findings = findings_of(view, evaluation, deeds, turn.failures)
+    report.written_count = deeds.written_count
+    report.execution_count = len(deeds.executions)
+    if deeds.executions:
+        report.has_fallen_short = any(
+            execution.state != ExecutionState.COMPLETED for execution in deeds.executions
+        )
+        report.trades = _read_trades(deeds.executions)
+        report.basis = read_stream_basis(
+            strategy_id=basis.strategy_id, run_id=basis.run_id, clock=turn.clock
+        )
+
+
+def _read_trades(executions: Sequence[Execution]) -> dict[MarketKey, int]:
+    """Return when each market was last traded on by these executions."""
+    rows = (
+        Fill.objects.filter(order__execution_id__in=[execution.pk for execution in executions])
+        .order_by()
+        .values_list("market__venue__code", "market__symbol")
+        .annotate(last=Max("executed_at"))
+    )
+    return {MarketKey(venue, symbol): to_ms(last) for venue, symbol, last in rows}

@@ -1,0 +1,124 @@
+"""Threads that do what blocks."""
+
+import asyncio
+import threading
+
+import pytest
+
+from strategies.engine import crew as crews
+from strategies.engine.crew import Crew
+
+
+class Note:
+    """An errand that keeps what it is told."""
+
+    def __init__(self, job):
+        self.job = job
+        self.told = asyncio.get_running_loop().create_future()
+        self.begun = 0
+
+    def begin(self):
+        self.begun += 1
+        return self.job
+
+    def end(self, result):
+        self.told.set_result(result)
+
+    def fail(self, error):
+        self.told.set_exception(error)
+
+
+@pytest.fixture
+async def crew():
+    members = Crew(2, name="test", reserve=1)
+    yield members
+    assert await members.close(timeout_s=5)
+
+
+async def test_a_job_is_done_in_a_thread_and_its_result_is_told_on_the_loop(crew):
+    errand = Note(lambda: threading.current_thread().name)
+    crew.ask(errand)
+
+    assert (await errand.told).startswith("test-")
+    assert threading.current_thread().name not in errand.told.result()
+
+
+async def test_who_worked_last_works_next(crew):
+    names = [await crew.run(lambda: threading.current_thread().name) for _ in range(5)]
+
+    assert len(set(names)) == 1
+
+
+async def test_what_a_job_raises_is_told(crew):
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await crew.run(fail)
+    assert await crew.run(lambda: 1) == 1
+
+
+async def test_an_errand_without_a_job_takes_no_thread(crew):
+    given_up = Note(None)
+    crew.ask(given_up)
+
+    assert (given_up.begun, crew.busy, crew.waiting) == (1, 0, 0)
+
+
+async def test_jobs_are_made_when_a_thread_is_free_the_urgent_ones_first(crew):
+    gate = threading.Event()
+    blocking = [Note(gate.wait) for _ in range(2)]
+    for errand in blocking:
+        crew.ask(errand)
+    patient, urgent = Note(lambda: "patient"), Note(lambda: "urgent")
+    crew.ask(patient, is_urgent=False)
+    crew.ask(urgent)
+    assert (crew.busy, crew.waiting, patient.begun, urgent.begun) == (2, 2, 0, 0)
+
+    gate.set()
+    await asyncio.gather(*(each.told for each in (*blocking, patient, urgent)))
+
+    assert (patient.begun, urgent.begun) == (1, 1)
+
+
+async def test_patient_errands_leave_the_reserve_to_urgent_ones(crew):
+    gate = threading.Event()
+    patient = [Note(gate.wait) for _ in range(2)]
+    for errand in patient:
+        crew.ask(errand, is_urgent=False)
+    assert (crew.busy, crew.waiting) == (1, 1)
+
+    urgent = Note(lambda: "done")
+    crew.ask(urgent)
+
+    assert await urgent.told == "done"
+    gate.set()
+    await asyncio.gather(*(each.told for each in patient))
+
+
+async def test_a_full_queue_refuses_and_counts(crew, monkeypatch):
+    monkeypatch.setattr(crews, "WAITING_MAX", 1)
+    gate = threading.Event()
+    errands = [Note(gate.wait) for _ in range(3)]
+    assert [crew.ask(errand) for errand in errands] == [True, True, True]
+
+    assert crew.ask(Note(gate.wait)) is False
+    with pytest.raises(asyncio.QueueFull):
+        await crew.run(gate.wait)
+
+    assert crew.dropped == 2
+    gate.set()
+    await asyncio.gather(*(each.told for each in errands))
+
+
+async def test_a_closed_crew_takes_nothing_and_says_whether_it_ended_in_time():
+    members = Crew(1, name="slow")
+    gate = threading.Event()
+    errand = Note(gate.wait)
+    members.ask(errand)
+
+    assert await members.close(timeout_s=0.02) is False
+    assert members.ask(Note(None)) is False
+    gate.set()
+    assert await errand.told is True
+    assert await members.close(timeout_s=5) is True

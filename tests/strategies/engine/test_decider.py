@@ -1,0 +1,407 @@
+"""One strategy on the loop: what makes it decide, on what, and what keeps it from it."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from arbplatform.core.crashpoints import observe
+from arbplatform.core.stages import Stage
+from ledger.domain.halts import EVERYTHING, TradingEvent
+from ledger.models import Order
+from ledger.selectors import imbalances
+from ledger.services.halts import change_trading
+from markets.errors import VenueRejected
+from strategies.domain.states import ExecutionState, StrategyState
+from strategies.engine.decider import (
+    BASIS_AGE_MS_MAX,
+    FAILURE_REST_MS,
+    IDLE_REST_MS_MAX,
+    SUPERSEDED_MAX,
+)
+from strategies.engine.echoes import WAIT_MS_MAX
+from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
+from strategies.services.crashpoints import CrashPoint
+from strategies.services.endings import FAILURES_MAX
+from strategies.services.explanations import write_explanations
+from tests.strategies.engine.stage import TOKEN, offer
+from tests.strategies.samples import Hooked
+
+pytestmark = pytest.mark.django_db
+
+
+def explain(stage):
+    """Write down what was found, as the engine does once a second."""
+    found = stage.decider.explain()
+    write_explanations(explanations=[found] if found else [], clock=stage.clock)
+    return Strategy.objects.get(pk=stage.decider.strategy_id).last_decision
+
+
+def test_an_edge_that_appears_is_carried_out_and_booked(watched):
+    offer(watched)
+
+    assert watched.crew.work() == 1
+
+    execution = Execution.objects.get()
+    assert execution.state == ExecutionState.COMPLETED
+    assert {order.market.venue.code for order in execution.orders.all()} == {"alpha", "beta"}
+    assert imbalances() == {}
+    assert watched.counts.executed == 1
+
+
+def test_a_change_that_can_come_to_nothing_bothers_no_thread(watched):
+    watched.books.set("alpha", bids=[("49991", "1")], asks=[("50009", "1")])
+
+    assert not watched.crew.asked
+    assert watched.counts.nominated == 0
+
+
+def test_each_second_it_decides_in_any_case_and_says_why_it_does_not_trade(watched):
+    watched.decider.force()
+
+    assert [is_urgent for _errand, is_urgent in watched.crew.asked] == [False]
+    assert watched.crew.work() == 1
+    codes = {item["code"] for item in explain(watched)["rejections"]}
+    assert codes == {"edge_below_min"}
+
+
+def test_what_changes_before_a_thread_is_free_is_one_decision_on_the_newest_books(watched):
+    offer(watched)
+    offer(watched, quantity="0.5")
+    offer(watched, quantity="0.25")
+
+    assert len(watched.crew.asked) == 1
+    assert watched.crew.work() == 1
+    evidence = Opportunity.objects.get().evidence
+    asks = {book["venue"]: book["asks"] for book in evidence["books"]}
+    assert asks["alpha"] == [["50000", "0.25"]]
+    assert watched.counts.conflated == watched.counts.nominated - 1 > 0
+
+
+def test_how_long_each_stage_took_is_counted(watched):
+    offer(watched)
+    watched.crew.work()
+
+    counted = {stage: each.count for stage, each in watched.recorder.read().total.items()}
+    assert counted == {
+        Stage.DECISION: 1,
+        Stage.COMMIT: 1,
+        Stage.SEND: 2,
+        Stage.ACK: 2,
+        Stage.FILL: 2,
+    }
+
+
+@pytest.fixture
+def hooked_stage(stage, hooked, calm):
+    """A strategy in the middle of whose decisions a test can do something."""
+    stage.books.show("alpha")
+    stage.books.show("beta")
+    stage.employ(hooked)
+    return stage
+
+
+def test_a_newer_book_in_the_middle_of_a_decision_is_decided_on_instead(hooked_stage):
+    stage = hooked_stage
+
+    def supersede():
+        Hooked.hook = None
+        offer(stage, quantity="0.125")
+
+    Hooked.hook = supersede
+    offer(stage)
+
+    assert stage.crew.work() == 2
+
+    assert stage.counts.superseded == 1
+    evidence = Opportunity.objects.get().evidence
+    assert [book["asks"] for book in evidence["books"] if book["venue"] == "alpha"] == [
+        [["50000", "0.125"]]
+    ]
+    assert Execution.objects.get().state == ExecutionState.COMPLETED
+
+
+def test_a_change_of_a_market_that_is_not_traded_supersedes_nothing(hooked_stage):
+    Hooked.hook = lambda: hooked_stage.books.live["alpha", "BTC/USDT"].confirm(0)
+    offer(hooked_stage)
+
+    hooked_stage.crew.work()
+
+    assert (hooked_stage.counts.superseded, hooked_stage.counts.executed) == (0, 1)
+
+
+def test_a_market_that_never_stands_still_is_tried_a_few_times_and_then_left(hooked_stage):
+    stage = hooked_stage
+    live = stage.books.live
+
+    def change_quietly():
+        live["alpha", "BTC/USDT"].version += 1
+
+    Hooked.hook = change_quietly
+    offer(stage)
+
+    assert stage.crew.work() == SUPERSEDED_MAX + 1
+    assert not Opportunity.objects.exists()
+    assert not Order.objects.exists()
+    assert not stage.crew.asked
+
+
+def test_a_closed_gate_forbids_the_decision_and_says_so(watched):
+    watched.books.close_gate("beta")
+    offer(watched)
+    watched.decider.force()
+
+    watched.crew.work()
+
+    assert not Order.objects.exists()
+    missing = explain(watched)["missing_books"]
+    assert [(item["venue"], item["code"]) for item in missing] == [("beta", 5020)]
+
+
+def test_a_gate_that_closes_in_the_middle_of_a_decision_stops_it(hooked_stage):
+    Hooked.hook = lambda: hooked_stage.books.close_gate("beta")
+    offer(hooked_stage)
+
+    hooked_stage.crew.work()
+
+    assert hooked_stage.counts.superseded == 1
+    assert not Opportunity.objects.filter(decision=Decision.EXECUTED).exists()
+    assert hooked_stage.books.venues["alpha"].requests == []
+
+
+def test_after_its_own_trade_it_waits_until_the_books_show_it(watched):
+    offer(watched, quantity="0.5")
+    watched.crew.work()
+
+    # the venue has sold all of it, but its stream has not said so yet
+    assert not watched.crew.asked
+    assert len(watched.alarms) == 1
+    watched.books.show("alpha")
+    assert not watched.crew.asked
+    watched.books.show("beta")
+
+    assert watched.crew.work() == 1
+    first, second = (row.evidence["books"] for row in Opportunity.objects.order_by("pk"))
+    taken = Order.objects.filter(side="buy").order_by("pk").first()
+    assert taken is not None
+    asked = [D(book["asks"][0][1]) for book in (first[0], second[0])]
+    assert asked == [D("0.5"), D("0.5") - taken.quantity]
+
+
+def test_books_that_never_show_the_trade_are_taken_as_they_are_after_a_while(watched):
+    offer(watched)
+    watched.crew.work()
+
+    watched.pass_ms(WAIT_MS_MAX + 1)
+
+    assert watched.crew.work() == 1
+
+
+def test_after_an_execution_it_decides_on_funds_and_gates_read_anew(watched):
+    offer(watched)
+    before = watched.decider.basis
+    watched.crew.work()
+
+    after = watched.decider.basis
+    assert after is not before
+    assert after.free != before.free
+    assert after.setup is before.setup
+
+
+def test_an_execution_that_fails_gives_it_a_rest(watched):
+    def refuse(request):
+        raise VenueRejected(venue="alpha", cause="no")
+
+    for code in ("alpha", "beta"):
+        watched.books.venues[code].before_submit = refuse
+    offer(watched)
+
+    assert watched.crew.work() == 1
+    offer(watched)
+    assert not watched.crew.asked
+    watched.pass_ms(FAILURE_REST_MS + 1)
+
+    assert watched.crew.work() == 1
+    assert [each.state for each in Execution.objects.all()] == [ExecutionState.FAILED] * 2
+
+
+def test_nothing_is_decided_on_what_was_read_too_long_ago(watched):
+    watched.clock.ahead_ms += BASIS_AGE_MS_MAX + 1
+    offer(watched)
+
+    assert watched.crew.work() == 0
+    assert not Opportunity.objects.exists()
+
+
+def test_what_nothing_can_be_carried_out_of_is_only_explained(watched):
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
+    Strategy.objects.update(state=StrategyState.STOPPING)
+    watched.refresh()
+    offer(watched)
+    assert not watched.crew.asked
+
+    watched.decider.force()
+    watched.crew.work()
+
+    denied = Opportunity.objects.get()
+    assert (denied.decision, denied.reason) == (Decision.DENIED, Reason.STRATEGY_STOPPING)
+    assert not Order.objects.exists()
+
+
+def test_a_halt_that_came_after_the_gate_was_read_is_found_by_the_transaction(watched):
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
+    offer(watched)
+
+    watched.crew.work()
+
+    denied = Opportunity.objects.get()
+    assert (denied.decision, denied.reason) == (Decision.DENIED, Reason.TRADING_HALTED)
+    assert not Order.objects.exists()
+
+
+def test_a_strategy_that_somebody_else_holds_sends_nothing(watched):
+    Strategy.objects.update(tick_token="another engine")
+    offer(watched)
+
+    watched.crew.work()
+
+    assert Opportunity.objects.get().reason == Reason.TICK_LOST
+    assert not Order.objects.exists()
+
+
+def test_no_decision_begins_once_the_strategy_is_not_held_any_more(watched):
+    offer(watched)
+    watched.is_held = False
+
+    assert watched.crew.work() == 0
+    assert not watched.decider.is_busy
+
+
+def test_a_closed_decider_decides_nothing(watched):
+    offer(watched)
+    watched.decider.close()
+
+    assert watched.crew.work() == 0
+    assert not Opportunity.objects.exists()
+
+
+def test_an_opportunity_that_is_left_is_written_down_once_however_often_it_is_seen(watched):
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
+    watched.refresh()
+    for _ in range(5):
+        offer(watched)
+        watched.pass_ms(IDLE_REST_MS_MAX)
+        watched.crew.work()
+
+    assert watched.counts.decided >= 5
+    assert Opportunity.objects.get().reason == Reason.TRADING_HALTED
+
+
+def test_one_that_is_nominated_in_vain_leaves_the_processor_to_others_for_a_moment(watched):
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
+    watched.refresh()
+    for _ in range(4):
+        offer(watched)
+        watched.crew.work()
+
+    offer(watched)
+
+    assert not watched.crew.asked
+    watched.pass_ms(IDLE_REST_MS_MAX)
+    assert len(watched.crew.asked) == 1
+
+
+def break_off():
+    raise RuntimeError("a bug of the plugin")
+
+
+def test_a_decision_that_fails_is_counted_logged_and_followed_by_a_rest(hooked_stage):
+    Hooked.hook = break_off
+    offer(hooked_stage)
+
+    assert hooked_stage.crew.work() == 1
+    offer(hooked_stage)
+    assert not hooked_stage.crew.asked
+
+    strategy = Strategy.objects.get()
+    assert (strategy.failure_count, strategy.last_error) == (1, "RuntimeError: a bug of the plugin")
+    assert strategy.state == StrategyState.RUNNING
+    assert hooked_stage.let_go == []
+
+
+def test_after_several_failures_in_a_row_the_strategy_is_stopped_as_faulted(hooked_stage):
+    Hooked.hook = break_off
+    for _ in range(FAILURES_MAX):
+        offer(hooked_stage)
+        hooked_stage.crew.work()
+        hooked_stage.pass_ms(FAILURE_REST_MS + 1)
+
+    assert Strategy.objects.get().state == StrategyState.FAULTED
+
+
+def test_a_decision_that_works_again_ends_the_row_of_failures(hooked_stage):
+    Hooked.hook = break_off
+    offer(hooked_stage)
+    hooked_stage.crew.work()
+    explain(hooked_stage)
+    assert Strategy.objects.get().failure_count == 1
+
+    Hooked.hook = None
+    hooked_stage.pass_ms(FAILURE_REST_MS + 1)
+    hooked_stage.decider.force()
+    hooked_stage.crew.work()
+    explain(hooked_stage)
+
+    assert Strategy.objects.get().failure_count == 0
+
+
+def test_a_strategy_that_breaks_off_in_the_middle_of_an_execution_is_given_back(watched):
+    def break_off_after_sending(point):
+        if point is CrashPoint.LEGS_SENT:
+            raise RuntimeError("a bug of the platform")
+
+    offer(watched)
+    with observe(break_off_after_sending):
+        watched.crew.work()
+
+    assert watched.let_go == [watched.decider.strategy_id]
+    assert Execution.objects.get().state == ExecutionState.EXECUTING
+
+
+def test_the_run_counts_decisions_opportunities_and_executions(watched):
+    offer(watched)
+    watched.crew.work()
+    explain(watched)
+
+    run = Strategy.objects.get().runs.get()
+    assert (run.tick_count, run.opportunity_count, run.execution_count) == (1, 1, 1)
+    assert watched.decider.explain() is None
+
+
+def test_what_was_carried_out_is_told_even_if_another_decision_followed(watched):
+    offer(watched)
+    watched.crew.work()
+    watched.pass_ms(WAIT_MS_MAX + 1)
+    watched.books.show("alpha")
+    watched.decider.force()
+    watched.crew.work()
+
+    decision = explain(watched)
+
+    assert [item["state"] for item in decision["executed"]] == ["completed"]
+
+
+def test_what_another_engine_holds_by_now_is_not_described_but_counted(watched):
+    watched.decider.force()
+    watched.crew.work()
+    Strategy.objects.update(tick_token="another engine", last_decision={"by": "it"})
+
+    assert explain(watched) == {"by": "it"}
+    assert Strategy.objects.get().runs.get().tick_count == 1
+
+
+def test_the_claim_stays_with_the_engine_after_decisions(watched):
+    offer(watched)
+    watched.crew.work()
+    explain(watched)
+
+    assert Strategy.objects.get().tick_token == TOKEN

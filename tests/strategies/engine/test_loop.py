@@ -1,0 +1,316 @@
+"""The whole loop with its threads; books and leases are played."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
+from arbplatform.core.stages import Stage
+from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.live_book import LiveBook
+from markets.models import Venue
+from strategies.domain.states import ExecutionState, StrategyState
+from strategies.engine import loop as loops
+from strategies.engine.loop import EngineLoop
+from strategies.models import Execution, Opportunity, Run, Strategy
+from strategies.services.engine_stats import list_stats
+from strategies.services.setups import SETUPS
+from tests.strategies.engine.stage import hold
+from tests.strategies.samples import Hooked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TIMEOUT_S = 20
+
+
+class PlayedFeeds:
+    """Feeds whose books a test shows; what is not wanted is not there."""
+
+    def __init__(self, venues):
+        self.venues = venues
+        self.listener: Any = None
+        self.wanted: dict[str, set[str]] = {}
+        self.origins: dict[str, Any] = {}
+        self.live: dict[tuple[str, str], LiveBook] = {}
+        self.states: dict[tuple[str, str], FeedState] = {}
+        self.is_closed = False
+
+    def open(self, listener):
+        self.listener = listener
+        return self
+
+    def want(self, wanted):
+        self.wanted = {spec.code: set(symbols) for spec, symbols in wanted.items()}
+
+    def book(self, venue, symbol):
+        is_healthy = self.states.get((venue, symbol)) is FeedState.HEALTHY
+        return self.live.get((venue, symbol)) if is_healthy else None
+
+    def statuses(self):
+        return [self._status(key) for key in self.states]
+
+    async def close(self):
+        self.is_closed = True
+
+    def show(self, venue, symbol="BTC/USDT"):
+        """Show the book that a venue in memory has now."""
+        if symbol not in self.wanted.get(venue, ()):
+            return
+        key = (venue, symbol)
+        live = self.live.setdefault(key, LiveBook(*key))
+        bids, asks = (
+            [[str(price), str(quantity)] for price, quantity in side]
+            for side in self.venues[venue].books[symbol]
+        )
+        now_ms = SYSTEM_CLOCK.now_ms()
+        live.replace(bids, asks, received_at_ms=now_ms, venue_time_ms=now_ms)
+        if self.states.get(key) is not FeedState.HEALTHY:
+            self.move(venue, FeedState.HEALTHY, symbol)
+        self.listener.book_changed(live)
+
+    def move(self, venue, state, symbol="BTC/USDT"):
+        self.states[venue, symbol] = state
+        self.listener.feed_changed(self._status((venue, symbol)))
+
+    def _status(self, key):
+        state = self.states[key]
+        reason = None if state is FeedState.HEALTHY else Message("a change was missed")
+        venue, symbol = key
+        return FeedStatus(venue, symbol, state, reason, since_ms=0)
+
+
+@dataclass
+class PlayedKeeper:
+    """Leases that a test gives and takes."""
+
+    engine: Any = field(default_factory=lambda: SimpleNamespace(name="here", machine="m", pid=1))
+    leases: dict[int, Any] = field(default_factory=dict)
+    given_back: list[int] = field(default_factory=list)
+    on_change: Any = None
+    is_busy: Any = None
+
+    def held(self):
+        return dict(self.leases)
+
+    def let_go(self, strategy_id):
+        self.given_back.append(strategy_id)
+
+    def give(self, strategy):
+        claim, run_id = hold(strategy), Run.objects.get(strategy=strategy).pk
+        self.leases[strategy.pk] = SimpleNamespace(
+            strategy_id=strategy.pk, run_id=run_id, claim=claim
+        )
+
+    def take(self, strategy):
+        del self.leases[strategy.pk]
+        self.on_change(frozenset(self.leases))
+
+
+async def until(condition, what="the condition holds"):
+    """Wait until something is so; fail when it does not become so."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110  conditions come from threads as well
+            await asyncio.sleep(0.01)
+
+
+async def beside(job):
+    """Do something with the database in a thread of its own."""
+
+    def run():
+        try:
+            job()
+        finally:
+            connection.close()
+
+    await asyncio.to_thread(run)
+
+
+@pytest.fixture
+def engine(monkeypatch, accounts, calm):
+    """An engine whose seconds are short, and what feeds it."""
+    monkeypatch.setattr(loops, "REFRESH_S", 0.1)
+    monkeypatch.setattr(loops, "REPORT_S", 0.1)
+    feeds, keeper = PlayedFeeds(calm), PlayedKeeper()
+    engine = EngineLoop(keeper=keeper, open_feeds=feeds.open)
+    return SimpleNamespace(loop=engine, feeds=feeds, keeper=keeper, venues=calm)
+
+
+def play(engine, scene):
+    """Run the loop while ``scene`` is played, then cancel it as the process does."""
+
+    async def run():
+        work = asyncio.ensure_future(engine.loop.run())
+        try:
+            await scene()
+        finally:
+            work.cancel()
+            await asyncio.wait([work])
+        assert work.cancelled()
+
+    asyncio.run(run())
+
+
+def offer(engine):
+    engine.venues["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("50000", "0.5")])
+    engine.venues["beta"].set_book("BTC/USDT", bids=[("50500", "0.5")], asks=[("50510", "1")])
+    engine.feeds.show("alpha")
+    engine.feeds.show("beta")
+
+
+BOTH = {"alpha": {"BTC/USDT"}, "beta": {"BTC/USDT"}}
+
+
+def test_a_held_strategy_gets_its_books_and_trades_what_they_offer(engine, cross):
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        offer(engine)
+        await until(lambda: engine.loop.counts.executed)
+
+    play(engine, scene)
+
+    execution = Execution.objects.order_by("pk")[0]
+    assert execution.state == ExecutionState.COMPLETED
+    run = Run.objects.get()
+    assert run.execution_count == engine.loop.counts.executed
+    assert run.tick_count == engine.loop.counts.decided
+    assert engine.feeds.is_closed
+
+
+def test_figures_and_findings_are_passed_on_every_second(engine, cross):
+    engine.keeper.give(cross)
+    seen = []
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        offer(engine)
+        await until(lambda: engine.loop.counts.executed)
+        await until(lambda: Stage.FILL in (stats() or SimpleNamespace(stages={})).stages)
+        seen.append(stats())
+
+    def stats():
+        return next(iter(list_stats()), None)
+
+    play(engine, scene)
+
+    (figures,) = seen
+    assert (figures.name, figures.strategies) == ("here", (cross.pk,))
+    assert set(figures.stages) >= {Stage.DECISION, Stage.COMMIT, Stage.SEND, Stage.ACK, Stage.FILL}
+    assert figures.feeds == {"healthy": 2}
+    assert figures.rss_bytes > 0
+    assert list_stats() == []
+    cross.refresh_from_db()
+    assert cross.last_decision["executed"] or cross.last_decision["rejections"]
+
+
+def test_a_closed_gate_is_told_and_an_open_one_decided_on_at_once(engine, cross):
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        engine.feeds.show("alpha")
+        engine.feeds.show("beta")
+        engine.feeds.move("beta", FeedState.RESYNCING)
+        offer_quietly()
+        await until(lambda: engine.loop.counts.decided > 2)
+        assert engine.loop.counts.executed == 0
+        engine.feeds.move("beta", FeedState.HEALTHY)
+        await until(lambda: engine.loop.counts.executed)
+
+    def offer_quietly():
+        engine.venues["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("50000", "1")])
+        engine.venues["beta"].set_book("BTC/USDT", bids=[("50500", "1")], asks=[("50510", "1")])
+        engine.feeds.show("alpha")
+        engine.feeds.live["beta", "BTC/USDT"].replace(
+            [["50500", "1"]], [["50510", "1"]], received_at_ms=SYSTEM_CLOCK.now_ms()
+        )
+
+    play(engine, scene)
+
+    assert Execution.objects.order_by("pk")[0].state == ExecutionState.COMPLETED
+
+
+def test_what_is_not_held_any_more_is_neither_fed_nor_decided_on(engine, cross):
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        engine.keeper.take(cross)
+        assert engine.keeper.is_busy(cross.pk) is False
+        await until(lambda: engine.feeds.wanted == {})
+        offer(engine)
+        engine.feeds.listener.book_changed(LiveBook("alpha", "BTC/USDT"))
+        await asyncio.sleep(0)
+
+    play(engine, scene)
+
+    assert not Opportunity.objects.exists()
+
+
+def test_a_strategy_is_busy_while_a_thread_decides_for_it(engine, hooked):
+    gate, inside = Event(), Event()
+
+    def hold_up():
+        inside.set()
+        gate.wait(TIMEOUT_S)
+
+    engine.keeper.give(hooked)
+    Hooked.hook = hold_up
+
+    async def scene():
+        await until(inside.is_set)
+        assert engine.keeper.is_busy(hooked.pk) is True
+        engine.keeper.take(hooked)
+        await asyncio.sleep(0.05)
+        assert engine.keeper.is_busy(hooked.pk) is True
+        gate.set()
+        await until(lambda: not engine.keeper.is_busy(hooked.pk))
+
+    try:
+        play(engine, scene)
+    finally:
+        gate.set()
+
+
+def test_a_venue_that_is_switched_off_is_fed_no_more(engine, cross):
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        await beside(switch_off)
+        await until(lambda: engine.feeds.wanted == {"alpha": {"BTC/USDT"}})
+        await until(lambda: engine.loop.counts.decided > 3)
+
+    def switch_off():
+        venue = Venue.objects.get(code="beta")
+        venue.is_enabled = False
+        venue.save()
+
+    play(engine, scene)
+
+    cross.refresh_from_db()
+    assert {item["venue"] for item in cross.last_decision["missing_books"]} >= {"beta"}
+
+
+def test_a_strategy_that_cannot_be_read_is_counted_as_failing_and_stopped(engine, cross):
+    engine.keeper.give(cross)
+    Strategy.objects.update(params={"symbols": []})
+    SETUPS.clear()
+
+    def wait_for_fault():
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while Strategy.objects.get().state != StrategyState.FAULTED:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+
+    play(engine, lambda: beside(wait_for_fault))
+
+    assert not Opportunity.objects.exists()
