@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -14,8 +15,16 @@ from redis.exceptions import RedisError
 from arbplatform.background.diskwatch import DiskLevel, level_of, measure
 from arbplatform.background.heartbeat import BEAT, WORKER, read_age_ms
 from arbplatform.background.queues import DEPTH_MAX, read_depths
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.services.spooling import orders_spool
 from markets.selectors import list_ill_venues
+from strategies.selectors.engines import (
+    count_live_engines,
+    count_streams,
+    count_unheld_streams,
+    find_last_sign_of_life,
+)
+from strategies.services.leases import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +93,22 @@ def _check_heartbeat(part: str) -> PartHealth:
     return PartHealth(is_ok, "" if is_ok else gettext("It has not shown itself lately."), age_ms)
 
 
+def _check_engines() -> PartHealth:
+    """Tell whether somebody runs the strategies on streams; a moment without is a takeover."""
+    now = DATABASE_CLOCK.now()
+    seen_at = find_last_sign_of_life()
+    age_ms = None if seen_at is None else (now - seen_at) // timedelta(milliseconds=1)
+    figures = {
+        "engines": count_live_engines(now=now, lease=LEASE),
+        "running": count_streams(),
+        "waiting": count_unheld_streams(now=now),
+    }
+    is_gone = age_ms is None or age_ms > HEARTBEAT_AGE_MS_MAX
+    is_ok = not (figures["waiting"] and is_gone)
+    detail = "" if is_ok else gettext("No engine runs the strategies that are driven by streams.")
+    return PartHealth(is_ok, detail, age_ms, figures)
+
+
 def _check_venues() -> PartHealth:
     """Tell which venues are ill. The platform itself works all the same: that is no failure."""
     ill = [f"{venue.code}: {venue.get_state_display()}" for venue in list_ill_venues()]
@@ -119,6 +144,7 @@ _CHECKS: Mapping[str, Callable[[], PartHealth]] = {
     "redis": _check_redis,
     "worker": _check_worker,
     "beat": _check_beat,
+    "engines": _check_engines,
     "venues": _check_venues,
     "queues": _check_queues,
     "disk": _check_disk,

@@ -149,7 +149,6 @@ REASONS: dict[int, str] = {
     61: _NO_STREAM,
     62: "Does not apply yet: every decision fetches its books anew, and refuses old ones (58).",
     63: _NO_STREAM,
-    64: _NO_STREAM,
     79: _NO_DERIVATIVES,
     80: _NO_DERIVATIVES,
     81: _NO_DERIVATIVES,

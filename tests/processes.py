@@ -69,8 +69,20 @@ def redis_server() -> Iterator[RedisServer]:
     shutil.rmtree(directory)
 
 
+_CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "arbplatform")
+_POOL = ("--pool", "threads", "--concurrency", "4", "--without-gossip")
+COMMANDS = {
+    "worker": (*_CELERY, "worker", "--loglevel", "WARNING", *_POOL),
+    "beat": (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""),
+    "engine": (sys.executable, str(ROOT / "manage.py"), "run_engine"),
+}
+
+
 class Part:
-    """A process of the platform, ``worker`` or ``beat``, with its own Redis and our database.
+    """A process of the platform, with its own Redis and our database.
+
+    Args:
+        program: ``worker``, ``beat`` or ``engine``.
 
     Attributes:
         process: it.
@@ -78,16 +90,9 @@ class Part:
 
     def __init__(self, program: str, redis_url: str, directory: Path, **environment: str) -> None:
         self._log = directory / f"{program}-{time.monotonic_ns()}.log"
-        options = {
-            "worker": ("--pool", "threads", "--concurrency", "4", "--without-gossip"),
-            "beat": ("--pidfile", ""),
-        }
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "celery", "--quiet", "-A", "arbplatform", program),
-                    *("--loglevel", "WARNING", *options[program]),
-                ],
+                COMMANDS[program],
                 cwd=ROOT,
                 env=os.environ
                 | {

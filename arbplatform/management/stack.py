@@ -90,6 +90,17 @@ def worker(environment: Mapping[str, str], directory: Path) -> ChildSpec:
     )
 
 
+def engine(environment: Mapping[str, str], directory: Path) -> ChildSpec:
+    """Return the engine, which runs the strategies that are driven by streams."""
+    return ChildSpec(
+        name="engine",
+        command=manage("run_engine"),
+        environment=environment,
+        directory=directory,
+        stop_timeout_s=WORKER_STOP_TIMEOUT_S,
+    )
+
+
 def beat(environment: Mapping[str, str], directory: Path) -> ChildSpec:
     """Return the scheduler; the schedule is in the database, so it writes no file."""
     return ChildSpec(

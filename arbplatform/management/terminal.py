@@ -11,7 +11,15 @@ from arbplatform.management.speech import render
 LOG_BYTES_MAX = 5_000_000
 """A child's log is turned at this size; one older file is kept."""
 
-_COLOURS = {"redis": 35, "simulator": 33, "bootstrap": 36, "web": 32, "worker": 34, "beat": 36}
+_COLOURS = {
+    "redis": 35,
+    "simulator": 33,
+    "bootstrap": 36,
+    "web": 32,
+    "worker": 34,
+    "engine": 31,
+    "beat": 36,
+}
 _NAME_WIDTH = max(map(len, _COLOURS))
 
 

@@ -33,6 +33,12 @@ def count_live_engines(*, now: datetime, lease: timedelta, besides: str = "") ->
     return rows.exclude(name=besides).count()
 
 
+def find_last_sign_of_life() -> datetime | None:
+    """Return when an engine last showed itself, if one ever did."""
+    rows = EngineProcess.objects.order_by("-heartbeat_at")
+    return rows.values_list("heartbeat_at", flat=True).first()
+
+
 def count_streams() -> int:
     """Return how many running strategies are driven by streams."""
     return Strategy.objects.filter(

@@ -8,6 +8,8 @@ from redis.exceptions import ConnectionError as RedisDown
 from arbplatform import health, parts
 from arbplatform.background.heartbeat import BEAT, BEAT_EVERY_MS, WORKER, Pulse, read_age_ms
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
+from strategies.models import Strategy
+from strategies.services.leases import Engine, renew_leases
 
 
 @pytest.fixture
@@ -36,6 +38,7 @@ def test_everything_works(anonymous_api, db, living):
         "redis": True,
         "worker": True,
         "beat": True,
+        "engines": True,
         "venues": True,
         "queues": True,
         "disk": True,
@@ -67,6 +70,22 @@ def test_a_part_that_has_not_shown_itself_lately_is_down(anonymous_api, db, livi
     assert data["worker"]["is_ok"]
     assert not data["beat"]["is_ok"]
     assert data["beat"]["age_ms"] > parts.HEARTBEAT_AGE_MS_MAX
+
+
+def test_strategies_on_streams_that_no_engine_runs_are_a_failure(anonymous_api, db, living):
+    strategy = Strategy.objects.create(
+        name="stream", type="cross-venue", state="running", driver="stream"
+    )
+
+    data = anonymous_api.get("/api/health").json()["data"]["engines"]
+
+    assert (data["is_ok"], data["age_ms"]) == (False, None)
+    assert data["detail"] == "No engine runs the strategies that are driven by streams."
+    assert data["figures"] == {"engines": 0, "running": 1, "waiting": 1}
+    engine = Engine("here:1:aa", "here", 1)
+    renew_leases(engine=engine, tokens={})  # one has just begun, or takes over
+    assert anonymous_api.get("/api/health").json()["data"]["engines"]["is_ok"]
+    strategy.delete()
 
 
 class Away:

@@ -1,0 +1,158 @@
+"""Real engine processes: killed, frozen, ended, without a database. Nothing is ever held by two."""
+
+import signal
+import time
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import connection
+
+from ledger.models import LogEntry
+from strategies.domain.states import StrategyDriver, StrategyState
+from strategies.models import EngineProcess, Strategy
+from strategies.selectors import get_strategy
+from strategies.services.leases import LEASE
+from strategies.services.runs import start_strategy, stop_strategy
+from tests.processes import Part, redis_server, start_part, wait_until
+from tests.restartable import migrated_server, own_database
+
+__all__ = ["migrated_server", "own_database", "redis_server", "start_part"]
+
+COUNT = 6
+TAKEOVER_S_MAX = 5.0
+
+
+def start_streams(make_cross):
+    for number in range(COUNT):
+        row = make_cross(f"s{number}", driver=StrategyDriver.STREAM)
+        start_strategy(strategy_id=row.pk, user=None)
+
+
+@pytest.fixture
+def streams(transactional_db, make_cross, calm):
+    """Strategies that run on streams."""
+    start_streams(make_cross)
+
+
+def holders():
+    """Return how many strategies each process holds, by its id; what nobody holds is left out."""
+    names = Strategy.objects.exclude(tick_token="").values_list("lease_holder", flat=True)
+    counted: dict[int, int] = {}
+    for name in names:
+        pid = int(name.split(":")[1])
+        counted[pid] = counted.get(pid, 0) + 1
+    return counted
+
+
+def wait_for_holders(expected, parts, timeout_s=30.0):
+    wait_until(
+        lambda: holders() == expected,
+        lambda: f"{holders()} should be {expected}; {[part.output for part in parts]}",
+        timeout_s,
+    )
+
+
+def check_tenures():
+    """Every lease of a strategy was taken after the one before it had ended, and by its number."""
+    taken = LogEntry.objects.filter(event__in=["strategy_taken", "strategy_taken_over"])
+    for strategy in Strategy.objects.all():
+        lines = [line.context for line in taken.filter(strategy=strategy).order_by("id")]
+        assert [line["fence"] for line in lines] == list(range(1, strategy.lease_fence + 1))
+        given_back = {
+            line.context["fence"]: line.context["engine"]
+            for line in LogEntry.objects.filter(strategy=strategy, event="strategy_released")
+        }
+        for line, after in pairwise(lines):
+            if line["fence"] not in given_back:
+                assert after["before"] == line["engine"]
+
+
+@pytest.fixture
+def two(streams, start_part):
+    """Two engines that share the strategies."""
+    one = start_part("engine")
+    wait_for_holders({one.process.pid: COUNT}, [one])
+    other = start_part("engine")
+    wait_for_holders({one.process.pid: COUNT // 2, other.process.pid: COUNT // 2}, [one, other])
+    return one, other
+
+
+def test_the_strategies_of_a_killed_engine_are_taken_over_in_time(two):
+    victim, heir = two
+
+    victim.process.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    wait_for_holders({heir.process.pid: COUNT}, two)
+
+    assert time.monotonic() - killed < TAKEOVER_S_MAX
+    check_tenures()
+    dead = EngineProcess.objects.get(pid=victim.process.pid)
+    assert dead.stopped_at is None
+    assert LogEntry.objects.filter(event="strategy_taken_over").count() == COUNT // 2
+
+
+def test_an_engine_that_is_told_to_end_hands_over_at_once(two):
+    leaving, heir = two
+
+    leaving.process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    wait_for_holders({heir.process.pid: COUNT}, two)
+
+    assert time.monotonic() - asked < LEASE.total_seconds()  # no lease had to run out
+    assert leaving.process.wait(30) == 0
+    assert EngineProcess.objects.get(pid=leaving.process.pid).stopped_at is not None
+    assert not LogEntry.objects.filter(event="strategy_taken_over").exists()
+    check_tenures()
+
+
+def test_an_engine_that_was_frozen_finds_its_strategies_gone_and_joins_anew(two):
+    sleeper, heir = two
+    before = dict(Strategy.objects.values_list("pk", "lease_fence"))
+
+    sleeper.process.send_signal(signal.SIGSTOP)
+    wait_for_holders({heir.process.pid: COUNT}, two)
+    sleeper.process.send_signal(signal.SIGCONT)
+    wait_for_holders({sleeper.process.pid: COUNT // 2, heir.process.pid: COUNT // 2}, two)
+
+    check_tenures()
+    gained = [row.lease_fence - before[row.pk] for row in Strategy.objects.all()]
+    assert sum(gained) == COUNT  # three were taken over, and as many given back and taken anew
+    assert sleeper.process.poll() is None
+
+
+def test_a_strategy_that_is_stopped_is_at_rest_in_a_moment(two):
+    pk = Strategy.objects.order_by("pk")[0].pk
+
+    stop_strategy(strategy_id=pk, user=None)
+    assert get_strategy(pk).state == StrategyState.STOPPING
+    asked = time.monotonic()
+    wait_until(lambda: get_strategy(pk).state == StrategyState.STOPPED, "it stops")
+
+    assert time.monotonic() - asked < LEASE.total_seconds()
+    start_strategy(strategy_id=pk, user=None)
+    wait_until(lambda: get_strategy(pk).lease_holder, "it is taken again")
+
+
+def test_without_the_database_an_engine_loses_its_leases_and_takes_them_anew(
+    own_database, make_cross, calm, redis_server, tmp_path
+):
+    start_streams(make_cross)
+    engine = Part("engine", redis_server.url, tmp_path, DATABASE_URL=own_database.url)
+    try:
+        wait_for_holders({engine.process.pid: COUNT}, [engine])
+        own_database.go_away()
+        time.sleep((LEASE + timedelta(seconds=6)).total_seconds())
+        own_database.come_back()
+        wait_until(
+            lambda: set(Strategy.objects.values_list("lease_fence", flat=True)) == {2},
+            lambda: f"the leases are taken anew: {engine.output}",
+        )
+
+        wait_for_holders({engine.process.pid: COUNT}, [engine])
+        check_tenures()
+        assert "the database is away" in engine.output
+        assert engine.end() == 0
+    finally:
+        engine.clean_up()
+        connection.close()
