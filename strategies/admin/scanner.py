@@ -12,7 +12,10 @@ from arbplatform.console.admin import ReadOnlyAdmin
 from arbplatform.wording import render
 from strategies.admin.panel import brief
 from strategies.domain.scan import Kind
-from strategies.services.scanner import CONFIRMED_MAX, Sighting, scan_markets
+from strategies.services.scanner import scan_markets
+from strategies.services.sightings import CONFIRMED_MAX, Sighting, Source
+
+MS_PER_S = 1_000
 
 
 class ScannerAdmin(ReadOnlyAdmin):
@@ -36,6 +39,8 @@ class ScannerAdmin(ReadOnlyAdmin):
             "opts": self.model._meta,
             "title": _("Scanner"),
             "scan": scan,
+            "is_streamed": scan.source is Source.STREAM,
+            "polled": sorted(v for v, source in scan.feeds.items() if source is Source.REST),
             "is_by_profit": is_by_profit,
             "rows": [_describe(row) for row in rows],
             "venue_errors": [
@@ -60,5 +65,6 @@ def _describe(row: Sighting) -> dict[str, Any]:
         else f"{brief(intent.expected_profit)} {intent.profit_asset}",
         "profit": None if row.profit is None else brief(row.profit),
         "age_ms": row.age_ms,
+        "standing_s": None if row.standing_ms is None else f"{row.standing_ms / MS_PER_S:.1f}",
         "refusal": None if row.refusal is None else render(row.refusal),
     }

@@ -11,21 +11,41 @@ from arbplatform.core.decimals import Bps, floor_to_step
 from arbplatform.wording import render
 from ledger.models import SideChoice
 from strategies.domain.scan import Kind
-from strategies.services.scanner import CONFIRMED_MAX, Scan, Sighting
+from strategies.services.sightings import CONFIRMED_MAX, Scan, Sighting, Source
 
 _BPS_STEP = Bps("1e-8")
 
 
-class ScanQuerySerializer(serializers.Serializer[Any]):
-    """What a client may ask of a scan."""
+class RoundTripQuerySerializer(serializers.Serializer[Any]):
+    """Which round trips a client wants."""
 
     kind = serializers.ChoiceField(
         choices=[kind.value for kind in Kind], required=False, help_text="Only these."
     )
+    limit = serializers.IntegerField(min_value=1, max_value=CONFIRMED_MAX, default=20)
+
+
+class ScanQuerySerializer(RoundTripQuerySerializer):
+    """What a client may ask of a scan."""
+
     sort = serializers.ChoiceField(
         choices=["edge", "profit"], default="edge", help_text="What comes first."
     )
-    limit = serializers.IntegerField(min_value=1, max_value=CONFIRMED_MAX, default=20)
+
+
+class LiveQuerySerializer(RoundTripQuerySerializer):
+    """What a client may ask of the live opportunities."""
+
+    order = serializers.ChoiceField(
+        choices=["edge", "profit"], default="edge", help_text="What comes first."
+    )
+
+
+class ScanFeedSerializer(serializers.Serializer[Any]):
+    """How the best prices of a venue come in."""
+
+    venue = serializers.CharField()
+    prices = serializers.ChoiceField(choices=[source.value for source in Source])
 
 
 class ScanVenueErrorSerializer(serializers.Serializer[Any]):
@@ -59,6 +79,9 @@ class SightingSerializer(serializers.Serializer[Any]):
     profit_asset = serializers.CharField(allow_null=True)
     profit = AmountField(allow_null=True, help_text="[reporting asset].")
     age_ms = serializers.IntegerField(allow_null=True, help_text="Of the oldest book [ms].")
+    standing_ms = serializers.IntegerField(
+        allow_null=True, help_text="How long it has been seen without a break [ms]."
+    )
     refusal = serializers.CharField(allow_null=True, help_text="Why no size earns.")
     legs = ScanLegSerializer(many=True)
 
@@ -66,6 +89,10 @@ class SightingSerializer(serializers.Serializer[Any]):
 class ScanSerializer(serializers.Serializer[Any]):
     """One look over everything."""
 
+    prices = serializers.ChoiceField(
+        choices=[source.value for source in Source],
+        help_text="stream: a scanner process is told of them as they change; rest: asked for.",
+    )
     scanned_at = serializers.DateTimeField()
     took_ms = serializers.IntegerField()
     reporting_asset = serializers.CharField()
@@ -74,6 +101,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     pairs = serializers.IntegerField(help_text="Ordered pairs of venues with the same symbol.")
     cycles = serializers.IntegerField(help_text="Directed ways around three markets.")
     nominated = serializers.IntegerField(help_text="That earn at the best prices.")
+    feeds = ScanFeedSerializer(many=True)
     venue_errors = ScanVenueErrorSerializer(many=True)
     results = SightingSerializer(many=True)
 
@@ -86,14 +114,18 @@ def to_rows(scan: Scan, sightings: Sequence[Sighting]) -> dict[str, Any]:
         sightings: what is to be shown of it.
     """
     return {
+        "prices": scan.source.value,
         "scanned_at": scan.scanned_at,
         "took_ms": scan.took_ms,
         "reporting_asset": settings.REPORTING_ASSET,
         "venues": scan.venue_count,
-        "markets": scan.survey.markets,
-        "pairs": scan.survey.pairs,
-        "cycles": scan.survey.cycles,
-        "nominated": len(scan.survey.nominations),
+        "markets": scan.markets,
+        "pairs": scan.pairs,
+        "cycles": scan.cycles,
+        "nominated": scan.nominated,
+        "feeds": [
+            {"venue": venue, "prices": source.value} for venue, source in sorted(scan.feeds.items())
+        ],
         "venue_errors": [
             {"venue": venue, "code": error.code, "message": render(error.message)}
             for venue, error in sorted(scan.errors.items())
@@ -115,6 +147,7 @@ def _to_row(item: Sighting) -> dict[str, Any]:
         "profit_asset": None if intent is None else intent.profit_asset,
         "profit": item.profit,
         "age_ms": item.age_ms,
+        "standing_ms": item.standing_ms,
         "refusal": None if item.refusal is None else render(item.refusal),
         "legs": _to_legs(item),
     }

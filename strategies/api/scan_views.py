@@ -1,11 +1,19 @@
 """What could be earned anywhere now, over HTTP."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from strategies.api.scan_serializers import ScanQuerySerializer, ScanSerializer, to_rows
+from strategies.api.scan_serializers import (
+    LiveQuerySerializer,
+    ScanQuerySerializer,
+    ScanSerializer,
+    to_rows,
+)
 from strategies.domain.scan import Kind
 from strategies.services.scanner import scan_markets
 
@@ -17,15 +25,24 @@ class ScanView(APIView):
     def get(self, request: Request) -> Response:
         """Return the best round trips of this moment, those that can be traded first.
 
-        Sizes and profits are for unlimited funds. A result is up to two seconds old.
+        Sizes and profits are for unlimited funds. While a scanner process runs, prices stream in
+        and a result is a second old; without one the venues are asked, at most every two seconds.
         """
-        query = ScanQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
-        scan = scan_markets()
-        sightings = scan.select(
-            kind=Kind(asked["kind"]) if "kind" in asked else None,
-            by_profit=asked["sort"] == "profit",
-            limit=asked["limit"],
-        )
-        return Response(ScanSerializer(to_rows(scan, sightings)).data)
+        return _answer(ScanQuerySerializer(data=request.query_params), "sort")
+
+
+def answer_live(request: Request) -> Response:
+    """Return the best round trips of this moment, as a list of opportunities may be asked for."""
+    return _answer(LiveQuerySerializer(data=request.query_params), "order")
+
+
+def _answer(query: Serializer[Any], order: str) -> Response:
+    query.is_valid(raise_exception=True)
+    asked = query.validated_data
+    scan = scan_markets()
+    sightings = scan.select(
+        kind=Kind(asked["kind"]) if "kind" in asked else None,
+        by_profit=asked[order] == "profit",
+        limit=asked["limit"],
+    )
+    return Response(ScanSerializer(to_rows(scan, sightings)).data)

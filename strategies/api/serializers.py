@@ -243,6 +243,15 @@ class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
         return None if execution is None else execution.pk
 
 
+class OpportunityPageSerializer(serializers.Serializer[Any]):
+    """A page of what strategies saw."""
+
+    count = serializers.IntegerField(help_text="Rows on all pages together.")
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    results = OpportunitySerializer(many=True)
+
+
 class OpportunityDetailSerializer(OpportunitySerializer):
     """An opportunity with its evidence."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import F, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,8 +14,11 @@ from strategies.api.execution_serializers import (
     ExecutionSerializer,
 )
 from strategies.api.filters import ExecutionFilter, OpportunityFilter, StrategyFilter
+from strategies.api.scan_serializers import ScanSerializer
+from strategies.api.scan_views import answer_live
 from strategies.api.serializers import (
     OpportunityDetailSerializer,
+    OpportunityPageSerializer,
     OpportunitySerializer,
     PnlSerializer,
     StopBodySerializer,
@@ -42,6 +45,19 @@ from strategies.selectors import (
 from strategies.services import runs, strategies
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.pnl import report_pnl
+
+LIVE_PARAMETERS = [
+    OpenApiParameter(
+        "view",
+        {"type": "string", "enum": ["stored", "live"], "default": "stored"},
+        description="live: what could be earned anywhere now, instead of what strategies saw.",
+    ),
+    OpenApiParameter(
+        "order",
+        {"type": "string", "enum": ["edge", "profit"], "default": "edge"},
+        description="With view=live: what comes first.",
+    ),
+]
 
 LATEST = 20
 """Log lines and trades that the detail of a strategy shows."""
@@ -142,7 +158,7 @@ class TypeListView(APIView):
 
 
 class OpportunityListView(generics.ListAPIView[Opportunity]):
-    """What strategies saw, newest first."""
+    """What strategies saw, newest first; or what could be earned anywhere now."""
 
     serializer_class = OpportunitySerializer
     filterset_class = OpportunityFilter
@@ -151,6 +167,26 @@ class OpportunityListView(generics.ListAPIView[Opportunity]):
     def get_queryset(self) -> QuerySet[Opportunity]:
         """Return all opportunities, without their evidence."""
         return list_opportunities()
+
+    @extend_schema(
+        parameters=LIVE_PARAMETERS,
+        responses=PolymorphicProxySerializer(
+            component_name="Opportunities",
+            serializers=[OpportunityPageSerializer, ScanSerializer],
+            resource_type_field_name=None,
+            many=False,
+        ),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return what strategies saw, newest first.
+
+        With `view=live`: the best round trips over all symbols and cycles of all enabled venues at
+        this moment, whatever strategies there are; the same answer as `/api/scanner`, and of the
+        parameters only `kind`, `order` and `limit` count.
+        """
+        if request.query_params.get("view") == "live":
+            return answer_live(request)
+        return super().get(request, *args, **kwargs)
 
 
 class OpportunityView(APIView):

@@ -67,7 +67,7 @@ def to_evidence(
             for key, amount in _free_of(view, keys).items()
         ],
         "dust": {code: to_plain(amount) for code, amount in sorted(view.dust.items())},
-        "intent": _intent_to_json(intent),
+        "intent": intent_to_json(intent),
     }
 
 
@@ -95,7 +95,7 @@ def from_evidence(evidence: Mapping[str, Any]) -> Evidence:
         },
         dust={code: to_decimal(amount) for code, amount in evidence.get("dust", {}).items()},
     )
-    return Evidence(view, evidence["params"], _intent_from_json(evidence["intent"]))
+    return Evidence(view, evidence["params"], intent_from_json(evidence["intent"]))
 
 
 def _free_of(view: MarketView, keys: list[MarketKey]) -> dict[AssetKey, Amount]:
@@ -173,7 +173,8 @@ def _rules_from_json(item: Json) -> MarketRules:
     )
 
 
-def _intent_to_json(intent: Intent) -> Json:
+def intent_to_json(intent: Intent) -> Json:
+    """Return an intent as JSON values; amounts are decimal strings."""
     return {
         "summary": intent.summary,
         "mode": intent.mode.value,
@@ -199,7 +200,8 @@ def _leg_to_json(leg: LegIntent) -> Json:
     }
 
 
-def _intent_from_json(item: Json) -> Intent:
+def intent_from_json(item: Json) -> Intent:
+    """Return the intent that ``intent_to_json`` was given."""
     return Intent(
         summary=item["summary"],
         legs=tuple(

@@ -105,7 +105,7 @@ def survey(
             through none of them begins anywhere.
         edge_bps_min: what a round trip must exceed, after fees [bps].
     """
-    tops = dict(_usable(tickers, rules))
+    tops = dict(usable_tops(tickers, rules))
     floor = float(ONE + edge_bps_min / BPS_PER_UNIT) * (1 - FLOAT_MARGIN)
     found: list[tuple[Kind, tuple[Step, ...], str]] = []
     pairs = _scan_pairs(tops, rules, floor, found)
@@ -113,7 +113,7 @@ def survey(
     nominations = [
         Nomination(kind, subject, steps, edge)
         for kind, steps, subject in found
-        if (edge := _edge_of(steps, tops, rules)).net_bps > edge_bps_min
+        if (edge := edge_of(steps, tops, rules)).net_bps > edge_bps_min
     ]
     nominations.sort(key=lambda item: (-item.edge.net_bps, item.subject))
     return Survey(tuple(nominations), len(tops), pairs, cycles)
@@ -151,7 +151,7 @@ def confirm(
     return size_triangle(tuple(trades), terms=terms, subject=nomination.subject)
 
 
-def _usable(
+def usable_tops(
     tickers: Iterable[Ticker], rules: Mapping[MarketKey, MarketRules]
 ) -> Iterator[tuple[MarketKey, Book]]:
     """Yield the best prices that can be used, as books of one level."""
@@ -215,21 +215,23 @@ def _scan_cycles(
                 rates[index.slot_of(key.symbol, side)] = rate
         for rate, position in index.scan(rates):
             if rate >= floor:
-                cycle = _entered(index.cycles[position], starts)
+                cycle = entered(index.cycles[position], starts)
                 steps = tuple(Step(MarketKey(venue, hop.symbol), hop.side) for hop in cycle.hops)
                 found.append((Kind.TRIANGULAR, steps, f"{venue}: {cycle}"))
     return count
 
 
-def _entered(cycle: Cycle, starts: Sequence[str]) -> Cycle:
+def entered(cycle: Cycle, starts: Sequence[str]) -> Cycle:
+    """Return a cycle, entered at the first of ``starts`` that it passes through, if any."""
     return next((cycle.starting_at(asset) for asset in starts if asset in cycle.assets), cycle)
 
 
-def _edge_of(
+def edge_of(
     steps: Iterable[Step],
     tops: Mapping[MarketKey, Book],
     rules: Mapping[MarketKey, MarketRules],
 ) -> Edge:
+    """Return the edge of a round trip at the best prices, whatever its size."""
     legs = []
     for key, side in steps:
         level = tops[key].asks[0] if side is Side.BUY else tops[key].bids[0]

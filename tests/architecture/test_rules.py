@@ -38,6 +38,7 @@ FLOATS_THAT_ARE_NO_MONEY = {
     "strategies/domain/kernels/nominators.py": HOT_PATH,
     "strategies/domain/kernels/pairs.py": HOT_PATH,
     "strategies/domain/kernels/rates.py": HOT_PATH,
+    "strategies/domain/live_survey.py": HOT_PATH,
     "strategies/domain/scan.py": HOT_PATH,
     "strategies/domain/triangle.py": HOT_PATH,
     "strategies/plugins/triangular.py": HOT_PATH,

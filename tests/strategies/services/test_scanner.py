@@ -5,7 +5,8 @@ import pytest
 from markets.models import Venue
 from strategies.domain.intents import Intent
 from strategies.domain.scan import Kind
-from strategies.services.scanner import CONFIRMED_MAX, forget_scan, scan_markets
+from strategies.services.scanner import forget_scan, scan_markets
+from strategies.services.sightings import CONFIRMED_MAX
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +30,8 @@ def pairs(scan, *, by_profit=False, limit=CONFIRMED_MAX):
 def test_nothing_is_found_in_calm_markets(calm):
     scan = scan_markets()
 
-    assert (scan.venue_count, scan.survey.markets) == (2, 6)
-    assert (scan.survey.pairs, scan.survey.cycles) == (6, 4)
+    assert (scan.venue_count, scan.markets) == (2, 6)
+    assert (scan.pairs, scan.cycles) == (6, 4)
     assert scan.sightings == ()
     assert scan.errors == {}
 

@@ -1,0 +1,182 @@
+"""The scanner that is told of prices, and how its result is passed on."""
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+import pytest
+
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
+from arbplatform.core.errors import Message
+from markets.domain.quote import Ticker
+from markets.models import Venue
+from markets.services.data import fetch_tickers
+from strategies.domain.scan import Kind
+from strategies.domain.view import MarketKey
+from strategies.services.live_scan import LiveScanner
+from strategies.services.scan_store import (
+    KEPT_MS,
+    read_scan,
+    scan_from_json,
+    scan_to_json,
+    write_scan,
+)
+from strategies.services.scanner import scan_markets
+from strategies.services.sightings import UNCONFIRMED, Failure, Source
+
+pytestmark = pytest.mark.django_db
+
+PAIR = "BTC/USDT alpha → beta"
+
+
+@pytest.fixture
+def clock():
+    return FixedClock(SYSTEM_CLOCK.now_ms())
+
+
+@pytest.fixture
+def scanner(edge, clock):
+    """A scanner that knows all prices of two venues between which BTC earns."""
+    made = LiveScanner(clock=clock)
+    made.reload()
+    for code, tickers in fetch_tickers(list(Venue.objects.all())).tickers.items():
+        made.tickers_changed(code, tickers.values(), Source.STREAM)
+    return made
+
+
+def find(scan, subject):
+    (found,) = [item for item in scan.sightings if item.nomination.subject == subject]
+    return found
+
+
+def test_what_it_sees_is_what_a_scan_over_rest_finds(scanner):
+    live, rest = scanner.scan(), scan_markets()
+
+    assert (live.markets, live.pairs, live.cycles, live.nominated) == (
+        *(rest.markets, rest.pairs, rest.cycles),
+        rest.nominated,
+    )
+    ours, theirs = find(live, PAIR), find(rest, PAIR)
+    assert (ours.intent, ours.profit, ours.edge_bps) == (
+        *(theirs.intent, theirs.profit),
+        theirs.edge_bps,
+    )
+    assert (live.source, rest.source) == (Source.STREAM, Source.REST)
+    assert live.feeds == {"alpha": Source.STREAM, "beta": Source.STREAM}
+
+
+def test_how_old_the_books_are_and_how_long_it_stands_is_told(scanner, clock):
+    first = find(scanner.scan(), PAIR)
+    clock.advance_ms(700)
+
+    later = find(scanner.scan(), PAIR)
+
+    assert first.standing_ms == 0
+    assert later.standing_ms == 700
+    assert later.age_ms is not None
+
+
+def test_a_price_that_closes_the_gap_is_known_at_once(scanner):
+    tickers = [
+        Ticker("beta", "BTC/USDT", D(49990), D(50010), None, received_at_ms=0),
+    ]
+
+    scanner.tickers_changed("beta", tickers, Source.STREAM)
+
+    assert PAIR not in {item.nomination.subject for item in scanner.scan().sightings}
+
+
+def test_a_venue_that_is_lost_is_named_and_counts_no_more(scanner):
+    scanner.venue_lost("beta", Failure(2004, Message("gone")))
+
+    scan = scanner.scan()
+
+    assert (scan.errors, scan.feeds) == (
+        {"beta": Failure(2004, Message("gone"))},
+        {"alpha": Source.STREAM},
+    )
+    assert (scan.markets, scan.sightings) == (3, ())
+
+
+def test_books_are_asked_for_in_turn_and_never_too_many(edge, clock):
+    asked = []
+
+    def fetch(keys):
+        asked.append(keys)
+        return {}
+
+    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3)
+    scanner.reload()
+    for code, symbol, bid, ask in (
+        ("alpha", "BTC/USDT", "49990", "50000"),
+        ("beta", "BTC/USDT", "50500", "50510"),
+        ("alpha", "ETH/USDT", "2490", "2500"),
+        ("beta", "ETH/USDT", "2600", "2610"),
+        ("alpha", "ETH/BTC", "0.0400", "0.0401"),
+        ("beta", "ETH/BTC", "0.0600", "0.0601"),
+    ):
+        prices = [Ticker(code, symbol, D(bid), D(ask), None, received_at_ms=0)]
+        scanner.tickers_changed(code, prices, Source.STREAM)
+
+    scans = [scanner.scan() for _ in range(4)]
+
+    waiting = [sum(item.refusal == UNCONFIRMED for item in scan.sightings) for scan in scans]
+    assert waiting[0] > waiting[1] >= waiting[2] >= waiting[3] == 0
+    assert all(0 < len(keys) <= 3 for keys in asked)
+    assert str(scans[-1].sightings[0].refusal) == "A book is missing or broken."
+
+
+def test_a_market_that_is_listed_no_more_is_forgotten(scanner):
+    Venue.objects.filter(code="beta").update(is_enabled=False)
+
+    specs = scanner.reload()
+
+    assert [spec.code for spec in specs] == ["alpha"]
+    assert (scanner.scan().markets, scanner.scan().venue_count) == (3, 1)
+
+
+def test_a_result_survives_the_way_through_redis(scanner):
+    scan = replace(
+        scanner.scan(),
+        errors={"gamma": Failure(2004, Message("{cause}", {"cause": Message("late")}))},
+    )
+
+    assert scan_from_json(scan_to_json(scan)) == scan
+
+
+def test_the_newest_result_is_shown_instead_of_a_scan_until_it_is_old(scanner, clock):
+    write_scan(scanner.scan())
+    assert scan_markets().source is Source.STREAM
+
+    clock.advance_ms(KEPT_MS + 1_000)
+
+    assert read_scan(clock=clock) is None
+    assert scan_markets(clock=clock).source is Source.REST
+
+
+def test_live_opportunities_are_listed_over_http(user_api, scanner):
+    write_scan(scanner.scan())
+
+    answer = user_api.get("/api/opportunities", {"view": "live", "order": "profit", "limit": 1})
+
+    data = answer.json()["data"]
+    assert answer.status_code == 200
+    assert data["prices"] == "stream"
+    assert data["feeds"][0] == {"venue": "alpha", "prices": "stream"}
+    (row,) = data["results"]
+    assert (row["summary"], row["kind"]) == (PAIR, Kind.CROSS_VENUE)
+    assert row["standing_ms"] >= 0
+    assert user_api.get("/api/opportunities").json()["data"]["count"] == 0
+    assert user_api.get("/api/opportunities", {"view": "live", "order": "luck"}).status_code == 400
+
+
+def test_the_page_says_where_its_prices_come_from(admin_client, scanner, edge):
+    url = "/admin/strategies/opportunity/scanner/"
+    assert "no scanner process runs" in admin_client.get(url).content.decode()
+
+    scanner.tickers_changed("beta", [], Source.REST)
+    write_scan(scanner.scan())
+
+    page = admin_client.get(url).content.decode()
+    assert "Live: a scanner process is told of prices" in page
+    assert "nothing by themselves: beta." in page
+    assert MarketKey("alpha", "BTC/USDT").symbol in page
