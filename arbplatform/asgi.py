@@ -2,8 +2,22 @@
 
 import os
 
+from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbplatform.settings.prod")
 
-application = get_asgi_application()
+http = get_asgi_application()
+
+# both need the apps to be ready
+from arbplatform.push.application import push_application  # noqa: E402
+from markets.selectors import find_unknown_markets  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": push_application(
+            register_interest=lambda _markets: None, find_unknown=find_unknown_markets
+        ),
+    }
+)

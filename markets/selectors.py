@@ -155,6 +155,21 @@ def list_rules(venue_codes: Iterable[str]) -> dict[tuple[str, str], MarketRules]
     }
 
 
+def find_unknown_markets(keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those of ``keys`` (venue code, symbol) that are no active market of an enabled venue.
+
+    Args:
+        keys: a bounded number of them.
+    """
+    rows = Market.objects.filter(
+        is_active=True,
+        venue__is_enabled=True,
+        venue__code__in={venue for venue, _symbol in keys},
+        symbol__in={symbol for _venue, symbol in keys},
+    )
+    return set(keys) - set(rows.order_by().values_list("venue__code", "symbol"))
+
+
 def list_assets(codes: Collection[str] | None = None) -> QuerySet[Asset]:
     """Return assets by code; all, or those with these codes."""
     assets = Asset.objects.order_by("code")

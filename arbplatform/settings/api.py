@@ -44,6 +44,11 @@ REST_FRAMEWORK: dict[str, Any] = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+PUSH_CLIENTS_MAX = env.int("PUSH_CLIENTS_MAX", default=5_000)
+"""WebSockets of one process; each takes an open file."""
+PUSH_CLIENTS_PER_USER_MAX = env.int("PUSH_CLIENTS_PER_USER_MAX", default=100)
+"""Of these, how many one person may have."""
+
 REST_KNOX = {"TOKEN_TTL": timedelta(hours=env.int("API_TOKEN_HOURS", default=24))}
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {

@@ -19,7 +19,7 @@ from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_
 from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.entries import EntryDraft, write_entries
-from ledger.services.logs import draft_log
+from ledger.services.logs import draft_log, write_logs
 from ledger.services.reservations import keep_reserved
 from ledger.services.rows import insert_rows, mark_inserted
 from markets.domain.orders import Side, VenueFill
@@ -191,7 +191,7 @@ class _Booking:
             if booked.fills and booked.quantity > self.orders[order_id].quantity:
                 self._log_overfill(self.orders[order_id], booked)
         if self.logs:
-            LogEntry.objects.bulk_create(self.logs)
+            write_logs(self.logs)
         return self.booked
 
     def _insert(self, entries: list[Entry]) -> None:

@@ -1,11 +1,14 @@
-"""Write lines into the logs that people read."""
+"""Write lines into the logs that people read, and push them to whoever is looking."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from django.utils.functional import Promise
 
 from arbplatform.core.decimals import to_plain
+from arbplatform.push.publisher import publish_on_commit
+from arbplatform.push.topics import TopicKind
+from arbplatform.wording import fill
 from ledger.models import LogEntry, LogLevel
 
 
@@ -24,14 +27,36 @@ def write_log(
         template: English sentence with named placeholders.
         context: values of the placeholders; never secrets.
     """
-    return LogEntry.objects.create(**_fields(strategy_id, level, event, template, context))
+    entry = LogEntry.objects.create(**_fields(strategy_id, level, event, template, context))
+    _push(entry)
+    return entry
+
+
+def write_logs(drafts: Iterable[LogEntry]) -> None:
+    """Write lines that ``draft_log`` has made, all at once."""
+    for entry in LogEntry.objects.bulk_create(drafts):
+        _push(entry)
 
 
 def draft_log(
     *, strategy_id: int | None, level: LogLevel, event: str, template: str, **context: object
 ) -> LogEntry:
-    """Return a line that is not written yet; arguments as of ``write_log``."""
+    """Return a line that is not written yet, for ``write_logs``; arguments as of ``write_log``."""
     return LogEntry(**_fields(strategy_id, level, event, template, context))
+
+
+def _push(entry: LogEntry) -> None:
+    publish_on_commit(
+        TopicKind.LOGS,
+        {
+            "id": entry.pk,
+            "strategy_id": entry.strategy_id,
+            "level": LogLevel(entry.level).name.lower(),
+            "event": entry.event,
+            "message": fill(entry.template, entry.context),
+            "created_at": entry.created_at,
+        },
+    )
 
 
 def _fields(

@@ -32,7 +32,7 @@ from ledger.selectors import relock_orders
 from ledger.services.crashpoints import JournalPoint
 from ledger.services.ends import describe_end, explain_end
 from ledger.services.fills import Booked, book_batch
-from ledger.services.logs import draft_log
+from ledger.services.logs import draft_log, write_logs
 from ledger.services.lookups import Missing, Unreachable
 from ledger.services.reservations import keep_reserved
 from ledger.services.rows import update_row
@@ -125,7 +125,7 @@ def record(
             _wake(order)
     keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
     if logs:
-        LogEntry.objects.bulk_create(logs)
+        write_logs(logs)
     reached(JournalPoint.BOOKED)
     return locked
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop as _
 from ledger.domain.orders import ORDER_TRANSITIONS, OrderEvent, OrderState
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.services.halts import Wish, read_denials
-from ledger.services.logs import draft_log
+from ledger.services.logs import draft_log, write_logs
 from ledger.services.reservations import release_orders
 
 _NOT_SENT = _("Order {order_id} ({side} {quantity} {market}) was not sent: {cause}")
@@ -51,5 +51,5 @@ def refuse_halted(orders: Sequence[Order], now: datetime) -> list[Order]:
         )
     release_orders([order.pk for order in orders if order not in allowed])
     if logs:
-        LogEntry.objects.bulk_create(logs)
+        write_logs(logs)
     return allowed

@@ -10,6 +10,7 @@ from strategies.domain.states import ExecutionState
 from strategies.errors import NotHeld
 from strategies.models import Execution
 from strategies.selectors import lock_execution
+from strategies.services.announcements import announce_execution
 from strategies.services.runs import Person
 
 
@@ -29,6 +30,7 @@ def acknowledge_execution(
     execution.acknowledged_at = clock.now()
     execution.acknowledged_by_id = user.pk
     execution.save(update_fields=["acknowledged_at", "acknowledged_by", "updated_at"])
+    announce_execution(execution)
     write_log(
         strategy_id=execution.strategy_id,
         level=LogLevel.INFO,

@@ -16,6 +16,7 @@ from ledger.services.logs import write_log
 from strategies.domain.states import StrategyState
 from strategies.models import Run, Strategy
 from strategies.selectors import get_strategy, list_recent_causes, read_state
+from strategies.services.announcements import announce_decision
 from strategies.services.claims import TickClaim
 from strategies.services.decisions import BookFailure
 from strategies.services.runs import ERROR_LENGTH_MAX, fault_strategy, settle_stopping
@@ -66,6 +67,12 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         tick_count=F("tick_count") + 1,
         opportunity_count=F("opportunity_count") + ending.opportunity_count,
         execution_count=F("execution_count") + ending.execution_count,
+    )
+    announce_decision(
+        claim,
+        opportunity_count=ending.opportunity_count,
+        execution_count=ending.execution_count,
+        error=ending.error[:ERROR_LENGTH_MAX],
     )
     if ending.error:
         _log_failure(claim.strategy_id, ending.error, now)

@@ -40,6 +40,7 @@ from strategies.domain.legs import next_quantity, spent_asset
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
 from strategies.sdk import ExecutionMode, Intent, LegIntent, MarketKey
+from strategies.services.announcements import announce_execution
 from strategies.services.claims import TickClaim, extend_claim, require_claim
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.gates import require_standing
@@ -115,6 +116,7 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     reached(CrashPoint.LEGS_WRITTEN)
     orders = send_claimed(orders=orders, moments=engagement.moments)
     reached(CrashPoint.LEGS_SENT)
+    announce_execution(execution)  # not before its orders have left
     if not is_parallel:
         _continue(engagement, execution, intent, orders[0])
     settled = settle_execution(

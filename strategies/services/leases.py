@@ -24,7 +24,7 @@ from arbplatform.core.clock import Clock, elapsed_ms
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogEntry, LogLevel
-from ledger.services.logs import draft_log, write_log
+from ledger.services.logs import draft_log, write_log, write_logs
 from strategies.domain.states import StrategyState
 from strategies.models import EngineProcess, Strategy
 from strategies.selectors import engines as selectors
@@ -203,7 +203,7 @@ def acquire_leases(
         lease_holder=engine.name,
         lease_fence=F("lease_fence") + 1,
     )
-    LogEntry.objects.bulk_create(_draft_taken(row, engine) for row in rows)
+    write_logs(_draft_taken(row, engine) for row in rows)
     return [
         HeldStrategy(
             strategy_id=row.pk,
@@ -238,7 +238,7 @@ def release_leases(*, held: Sequence[HeldStrategy], clock: Clock = DATABASE_CLOC
     ours = selectors.lock_claimed(tokens, is_patient=True)
     _free(ours)
     by_id = {item.strategy_id: item for item in held}
-    LogEntry.objects.bulk_create(
+    write_logs(
         draft_log(
             strategy_id=pk,
             level=LogLevel.INFO,

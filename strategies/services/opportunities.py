@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
 from ledger.models import LogEntry, LogLevel
-from ledger.services.logs import draft_log
+from ledger.services.logs import draft_log, write_logs
 from markets.models import Asset, Market
 from strategies.domain.evidence import to_evidence
 from strategies.models import Decision, Opportunity, Reason
@@ -106,9 +106,7 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
         for item in left[:LEFT_PER_TICK_MAX]
         if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
     ]
-    LogEntry.objects.bulk_create(
-        _draft_alarm(sighting, item) for item in news if item.reason in ALARMING
-    )
+    write_logs(_draft_alarm(sighting, item) for item in news if item.reason in ALARMING)
     return Opportunity.objects.bulk_create(
         _build(sighting, item.intent, item.decision, item.reason, item.message) for item in news
     )

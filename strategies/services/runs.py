@@ -25,6 +25,13 @@ from strategies.domain.states import (
 from strategies.errors import AlreadyRunning, NotReadyToStart, NotRunning
 from strategies.models import Execution, Run, Strategy
 from strategies.selectors import get_open_run, get_strategy, lock_strategy
+from strategies.services.announcements import (
+    FAULTED,
+    STARTED,
+    STOPPED,
+    STOPPING,
+    announce_strategy,
+)
 from strategies.services.schedules import disable_schedule, enable_schedule
 from strategies.services.setups import build_setup
 
@@ -99,7 +106,9 @@ def stop_strategy(
         user=_asked_by(user),
         reason=reason,
     )
-    if not is_ticking(strategy, now):
+    if is_ticking(strategy, now):
+        announce_strategy(strategy, STOPPING)
+    else:
         _settle(strategy, now)
     return strategy
 
@@ -153,6 +162,7 @@ def fault_strategy(*, strategy_id: int, error: str, clock: Clock = DATABASE_CLOC
         template=_("The strategy was stopped because it cannot go on: {error}"),
         error=strategy.last_error,
     )
+    announce_strategy(strategy, FAULTED)
     return strategy
 
 
@@ -233,6 +243,7 @@ def _open_run(*, checked: Strategy, user: Person | None, now: datetime) -> Run:
         user=_asked_by(user),
         run_id=run.pk,
     )
+    announce_strategy(strategy, STARTED)
     return run
 
 
@@ -260,6 +271,7 @@ def _settle(strategy: Strategy, now: datetime) -> None:
         event="strategy_stopped",
         template=_("Stopped."),
     )
+    announce_strategy(strategy, STOPPED)
 
 
 def _close_run(strategy_id: int, now: datetime, reason: str = "") -> None:

@@ -23,6 +23,7 @@ from strategies.domain.states import (
 )
 from strategies.models import Execution
 from strategies.selectors import list_outcomes, lock_execution
+from strategies.services.announcements import announce_execution
 from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
 from strategies.services.dust import book_dust, dust_of
@@ -157,6 +158,7 @@ def apply_event(
     if after in FINISHED_STATES:
         derive_attribution(execution=execution, movements=movements, clock=clock)
     if after is not before:
+        announce_execution(execution)
         reload_refusing_venues(execution_id=execution.pk, clock=clock)
         _log(execution, list(errors))
 

@@ -1,0 +1,74 @@
+"""Tell whoever is looking what became of strategies and executions, once it is committed."""
+
+from typing import Final
+
+from arbplatform.push.publisher import publish_on_commit
+from arbplatform.push.topics import TopicKind
+from strategies.models import Execution, Strategy
+from strategies.services.claims import TickClaim
+
+STARTED: Final = "started"
+STOPPING: Final = "stopping"
+STOPPED: Final = "stopped"
+FAULTED: Final = "faulted"
+DECIDED: Final = "decided"
+
+
+def announce_execution(execution: Execution) -> None:
+    """Tell that an execution began, or came into another state."""
+    publish_on_commit(
+        TopicKind.EXECUTIONS,
+        {
+            "id": execution.pk,
+            "strategy_id": execution.strategy_id,
+            "state": execution.state,
+            "leg_count": execution.leg_count,
+            "expected_profit": execution.expected_profit,
+            "realised_profit": execution.realised_profit,
+            "is_acknowledged": execution.acknowledged_at is not None,
+            "created_at": execution.created_at,
+            "finished_at": execution.finished_at,
+        },
+    )
+
+
+def announce_strategy(strategy: Strategy, event: str) -> None:
+    """Tell that a strategy came into another state.
+
+    Args:
+        strategy: as it is now.
+        event: one of the words above.
+    """
+    publish_on_commit(
+        TopicKind.STRATEGIES,
+        {
+            "id": strategy.pk,
+            "event": event,
+            "name": strategy.name,
+            "state": strategy.state,
+            "error": strategy.last_error if event == FAULTED else "",
+        },
+    )
+
+
+def announce_decision(
+    claim: TickClaim, *, opportunity_count: int, execution_count: int, error: str
+) -> None:
+    """Tell that a strategy has looked, and in figures what it found.
+
+    Args:
+        claim: of the tick.
+        opportunity_count: that it wrote down.
+        execution_count: that it carried out.
+        error: what went wrong; empty when nothing did.
+    """
+    publish_on_commit(
+        TopicKind.STRATEGIES,
+        {
+            "id": claim.strategy_id,
+            "event": DECIDED,
+            "opportunity_count": opportunity_count,
+            "execution_count": execution_count,
+            "error": error,
+        },
+    )

@@ -1,0 +1,102 @@
+"""What is pushed to clients about strategies, executions and logs."""
+
+import pytest
+from django.db import transaction
+
+from ledger.models import LogEntry, LogLevel
+from ledger.services.logs import draft_log, write_log, write_logs
+from strategies.services.acknowledgements import acknowledge_execution
+from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
+from strategies.services.ticks import TickOutcome, run_tick
+from tests.pushed import pushed  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def events(messages):
+    return [(message["event"], message.get("state")) for message in messages]
+
+
+def test_start_stop_and_fault_are_pushed(make_cross, calm, staff, pushed):  # noqa: F811
+    strategy = make_cross()
+    start_strategy(strategy_id=strategy.pk, user=staff)
+    stop_strategy(strategy_id=strategy.pk, user=staff)
+    start_strategy(strategy_id=strategy.pk, user=staff)
+    fault_strategy(strategy_id=strategy.pk, error="out of order")
+
+    messages = pushed.wait_for("strategies", 4)
+
+    assert events(messages) == [
+        ("started", "running"),
+        ("stopped", "stopped"),
+        ("started", "running"),
+        ("faulted", "faulted"),
+    ]
+    assert {message["id"] for message in messages} == {strategy.pk}
+    assert messages[-1]["error"] == "out of order"
+
+
+def test_a_tick_pushes_its_decision_and_every_state_of_its_execution(cross, edge, pushed):  # noqa: F811
+    report = run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+    assert report.outcome is TickOutcome.EXECUTED
+
+    executions = pushed.wait_for("executions", 2)
+    decided = pushed.wait_for("strategies", 1, event="decided")
+
+    assert [each["state"] for each in executions] == ["executing", "completed"]
+    assert {each["strategy_id"] for each in executions} == {cross.pk}
+    assert executions[0]["realised_profit"] is None
+    assert float(executions[1]["realised_profit"]) > 0
+    assert decided == [
+        {
+            "id": cross.pk,
+            "event": "decided",
+            "opportunity_count": 1,
+            "execution_count": 1,
+            "error": "",
+        }
+    ]
+
+
+def test_a_log_line_is_pushed_as_a_sentence(pushed):  # noqa: F811
+    entry = write_log(
+        strategy_id=None, level=LogLevel.WARNING, event="disk", template="{used} % full", used=91
+    )
+    drafts = [
+        draft_log(strategy_id=None, level=LogLevel.INFO, event="more", template="line {n}", n=n)
+        for n in (1, 2)
+    ]
+    write_logs(drafts)
+
+    messages = pushed.wait_for("logs", 3)
+
+    assert messages[0] == {
+        "id": entry.pk,
+        "strategy_id": None,
+        "level": "warning",
+        "event": "disk",
+        "message": "91 % full",
+        "created_at": entry.created_at.isoformat().replace("+00:00", "Z"),
+    }
+    assert [each["message"] for each in messages[1:]] == ["line 1", "line 2"]
+    assert [each["id"] for each in messages[1:]] == list(
+        LogEntry.objects.filter(event="more").order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def test_what_is_rolled_back_is_not_pushed(pushed):  # noqa: F811
+    with transaction.atomic():
+        write_log(strategy_id=None, level=LogLevel.INFO, event="undone", template="never")
+        transaction.set_rollback(True)
+    write_log(strategy_id=None, level=LogLevel.INFO, event="done", template="said")
+
+    assert [each["event"] for each in pushed.wait_for("logs", 1)] == ["done"]
+
+
+def test_an_acknowledgement_is_pushed(held, staff, pushed):  # noqa: F811
+    acknowledge_execution(execution_id=held.pk, user=staff)
+
+    assert [
+        (each["id"], each["state"], each["is_acknowledged"])
+        for each in pushed.wait_for("executions", 1)
+    ] == [(held.pk, "held", True)]
