@@ -140,15 +140,10 @@ GROUPS: dict[str, dict[int, str]] = {
     },
 }
 
-_NO_STREAM = "Does not apply yet: books are read over REST, there is no stream."
 _NO_DERIVATIVES = "Does not apply yet: only spot markets are traded."
 REASONS: dict[int, str] = {
     44: "Does not apply yet: only spot markets are traded, which have no such mode.",
     55: "Does not apply yet: only spot markets are read, whose quantities are base units.",
-    60: _NO_STREAM,
-    61: _NO_STREAM,
-    62: "Does not apply yet: every decision fetches its books anew, and refuses old ones (58).",
-    63: _NO_STREAM,
     79: _NO_DERIVATIVES,
     80: _NO_DERIVATIVES,
     81: _NO_DERIVATIVES,

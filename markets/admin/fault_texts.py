@@ -84,6 +84,10 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
         _("stale book"),
         _("The book that is shown stands still, while the true one moves on."),
     ),
+    FaultKind.OLD_SNAPSHOT: (
+        _("old snapshot"),
+        _("The book that is read stands still, while every change of the true one is told."),
+    ),
     FaultKind.CROSSED_BOOK: (
         _("crossed book"),
         _("The book that is shown has a false bid above its best ask."),
@@ -119,6 +123,10 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
     FaultKind.WS_GAP: (
         _("message lost"),
         _("A message is lost, so that the numbers of a book's changes have a gap."),
+    ),
+    FaultKind.WS_REORDER: (
+        _("message overtaken"),
+        _("A message of a stream comes after the one that follows it."),
     ),
     FaultKind.WS_DISCONNECT: (
         _("WebSocket cut"),

@@ -43,7 +43,7 @@ class Gates:
     def move(self, feed: MarketFeed, state: FeedState, reason: Message | None) -> None:
         """Bring a feed into a state, and tell if that is news."""
         if feed.move(state, reason, self._now_ms()):
-            self._tell_state(feed)
+            self.tell_state(feed)
 
     def tell_book(self, feed: MarketFeed) -> None:
         """Tell that a healthy book has changed."""
@@ -52,7 +52,8 @@ class Gates:
         except Exception:
             logger.exception("What listens to books failed")
 
-    def _tell_state(self, feed: MarketFeed) -> None:
+    def tell_state(self, feed: MarketFeed) -> None:
+        """Tell what state a feed is in."""
         logger.info("Feed %s %s: %s", feed.book.venue, feed.book.symbol, feed.state.value)
         try:
             self._listener.feed_changed(feed.status())

@@ -29,6 +29,7 @@ class Heartbeat:
         timing: how long to wait for what.
         now_ms: tells the time [ms since epoch].
         frozen: is told of a feed that said nothing although its market has moved.
+        quiet: is told of a suspect feed whose market has not moved either.
     """
 
     def __init__(
@@ -39,18 +40,21 @@ class Heartbeat:
         timing: Timing,
         now_ms: Callable[[], int],
         frozen: Callable[[MarketFeed], None],
+        quiet: Callable[[MarketFeed], None],
     ) -> None:
         self._spec = spec
         self._reader = reader
         self._timing = timing
         self._now_ms = now_ms
         self._frozen = frozen
+        self._quiet = quiet
         self._task: asyncio.Task[None] | None = None
 
     def is_silent(self, feed: MarketFeed, now_ms: int) -> bool:
         """Return whether a feed said nothing for long and was not compared lately."""
         newest_ms = max(feed.heard_at_ms, feed.checked_at_ms)
-        return feed.is_healthy and now_ms - newest_ms >= self._timing.silence_ms
+        is_watched = feed.is_healthy or feed.is_suspect
+        return is_watched and now_ms - newest_ms >= self._timing.silence_ms
 
     def compare(self, feeds: Sequence[MarketFeed]) -> None:
         """Compare silent feeds with what the venue says now, unless that is being done."""
@@ -72,13 +76,18 @@ class Heartbeat:
             logger.info("%s: silent markets could not be compared: %s", self._spec.code, error)
             self._note(feeds, asked_at_ms - self._timing.silence_ms + self._timing.look_ms)
             return
-        differing = [feed for feed in feeds if _differs(feed, best.get(feed.book.symbol))]
         self._note(feeds, asked_at_ms)
+        differing = []
+        for feed in feeds:
+            if _differs(feed, best.get(feed.book.symbol)):
+                differing.append(feed)
+            elif feed.is_suspect and feed.book.symbol in best:
+                self._quiet(feed)
         if not differing:
             return
         await asyncio.sleep(self._timing.grace_ms / 1_000)
         for feed in differing:
-            if feed.is_healthy and feed.heard_at_ms < asked_at_ms:
+            if feed.heard_at_ms < asked_at_ms and (feed.is_healthy or feed.is_suspect):
                 self._frozen(feed)
 
     async def _read(self, feeds: Sequence[MarketFeed]) -> Mapping[str, Best]:

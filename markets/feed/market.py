@@ -36,7 +36,9 @@ class MarketFeed:
         gap_count: gaps, wrong checksums and broken books so far.
         reconnect_count: how often its connection was opened again.
         is_polled: the book was read over REST.
-        is_suspect: the stream was silent while the market moved; only a message of it helps.
+        is_suspect: the stream was silent while the market moved: a message of it helps, or that
+            the market has not moved for long.
+        is_redialled: it got another connection for that.
         resync_at_ms: when to ask for the book again [ms since epoch]; ``None``: no need to.
     """
 
@@ -49,6 +51,7 @@ class MarketFeed:
         "gap_count",
         "heard_at_ms",
         "is_polled",
+        "is_redialled",
         "is_suspect",
         "reason",
         "reconnect_count",
@@ -69,6 +72,7 @@ class MarketFeed:
         self.reconnect_count = 0
         self.is_polled = False
         self.is_suspect = False
+        self.is_redialled = False
         self.resync_at_ms: int | None = None
         self._breaks_ms: deque[int] = deque(maxlen=BREAKS_MAX)
         self._failures = 0
@@ -95,6 +99,14 @@ class MarketFeed:
         self._breaks_ms.append(now_ms)
         self.resync_at_ms = now_ms + self._pause_ms(now_ms)
         return self.resync_at_ms
+
+    def suspect(self) -> None:
+        """Believe the stream no more until there is a proof that it lives."""
+        self.is_suspect = True
+
+    def trust(self) -> None:
+        """Believe the stream again."""
+        self.is_suspect = self.is_redialled = False
 
     def note_failure(self, now_ms: int) -> None:
         """Ask for the book again later, and ever later from failure to failure."""

@@ -180,7 +180,7 @@ class VenueFeed(ABC):
         feed = self.feeds.get(symbol)
         if feed is None or not self._wants_poll(feed):
             return
-        feed.is_polled = True
+        is_first, feed.is_polled = not feed.is_polled, True
         feed.heard_at_ms = feed.changed_at_ms = asked_at_ms
         live = feed.book
         live.replace(
@@ -191,6 +191,8 @@ class VenueFeed(ABC):
             sequence=book.sequence,
         )
         self._settle_polled(feed)
+        if is_first:
+            self._gates.tell_state(feed)
 
     def _settle_polled(self, feed: MarketFeed) -> None:
         """Decide what a book that was read over REST is good for: to be looked at, no more."""

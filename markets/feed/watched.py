@@ -43,7 +43,12 @@ class WatchedVenue(VenueFeed):
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._heartbeat = Heartbeat(
-            spec, kit.reader, timing=kit.timing, now_ms=self._now_ms, frozen=self._found_frozen
+            spec,
+            kit.reader,
+            timing=kit.timing,
+            now_ms=self._now_ms,
+            frozen=self._found_frozen,
+            quiet=MarketFeed.trust,
         )
 
     def _added(self, symbols: Sequence[str]) -> None:
@@ -94,7 +99,8 @@ class WatchedVenue(VenueFeed):
     def _take(self, feed: MarketFeed, shown: Any) -> None:
         now_ms = self._now_ms()
         feed.heard_at_ms = feed.changed_at_ms = now_ms
-        feed.is_suspect = feed.is_polled = False
+        feed.trust()
+        feed.is_polled = False
         feed.book.replace(
             _levels(shown["bids"]),
             _levels(shown["asks"]),
@@ -112,21 +118,22 @@ class WatchedVenue(VenueFeed):
             feed.note_break(now_ms)
 
     def _found_frozen(self, feed: MarketFeed) -> None:
-        feed.is_suspect = True
+        feed.suspect()
         feed.note_break(self._now_ms())
         self._gates.move(feed, FeedState.STALE, FROZEN)
 
     def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
         self._streams.ping_silent(self._timing.ping_after_ms)
         self._streams.cut_silent(self._timing.dead_after_ms)
-        is_alive = now_ms - self._streams.alive_at_ms <= self._timing.ping_after_ms
+        is_alive = 2 * (now_ms - self._streams.alive_at_ms) <= self._timing.stale_after_ms
         for feed in feeds:
             if feed.state is not FeedState.STALE:
                 continue
             if not feed.is_suspect:
                 if is_alive and feed.book.fault() is None:
                     self._gates.open(feed)
-            elif now_ms - feed.since_ms > self._timing.suspect_ms:
+            elif not feed.is_redialled and now_ms - feed.since_ms > self._timing.suspect_ms:
+                feed.is_redialled = True
                 self._gates.move(feed, FeedState.DOWN, SILENT)
                 self._streams.cut_silent(0)
         self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])

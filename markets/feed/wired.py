@@ -76,7 +76,12 @@ class WiredVenue(VenueFeed):
             failed=self._snapshot_failed,
         )
         self._heartbeat = Heartbeat(
-            spec, kit.reader, timing=kit.timing, now_ms=self._now_ms, frozen=self._found_frozen
+            spec,
+            kit.reader,
+            timing=kit.timing,
+            now_ms=self._now_ms,
+            frozen=self._found_frozen,
+            quiet=self._found_quiet,
         )
 
     # -- what is wanted ------------------------------------------------------------------------
@@ -206,7 +211,8 @@ class WiredVenue(VenueFeed):
 
     def _take(self, feed: MarketFeed, message: BookMessage, at_ms: int) -> None:
         feed.heard_at_ms = at_ms
-        feed.is_suspect = False
+        if feed.is_suspect:
+            feed.trust()
         keeper = self._keepers[feed.book.symbol]
         verdict = keeper.take(message, received_at_ms=at_ms)
         if verdict is Verdict.APPLIED:
@@ -245,7 +251,7 @@ class WiredVenue(VenueFeed):
         """Get a snapshot: over REST, or by subscribing anew."""
         symbol = feed.book.symbol
         feed.resync_at_ms = now_ms + self._timing.dead_after_ms
-        if self._wire.read_snapshot is not None and not feed.is_suspect:
+        if self._wire.read_snapshot is not None and (not feed.is_suspect or feed.is_redialled):
             self._snapshots.ask(symbol)
             return
         line = self._line_of.get(symbol)
@@ -254,11 +260,17 @@ class WiredVenue(VenueFeed):
             line.renew(symbol)
 
     def _found_frozen(self, feed: MarketFeed) -> None:
-        """Close the gate of a silent stream until it speaks again."""
-        feed.is_suspect = True
+        """Close the gate of a silent stream until there is a proof that it lives."""
+        feed.suspect()
         feed.note_break(self._now_ms())
         self._gates.move(feed, FeedState.STALE, FROZEN)
+        self._keepers[feed.book.symbol].reset()
         self._resync(feed, self._now_ms())
+
+    def _found_quiet(self, feed: MarketFeed) -> None:
+        """Open the gate again: the book is what the venue shows, and was so for long."""
+        feed.trust()
+        self._reopen(feed)
 
     # -- snapshots -----------------------------------------------------------------------------
 
@@ -290,6 +302,7 @@ class WiredVenue(VenueFeed):
         )
         verdict = keeper.adopt(snapshot, received_at_ms=now_ms)
         if verdict is Verdict.APPLIED:
+            feed.checked_at_ms = now_ms
             self._current(feed, now_ms)
         elif verdict in BREAKS:
             self._broke(feed, keeper, now_ms)
@@ -334,15 +347,19 @@ class WiredVenue(VenueFeed):
             return
         if feed.state is FeedState.HEALTHY:
             self._refresh_if_short(feed)
-        elif feed.is_suspect and now_ms - feed.since_ms > self._timing.suspect_ms:
+        elif feed.is_suspect and self._is_redial_due(feed, now_ms):
+            feed.is_redialled = True
             line.drop(FROZEN)
         elif feed.resync_at_ms is not None and now_ms >= feed.resync_at_ms:
             self._resync(feed, now_ms)
-        elif (
-            feed.state is FeedState.STALE
-            and now_ms - line.alive_at_ms <= self._timing.ping_after_ms
-        ):
+        elif feed.state is FeedState.STALE and self._is_lively(line, now_ms):
             self._reopen(feed)
+
+    def _is_redial_due(self, feed: MarketFeed, now_ms: int) -> bool:
+        return not feed.is_redialled and now_ms - feed.since_ms > self._timing.suspect_ms
+
+    def _is_lively(self, line: Line, now_ms: int) -> bool:
+        return 2 * (now_ms - line.alive_at_ms) <= self._timing.stale_after_ms
 
     def _refresh_if_short(self, feed: MarketFeed) -> None:
         """Read deeper levels anew while the book stays in use."""

@@ -39,7 +39,7 @@ class ShownBooks:
         """Return up to ``limit`` levels of each side, as a client is told."""
         if not self._plan.is_armed:
             return _present(listing, limit)
-        if self.is_stale(listing):
+        if self.is_stale(listing) or self._is_old(listing):
             _, kept = self._kept[listing.id]
             return ShownBook(kept.changes, kept.bids[:limit], kept.asks[:limit])
         book = _present(listing, limit)
@@ -50,9 +50,11 @@ class ShownBooks:
 
     def keep(self, listing: Listing) -> None:
         """Keep the present book if it is to stand still; nobody was shown it yet."""
-        fault = self._plan.shows(FaultKind.STALE_BOOK, Thing(market_id=listing.id))
-        if fault is not None:
-            self._keep_for(fault, listing)
+        for kind in (FaultKind.STALE_BOOK, FaultKind.OLD_SNAPSHOT):
+            fault = self._plan.shows(kind, Thing(market_id=listing.id))
+            if fault is not None:
+                self._keep_for(fault, listing)
+                return
 
     def _keep_for(self, fault: FaultConfig, listing: Listing) -> None:
         kept = self._kept.get(listing.id)
@@ -64,6 +66,13 @@ class ShownBooks:
         if not self._plan.is_armed:
             return False
         fault = self._plan.state(FaultKind.STALE_BOOK, Thing(market_id=listing.id))
+        if fault is not None:
+            self._keep_for(fault, listing)
+        return fault is not None
+
+    def _is_old(self, listing: Listing) -> bool:
+        """Return whether the book is read as it was; from the first time on it is kept."""
+        fault = self._plan.state(FaultKind.OLD_SNAPSHOT, Thing(market_id=listing.id))
         if fault is not None:
             self._keep_for(fault, listing)
         return fault is not None

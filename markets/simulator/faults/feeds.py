@@ -28,6 +28,11 @@ def is_silent(plan: FaultPlan, target: Thing) -> bool:
     return plan.is_armed and plan.pick((FaultKind.WS_SILENCE,), target) is not None
 
 
+def is_overtaken(plan: FaultPlan, target: Thing) -> bool:
+    """Return whether a message is to be sent after the next one of its stream."""
+    return plan.is_armed and plan.pick((FaultKind.WS_REORDER,), target) is not None
+
+
 def is_lost(plan: FaultPlan, target: Thing, listeners: Iterable[Cuttable]) -> bool:
     """Return whether a message goes nowhere; cut the listeners off where that is planned."""
     if not plan.is_armed:

@@ -69,6 +69,8 @@ class FaultKind(StrEnum):
     """A market has the status BREAK or HALT: no order is taken, and nothing trades."""
     STALE_BOOK = "stale_book"
     """The book that is shown stands still, while the true one moves on."""
+    OLD_SNAPSHOT = "old_snapshot"
+    """The book that is read stands still, while the differences of the true one are told."""
     CROSSED_BOOK = "crossed_book"
     """The book that is shown has a false bid ``bps`` above its best ask."""
     FEE_COIN = "fee_coin"
@@ -87,6 +89,8 @@ class FaultKind(StrEnum):
     """An open WebSocket says nothing; nothing is missing afterwards from books."""
     WS_GAP = "ws_gap"
     """A message is lost: the numbers of a book's changes have a gap."""
+    WS_REORDER = "ws_reorder"
+    """A message is overtaken by the next one of its stream."""
     WS_DISCONNECT = "ws_disconnect"
     """A message is lost, and its listeners with it."""
     MANUAL_TRADE = "manual_trade"
@@ -173,6 +177,7 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.CLOCK_SKEW: _state("offset_ms", required="offset_ms"),
     FaultKind.SUSPEND_MARKET: _state("symbol", "market_status"),
     FaultKind.STALE_BOOK: _state("symbol"),
+    FaultKind.OLD_SNAPSHOT: _state("symbol"),
     FaultKind.CROSSED_BOOK: _state("symbol", "bps"),
     FaultKind.FEE_COIN: _state("symbol", "account", "coin", "discount", "price", required="coin"),
     FaultKind.SUSPEND_WITHDRAWALS: Kind(Group.TRANSFER, is_lasting=True),
@@ -182,6 +187,7 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.SHORT_DEPOSIT: _transfer("amount", required="amount"),
     FaultKind.WS_SILENCE: Kind(Group.FEED, is_lasting=True),
     FaultKind.WS_GAP: Kind(Group.FEED),
+    FaultKind.WS_REORDER: Kind(Group.FEED),
     FaultKind.WS_DISCONNECT: Kind(Group.FEED),
     FaultKind.MANUAL_TRADE: _act(
         *("symbol", "side", "amount", "price", "client_id"),

@@ -16,7 +16,7 @@ FAST = Timing(
     ping_after_ms=100,
     stale_after_ms=3_000,
     dead_after_ms=8_000,
-    silence_ms=150,
+    silence_ms=600_000,
     grace_ms=250,
     answer_ms=200,
     suspect_ms=500,
@@ -35,22 +35,26 @@ class Recorder:
     Attributes:
         states: of every feed, in turn: (venue, symbol, state, whether there was a book).
         books: of every change: (venue, symbol, best bid, best ask).
+        diary: both in one, for one market at a time: states, and best bids of changes.
     """
 
     def __init__(self):
         self.hub: Any = None
         self.states = []
         self.books = []
+        self.diary = []
         self._news = asyncio.Event()
 
     def book_changed(self, book):
         self.books.append((book.venue, book.symbol, book.best_bid, book.best_ask))
+        self.diary.append(book.best_bid)
         assert self.hub.book(book.venue, book.symbol) is book
         self._news.set()
 
     def feed_changed(self, status):
         has_book = self.hub.book(status.venue, status.symbol) is not None
         self.states.append((status.venue, status.symbol, status.state.value, has_book))
+        self.diary.append(status.state.value)
         self._news.set()
 
     def states_of(self, venue="alpha", symbol=SYMBOL):
@@ -68,6 +72,20 @@ class Recorder:
 
     async def until_bid(self, price, venue="alpha", symbol=SYMBOL):
         await self.until(lambda: self.bid(venue, symbol) == price)
+
+    async def until_so(self, is_so):
+        """Return when something is so that nobody is told of."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while not is_so():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def until_compared(self, feed, times):
+        """Return when a feed was compared with REST so often."""
+        async with asyncio.timeout(TIMEOUT_S):
+            for _ in range(times):
+                compared_ms = feed.checked_at_ms
+                while feed.checked_at_ms == compared_ms:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)  # nobody is told of a comparison that found nothing
 
     def bid(self, venue="alpha", symbol=SYMBOL):
         book = self.hub.book(venue, symbol)

@@ -113,3 +113,18 @@ async def test_differences_of_a_crossed_book_cross_it_and_then_mend_it(simulator
     assert ["50001.00000000", "2.00000000"] in crossed["b"]
     assert ["50110.10000000", "0.00000000"] in mended["b"]
     assert mended["U"] == crossed["u"] + 1
+
+
+async def test_an_old_snapshot_stands_still_while_differences_are_told(simulator, anyone, listen):
+    socket = await listen(["btcusdt@depth@100ms"])
+    simulator.control.add_fault("alpha", "old_snapshot", symbol="BTC/USDT")
+
+    simulator.control.set_book("alpha", "BTC/USDT", [("50001", "1"), *BIDS], ASKS)
+    told = (await receive(socket))["data"]
+    read = anyone.get("api/v3/depth", symbol="BTCUSDT")[1]
+    simulator.control.clear_faults("alpha")
+    fresh = anyone.get("api/v3/depth", symbol="BTCUSDT")[1]
+
+    assert told["b"] == [["50001.00000000", "1.00000000"]]
+    assert (read["bids"][0][0], read["lastUpdateId"]) == ("50000.00000000", told["U"] - 1)
+    assert (fresh["bids"][0][0], fresh["lastUpdateId"]) == ("50001.00000000", told["u"])

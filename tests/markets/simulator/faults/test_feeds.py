@@ -70,6 +70,19 @@ async def test_a_lost_difference_leaves_a_gap_in_the_numbers(simulator, connect)
     assert simulator.control.list_faults("alpha") == []
 
 
+async def test_an_overtaken_difference_comes_after_the_next_one(simulator, connect):
+    socket = await subscribed(connect, DEPTH)
+    simulator.control.add_fault("alpha", "ws_reorder", symbol="BTC/USDT")
+
+    move(simulator, "50001")
+    await wait_until_struck(simulator, "ws_reorder")
+    move(simulator, "50002")
+    later, earlier = await receive(socket), await receive(socket)
+
+    assert later["U"] == earlier["u"] + 1
+    assert earlier["b"] == [["50001.00000000", "1.00000000"]]
+
+
 async def test_after_a_silence_nothing_is_missing_from_a_book(simulator, connect):
     socket = await subscribed(connect, DEPTH)
     first = simulator.control.world.venues["alpha"].listings["BTCUSDT"].book.changes + 1
