@@ -48,6 +48,7 @@ GROUPS = (
             Page(_("Opportunities"), "visibility", "strategies.opportunity"),
             Page(_("Scanner"), "radar", "strategies.opportunity", "scanner"),
             Page(_("Runs"), "history", "strategies.run"),
+            Page(_("Engines"), "memory", "strategies.engineprocess"),
             Page(_("Dust"), "grain", "strategies.dust"),
             Page(_("Risk limits"), "shield", "strategies.risklimits"),
             Page(_("Changes of risk limits"), "policy", "strategies.risklimitschange"),

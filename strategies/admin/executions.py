@@ -130,6 +130,8 @@ class ExecutionAdmin(FlattenAdmin):
         "show_residuals",
         "show_created_at",
         "show_finished_at",
+        "lease_holder",
+        "lease_fence",
         "show_acknowledged",
         "show_attribution",
         "show_steps",

@@ -16,10 +16,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from arbplatform.core.decimals import floor_to_step, to_plain
+from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.wording import render
 from strategies.admin.attributions import PART_LABELS, summarise
-from strategies.domain.states import StrategyState
-from strategies.models import PARTS, Execution, Strategy
+from strategies.domain.states import StrategyDriver, StrategyState
+from strategies.models import PARTS, Execution, Run, Strategy
 from strategies.selectors import (
     get_last_run,
     list_executions,
@@ -28,6 +29,7 @@ from strategies.selectors import (
 )
 from strategies.services.decisions import render_decision
 from strategies.services.pnl import PnlReport, report_pnl
+from strategies.services.runs import is_ticking
 
 ROWS = 10
 SHOWN_STEP = Decimal("1e-8")
@@ -146,8 +148,22 @@ def _cards(strategy: Strategy, pnl: PnlReport) -> list[Card]:
             _("Ticks of this run"),
             str(run.tick_count if run else 0),
             when(strategy.last_tick_at),
-        ),
+        )
+        if strategy.driver == StrategyDriver.SCHEDULE
+        else _engine_card(strategy, run),
     ]
+
+
+def _engine_card(strategy: Strategy, run: Run | None) -> Card:
+    """Say which engine holds a strategy that is driven by a stream, and how often it decided."""
+    is_held = is_ticking(strategy, DATABASE_CLOCK.now())
+    return Card(
+        _("Engine"),
+        strategy.lease_holder if is_held else _("none"),
+        _("lease {fence}, {count} decisions in this run").format(
+            fence=strategy.lease_fence, count=run.tick_count if run else 0
+        ),
+    )
 
 
 def _links(strategy: Strategy) -> list[tuple[str, str]]:

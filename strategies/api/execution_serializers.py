@@ -72,6 +72,8 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
             "realised_profit",
             "profit_asset",
             "residuals",
+            "lease_holder",
+            "lease_fence",
             "created_at",
             "finished_at",
             "acknowledged_at",

@@ -1,7 +1,7 @@
 """Addresses of the strategies app, below ``/api/``."""
 
 from arbplatform.api.routes import route
-from strategies.api import dust_views, limits_views, risk_views, scan_views, views
+from strategies.api import dust_views, engine_views, limits_views, risk_views, scan_views, views
 
 urlpatterns = [
     route("strategies", views.StrategyListView.as_view(), name="strategies"),
@@ -13,6 +13,7 @@ urlpatterns = [
     route("opportunities", views.OpportunityListView.as_view(), name="opportunities"),
     route("opportunities/<int:pk>", views.OpportunityView.as_view(), name="opportunity"),
     route("scanner", scan_views.ScanView.as_view(), name="scanner"),
+    route("engines", engine_views.EngineListView.as_view(), name="engines"),
     route("executions", views.ExecutionListView.as_view(), name="executions"),
     route("executions/<int:pk>", views.ExecutionView.as_view(), name="execution"),
     route(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
@@ -52,11 +52,20 @@ def count_unheld_streams(*, now: datetime) -> int:
     return rows.filter(is_free(now)).count()
 
 
-def count_held(*, now: datetime) -> dict[str, int]:
-    """Return how many strategies each engine holds at this moment, by its name."""
+def list_held(*, now: datetime) -> dict[str, list[int]]:
+    """Return which strategies each engine holds at this moment, by its name."""
     rows = Strategy.objects.filter(tick_expires_at__gt=now).exclude(lease_holder="")
-    rows = rows.exclude(tick_token="").order_by()
-    return dict(rows.values_list("lease_holder").annotate(number=Count("id")))
+    rows = rows.exclude(tick_token="").order_by("pk")
+    held: dict[str, list[int]] = {}
+    for pk, name in rows.values_list("pk", "lease_holder"):
+        held.setdefault(name, []).append(pk)
+    return held
+
+
+def count_held(name: str, *, now: datetime) -> int:
+    """Return how many strategies an engine holds at this moment."""
+    rows = Strategy.objects.filter(lease_holder=name, tick_expires_at__gt=now)
+    return rows.exclude(tick_token="").count()
 
 
 def is_free(now: datetime) -> Q:

@@ -21,6 +21,7 @@ ROUTES = {
     "/api/accounts/{id}/transfer": {"post"},
     "/api/accounts/{id}/test": {"post"},
     "/api/accounts/{id}/balances": {"get"},
+    "/api/engines": {"get"},
     "/api/venues": {"get", "post"},
     "/api/markets/symbols": {"get"},
     "/api/markets/kline": {"get"},

@@ -14,7 +14,7 @@ from strategies.domain.states import ExecutionState, StrategyDriver, StrategySta
 from strategies.errors import NotReadyToStart
 from strategies.models import Decision, EngineProcess, Execution, Opportunity, Run, Strategy
 from strategies.selectors import get_strategy
-from strategies.selectors.engines import count_held, count_unheld_streams
+from strategies.selectors.engines import count_unheld_streams, list_held
 from strategies.services import sweeps
 from strategies.services.claims import claim_tick, extend_claim, require_claim
 from strategies.services.leases import (
@@ -106,7 +106,7 @@ def test_an_engine_takes_what_nobody_holds_and_counts_the_number_up(streams, tak
     assert (row.lease_holder, row.lease_fence) == (ONE.name, 1)
     assert row.tick_token == held[0].claim.token
     assert (row.tick_expires_at, row.last_tick_at) == (clock.now() + LEASE, clock.now())
-    assert count_held(now=clock.now()) == {ONE.name: 3}
+    assert list_held(now=clock.now()) == {ONE.name: [row.pk for row in streams[:3]]}
     assert count_unheld_streams(now=clock.now()) == 1
 
 
