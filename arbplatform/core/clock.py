@@ -86,6 +86,11 @@ def elapsed_ms() -> float:
     return time.clock_gettime_ns(source) / 1_000_000
 
 
+def wall_ns() -> int:
+    """Return the present moment [ns since the Unix epoch]: for recordings, whose order counts."""
+    return time.time_ns()
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

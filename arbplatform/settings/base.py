@@ -285,6 +285,8 @@ PEGGED_ASSETS: list[str] = env.list(
 PEG_REFERENCES: list[str] = env.list("PEG_REFERENCES", default=[])
 SPOOL_DIR = DATA_DIR / "spool"
 """Where facts wait for a database that is away."""
+RECORDINGS_DIR = DATA_DIR / "recordings"
+"""Where recorded sessions of feeds go that are not told where."""
 SAFETY_LATE_MS = env.int("SAFETY_LATE_MS", default=15_000)
 """Look-ups and sweeps that nobody asked a worker for in this time, it runs by itself [ms]."""
 CLOCK_JUMP_MAX_MS = env.int("CLOCK_JUMP_MAX_MS", default=500)

@@ -17,6 +17,7 @@ from markets.feed.gates import BookListener, Gates
 from markets.feed.market import MarketFeed
 from markets.feed.polled import PolledVenue
 from markets.feed.reader import RestReader
+from markets.feed.tape import NO_TAPE, Tape
 from markets.feed.timing import TIMING, Timing
 from markets.feed.venue import FeedKit, VenueFeed
 from markets.feed.watched import WatchedVenue
@@ -41,6 +42,7 @@ class FeedHub:
         timing: how long to wait for what.
         random: source of chance for pauses between connections.
         timeout_ms: for connecting and for REST requests that streams need [ms].
+        tape: is told what was heard, for a recording.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class FeedHub:
         timing: Timing = TIMING,
         random: Random | None = None,
         timeout_ms: int = TIMEOUT_MS,
+        tape: Tape = NO_TAPE,
     ) -> None:
         self._gates = Gates(listener, clock.now_ms)
         self._kit = FeedKit(
@@ -59,6 +62,7 @@ class FeedHub:
             timing=timing,
             random=random or Random(),  # noqa: S311  no secret depends on it
             timeout_ms=timeout_ms,
+            tape=tape,
         )
         self._venues: dict[str, VenueFeed] = {}
         self._looking: asyncio.Task[None] | None = None

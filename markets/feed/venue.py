@@ -17,6 +17,7 @@ from markets.feed.market import MarketFeed
 from markets.feed.polling import Polling
 from markets.feed.reader import RestReader
 from markets.feed.reasons import CLOSED, NO_PROOF, POLLED_TOO_OLD
+from markets.feed.tape import NO_TAPE, Tape
 from markets.feed.timing import Timing
 from markets.gateway.base import VenueSpec
 
@@ -36,6 +37,7 @@ class FeedKit:
         timing: how long to wait for what.
         random: source of chance for pauses.
         timeout_ms: for connecting and for REST requests of streams [ms].
+        tape: is told what was heard.
     """
 
     reader: RestReader
@@ -43,6 +45,7 @@ class FeedKit:
     timing: Timing
     random: Random
     timeout_ms: int
+    tape: Tape = NO_TAPE
 
 
 class VenueFeed(ABC):

@@ -142,6 +142,7 @@ class WiredVenue(VenueFeed):
             line = fullest_with_room(self._lines) or self._new_line()
             self._line_of[symbol] = line
             line.add(symbol)
+        self._kit.tape.venue(self.spec, {key: feed.book for key, feed in self._by_id.items()})
 
     def _new_line(self) -> Line:
         self._line_count += 1
@@ -161,6 +162,7 @@ class WiredVenue(VenueFeed):
 
     def line_opened(self, line: Line) -> None:
         """Forget what the books were: changes were missed."""
+        self._kit.tape.lost(self.spec.code, list(line.symbols))
         for symbol in line.symbols:
             feed = self.feeds[symbol]
             feed.reconnect_count += line.open_count > 1
@@ -195,6 +197,7 @@ class WiredVenue(VenueFeed):
         if not messages:
             self._answered(line)
             return
+        self._kit.tape.frame(self.spec.code, payload)
         for message in messages:
             feed = self._by_id.get(message.symbol_id)
             if feed is not None:
@@ -290,16 +293,11 @@ class WiredVenue(VenueFeed):
             return
         now_ms = self._now_ms()
         keeper = self._keepers[symbol]
+        bids, asks, at_ms = wire_levels(book.bids), wire_levels(book.asks), book.venue_time_ms
         snapshot = BookMessage(
-            symbol,
-            BookKind.SNAPSHOT,
-            None,
-            book.sequence,
-            wire_levels(book.bids),
-            wire_levels(book.asks),
-            book.venue_time_ms,
-            limit=depth,
+            symbol, BookKind.SNAPSHOT, None, book.sequence, bids, asks, at_ms, limit=depth
         )
+        self._kit.tape.snapshot(self.spec.code, symbol, snapshot)
         verdict = keeper.adopt(snapshot, received_at_ms=now_ms)
         if verdict is Verdict.APPLIED:
             feed.checked_at_ms = now_ms

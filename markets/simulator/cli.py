@@ -12,6 +12,7 @@ import uvloop
 from arbplatform.core.errors import InvalidInput
 from markets.simulator.config import load_config
 from markets.simulator.faults.file import load_faults
+from markets.simulator.replay import OpenSession
 from markets.simulator.running import HOST, Simulator
 
 DEFAULT_PORT = 8010
@@ -39,6 +40,7 @@ def serve(
     seed: int | None,
     faults: Path | None = None,
     say: Callable[[str], None],
+    open_session: OpenSession | None = None,
 ) -> None:
     """Serve the venues of a configuration file until SIGTERM or SIGINT.
 
@@ -50,6 +52,7 @@ def serve(
         seed: instead of the one in the file.
         faults: JSON file of what goes wrong, by venue; ``None`` for nothing more.
         say: is told the address once everything is ready.
+        open_session: reads recorded sessions of feeds; ``None``: they cannot be shown.
 
     Raises:
         ArbError: in one sentence, when the simulation cannot start.
@@ -59,7 +62,14 @@ def serve(
     overrides = {} if seed is None else {"seed": seed}
     checked = load_config(config, **overrides)
     planned = None if faults is None else load_faults(faults, checked.venues)
-    simulator = Simulator(checked, host=host, port=port, state_dir=state_dir, faults=planned)
+    simulator = Simulator(
+        checked,
+        host=host,
+        port=port,
+        state_dir=state_dir,
+        faults=planned,
+        open_session=open_session,
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(simulator, host, say))
 

@@ -95,8 +95,9 @@ class ReplayConfig(_Part):
     """Recorded books as the house's quotes.
 
     Attributes:
-        path: ``.jsonl`` or ``.jsonl.xz``; one book a line: timestamp, exchange, bids, asks.
-        exchange: whose books to take.
+        path: ``.jsonl`` or ``.jsonl.xz``; one book a line: timestamp, exchange, bids, asks. Or the
+            directory of a session that ``manage.py record_feed`` wrote.
+        exchange: whose books to take; of a session, the code of the recorded venue.
         symbol: the market they belong to.
         speed: 1 is the recorded pace, 10 ten times that; 0 waits for the control API to advance.
         start, count: first line of the file to use, and how many; ``None`` for all. Venues that

@@ -4,15 +4,19 @@ One line of a recording is one book: ``{"timestamp", "exchange", "bids", "asks"}
 ``[price, quantity]``, numbers as JSON numbers or strings. All venues that replay one file share one
 cursor, so that their books always belong to the same recorded moment.
 
+A recording may also be a session of our own feeds, a directory. How to read those, the simulator
+is told by whoever starts it; their frames name the symbol too, since one session holds many.
+
 What a customer takes stays taken until the recording says that the level changed.
 """
 
 import lzma
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import orjson
 
@@ -33,12 +37,36 @@ class Frame:
         at_s: recorded time [s since epoch].
         exchange: whose book.
         bids, asks: levels as recorded, best first.
+        symbol: of which market; ``None``: of the only one in the file.
     """
 
     at_s: float
     exchange: str
     bids: Sequence[Sequence[Any]]
     asks: Sequence[Sequence[Any]]
+    symbol: str | None = None
+
+
+OpenSession: TypeAlias = Callable[[ReplayConfig], Iterator[Frame]]
+"""Reads a session of feeds; raises ``InvalidInput`` when it cannot be read."""
+
+
+def open_frames(config: ReplayConfig, open_session: OpenSession | None) -> Iterator[Frame]:
+    """Return the books of a recording of either kind, from ``config.start`` on.
+
+    Raises:
+        InvalidInput: it is a session, and nobody said how to read one.
+    """
+    path = Path(config.path)
+    if not path.is_dir():
+        return read_frames(path, config.start)
+    if open_session is None:
+        raise InvalidInput(
+            "The recording {path} is a session of feeds: start the simulation by "
+            "`manage.py simulate`, which can read it.",
+            path=config.path,
+        )
+    return islice(open_session(config), config.start, None)
 
 
 def read_frames(path: Path, start: int = 0) -> Iterator[Frame]:
@@ -98,6 +126,8 @@ class VenueReplay:
 
     def show(self, frame: Frame) -> bool:
         """Make the venue's book what was recorded; return whether the frame was usable."""
+        if frame.symbol not in (None, self.config.symbol):
+            return True
         listing = self._listing
         bids = _to_grid(listing, frame.bids[: self.config.levels], is_bid=True)
         asks = _to_grid(listing, frame.asks[: self.config.levels], is_bid=False)
@@ -143,20 +173,27 @@ def _still_there(
 class Replay:
     """A recording and the venues that show it.
 
+    Args:
+        config: what to show, and how fast.
+        open_session: reads sessions of feeds; ``None``: they cannot be shown.
+
+    Raises:
+        InvalidInput: it is a session, and nobody said how to read one.
+
     Attributes:
         position: frames of the file that were shown or passed over.
         skipped: frames that were not usable: crossed books.
         is_over: whether the recording has ended.
     """
 
-    def __init__(self, config: ReplayConfig) -> None:
+    def __init__(self, config: ReplayConfig, open_session: OpenSession | None = None) -> None:
         self.config = config
         self.position = 0
         self.skipped = 0
         self.is_over = False
         self.at_s: float | None = None
         self._parts: dict[str, list[VenueReplay]] = {}
-        self._frames = read_frames(Path(config.path), config.start)
+        self._frames = open_frames(config, open_session)
         self._next: Frame | None = None
         self._left = config.count
 

@@ -20,7 +20,7 @@ from markets.simulator.control import arm, statement
 from markets.simulator.faults.file import FaultsByVenue
 from markets.simulator.makers import Makers
 from markets.simulator.protocol.sockets import Sockets
-from markets.simulator.replay import Replay
+from markets.simulator.replay import OpenSession, Replay
 from markets.simulator.server import RequestHandler
 from markets.simulator.storage.journal import Journal, JournalFailed
 from markets.simulator.storage.state import dump, restore
@@ -52,12 +52,15 @@ class Simulator:
         port: int = 0,
         state_dir: Path | None = None,
         faults: FaultsByVenue | None = None,
+        open_session: OpenSession | None = None,
     ) -> None:
         self._host = host
         self.port = port
         self._journal = None if state_dir is None else Journal(state_dir)
         try:
-            self.world = World(config, recorder=self._journal, faults=faults)
+            self.world = World(
+                config, recorder=self._journal, faults=faults, open_session=open_session
+            )
             restore(self.world, self._journal.read() if self._journal else ())
             if self._journal is not None:
                 self._journal.rewrite(dump(self.world))

@@ -8,7 +8,7 @@ from markets.simulator.faults.file import FaultsByVenue, planned_for
 from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.makers import FairPrices, Makers
 from markets.simulator.protocol.listen_keys import ListenKeys
-from markets.simulator.replay import Replay, VenueReplay
+from markets.simulator.replay import OpenSession, Replay, VenueReplay
 from markets.simulator.settlement import Settlement
 from markets.simulator.venue import Recorder, Venue
 
@@ -29,9 +29,10 @@ class World:
     Args:
         recorder: where facts about customers are written; ``None`` for nowhere.
         faults: more of them, by venue code, beside those of the configuration.
+        open_session: reads recorded sessions of feeds; ``None``: they cannot be shown.
 
     Raises:
-        InvalidInput: a file of faults cannot be used.
+        InvalidInput: a file of faults or a recording cannot be used.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class World:
         clock: Clock = SYSTEM_CLOCK,
         recorder: Recorder | None = None,
         faults: FaultsByVenue | None = None,
+        open_session: OpenSession | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -63,7 +65,7 @@ class World:
             network_fees=config.settlement.network_fees,
         )
         self.makers = self._hire_makers()
-        self.replays = self._open_replays()
+        self.replays = self._open_replays(open_session)
 
     def start(self) -> None:
         """Fill the books for the first time.
@@ -99,14 +101,16 @@ class World:
     def _random_of(self, code: str) -> Random:
         return Random(f"{self.config.seed}:{code}")  # noqa: S311 - repeatable on purpose
 
-    def _open_replays(self) -> dict[str, Replay]:
+    def _open_replays(self, open_session: OpenSession | None) -> dict[str, Replay]:
         by_path: dict[str, Replay] = {}
         opened: dict[str, Replay] = {}
         for code, venue in self.venues.items():
             config = venue.config.replay
             if config is None:
                 continue
-            replay = by_path.setdefault(config.path, Replay(config))
+            if config.path not in by_path:
+                by_path[config.path] = Replay(config, open_session)
+            replay = by_path[config.path]
             replay.join(VenueReplay(venue, config))
             opened[code] = replay
         return opened

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from arbplatform.core.errors import ArbError
+from markets.feed.frames import open_session
 from markets.simulator import cli
 
 OPTIONS = ("config", "host", "port", "state_dir", "seed", "faults")
@@ -13,7 +14,8 @@ OPTIONS = ("config", "host", "port", "state_dir", "seed", "faults")
 class Command(BaseCommand):
     """Serves the venues of a configuration file.
 
-    ``python -m markets.simulator`` takes the same options and needs a third of the memory.
+    ``python -m markets.simulator`` takes the same options and needs a third of the memory, but
+    cannot replay recorded sessions of feeds.
     """
 
     help = "Run simulated venues: the Binance spot protocol over HTTP and WebSocket."
@@ -30,7 +32,11 @@ class Command(BaseCommand):
             CommandError: in one sentence, when the simulation cannot start.
         """
         try:
-            cli.serve(**{name: options[name] for name in OPTIONS}, say=self._say)
+            cli.serve(
+                **{name: options[name] for name in OPTIONS},
+                say=self._say,
+                open_session=open_session,
+            )
         except ArbError as error:
             raise CommandError(str(error)) from None
 
