@@ -7,9 +7,10 @@ theme writes its colours into a style element. Inline scripts are refused.
 from collections.abc import Callable
 from typing import Final
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-POLICY: Final = "; ".join(
+_BASE: Final = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self' 'unsafe-eval'",
@@ -33,5 +34,17 @@ class ContentPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve the request and add the header."""
         response = self._get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Content-Security-Policy", make_policy(request))
         return response
+
+
+def make_policy(request: HttpRequest) -> str:
+    """Return the policy of an answer: besides our own pages, our own socket may be opened.
+
+    To older browsers ``'self'`` is no WebSocket of the same host.
+    """
+    try:
+        host = request.get_host()
+    except DisallowedHost:
+        return f"{_BASE}; connect-src 'self'"
+    return f"{_BASE}; connect-src 'self' ws://{host} wss://{host}"

@@ -35,7 +35,10 @@ UNFOLD: dict[str, Any] = {
         },
     ],
     "STYLES": [lambda _request: static("console/console.css")],
-    "SCRIPTS": [lambda _request: static("console/console.js")],
+    "SCRIPTS": [
+        lambda _request: static("console/console.js"),
+        lambda _request: static("console/live.js"),
+    ],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

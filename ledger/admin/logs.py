@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, plain
+from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
 from ledger.selectors import list_equity, list_logs
@@ -31,6 +32,8 @@ class LogEntryAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "show_level", "strategy", "event", "show_message")
     list_filter = ("level", "strategy", "event", ("created_at", RangeDateTimeFilter))
     search_fields = ("event", "template", "strategy__name")
+    list_before_template = "console/live_list.html"
+    live_topics = TopicKind.LOGS.value
     date_hierarchy = "created_at"
     fields = ("created_at", "strategy", "show_level", "event", "show_message", "context")
     readonly_fields = fields

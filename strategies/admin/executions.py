@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyInline, command_button, plain
+from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice
 from strategies.admin.attributions import show_attribution, table
@@ -116,6 +117,8 @@ class ExecutionAdmin(FlattenAdmin):
     )
     list_filter = ("state", "strategy")
     search_fields = ("opportunity__summary", "strategy__name")
+    list_before_template = "console/live_list.html"
+    live_topics = TopicKind.EXECUTIONS.value
     date_hierarchy = "created_at"
     inlines = (LegInline,)
     actions = ("acknowledge_selected",)

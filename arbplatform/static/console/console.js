@@ -53,7 +53,7 @@
 
     window.addEventListener("load", () => {
         drawAll();
-        document.body.addEventListener("htmx:afterSettle", drawAll);
+        document.addEventListener("arb:renewed", drawAll);
         // the theme switch changes the class of the root element
         new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["class"] });
     });
