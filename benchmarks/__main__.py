@@ -46,6 +46,7 @@ ENGINE = (
     Benchmark("detection", 60),
     Benchmark("cross_venue_detection", 30),
     Benchmark("ledger_writes", 60),
+    Benchmark("scheduled_scale", 150),
     Benchmark("book_intake", 40),
     Benchmark("recorded_session", 40),
 )

@@ -48,11 +48,14 @@ def memory_mb(pids: list[int]) -> tuple[float, float]:
 
 
 def with_children(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all that descend from it; those that end meanwhile are left out."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += with_children(int(child))
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += with_children(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return found
 
 

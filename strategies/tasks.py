@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
-from strategies.services import pegs, repairs, sweeps, ticks
+from strategies.services import batch_ticks, pegs, repairs, sweeps, ticks
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,22 @@ def tick(strategy_id: int) -> str:
     except StrategyNotFound:
         # deleted after the message was sent: nothing is left to do
         return "gone"
+
+
+@shared_task(
+    name="strategies.tick_batch",
+    soft_time_limit=TICK_SOFT_LIMIT_S,
+    time_limit=TICK_HARD_LIMIT_S,
+    ignore_result=True,
+)
+def tick_batch(strategy_ids: list[int], due_ms: int | None = None) -> str:
+    """Run ticks of many strategies. Safe to deliver twice, as ``tick`` is."""
+    try:
+        report = batch_ticks.run_batch(strategy_ids=strategy_ids, due_ms=due_ms)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("No ticks of a batch: the database is away: %s", error)
+        return "database_away"
+    return f"quiet {len(report.quiet)}, alone {len(report.alone)}, dropped {report.dropped}"
 
 
 @shared_task(name="strategies.settle_execution", ignore_result=True)

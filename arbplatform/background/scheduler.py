@@ -7,83 +7,42 @@ publishes twice within most of its interval.
 """
 
 import logging
-import secrets
-from datetime import timedelta
 from typing import Any, Final
 
 import redis
+from celery import Celery
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from arbplatform.background.batched_rows import Batching, plain_rows
+from arbplatform.background.batcher import LOOK_S, Batcher
 from arbplatform.background.clockwatch import ClockWatch
-from arbplatform.background.queues import connect
+from arbplatform.background.leadership import make_leadership
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 
 logger = logging.getLogger(__name__)
 
-LEASE_MS: Final = 10_000
 STANDBY_S: Final = 2.0
 """How often a beat that does not lead looks whether it should [s]."""
-SLOT_SHARE: Final = 0.8
-"""The part of its interval in which a schedule is published once."""
-_LEASE_KEY: Final = "arb:beat:leader"
-
-_LEAD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-_LEAVE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
-
-
-class Leadership:
-    """The right to publish, of one beat among several.
-
-    Args:
-        client: of the Redis that carries the messages.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._token = secrets.token_hex(16)
-
-    def hold(self) -> bool:
-        """Take or renew the lease; return whether it is ours.
-
-        Raises:
-            RedisError: it cannot be asked.
-        """
-        return bool(self._client.eval(_LEAD, 1, _LEASE_KEY, self._token, LEASE_MS))
-
-    def take_slot(self, name: str, interval: timedelta) -> bool:
-        """Return whether a schedule may be published now: nobody did a moment ago.
-
-        Args:
-            name: of the schedule.
-            interval: from one time to the next.
-
-        Raises:
-            RedisError: it cannot be asked.
-        """
-        kept_ms = max(1, int(interval.total_seconds() * 1_000 * SLOT_SHARE))
-        return bool(self._client.set(f"arb:beat:slot:{name}", self._token, nx=True, px=kept_ms))
-
-    def leave(self) -> None:
-        """Give the lease back, so that another beat need not wait for its end."""
-        self._client.eval(_LEAVE, 1, _LEASE_KEY, self._token)
 
 
 class LeaderScheduler(DatabaseScheduler):  # type: ignore[misc]  # ships no types
     """The schedule from the database, published by the beat that leads."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._leadership = _leadership()
+    def __init__(self, app: Celery, *args: Any, clock: Clock = SYSTEM_CLOCK, **kwargs: Any) -> None:
+        self._clock = clock
+        self._leadership = make_leadership()
         self._clocks = ClockWatch(limit_ms=settings.CLOCK_JUMP_MAX_MS)
         self._leads = True
-        super().__init__(*args, **kwargs)
+        self._looked_ms = self._plain_ms = float("-inf")
+        self._batchers = [
+            Batcher(app, Batching(**names), self._leadership, clock)
+            for names in settings.BEAT_BATCHES
+        ]
+        super().__init__(app, *args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Publish what is due, if this beat leads; return when to look again [s]."""
@@ -91,7 +50,38 @@ class LeaderScheduler(DatabaseScheduler):  # type: ignore[misc]  # ships no type
             return STANDBY_S
         if self._clocks.look() < 0:
             self._forget_the_future()
-        return float(super().tick(*args, **kwargs))
+        wait_s = min((batcher.publish(self.producer) for batcher in self._batchers), default=LOOK_S)
+        now_ms = self._clock.monotonic_ms()
+        if now_ms >= self._plain_ms:
+            plain_s = min(LOOK_S, float(super().tick(*args, **kwargs)))
+            self._plain_ms = now_ms + plain_s * 1_000
+        return max(0.0, min(wait_s, (self._plain_ms - self._clock.monotonic_ms()) / 1_000))
+
+    def enabled_models_qs(self) -> "QuerySet[PeriodicTask]":
+        """Return the rows that are published one by one."""
+        rows: QuerySet[PeriodicTask] = super().enabled_models_qs()
+        for batcher in self._batchers:
+            rows = rows.exclude(plain_rows(batcher.batching))
+        return rows
+
+    def schedule_changed(self) -> bool:
+        """Return whether somebody has edited the schedule; asked each second, not each batch."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms - self._looked_ms < LOOK_S * 1_000:
+            return False
+        self._looked_ms = now_ms
+        is_first = self._last_timestamp is None  # nothing to compare with: rows may have changed
+        is_changed = bool(super().schedule_changed())
+        if is_changed or is_first:
+            for batcher in self._batchers:
+                batcher.heed_change()
+        return is_changed
+
+    def sync(self) -> None:
+        """Write into all rows when they last ran."""
+        super().sync()
+        for batcher in self._batchers:
+            batcher.flush()
 
     def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
         """Publish a schedule's task, unless another beat just did."""
@@ -132,15 +122,10 @@ class LeaderScheduler(DatabaseScheduler):  # type: ignore[misc]  # ships no type
 
     def _forget_the_future(self) -> None:
         """Let schedules go on after the clock was set back: they ran last at a time to come."""
+        for batcher in self._batchers:
+            batcher.forget_the_future()
         now = timezone.now()
         for entry in self.schedule.values():
             if entry.last_run_at > now:
                 entry.last_run_at = entry.model.last_run_at = now
         self._heap = None
-
-
-def _leadership() -> Leadership | None:
-    """Return the leadership to compete for; none where the broker is in memory."""
-    if settings.REDIS_URL.startswith("memory:"):
-        return None
-    return Leadership(connect())

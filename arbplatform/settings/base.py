@@ -164,6 +164,15 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "arbplatform.background.scheduler:LeaderScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+BEAT_BATCHES: list[dict[str, str]] = [
+    {
+        "task": "strategies.tick",
+        "argument": "strategy_id",
+        "batch_task": "strategies.tick_batch",
+        "batch_argument": "strategy_ids",
+    }
+]
+"""Tasks with one schedule for each of many rows: beat publishes them many in one message."""
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -1,5 +1,6 @@
 """Every query of the strategies app."""
 
+from strategies.selectors.batches import DueRow, Stamps, list_free, read_venue_stamps
 from strategies.selectors.risk import (
     CHANGES_MAX,
     OUTLETS_MAX,
@@ -65,7 +66,9 @@ __all__ = [
     "OUTLETS_MAX",
     "PEG_MARKETS_MAX",
     "UNFINISHED_STATES",
+    "DueRow",
     "LeftOver",
+    "Stamps",
     "Standing",
     "count_executions",
     "count_live_orders",
@@ -86,6 +89,7 @@ __all__ = [
     "list_executions",
     "list_expired_ticks",
     "list_exposed_executions",
+    "list_free",
     "list_last_seen",
     "list_latest_logs",
     "list_latest_trades",
@@ -110,6 +114,7 @@ __all__ = [
     "read_evidence",
     "read_standing",
     "read_state",
+    "read_venue_stamps",
     "sum_attributions",
     "sum_executed",
 ]

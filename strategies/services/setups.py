@@ -9,16 +9,18 @@ from typing import Any
 from accounts.models import VenueAccount
 from markets.domain.rules import MarketRules
 from markets.models import Market
-from markets.selectors import list_rules
 from strategies.errors import NotReadyToStart, UnsuitableAccounts
 from strategies.models import Strategy
 from strategies.registry import get_plugin, validate_params
 from strategies.sdk import MarketKey, Scope, StrategyPlugin
-from strategies.selectors import list_markets_of
-from strategies.services.pegs import concerning, list_references
+from strategies.services.pegs import concerning
+from strategies.services.shelves import FRESH, SHELF, Listings
 
-SETUPS_MAX = 64
+SETUPS_MAX = 20_000
 """Setups that one process remembers; the least recently used one is dropped first."""
+MARKETS_MAX = 400_000
+"""Markets in all remembered setups together. A setup takes 4 kB and 0.2 kB for each of its markets,
+which it shares with the others: 160 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,12 @@ def check_accounts(*, slug: str, accounts: Sequence[VenueAccount]) -> None:
         )
 
 
-def build_setup(strategy: Strategy) -> Setup:
-    """Return what ``strategy`` trades with, read anew.
+def build_setup(strategy: Strategy, listings: Listings = FRESH) -> Setup:
+    """Return what ``strategy`` trades with.
+
+    Args:
+        strategy: with its accounts and their venues.
+        listings: where the markets come from; default: read anew.
 
     Raises:
         InvalidParams: the stored parameters do not suit the installed plugin (any more).
@@ -85,10 +91,10 @@ def build_setup(strategy: Strategy) -> Setup:
     check_accounts(slug=strategy.type, accounts=accounts)
     venues = tuple(account.venue.code for account in accounts)
     plugin = get_plugin(strategy.type)(params)
-    rules = {MarketKey(*key): value for key, value in list_rules(venues).items()}
-    active = {key: value for key, value in rules.items() if value.is_active}
+    listing = listings.of([account.venue for account in accounts])
+    active = listing.rules
     wanted = plugin.subscriptions(Scope(venues=venues, rules=active))
-    markets = list_markets_of([key for key in wanted if key in active])
+    markets = {key: listing.markets[key] for key in wanted if key in active}
     if not markets:
         raise NotReadyToStart(
             "The strategy {name} cannot start: {venues} list none of the markets that its "
@@ -102,7 +108,7 @@ def build_setup(strategy: Strategy) -> Setup:
         markets=markets,
         rules={key: active[key] for key in markets},
         references=concerning(
-            list_references(),
+            listings.references(),
             {code for key in markets for code in (active[key].base, active[key].quote)},
         ),
     )
@@ -111,42 +117,60 @@ def build_setup(strategy: Strategy) -> Setup:
 class SetupCache:
     """Setups of running strategies, so that a tick does not read every market again.
 
-    A setup is good as long as run and venues are the same and no venue was synchronised or
-    edited since: a change of any of them gives another key.
+    A setup is good as long as the run is the same and none of its venues was synchronised or
+    edited since.
+
+    Args:
+        size_max: setups at most.
+        markets_max: markets of all of them at most.
     """
 
-    def __init__(self, size_max: int = SETUPS_MAX) -> None:
+    def __init__(self, size_max: int = SETUPS_MAX, markets_max: int = MARKETS_MAX) -> None:
         self._size_max = size_max
+        self._markets_max = markets_max
         self._lock = Lock()
-        self._setups: OrderedDict[tuple[object, ...], Setup] = OrderedDict()
+        self._setups: OrderedDict[tuple[int, int], tuple[tuple[object, ...], Setup]] = OrderedDict()
+        self._market_count = 0
 
-    def get(self, strategy: Strategy, run_id: int) -> Setup:
-        """Return the setup of ``strategy`` in its run ``run_id``, built if need be."""
-        accounts = list(strategy.accounts.all())
-        key = (
-            strategy.pk,
-            run_id,
-            *(
-                (account.pk, account.updated_at, account.venue.updated_at, account.venue.synced_at)
-                for account in accounts
-            ),
+    def get(self, strategy: Strategy, run_id: int, listings: Listings = SHELF) -> Setup:
+        """Return the setup of ``strategy`` in its run, built if need be.
+
+        Args:
+            strategy: with its accounts and their venues.
+            run_id: of its open run.
+            listings: where markets come from.
+        """
+        key = (strategy.pk, run_id)
+        stamp = tuple(
+            (account.pk, account.venue.updated_at, account.venue.synced_at)
+            for account in strategy.accounts.all()
         )
         with self._lock:
             known = self._setups.get(key)
-            if known is not None:
+            if known is not None and known[0] == stamp:
                 self._setups.move_to_end(key)
-                return known
-        built = build_setup(strategy)
+                return known[1]
+        built = build_setup(strategy, listings)
         with self._lock:
-            self._setups[key] = built
-            while len(self._setups) > self._size_max:
-                self._setups.popitem(last=False)
+            self._drop(key)
+            self._setups[key] = (stamp, built)
+            self._market_count += len(built.markets)
+            while len(self._setups) > 1 and (
+                len(self._setups) > self._size_max or self._market_count > self._markets_max
+            ):
+                self._drop(next(iter(self._setups)))
         return built
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._setups.clear()
+            self._market_count = 0
+
+    def _drop(self, key: tuple[int, int]) -> None:
+        dropped = self._setups.pop(key, None)
+        if dropped is not None:
+            self._market_count -= len(dropped[1].markets)
 
 
 SETUPS = SetupCache()

@@ -42,6 +42,7 @@ FLOATS_THAT_ARE_NO_MONEY = {
     "strategies/domain/scan.py": HOT_PATH,
     "strategies/domain/triangle.py": HOT_PATH,
     "strategies/plugins/triangular.py": HOT_PATH,
+    "strategies/services/watches.py": HOT_PATH,
 }
 DURATION = re.compile(r"(^|_)m?s(_|$)", re.IGNORECASE)
 """A name that says that it is a time, such as ``timeout_s``: the machine's clocks are floats."""

@@ -6,11 +6,15 @@ from markets.gateway.factory import use_gateways
 from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.services import sweeps
+from strategies.services.batch_books import BOOKS
+from strategies.services.recent_funds import FUNDS as FUNDS_SEEN
 from strategies.services.runs import start_strategy
 from strategies.services.scanner import forget_scan
 from strategies.services.setups import SETUPS
+from strategies.services.shelves import SHELF
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
+from strategies.services.watches import WATCHES
 from tests.strategies.fakes import FakeVenues, SkewedClock
 from tests.strategies.samples import Hooked
 
@@ -21,7 +25,8 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT", "ETH/BTC")
 @pytest.fixture(autouse=True)
 def no_memories():
     """Row ids come again with every test; what one test remembered must not reach the next."""
-    SETUPS.clear()
+    for memory in (SETUPS, SHELF, WATCHES, BOOKS, FUNDS_SEEN):
+        memory.clear()
     forget_scan()
 
 

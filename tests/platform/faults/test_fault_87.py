@@ -1,5 +1,6 @@
 """Of two beats one leads, what both publish is sent once, and the other takes over."""
 
+import json
 import signal
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from arbplatform.background import scheduler as module
-from arbplatform.background.scheduler import LeaderScheduler, Leadership
+from arbplatform.background.leadership import LEASE_MS, Leadership
+from arbplatform.background.scheduler import LeaderScheduler
 from tests.processes import wait_until
 
 
@@ -35,7 +37,7 @@ def test_one_of_two_leads_until_it_leaves(client):
 def test_a_lease_ends_with_its_time(client):
     first, second = Leadership(client), Leadership(client)
     first.hold()
-    assert 0 < client.pttl("arb:beat:leader") <= module.LEASE_MS
+    assert 0 < client.pttl("arb:beat:leader") <= LEASE_MS
 
     client.pexpire("arb:beat:leader", 1)
 
@@ -51,16 +53,23 @@ def test_a_schedule_is_published_once_in_its_interval(client):
     assert 3_900 < client.pttl("arb:beat:slot:sweep") <= 4_000
 
 
-@pytest.fixture
-def every_second(transactional_db):
-    """A schedule of a task that does nothing, each second."""
+def make_schedule(task, **kwargs):
     interval = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)
     return PeriodicTask.objects.create(
-        name="tick", task="strategies.tick", interval=interval, kwargs='{"strategy_id": 4711}'
+        name="mine", task=task, interval=interval, kwargs=json.dumps(kwargs)
     )
 
 
-def test_two_beats_publish_like_one_and_one_is_enough(start_part, client, every_second):
+@pytest.fixture
+def every_second(transactional_db):
+    """A schedule of a task that nobody knows, each second."""
+    return make_schedule("tests.nothing")
+
+
+@pytest.mark.parametrize("task", ["tests.nothing", "strategies.tick"])
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_publish_like_one_and_one_is_enough(start_part, client, task):
+    make_schedule(task, strategy_id=4711)  # of ticks, beat makes batches
     beats = [start_part("beat"), start_part("beat")]
     wait_until(lambda: client.llen("trading") >= 3, "something was published")
     started, before = timezone.now(), client.llen("trading")
@@ -81,7 +90,7 @@ def test_two_beats_publish_like_one_and_one_is_enough(start_part, client, every_
 @pytest.fixture
 def scheduler(transactional_db, every_second, monkeypatch):
     """A scheduler of this process without a Redis."""
-    monkeypatch.setattr(module, "_leadership", lambda: None)
+    monkeypatch.setattr(module, "make_leadership", lambda: None)
     with Celery(broker="memory://", set_as_current=False) as app:
         yield LeaderScheduler(app=app, lazy=True)
 
@@ -103,7 +112,7 @@ def test_a_beat_without_redis_waits_for_it(scheduler, caplog):
 
 
 def test_schedules_go_on_after_the_clock_was_set_back(scheduler):
-    entry = scheduler.schedule["tick"]
+    entry = scheduler.schedule["mine"]
     entry.last_run_at = entry.model.last_run_at = timezone.now() + timedelta(hours=1)
     assert not scheduler.is_due(entry)[0]
     scheduler._clocks = SimpleNamespace(look=lambda: -3_600_000)

@@ -1,7 +1,10 @@
 """What a strategy's configuration amounts to."""
 
+from decimal import Decimal
+
 import pytest
 
+from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.models import Market, Venue
 from strategies.errors import NotReadyToStart, UnsuitableAccounts
@@ -9,6 +12,7 @@ from strategies.plugins.cross_venue import CrossVenue
 from strategies.sdk import MarketKey
 from strategies.selectors import get_strategy
 from strategies.services.setups import SetupCache, build_setup, check_accounts
+from strategies.services.shelves import SHELF
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +79,59 @@ def test_the_setup_that_was_not_used_for_longest_is_forgotten_first(make_cross):
 
     assert cache.get(strategy, 1) is first
     assert cache.get(strategy, 2) is not second
+
+
+def test_setups_share_the_markets_of_their_venues_and_read_them_once(
+    make_cross, django_assert_max_num_queries
+):
+    SHELF.clear()
+    cache = SetupCache()
+    first = cache.get(get_strategy(make_cross("one").pk), 1)
+
+    strategy = get_strategy(make_cross("two").pk)
+    with django_assert_max_num_queries(1):
+        second = cache.get(strategy, 2)
+
+    assert second is not first
+    for key, market in first.markets.items():
+        assert second.markets[key] is market
+        assert second.rules[key] is first.rules[key]
+
+
+def test_a_synchronised_venue_is_read_again(make_cross):
+    SHELF.clear()
+    cache = SetupCache()
+    pk = make_cross().pk
+    before = cache.get(get_strategy(pk), 1)
+    Market.objects.filter(venue__code="beta").update(taker_fee="0.002")
+    Venue.objects.filter(code="beta").update(synced_at=SYSTEM_CLOCK.now())
+
+    after = cache.get(get_strategy(pk), 1)
+
+    key = MarketKey("beta", "BTC/USDT")
+    assert before.rules[key].fees.taker != Decimal("0.002")
+    assert after.rules[key].fees.taker == Decimal("0.002")
+    assert (
+        after.rules[MarketKey("alpha", "BTC/USDT")] is before.rules[MarketKey("alpha", "BTC/USDT")]
+    )
+
+
+def test_balances_that_were_read_do_not_spoil_a_setup(make_cross):
+    cache = SetupCache()
+    pk = make_cross().pk
+    first = cache.get(get_strategy(pk), 1)
+    VenueAccount.objects.update(synced_at=SYSTEM_CLOCK.now(), updated_at=SYSTEM_CLOCK.now())
+
+    assert cache.get(get_strategy(pk), 1) is first
+
+
+def test_setups_of_many_markets_push_others_out(make_cross):
+    cache = SetupCache(markets_max=3)
+    strategy = get_strategy(make_cross().pk)
+    first = cache.get(strategy, 1)
+    assert cache.get(strategy, 1) is first
+
+    second = cache.get(strategy, 2)
+
+    assert cache.get(strategy, 2) is second, "the newest stays, however large"
+    assert cache.get(strategy, 1) is not first

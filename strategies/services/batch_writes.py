@@ -1,0 +1,107 @@
+"""What a batch of ticks leaves behind: one conditional UPDATE claims and ends all that were quiet.
+
+Looking is pure, so a tick that trades nothing needs no lease: it holds the claim only for the one
+statement that writes it down. Whatever else wanted the same turn, another batch, a tick of its own
+or an engine, either came before, and the statement passes the row over, or comes after, and finds
+that it is too soon. The conditions are those of ``claim_tick``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.db.models import F
+
+from arbplatform.persistence.retries import retried
+from strategies.domain.states import StrategyDriver, StrategyState
+from strategies.models import Run
+from strategies.services.claims import SPACING_DIVISOR
+
+_CLAIM = """
+    UPDATE strategies_strategy SET last_tick_at = %s, failure_count = 0
+    WHERE id IN ({ids}) AND state = %s AND driver = %s
+    AND (tick_token = '' OR tick_expires_at IS NULL OR tick_expires_at <= %s)
+    AND (last_tick_at IS NULL OR last_tick_at > %s
+        OR last_tick_at <= CASE interval_ms {spacings} END)
+    RETURNING id"""
+
+_EXPLAIN = """
+    UPDATE strategies_strategy SET last_decision = {value}
+    FROM (VALUES {rows}) AS told
+    WHERE strategies_strategy.id = told.column1"""
+
+
+def is_spaced(last_tick_at: datetime | None, interval_ms: int, now: datetime) -> bool:
+    """Return whether a tick at ``now`` does not come too soon after the last one.
+
+    A last tick in the future means that the clock was set back: it must not block.
+    """
+    return last_tick_at is None or last_tick_at > now or last_tick_at <= _newest(interval_ms, now)
+
+
+@retried
+@transaction.atomic
+def record_quiet(
+    *,
+    runs: Mapping[int, tuple[int, int]],
+    decisions: Mapping[int, Mapping[str, Any]],
+    now: datetime,
+) -> frozenset[int]:
+    """Write down ticks that found nothing to trade; return the strategies whose tick that was.
+
+    Args:
+        runs: open run and interval [ms] by strategy.
+        decisions: what the tick found, for those that say so this time.
+        now: the moment of the ticks.
+    """
+    if not runs:
+        return frozenset()
+    claimed = _claim({key: interval_ms for key, (_run, interval_ms) in runs.items()}, now)
+    _explain([(key, decisions[key]) for key in sorted(claimed & decisions.keys())])
+    run_ids = [run_id for key, (run_id, _interval) in runs.items() if key in claimed]
+    Run.objects.filter(pk__in=run_ids, stopped_at__isnull=True).update(
+        tick_count=F("tick_count") + 1
+    )
+    return claimed
+
+
+def _claim(intervals: Mapping[int, int], now: datetime) -> frozenset[int]:
+    moment = _adapt(now)
+    spacings = [
+        value
+        for interval_ms in sorted(set(intervals.values()))
+        for value in (interval_ms, _adapt(_newest(interval_ms, now)))
+    ]
+    sql = _CLAIM.format(ids=_join(intervals), spacings="WHEN %s THEN %s " * (len(spacings) // 2))
+    with connection.cursor() as cursor:
+        who = (StrategyState.RUNNING.value, StrategyDriver.SCHEDULE.value)
+        cursor.execute(sql, [moment, *who, moment, moment, *spacings])
+        return frozenset(row[0] for row in cursor.fetchall())
+
+
+def _explain(decisions: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    if not decisions:
+        return
+    is_postgres = connection.vendor == "postgresql"
+    sql = _EXPLAIN.format(
+        value="told.column2::jsonb" if is_postgres else "told.column2",
+        rows=", ".join(["(%s, %s)"] * len(decisions)),
+    )
+    values = [value for key, told in decisions for value in (key, orjson.dumps(told).decode())]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def _newest(interval_ms: int, now: datetime) -> datetime:
+    """Return the newest last tick after which a tick at ``now`` does not come too soon."""
+    return now - timedelta(milliseconds=interval_ms) / SPACING_DIVISOR
+
+
+def _adapt(moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _join(ids: Iterable[int]) -> str:
+    return ", ".join(str(int(each)) for each in sorted(ids))
