@@ -22,6 +22,16 @@ NEEDED_TYPES = ("cross-venue", "triangular")
 """The demo runs one strategy of each type, and each has to have traded."""
 INTERRUPTED = 130
 LABEL_COLUMNS = 21
+STAGES: Mapping[str, Message] = {
+    "socket": Message("venue → received"),
+    "book": Message("received → book"),
+    "decision": Message("book → intent"),
+    "commit": Message("intent → durable"),
+    "send": Message("durable → sent"),
+    "ack": Message("sent → answered"),
+    "fill": Message("sent → booked"),
+}
+"""Stages of an engine, as a person reads them."""
 
 
 async def run_demo(
@@ -137,6 +147,8 @@ def failures(report: Mapping[str, Any]) -> list[Message]:
         Message("{account} {wallet}: {asset} is booked as {booked}, the venue says {stated}", row)
         for row in report["differences"]
     ]
+    if "send" not in report["speed"]:
+        found.append(Message("no engine has sent an order"))
     if report["orders_unknown"]:
         count = {"count": report["orders_unknown"]}
         found.append(Message("{count} orders have an unknown outcome", count))
@@ -166,6 +178,7 @@ def describe(report: Mapping[str, Any]) -> list[str]:
         (Message("orders unknown"), report["orders_unknown"]),
         (Message("errors logged"), report["errors"]),
         (Message("processes restarted"), report["restarts"]),
+        *((STAGES[stage], _speed(took)) for stage, took in report["speed"].items()),
     )
     found = failures(report)
     verdict = (
@@ -179,6 +192,19 @@ def describe(report: Mapping[str, Any]) -> list[str]:
 
 def _list(amounts: Mapping[str, object]) -> str:
     return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "-"
+
+
+def _speed(took: Mapping[str, float]) -> str:
+    return render(
+        Message(
+            "p50 {p50} ms, p99 {p99} ms ({count} times)",
+            {
+                "p50": f"{took['p50_us'] / 1_000:.3f}",
+                "p99": f"{took['p99_us'] / 1_000:.3f}",
+                "count": took["count"],
+            },
+        )
+    )
 
 
 def _worth(report: Mapping[str, Any]) -> str:

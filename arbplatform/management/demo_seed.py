@@ -129,7 +129,7 @@ def _ensure_strategy(
         params=params,
         account_ids=[account.pk for account in accounts],
         interval_ms=interval_ms,
-        driver=StrategyDriver.SCHEDULE,
+        driver=StrategyDriver.STREAM,
     )
     if strategy.state != StrategyState.RUNNING:
         start_strategy(strategy_id=strategy.pk, user=None)

@@ -91,6 +91,11 @@ class FeedHub:
         feed = self._venues.get(venue)
         return None if feed is None else feed.current(symbol)
 
+    @property
+    def heard_at_ns(self) -> int:
+        """When the last message came; 0: a snapshot was read since (``time.monotonic_ns``)."""
+        return self._kit.heard_at_ns
+
     def statuses(self) -> list[FeedStatus]:
         """Return the state of every feed."""
         return [feed.status() for feed in self.feeds()]

@@ -27,7 +27,7 @@ SLICES = 4
 """One look sees every such part of the markets, so that no look takes long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FeedKit:
     """What the feeds of all venues of a process share.
 
@@ -38,6 +38,7 @@ class FeedKit:
         random: source of chance for pauses.
         timeout_ms: for connecting and for REST requests of streams [ms].
         tape: is told what was heard.
+        heard_at_ns: when the last message came; 0: a snapshot was read (``time.monotonic_ns``).
     """
 
     reader: RestReader
@@ -46,6 +47,7 @@ class FeedKit:
     random: Random
     timeout_ms: int
     tape: Tape = NO_TAPE
+    heard_at_ns: int = 0
 
 
 class VenueFeed(ABC):

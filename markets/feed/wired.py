@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -189,6 +190,7 @@ class WiredVenue(VenueFeed):
 
     def line_said(self, line: Line, payload: str | bytes, at_ms: int) -> None:
         """Take in what a message says about books."""
+        self._kit.heard_at_ns = time.monotonic_ns()
         try:
             decoded = self._wire.decode(payload)
         except ValueError:
@@ -291,7 +293,7 @@ class WiredVenue(VenueFeed):
         line = self._line_of.get(symbol)
         if feed is None or line is None or not line.is_open:
             return
-        now_ms = self._now_ms()
+        now_ms, self._kit.heard_at_ns = self._now_ms(), 0
         keeper = self._keepers[symbol]
         bids, asks, at_ms = wire_levels(book.bids), wire_levels(book.asks), book.venue_time_ms
         snapshot = BookMessage(

@@ -6,7 +6,7 @@ the next decision looks at the books as they are when its thread is free.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -117,6 +117,7 @@ class _Flight:
     live: Mapping[MarketKey, LiveBook]
     versions: Mapping[MarketKey, int]
     nominated_at_ns: int
+    lost: set[MarketKey] = field(default_factory=set)
 
 
 class Decider:
@@ -208,6 +209,8 @@ class Decider:
     def book_lost(self, key: MarketKey) -> None:
         """Forget a book that must not be decided on any more."""
         self._echoes.forget(key)
+        if self._flight is not None:
+            self._flight.lost.add(key)
         if self._nominator is not None:
             self._nominator.drop(key)
 
@@ -366,15 +369,13 @@ class Decider:
     def _is_current(self, intent: Intent) -> bool:
         """Return whether the books of an intent are still those that it was made from.
 
-        Called by the thread that decides; it reads what the loop writes, and changes nothing.
+        Called by the thread that decides: it only reads what the loop writes. The feeds are not
+        asked, since they belong to the loop; it has noted whose gate was closed.
         """
         flight = self._flight
-        if flight is None:
+        if flight is None or self._is_over:
             return False
-        keys = (MarketKey(leg.venue, leg.symbol) for leg in intent.legs)
-        return not self._is_over and all(
-            key in flight.live
-            and self._around.books.book(*key) is flight.live[key]
-            and flight.live[key].version == flight.versions[key]
-            for key in keys
+        keys = {MarketKey(leg.venue, leg.symbol) for leg in intent.legs}
+        return not keys & flight.lost and all(
+            key in flight.live and flight.live[key].version == flight.versions[key] for key in keys
         )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -21,12 +22,14 @@ from arbplatform.core.errors import ArbError, Message
 from arbplatform.core.stages import Stage, StageRecorder
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
+from markets.feed.gates import BookListener
+from markets.feed.hub import FeedHub
 from markets.models import Venue
 from strategies.domain.engine_stats import EngineStats
 from strategies.engine.board import Board
 from strategies.engine.crew import Crew
 from strategies.engine.decider import Counts, Decider, Surroundings
-from strategies.engine.ports import BookListener, Feeds, Held, Keeper
+from strategies.engine.ports import Feeds, Held, Keeper
 from strategies.errors import BookNotLive
 from strategies.services.engine_stats import publish_stats, withdraw_stats
 from strategies.services.explanations import write_explanations
@@ -129,7 +132,10 @@ class EngineLoop:
 
     def book_changed(self, book: LiveBook) -> None:
         """Let those decide whom a changed book concerns."""
-        self._board.book_changed(book, time.monotonic_ns())
+        at_ns, heard_at_ns = time.monotonic_ns(), self._feeds.heard_at_ns
+        self._board.book_changed(book, at_ns)
+        if heard_at_ns:
+            self.recorder.record(Stage.BOOK, (at_ns - heard_at_ns) / 1_000)
         offset_ms = self._offsets_ms.get(book.venue)
         if offset_ms is not None and book.venue_time_ms is not None:
             late_ms = book.received_at_ms - book.venue_time_ms - offset_ms
@@ -143,7 +149,7 @@ class EngineLoop:
             return
         book = self._feeds.book(status.venue, status.symbol)
         if book is not None:
-            self.book_changed(book)
+            self._board.book_changed(book, time.monotonic_ns())
 
     # --- where deciders get their books -----------------------------------------------------
 
@@ -307,6 +313,20 @@ class EngineLoop:
         await self._feeds.close()
         await self._crew.close(timeout_s=CLOSE_S)
         await self._helpers.close(timeout_s=CLOSE_S)
+
+
+async def trade(keeper: Keeper, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Trade what a keeper holds on the streams of its venues, until cancelled.
+
+    Args:
+        keeper: keeps the leases of this process.
+        clock: tells the time.
+    """
+
+    def open_feeds(listener: BookListener) -> Feeds:
+        return FeedHub(listener=listener, clock=clock, timeout_ms=settings.VENUE_TIMEOUT_MS)
+
+    await EngineLoop(keeper=keeper, open_feeds=open_feeds, clock=clock).run()
 
 
 def _rss_bytes() -> int:

@@ -47,7 +47,11 @@ class Books(Protocol):
 
 
 class Feeds(Protocol):
-    """The live books of this process, as ``markets.feed.hub.FeedHub``."""
+    """The live books of this process, as ``markets.feed.hub.FeedHub``; for the loop only."""
+
+    @property
+    def heard_at_ns(self) -> int:
+        """When the last message came; 0: a snapshot was read since (``time.monotonic_ns``)."""
 
     def want(self, wanted: Mapping[VenueSpec, Collection[str]]) -> None:
         """Feed exactly these markets."""
@@ -60,16 +64,6 @@ class Feeds(Protocol):
 
     async def close(self) -> None:
         """End all feeds."""
-
-
-class BookListener(Protocol):
-    """Who else is told about books, on the loop."""
-
-    def book_changed(self, book: LiveBook) -> None:
-        """Take note of a book that has changed."""
-
-    def feed_changed(self, status: FeedStatus) -> None:
-        """Take note of a feed that is in another state."""
 
 
 class Named(Protocol):

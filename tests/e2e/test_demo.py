@@ -17,6 +17,15 @@ def test_a_demo_trades_both_ways_and_every_book_balances(start_demo, query):
     assert (report["imbalance"], report["differences"]) == ({}, [])
     assert (report["orders_unknown"], report["orders_unfinished"], report["errors"]) == (0, 0, 0)
     assert report["balances_compared"] == 12
+    sent = report["speed"]["send"]["count"]
+    assert report["speed"]["decision"]["count"] > 0
+    assert report["speed"]["commit"]["count"] > 0
     assert processes_of(demo.data_dir) == {}
     ((fills,),) = query(demo, "SELECT count(*) FROM ledger_fill")
     assert fills == report["fills"] >= 5
+    # all of them by stream: no strategy of the demo has ever been scheduled
+    ((scheduled,),) = query(
+        demo, "SELECT count(*) FROM strategies_strategy WHERE periodic_task_id IS NOT NULL"
+    )
+    ((orders,),) = query(demo, "SELECT count(*) FROM ledger_order")
+    assert (scheduled, sent <= orders) == (0, True)

@@ -1,7 +1,8 @@
 import pytest
 
 from arbplatform.core.errors import Conflict
-from arbplatform.management.demo_run import describe, failures, run_demo
+from arbplatform.core.stages import Stage
+from arbplatform.management.demo_run import STAGES, describe, failures, run_demo
 from arbplatform.management.terminal import Terminal
 
 GOOD = {
@@ -18,6 +19,7 @@ GOOD = {
     "orders_unfinished": 0,
     "errors": 0,
     "restarts": 0,
+    "speed": {"send": {"count": 24, "p50_us": 151.04, "p99_us": 2310.0}},
 }
 DIFFERENCE = {
     "account": "alpha/demo",
@@ -35,6 +37,7 @@ def test_a_demo_that_traded_both_types_and_balances_is_a_success():
     assert "  realised PnL          0.00001 BTC, 12.5 USDT" in describe(GOOD)
     assert "  in total              13.12345679 USDT" in describe(GOOD)
     assert "  against statements    0 differences in 12 balances" in describe(GOOD)
+    assert "  durable → sent        p50 0.151 ms, p99 2.310 ms (24 times)" in describe(GOOD)
 
 
 def test_the_summary_is_told_in_the_language_of_the_terminal(monkeypatch):
@@ -61,6 +64,7 @@ def test_a_total_that_leaves_something_out_says_so():
             {"differences": [DIFFERENCE]},
             "alpha/demo spot: BTC is booked as 2, the venue says 1.9",
         ),
+        ({"speed": {}}, "no engine has sent an order"),
         ({"orders_unknown": 1}, "1 orders have an unknown outcome"),
         ({"orders_unfinished": 2}, "2 orders are not finished"),
     ],
@@ -72,6 +76,10 @@ def test_whatever_does_not_add_up_makes_the_demo_a_failure(change, reason):
 
     assert str(found).startswith(reason)
     assert describe(report)[-2] == f"The demo failed: {found}."
+
+
+def test_every_stage_of_an_engine_has_a_name_for_people():
+    assert list(STAGES) == [stage.value for stage in Stage]
 
 
 async def test_a_demo_does_not_touch_a_directory_that_holds_something(tmp_path):

@@ -10,7 +10,7 @@ from markets.gateway.factory import close_all
 from markets.models import Market, Venue
 from markets.simulator.demo import DEMO_BALANCES, DEMO_VENUES, demo_config
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import StrategyState
+from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Run, Strategy
 from strategies.services.runs import stop_strategy
 
@@ -62,11 +62,11 @@ def test_a_first_start_sets_everything_up_and_trades(data_dir, start_simulator):
         booked = {asset: str(amount) for asset, amount in wallet_balances(account.pk).items()}
         assert booked == DEMO_BALANCES
     strategies = Strategy.objects.order_by("type")
-    assert [(row.type, row.state) for row in strategies] == [
-        ("cross-venue", StrategyState.RUNNING),
-        ("triangular", StrategyState.RUNNING),
+    assert [(row.type, row.state, row.driver) for row in strategies] == [
+        ("cross-venue", StrategyState.RUNNING, StrategyDriver.STREAM),
+        ("triangular", StrategyState.RUNNING, StrategyDriver.STREAM),
     ]
-    assert PeriodicTask.objects.filter(strategy__in=strategies, enabled=True).count() == 2
+    assert not PeriodicTask.objects.filter(strategy__in=strategies).exists()
 
 
 def test_a_later_start_leaves_alone_what_a_person_has_changed(data_dir, start_simulator):

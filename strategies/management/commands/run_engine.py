@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from strategies.engine.process import rest, run_engine
+from strategies.engine.loop import trade
+from strategies.engine.process import run_engine
 
 
 class Command(BaseCommand):
@@ -15,4 +16,4 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run it; the exit code is 0 after an orderly end and 1 after a crash."""
-        sys.exit(run_engine(rest))
+        sys.exit(run_engine(trade))

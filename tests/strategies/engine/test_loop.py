@@ -41,6 +41,7 @@ class PlayedFeeds:
         self.live: dict[tuple[str, str], LiveBook] = {}
         self.states: dict[tuple[str, str], FeedState] = {}
         self.is_closed = False
+        self.heard_at_ns = 0
 
     def open(self, listener):
         self.listener = listener

@@ -8,11 +8,16 @@ import pytest
 
 from arbplatform.background.draining import DRAIN
 from strategies.engine.keeper import LeaseKeeper
-from strategies.engine.process import EngineProcess, read_rss_mb, rest
+from strategies.engine.process import EngineProcess, read_rss_mb
 from strategies.models import EngineProcess as EngineRow
 from strategies.services.leases import Engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def rest(_keeper):
+    """Do nothing with the strategies but hold them."""
+    await asyncio.Event().wait()
 
 
 @pytest.fixture(autouse=True)
