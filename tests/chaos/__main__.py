@@ -21,6 +21,7 @@ from tests.postgres import PostgresServer
 
 SEED_MAX = 1_000_000
 SECONDS_MIN, SECONDS_MAX = 30, 3_600
+ENGINES_MAX = 4
 SOCKET_PATH_BYTES_MAX = 107
 """The kernel's limit for the address of a Unix socket."""
 DATABASE_SETTINGS = {"fsync": "off"}
@@ -63,7 +64,7 @@ def _storm(chosen: argparse.Namespace, data_dir: Path, server: PostgresServer | 
     django.setup()
     course: Any = import_module("tests.chaos.course")
     is_held: bool = course.run(
-        course.Wish(chosen.seed, chosen.seconds, chosen.executions),
+        course.Wish(chosen.seed, chosen.seconds, chosen.executions, chosen.engines),
         data_dir=data_dir,
         database_url=url,
         environment=environment | {"REDIS_URL": ""},
@@ -96,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--executions", type=int, default=1_000, help="that have to happen at least"
     )
+    parser.add_argument(
+        "--engines",
+        type=int,
+        choices=range(ENGINES_MAX + 1),
+        default=2,
+        help="how many run most strategies on streams; 0: all are on the schedule",
+    )
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--data-dir", type=Path, help="an empty directory (default: a scratch one)")
     parser.add_argument("--keep", dest="is_kept", action="store_true", help="remove nothing")
@@ -105,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 def _describe(chosen: argparse.Namespace) -> str:
     return (
         f"--seed {chosen.seed} --seconds {chosen.seconds} --executions {chosen.executions} "
-        f"--database {chosen.database}"
+        f"--engines {chosen.engines} --database {chosen.database}"
     )
 
 

@@ -27,11 +27,13 @@ class Wish:
         seed: of the plan and of the venues.
         seconds: how long things go wrong [s].
         executions: that have to happen at least.
+        engines: how many engines run strategies on streams.
     """
 
     seed: int
     seconds: float
     executions: int
+    engines: int = 0
 
 
 def run(
@@ -54,17 +56,23 @@ def run(
     # what our own services complain about while everything is broken belongs to no terminal
     logging.basicConfig(filename=data_dir / LOG_FILE, force=True)
     config = write_world(data_dir, seed=wish.seed)
-    platform = Platform(data_dir, database_url, environment)
+    engines = name_engines(wish.engines)
+    platform = Platform(data_dir, database_url, environment, engines)
     platform.start()
     try:
         platform.wait_until_ready()
         venues = SimulatedVenues(
             data_dir / "simulator", int((data_dir / "simulator" / "port").read_text())
         )
-        scope = storm.Scope(wish.seed, wish.seconds, data_dir, venues.url, config)
+        scope = storm.Scope(wish.seed, wish.seconds, data_dir, venues.url, config, engines)
         return _judge(wish, data_dir, storm.run(scope, platform, server))
     finally:
         platform.stop()
+
+
+def name_engines(count: int) -> tuple[str, ...]:
+    """Return the names of so many engines; the first one is the platform's own."""
+    return tuple("engine" if number == 0 else f"engine-{number + 1}" for number in range(count))
 
 
 def _judge(wish: Wish, data_dir: Path, result: storm.Result) -> bool:

@@ -114,6 +114,8 @@ class ExecutionRow:
         legs: as they were decided.
         strategy: name.
         created_at, finished_at: by our clock.
+        engine: that began it; empty: a scheduled tick did.
+        fence: number of the lease under which it was begun.
     """
 
     id: int
@@ -125,6 +127,27 @@ class ExecutionRow:
     strategy: str
     created_at: datetime
     finished_at: datetime | None
+    engine: str = ""
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease that an engine has taken, by the log of the strategy.
+
+    Attributes:
+        strategy: name.
+        fence: its number.
+        engine: that took it.
+        taken_at: when.
+        before: the engine that it was taken over from; empty: it was free.
+    """
+
+    strategy: str
+    fence: int
+    engine: str
+    taken_at: datetime
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +267,7 @@ class Evidence:
 
     Attributes:
         orders, trades, executions, attributions, postings: by our books.
+        leases: every lease of a strategy that an engine took.
         totals: the running totals of wallets, by our books.
         venue_orders, venue_trades, statements: by the venues.
         markets: all that are traded.
@@ -261,6 +285,7 @@ class Evidence:
     orders: Sequence[OrderRow] = ()
     trades: Sequence[TradeRow] = ()
     executions: Sequence[ExecutionRow] = ()
+    leases: Sequence[LeaseRow] = ()
     attributions: Sequence[AttributionRow] = ()
     postings: Sequence[PostingRow] = ()
     totals: Wallets = field(default_factory=dict)

@@ -19,6 +19,7 @@ from tests.chaos.evidence import (
     TradeRow,
     VenueOrderRow,
 )
+from tests.chaos.turns import engines_take_turns
 
 RowT = TypeVar("RowT", VenueOrderRow, TradeRow)
 ZERO = Decimal(0)
@@ -372,5 +373,6 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("every reservation was released", reservations_are_released),
     Invariant("the reconciler left nothing unexplained", nothing_is_unexplained),
     Invariant("nothing was sent while trading was halted", halts_held),
+    Invariant("no strategy was run by two engines at once", engines_take_turns),
     Invariant("every strategy has come to rest", strategies_rest),
 )

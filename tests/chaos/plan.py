@@ -4,7 +4,7 @@ Every kind happens at least once, however short the storm; the rest is a matter 
 comes by on average.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -80,19 +80,24 @@ class Recipe:
             yield Act(round(at_s, 2), self.kind, self.deed, target, options)
 
 
-def make_plan(*, seed: int, seconds: float, has_server: bool) -> list[Act]:
+def make_plan(
+    *, seed: int, seconds: float, has_server: bool, engines: Sequence[str] = ()
+) -> list[Act]:
     """Return all acts of a storm, the first one first.
 
     Args:
         seed: the same seed makes the same plan.
         seconds: how long the storm lasts [s].
         has_server: whether the database is a server that can be restarted.
+        engines: names of the processes that run strategies on streams.
     """
     random = Random(seed)  # noqa: S311  the same seed has to make the same plan
     wide = (*VENUE_STATES, *PROCESSES, *HALTS, *(DATABASE if has_server else ()))
     recipes = (
         *(replace(recipe, is_wide=True) for recipe in wide),
         *(*VENUE_FAULTS, REPEATED_TASKS, *FUNDS),
+        *(STREAM_FAULTS if engines else ()),
+        *(replace(recipe, targets=tuple(engines)) for recipe in ENGINES if engines),
     )
     acts = [act for recipe in recipes for act in recipe.draw(random, seconds=seconds)]
     return sorted(acts, key=lambda act: (act.at_s, act.kind, act.target))
@@ -213,6 +218,15 @@ READ_FAULTS: tuple[Recipe, ...] = (
     _fault("balances: the last is missing", 64, "lost_row", "account", times=2, **SOON),
 )
 
+MARKET: dict[str, Any] = {"stream": "market"}
+STREAM_FAULTS: tuple[Recipe, ...] = (
+    _fault("a stream of books has a gap", 7, "ws_gap", **MARKET),
+    _fault("messages of a stream are swapped", 9, "ws_reorder", **MARKET),
+    _fault("connections of a stream cut", 12, "ws_disconnect", **MARKET),
+    _fault("a stream is silent", 40, "ws_silence", for_ms=5_000, **MARKET),
+    _fault("snapshots older than the stream", 40, "old_snapshot", for_ms=5_000),
+)
+
 VENUE_STATES: tuple[Recipe, ...] = (
     _fault("maintenance", 180, "maintenance", for_ms=4_000),
     _fault("rate limit (429)", 90, "rate_limit", times=3, retry_after_s=2),
@@ -241,6 +255,13 @@ PROCESSES: tuple[Recipe, ...] = (
     Recipe("Redis frozen", "freeze", 160, ("redis",), (1, 8)),
     Recipe("everything killed", "kill_all", 300),
 )
+ENGINES: tuple[Recipe, ...] = (
+    Recipe("engine killed", "kill", 25),
+    Recipe("engine terminated", "terminate", 70),
+    Recipe("engine frozen", "freeze", 45, lasts_s=(1, 9)),
+)
+"""Their targets are the engines. They come all the time: the other engine takes over."""
+
 REPEATED_TASKS = Recipe("tasks delivered twice", "repeat_tasks", 4)
 
 DATABASE: tuple[Recipe, ...] = (

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from arbplatform.settings.env import BASE_DIR
 READY_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
-PARTS = ("redis", "simulator", "web", "worker", "worker-2", "engine", "beat")
+PARTS = ("redis", "simulator", "web", "worker", "worker-2", "beat")
 
 
 class Platform:
@@ -29,12 +29,23 @@ class Platform:
         data_dir: of the platform.
         database_url: empty is SQLite in the directory.
         environment: of its processes.
+        engines: names of the engines.
     """
 
-    def __init__(self, data_dir: Path, database_url: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        database_url: str,
+        environment: Mapping[str, str],
+        engines: Sequence[str],
+    ) -> None:
         self._data_dir = data_dir
+        self._parts = (*PARTS, *engines)
         self._environment = {**os.environ, **environment}
-        self._command = (sys.executable, "-m", "tests.chaos.stage", str(data_dir), database_url)
+        self._command = (
+            *(sys.executable, "-m", "tests.chaos.stage"),
+            *(str(data_dir), database_url, *engines),
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._beats: list[subprocess.Popen[bytes]] = []
         self._said_before = 0
@@ -162,7 +173,7 @@ class Platform:
         with self._log.open() as log:
             log.seek(self._said_before)
             is_said = "ready\n" in log.read()
-        return is_said and all(self.pid(name) for name in PARTS)
+        return is_said and all(self.pid(name) for name in self._parts)
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None:

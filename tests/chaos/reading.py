@@ -21,6 +21,7 @@ from tests.chaos.diary import Tallies
 from tests.chaos.evidence import (
     AttributionRow,
     ExecutionRow,
+    LeaseRow,
     LegRow,
     MarketRow,
     OrderRow,
@@ -32,6 +33,7 @@ from tests.chaos.evidence import (
     Wallets,
 )
 
+LEASE_EVENTS = ("strategy_taken", "strategy_taken_over")
 EXACT = Context(prec=80)
 TIMEOUT_S = 2.0
 
@@ -90,8 +92,25 @@ def read_executions() -> list[ExecutionRow]:
             strategy=row.strategy.name,
             created_at=row.created_at,
             finished_at=row.finished_at,
+            engine=row.lease_holder,
+            fence=row.lease_fence,
         )
         for row in rows.iterator()
+    ]
+
+
+def read_leases() -> list[LeaseRow]:
+    """Return every lease of a strategy that an engine took, in the order in which they were."""
+    rows = LogEntry.objects.select_related("strategy").filter(event__in=LEASE_EVENTS)
+    return [
+        LeaseRow(
+            strategy="" if row.strategy is None else row.strategy.name,
+            fence=row.context["fence"],
+            engine=row.context["engine"],
+            taken_at=row.created_at,
+            before=row.context["before"] if row.event == "strategy_taken_over" else "",
+        )
+        for row in rows.order_by("id").iterator()
     ]
 
 

@@ -32,6 +32,7 @@ def describe(
     yield from _table("errors logged", tallies.errors)
     yield from describe_recoveries(diary.kills, evidence.executions)
     yield from describe_spans(evidence.executions)
+    yield from describe_takeovers(diary.kills, evidence)
     yield ""
     yield "what must be true"
     for claim, found in violations.items():
@@ -40,6 +41,36 @@ def describe(
             yield f"          {line}"
         if len(found) > ROWS_MAX:
             yield f"          … and {len(found) - ROWS_MAX} more"
+
+
+def describe_takeovers(kills: Sequence[Kill], evidence: Evidence) -> Iterator[str]:
+    """Yield how often strategies changed hands, and how soon those of a killed engine did."""
+    if not evidence.leases:
+        return
+    spans = sorted(span for kill in kills if (span := time_to_takeover(kill, evidence)) is not None)
+    shown = f"{spans[len(spans) // 2]:.1f}, {spans[-1]:.1f}" if spans else "–"
+    streamed = sum(row.fence > 0 for row in evidence.executions)
+    streamed = sum(row.fence > 0 for row in evidence.executions)
+    dead = sum(bool(row.before) for row in evidence.leases)
+    yield ""
+    yield f"engines: {streamed} of {len(evidence.executions)} executions were begun by streams;"
+    yield f"  {len(evidence.leases)} leases were taken, {dead} of them from a dead engine;"
+    yield f"  until all of a killed one's were taken [s]: median, longest: {shown}"
+
+
+def time_to_takeover(kill: Kill, evidence: Evidence) -> float | None:
+    """Return how long it took until all that a killed engine had held was taken over [s].
+
+    ``None``: it was no engine, or it held nothing.
+    """
+    if kill.kind != "engine killed":
+        return None
+    taken = [
+        row.taken_at
+        for row in evidence.leases
+        if f":{kill.pid}:" in row.before and row.taken_at > kill.at
+    ]
+    return (max(taken) - kill.at).total_seconds() if taken else None
 
 
 def describe_recoveries(kills: Sequence[Kill], executions: Sequence[ExecutionRow]) -> Iterator[str]:

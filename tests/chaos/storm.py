@@ -27,7 +27,7 @@ from ledger.models import Order, TradingChange
 from ledger.services.reconciler import reconcile_account
 from markets.models import Venue
 from markets.simulator.config import SimulatorConfig
-from strategies.domain.states import FINISHED_STATES, StrategyDriver, StrategyState
+from strategies.domain.states import FINISHED_STATES, StrategyState
 from strategies.models import Execution, Strategy
 from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.strategies import create_strategy
@@ -67,6 +67,7 @@ class Scope:
         data_dir: of the platform.
         simulator_url: where the venues are.
         config: of the venues.
+        engines: names of the engines.
     """
 
     seed: int
@@ -74,6 +75,7 @@ class Scope:
     data_dir: Path
     simulator_url: str
     config: SimulatorConfig
+    engines: tuple[str, ...] = ()
 
     @property
     def journal(self) -> Path:
@@ -109,8 +111,13 @@ def run(scope: Scope, platform: Platform, server: Server | None) -> Result:
     # the monkey must not hang on what it has frozen itself
     current_app.conf.broker_transport_options |= {"socket_timeout": BROKER_TIMEOUT_S}
     current_app.conf.task_publish_retry = False
-    plan = make_plan(seed=scope.seed, seconds=scope.seconds, has_server=server is not None)
-    prepare()
+    plan = make_plan(
+        seed=scope.seed,
+        seconds=scope.seconds,
+        has_server=server is not None,
+        engines=scope.engines,
+    )
+    prepare(has_engines=bool(scope.engines))
     monkey = Monkey(plan, platform, scope.simulator_url, server)
     say(f"{len(plan)} things will go wrong within {scope.seconds:.0f} s.")
     monkey.begin()
@@ -122,19 +129,19 @@ def run(scope: Scope, platform: Platform, server: Server | None) -> Result:
     return Result(evidence, violations, monkey.diary, time.monotonic() - started)
 
 
-def prepare() -> None:
+def prepare(*, has_engines: bool) -> None:
     """Put strategies of our own in the place of the demo's."""
     for pk in Strategy.objects.filter(state=StrategyState.RUNNING).values_list("pk", flat=True):
         stop_strategy(strategy_id=pk, user=None)
     accounts = {row.venue.code: row.pk for row in VenueAccount.objects.select_related("venue")}
-    for spec in list_specs():
+    for spec in list_specs(has_engines=has_engines):
         strategy = create_strategy(
             name=spec.name,
             slug=spec.slug,
             params=dict(spec.params),
             account_ids=[accounts[code] for code in spec.venues],
             interval_ms=spec.interval_ms,
-            driver=StrategyDriver.SCHEDULE,
+            driver=spec.driver,
         )
         start_strategy(strategy_id=strategy.pk, user=None)
 
@@ -214,6 +221,7 @@ def gather(scope: Scope) -> Evidence:
         orders=reading.read_orders(),
         trades=reading.read_trades(),
         executions=reading.read_executions(),
+        leases=reading.read_leases(),
         attributions=reading.read_attributions(),
         postings=reading.read_postings(),
         totals=reading.read_totals(),

@@ -11,6 +11,7 @@ from tests.chaos.evidence import (
     Evidence,
     ExecutionRow,
     Halt,
+    LeaseRow,
     LegRow,
     MarketRow,
     OrderRow,
@@ -152,6 +153,9 @@ GOOD = Evidence(
     reserved={"alpha/spot/USDT": Decimal(0)},
     dust={("ours", "ETH"): Decimal("-0.0001")},
 )
+FIRST = LeaseRow("ours", 1, "one", NOW - SECOND)
+SECOND_LEASE = LeaseRow("ours", 2, "two", NOW + SECOND, before="one")
+STREAMED = replace(EXECUTION, engine="one", fence=1)
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
 
 PLANTED = {
@@ -261,6 +265,21 @@ PLANTED = {
             halts=(Halt(NOW + 10 * SECOND, NOW + 20 * SECOND, "alpha"),),
         ),
     ),
+    "no strategy was run by two engines at once": (
+        replace(GOOD, leases=(FIRST, replace(FIRST, engine="two"))),
+        replace(GOOD, leases=(FIRST, replace(SECOND_LEASE, fence=3))),
+        replace(GOOD, leases=(FIRST, replace(SECOND_LEASE, taken_at=FIRST.taken_at))),
+        replace(GOOD, leases=(FIRST,)),  # the execution was begun under none
+        replace(GOOD, executions=(STREAMED,)),
+        replace(GOOD, leases=(FIRST,), executions=(replace(STREAMED, engine="two"),)),
+        replace(GOOD, leases=(FIRST,), executions=(replace(STREAMED, fence=2),)),
+        replace(GOOD, leases=(replace(FIRST, taken_at=NOW + SECOND),), executions=(STREAMED,)),
+        replace(
+            GOOD,
+            leases=(FIRST, replace(SECOND_LEASE, taken_at=NOW)),
+            executions=(STREAMED,),
+        ),
+    ),
     "every strategy has come to rest": (
         replace(GOOD, strategies={"ours": "running"}),
         replace(GOOD, strategies={"ours": "stopping"}),
@@ -281,6 +300,12 @@ def test_every_claim_is_shown_what_violates_it():
 )
 def test_a_planted_violation_is_found(claim, evidence):
     assert find_violations(evidence)[claim]
+
+
+def test_an_execution_under_the_lease_of_its_time_is_in_order():
+    world = replace(GOOD, leases=(FIRST, SECOND_LEASE), executions=(STREAMED,))
+
+    assert not any(find_violations(world).values())
 
 
 def test_an_exposure_that_is_held_for_a_person_is_no_violation():

@@ -8,12 +8,14 @@ from tests.chaos.plan import (
     CALM_AT_END_S,
     CALM_AT_START_S,
     DATABASE,
+    ENGINES,
     FUNDS,
     GUST_EVERY_S,
     GUST_PART,
     HALTS,
     PROCESSES,
     REPEATED_TASKS,
+    STREAM_FAULTS,
     VENUE_FAULTS,
     VENUE_STATES,
     make_plan,
@@ -21,6 +23,8 @@ from tests.chaos.plan import (
 
 WIDE = (*VENUE_STATES, *PROCESSES, *HALTS, *DATABASE)
 ALL = (*WIDE, *VENUE_FAULTS, REPEATED_TASKS, *FUNDS)
+STREAMED = (*ENGINES, *STREAM_FAULTS)
+NAMES = ("engine", "engine-2")
 
 
 def test_the_same_seed_makes_the_same_plan():
@@ -53,6 +57,16 @@ def test_what_takes_everybody_down_comes_in_gusts_with_calm_spells_between(secon
     assert latest(act for act in plan if act.kind not in wide) > GUST_PART + 0.3
 
 
+def test_engines_and_their_streams_are_met_only_where_there_are_any():
+    without = make_plan(seed=1, seconds=30, has_server=True)
+    plan = make_plan(seed=1, seconds=120, has_server=True, engines=NAMES)
+
+    assert not {act.kind for act in without} & {recipe.kind for recipe in STREAMED}
+    assert {act.kind for act in plan} == {recipe.kind for recipe in (*ALL, *STREAMED)}
+    kinds = {recipe.kind for recipe in ENGINES}
+    assert {act.target for act in plan if act.kind in kinds} == set(NAMES)
+
+
 def test_a_database_that_is_a_file_is_not_restarted():
     plan = make_plan(seed=1, seconds=120, has_server=False)
 
@@ -60,14 +74,16 @@ def test_a_database_that_is_a_file_is_not_restarted():
 
 
 def test_each_kind_has_a_name_of_its_own():
-    assert len({recipe.kind for recipe in ALL}) == len(ALL)
+    every = (*ALL, *STREAMED)
+
+    assert len({recipe.kind for recipe in every}) == len(every)
 
 
 def test_the_monkey_knows_every_deed():
-    assert all(callable(getattr(Monkey, f"_{recipe.deed}", None)) for recipe in ALL)
+    assert all(callable(getattr(Monkey, f"_{recipe.deed}", None)) for recipe in (*ALL, *STREAMED))
 
 
 def test_the_venues_understand_every_fault():
-    faults = [recipe.options for recipe in ALL if recipe.deed == "fault"]
+    faults = [recipe.options for recipe in (*ALL, *STREAMED) if recipe.deed == "fault"]
 
     assert all(parse_fault(dict(fault)) for fault in faults)

@@ -7,13 +7,14 @@ one whose order is being looked up rests for most of a minute, as it should.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from arbplatform.management.demo_venues import CONFIG_FILE, new_key, write_private
 from markets.simulator.config import SimulatorConfig, parse_config
 from markets.simulator.demo import DEMO_VENUES, demo_config
+from strategies.domain.states import StrategyDriver
 
 MOOD = {
     "volatility_bps": 0.5,
@@ -25,6 +26,8 @@ MOOD = {
 """How the makers differ from the demo's."""
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+SCHEDULED_EACH = 3
+"""With engines, each third strategy stays on the schedule: both drivers compete."""
 AMOUNTS = (70, 80, 90, 110, 130, 150, 180, 210, 250, 300)
 """Most that a strategy spends at once [USDT]: one of each for every symbol."""
 INTERVAL_MS = 2_500
@@ -46,6 +49,7 @@ class StrategySpec:
         params: of the type.
         venues: codes of the venues whose accounts it uses.
         interval_ms: between ticks [ms].
+        driver: what makes it decide.
     """
 
     name: str
@@ -53,10 +57,15 @@ class StrategySpec:
     params: Mapping[str, Any]
     venues: tuple[str, ...]
     interval_ms: int = INTERVAL_MS
+    driver: StrategyDriver = StrategyDriver.SCHEDULE
 
 
-def list_specs() -> list[StrategySpec]:
-    """Return all strategies: several of each kind compete for the same coins."""
+def list_specs(*, has_engines: bool) -> list[StrategySpec]:
+    """Return all strategies: several of each kind compete for the same coins.
+
+    Args:
+        has_engines: whether most of them are driven by streams.
+    """
     everywhere = tuple(DEMO_VENUES)
     specs = [
         StrategySpec(
@@ -84,6 +93,11 @@ def list_specs() -> list[StrategySpec]:
         for assets in TRIANGLES
         for amount in TRIANGLE_AMOUNTS
     ]
+    if has_engines:
+        specs = [
+            replace(spec, driver=StrategyDriver.STREAM) if number % SCHEDULED_EACH else spec
+            for number, spec in enumerate(specs)
+        ]
     return specs
 
 
