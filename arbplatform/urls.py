@@ -13,6 +13,7 @@ from arbplatform.api.handlers import unknown_address
 from arbplatform.api.routes import route
 from arbplatform.dashboard import OverviewView
 from arbplatform.health import HealthView, live
+from arbplatform.scraping import metrics
 
 
 @require_safe
@@ -35,6 +36,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", home),
     route("healthz", live, name="live"),
+    route("metrics", metrics, name="metrics"),
     path("api/", include(api_urlpatterns)),
     path(
         "api/",

@@ -5,6 +5,7 @@ is wrong by 4.4 % at most however short or long the durations are. Count, sum an
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ SHORTEST_US: Final = 0.125
 LONGEST_US: Final = 2.0**30
 """Durations above this, 18 minutes, are all counted in the last bucket [µs]."""
 BUCKETS: Final = STEPS_PER_OCTAVE * 33 + 1
+DIGITS: Final = 3
+"""That a duration is told with."""
 RELATIVE_ERROR: Final = 0.044
 """Of a percentile, between ``SHORTEST_US`` and ``LONGEST_US``."""
 
@@ -25,6 +28,43 @@ _MIDDLE: Final = 2.0 / (1.0 + 2.0 ** (-1.0 / STEPS_PER_OCTAVE))
 def lower_bound_us(index: int) -> float:
     """Return where a bucket begins [µs]; the first one begins at zero."""
     return float(2.0 ** ((index - _OFFSET) / STEPS_PER_OCTAVE)) if index else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one looks at first.
+
+    Attributes:
+        count: how many durations were counted.
+        p50_us: half of them took no longer than this [µs].
+        p95_us: 95 % of them.
+        p99_us: 99 % of them.
+        max_us: the longest [µs].
+    """
+
+    count: int
+    p50_us: float
+    p95_us: float
+    p99_us: float
+    max_us: float
+
+
+def say_duration(us: float) -> str:
+    """Return a duration as a person reads it: three digits and the unit that fits.
+
+    >>> [say_duration(us) for us in (0.5, 9.996, 12.34, 99.96, 999.6, 1234.5, 2_500_000)]
+    ['0.50 µs', '10.0 µs', '12.3 µs', '100 µs', '1.00 ms', '1.23 ms', '2.50 s']
+    """
+    for unit, size_us in (("µs", 1.0), ("ms", 1_000.0)):
+        if len(f"{us / size_us:.0f}") <= DIGITS:
+            return f"{_shorten(us / size_us)} {unit}"
+    return f"{_shorten(us / 1_000_000.0)} s"
+
+
+def _shorten(value: float) -> str:
+    places = max(0, DIGITS - len(f"{value:.0f}"))
+    text = f"{value:.{places}f}"
+    return text if len(text) <= DIGITS + 1 else f"{value:.{max(0, places - 1)}f}"
 
 
 class Histogram:
@@ -89,6 +129,16 @@ class Histogram:
             if number and seen >= rank:
                 return self._value_of(index)
         return 0.0
+
+    def summary(self) -> Summary:
+        """Return what one looks at first."""
+        return Summary(
+            count=self.count,
+            p50_us=self.percentile(0.5),
+            p95_us=self.percentile(0.95),
+            p99_us=self.percentile(0.99),
+            max_us=self.max_us,
+        )
 
     def cumulative(self, bounds_us: tuple[float, ...]) -> list[int]:
         """Return how many durations were at most as long as each bound, in whole buckets.

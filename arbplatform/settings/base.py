@@ -310,6 +310,10 @@ WORKER_DRAIN_MS = env.int("WORKER_DRAIN_MS", default=10_000)
 """A worker that ends hands over what still runs after so long; no step begins then [ms]."""
 ENGINE_MEMORY_MAX_MB = env.int("ENGINE_MEMORY_MAX_MB", default=2_048)
 """An engine that uses more hands its strategies over and is started again; 0 is never [MiB]."""
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""What Prometheus sends as its bearer token to read ``/metrics``; empty: there is none."""
+METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)
+"""Whether whoever asks from this machine may read ``/metrics``. Not behind a proxy on it."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 TRANSFER_COOLING_HOURS = env.int("TRANSFER_COOLING_HOURS", default=24)

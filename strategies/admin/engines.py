@@ -1,5 +1,7 @@
 """The page of engines: which live, on which machine, and what each of them holds."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,6 +14,7 @@ from unfold.decorators import display
 from arbplatform.console.admin import ReadOnlyAdmin
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from strategies.admin.panel import LINK, coloured, when
+from strategies.admin.speeds import describe_speeds
 from strategies.models import EngineProcess
 from strategies.selectors import list_strategies
 from strategies.selectors.engines import count_held, list_engines
@@ -42,11 +45,18 @@ class EngineProcessAdmin(ReadOnlyAdmin):
     )
     list_filter = ("machine",)
     search_fields = ("name",)
+    list_before_template = "strategies/engine_speeds.html"
     fields = (*list_display, "show_strategies")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EngineProcess]:
         """Return the engines of the last days."""
         return list_engines()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show how fast they are above the list."""
+        return super().changelist_view(request, {**describe_speeds(), **(extra_context or {})})
 
     @display(description=_("status"))
     def show_status(self, engine: EngineProcess) -> SafeString:

@@ -4,8 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from arbplatform.core.errors import Message
 from arbplatform.core.histograms import Histogram
 from arbplatform.core.stages import Stage, Stages
+
+STAGE_TITLES: Final[Mapping[Stage, Message]] = {
+    Stage.SOCKET: Message("venue → received"),
+    Stage.BOOK: Message("received → book changed"),
+    Stage.DECISION: Message("book changed → intent"),
+    Stage.COMMIT: Message("intent → rows durable"),
+    Stage.SEND: Message("rows durable → request sent"),
+    Stage.ACK: Message("request sent → answer"),
+    Stage.FILL: Message("request sent → fill booked"),
+}
+"""What each stage measures, for people."""
 
 STRATEGIES_MAX: Final = 10_000
 """Held strategies that are named; more of them are left out [ids]."""

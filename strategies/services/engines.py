@@ -8,9 +8,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.clock import Clock
+from arbplatform.core.errors import Unavailable
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from strategies.models import EngineProcess
 from strategies.selectors.engines import list_engines, list_held
+from strategies.services.engine_speeds import EngineSpeed, read_speeds
 from strategies.services.leases import is_live
 
 ENGINES_MAX: Final = 200
@@ -35,27 +37,38 @@ class EngineReport:
         status: whether it lives. Lost is one that gives no sign of life and did not say that it
             ends: what it held is taken over.
         strategies: ids of those that it holds.
+        speed: how fast it is; ``None`` when it says nothing, or Redis is away.
     """
 
     engine: EngineProcess
     status: EngineStatus
     strategies: Sequence[int]
+    speed: EngineSpeed | None = None
 
 
 def report_engines(*, clock: Clock = DATABASE_CLOCK) -> list[EngineReport]:
     """Return the engines of the last days: first those that live, then the others, newest first."""
     now = clock.now()
     held = list_held(now=now)
+    speeds = _read_speeds()
     reports = [
         EngineReport(
             engine=engine,
             status=status_of(engine, is_alive=is_live(engine, now)),
             strategies=held.get(engine.name, ()),
+            speed=speeds.get(engine.name),
         )
         for engine in list_engines()[:ENGINES_MAX]
     ]
     living = (EngineStatus.ALIVE, EngineStatus.ENDING)
     return sorted(reports, key=lambda report: report.status not in living)
+
+
+def _read_speeds() -> dict[str, EngineSpeed]:
+    try:
+        return {speed.stats.name: speed for speed in read_speeds()}
+    except Unavailable:
+        return {}
 
 
 def status_of(engine: EngineProcess, *, is_alive: bool) -> EngineStatus:

@@ -1,0 +1,42 @@
+"""How fast engines are, above their list."""
+
+import pytest
+
+from tests.speeds import engine, no_engines  # noqa: F401  fixtures
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "/admin/strategies/engineprocess/"
+
+
+def test_every_stage_is_shown_with_its_percentiles(console, engine):  # noqa: F811
+    html = console.get(ADDRESS).content.decode()
+
+    assert "received → book changed" in html
+    assert "request sent → answer" in html
+    assert "1.50 s" in html
+    assert "healthy 40, stale 2" in html
+    assert 'data-live-every="2"' in html
+
+
+def test_without_redis_the_page_says_so_and_shows_the_list(console, settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+
+    html = console.get(ADDRESS).content.decode()
+
+    assert "Redis does not answer" in html
+
+
+def test_the_api_tells_the_speeds_of_a_living_engine(user_api, engine):  # noqa: F811
+    from strategies.services.leases import Engine, renew_leases  # noqa: PLC0415  a name of ours
+
+    renew_leases(engine=Engine("lives", "here", 7), tokens={})
+    renew_leases(engine=Engine("silent", "here", 8), tokens={})
+
+    rows = {row["name"]: row["speed"] for row in user_api.get("/api/engines").json()["data"]}
+
+    assert rows["silent"] is None
+    speed = rows["lives"]
+    assert [row["stage"] for row in speed["stages"]] == ["book", "decision", "ack"]
+    assert speed["stages"][0]["total"]["count"] == 3
+    assert speed["stages"][2]["recent"] is None
+    assert (speed["feeds"], speed["conflated"]) == ({"healthy": 40, "stale": 2}, 17)
