@@ -47,6 +47,8 @@ ENGINE = (
     Benchmark("cross_venue_detection", 30),
     Benchmark("ledger_writes", 60),
     Benchmark("scheduled_scale", 150),
+    Benchmark("intake", 40),
+    Benchmark("books_memory", 60),
     Benchmark("book_intake", 40),
     Benchmark("recorded_session", 40),
 )

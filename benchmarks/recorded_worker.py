@@ -35,7 +35,7 @@ def main() -> None:
     with open(sys.argv[1], "a", encoding="utf-8") as file:  # noqa: PTH123
 
         def note(began: float, due_ms: int | None, ids: list[int], **more: Any) -> None:
-            row = {"began": began, "ended": now_s(), "due_ms": due_ms, "ids": ids, **more}
+            row = {"began": began, "ended": now_s(), "due_ms": due_ms, "ids": ids} | more
             with lock:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
@@ -52,6 +52,8 @@ def main() -> None:
                 lag_ms=report.lag_ms,
                 cpu_ms=(time.thread_time() - cpu) * 1_000,
                 stages=report.durations_ms,
+                # what it hands over to others is no part of its ticks
+                ended=now_s() - report.durations_ms.get("hand_over", 0) / 1_000,
             )
             return report
 

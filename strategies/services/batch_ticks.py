@@ -37,6 +37,9 @@ STRATEGIES_MAX = 1_000
 """Strategies of one message."""
 EXPLAIN_EVERY_MS = 5_000
 """A quiet strategy is evaluated in full, and its last decision written, that often [ms]."""
+LATE_MS = 500
+EXPLAIN_LATE_EVERY_MS = 30_000
+"""In a batch that is later than ``LATE_MS``, what can wait waits: then only that often [ms]."""
 MAKING_MS = 250
 """A batch prepares strategies that are new to this process for so long at most [ms]; the others
 follow with the next batch."""
@@ -77,6 +80,7 @@ class _Batch:
         books: of all their markets.
         alone: strategies that need a tick of their own.
         decisions: what was found, of those that say so this time.
+        is_late: whether it was due some time ago.
     """
 
     clock: Clock
@@ -88,6 +92,7 @@ class _Batch:
     decisions: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     free: dict[tuple[int, ...], Mapping[AssetKey, Amount]] = field(default_factory=dict)
     warned: int = 0
+    is_late: bool = False
 
 
 def run_batch(
@@ -122,6 +127,7 @@ def run_batch(
             if is_spaced(row.last_tick_at, row.interval_ms, now)
         },
     )
+    batch.is_late = due_ms is not None and clock.now_ms() - due_ms > LATE_MS
     lap("read")
     _prepare(batch, watches)
     lap("prepare")
@@ -133,7 +139,7 @@ def run_batch(
     now = clock.now()
     report.lag_ms = 0 if due_ms is None else clock.now_ms() - due_ms
     report.quiet = record_quiet(
-        runs={key: _turn(batch.rows[key]) for key in batch.quiet},
+        rows=[batch.rows[key] for key in batch.quiet],
         decisions=batch.decisions,
         now=now,
     )
@@ -143,13 +149,6 @@ def run_batch(
     report.alone = batch.alone
     report.dropped = len(strategy_ids) - len(report.quiet) - len(batch.alone)
     return report
-
-
-def _turn(row: DueRow) -> tuple[int, int]:
-    """Return run and interval [ms] of a strategy that has a run."""
-    if row.run_id is None:
-        raise ValueError(f"strategy {row.strategy_id} has no open run")
-    return row.run_id, row.interval_ms
 
 
 def _prepare(batch: _Batch, watches: Watches) -> None:
@@ -199,7 +198,8 @@ def _look(batch: _Batch, strategy_id: int, watch: Watch) -> None:
         return  # another batch looks at it now
     try:
         began_ms = batch.clock.monotonic_ms()
-        is_due = began_ms - watch.explained_ms >= EXPLAIN_EVERY_MS
+        every_ms = EXPLAIN_LATE_EVERY_MS if batch.is_late else EXPLAIN_EVERY_MS
+        is_due = began_ms - watch.explained_ms >= every_ms
         wants = watch.may_trade(batch.books.books)
         if (wants or is_due) and _evaluate(batch, strategy_id, watch):
             batch.alone.append(strategy_id)

@@ -19,7 +19,12 @@ from strategies.models import Opportunity, Run, Strategy
 from strategies.selectors import get_strategy
 from strategies.services import batch_ticks
 from strategies.services.batch_books import BOOKS
-from strategies.services.batch_ticks import EXPLAIN_EVERY_MS, STRATEGIES_MAX, run_batch
+from strategies.services.batch_ticks import (
+    EXPLAIN_EVERY_MS,
+    EXPLAIN_LATE_EVERY_MS,
+    STRATEGIES_MAX,
+    run_batch,
+)
 from strategies.services.claims import claim_tick
 from strategies.services.runs import stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
@@ -181,6 +186,21 @@ def explained(clock, ids):
         WATCHES._known[pk].explained_ms = clock.monotonic_ms()
 
 
+def test_a_tick_that_began_before_another_one_ended_is_dropped(
+    many, calm, clock, sent, monkeypatch
+):
+    collect = BOOKS.collect
+
+    def tick_meanwhile(*args, **kwargs):
+        # by a worker whose clock is ten minutes behind: spacing alone would not object
+        Strategy.objects.filter(pk=many[0]).update(last_tick_at=clock.now() - timedelta(minutes=10))
+        return collect(*args, **kwargs)
+
+    monkeypatch.setattr(BOOKS, "collect", tick_meanwhile)
+
+    assert batch(many, clock).quiet == frozenset(many[1:])
+
+
 @pytest.mark.parametrize(("age_ms", "is_ticked"), [(400, False), (600, True), (-60_000, True)])
 def test_a_tick_that_comes_too_soon_is_dropped_and_one_from_the_future_does_not_block(
     many, quiet_clock, sent, age_ms, is_ticked
@@ -236,6 +256,21 @@ def test_what_was_seen_is_written_every_five_seconds_only(many, calm, clock, sen
     batch(many, clock)
     assert get_strategy(many[0]).last_decision["at"] > first
     assert set(Run.objects.values_list("tick_count", flat=True)) == {3}
+
+
+def test_a_late_batch_leaves_for_later_what_can_wait(many, calm, clock, sent):
+    batch(many, clock)
+    explained(clock, many)
+    first = get_strategy(many[0]).last_decision["at"]
+
+    later(clock, many, ms=EXPLAIN_EVERY_MS)
+    late_ms = clock.now_ms() - 2_000
+    assert batch(many, clock, due_ms=late_ms).quiet == frozenset(many)
+    assert get_strategy(many[0]).last_decision["at"] == first
+
+    later(clock, many, ms=EXPLAIN_LATE_EVERY_MS)
+    batch(many, clock, due_ms=late_ms)
+    assert get_strategy(many[0]).last_decision["at"] > first
 
 
 def test_strategies_that_began_together_do_not_all_say_the_next_thing_together(
