@@ -75,6 +75,7 @@ COMMANDS = {
     "worker": (*_CELERY, "worker", "--loglevel", "WARNING", *_POOL),
     "beat": (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""),
     "engine": (sys.executable, str(ROOT / "manage.py"), "run_engine"),
+    "scanner": (sys.executable, str(ROOT / "manage.py"), "run_scanner"),
 }
 
 
@@ -82,7 +83,7 @@ class Part:
     """A process of the platform, with its own Redis and our database.
 
     Args:
-        program: ``worker``, ``beat`` or ``engine``.
+        program: ``worker``, ``beat``, ``engine`` or ``scanner``.
 
     Attributes:
         process: it.

@@ -54,7 +54,7 @@ async def run_demo(
     """
     directory = _choose_directory(data_dir)
     # The environment's DATABASE_URL and REDIS_URL are left alone: they may lead to real books.
-    options = StackOptions(data_dir=directory, port=0, database_url=database_url)
+    options = StackOptions(data_dir=directory, port=0, database_url=database_url, has_scanner=False)
     platform = Supervisor(options, terminal)
     is_kept = data_dir is not None
     try:

@@ -64,6 +64,11 @@ def build_parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--no-demo", action="store_true", help="no simulated venues and no demo strategies"
     )
+    up.add_argument(
+        "--no-scanner",
+        action="store_true",
+        help="no process that watches all markets of all venues",
+    )
     demo = commands.add_parser("demo", help="Trade on a scratch directory, then add it all up.")
     demo.add_argument("--seconds", type=_seconds, default=60, help="how long to trade [s]")
     demo.add_argument(
@@ -89,6 +94,7 @@ def _up_options(chosen: argparse.Namespace) -> StackOptions:
         host=chosen.host,
         port=chosen.port,
         has_demo=not chosen.no_demo,
+        has_scanner=not chosen.no_scanner,
         database_url=env.str("DATABASE_URL", default=""),
         redis_url=env.str("REDIS_URL", default=""),
     )

@@ -28,6 +28,7 @@ class StackOptions:
         host: address that the web server listens on.
         port: its port; 0 is any free one.
         has_demo: whether the simulated venues run and a first start trades on them.
+        has_scanner: whether a process looks for what earns on all venues, all the time.
         database_url: empty is SQLite in the data directory.
         redis_url: empty is the embedded server.
     """
@@ -36,6 +37,7 @@ class StackOptions:
     host: str = "127.0.0.1"
     port: int = 8000
     has_demo: bool = True
+    has_scanner: bool = True
     database_url: str = ""
     redis_url: str = ""
 
@@ -98,6 +100,16 @@ def engine(environment: Mapping[str, str], directory: Path) -> ChildSpec:
         environment=environment,
         directory=directory,
         stop_timeout_s=WORKER_STOP_TIMEOUT_S,
+    )
+
+
+def scanner(environment: Mapping[str, str], directory: Path) -> ChildSpec:
+    """Return the scanner, which looks for what earns on all enabled venues."""
+    return ChildSpec(
+        name="scanner",
+        command=manage("run_scanner"),
+        environment=environment,
+        directory=directory,
     )
 
 

@@ -17,7 +17,7 @@ from arbplatform.management.terminal import BoundedLog, Terminal
 
 PROCESSES_FILE = "processes.json"
 READY_TIMEOUT_S = 60.0
-STOP_ORDER = ("beat", "engine", "worker", "web", "simulator", "redis")
+STOP_ORDER = ("beat", "scanner", "engine", "worker", "web", "simulator", "redis")
 """First who makes work, then who does it, last who carries the messages."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -133,6 +133,8 @@ class Supervisor:
         )
         self._add(stack.worker(self._environment, directory))
         self._add(stack.engine(self._environment, directory))
+        if options.has_scanner:
+            self._add(stack.scanner(self._environment, directory))
         self._add(stack.beat(self._environment, directory))
         await self._children["web"].wait_until_ready(READY_TIMEOUT_S)
 

@@ -18,6 +18,7 @@ _COLOURS = {
     "web": 32,
     "worker": 34,
     "engine": 31,
+    "scanner": 35,
     "beat": 36,
 }
 _NAME_WIDTH = max(map(len, _COLOURS))

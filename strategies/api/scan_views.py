@@ -12,9 +12,9 @@ from strategies.api.scan_serializers import (
     LiveQuerySerializer,
     ScanQuerySerializer,
     ScanSerializer,
-    to_rows,
 )
 from strategies.domain.scan import Kind
+from strategies.services.scan_rows import to_rows
 from strategies.services.scanner import scan_markets
 
 

@@ -5,6 +5,7 @@ over REST.
 """
 
 import logging
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -31,8 +32,47 @@ KEY: Final = "arb:opportunities"
 KEPT_MS: Final = 5_000
 """A result that was not renewed for so long is not shown any more [ms]."""
 
+LEASE_MS: Final = 10_000
+"""A scanner that says nothing for so long gives way to another one [ms]."""
+_LEASE_KEY: Final = "arb:scanner"
+_HOLD: Final = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_LEAVE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
 _here: list[bytes] = []
 """Where the broker is in memory there is only this process."""
+
+
+class ScannerLease:
+    """The right to scan, of one process among several: the venues are to be asked by one."""
+
+    def __init__(self) -> None:
+        self._token = secrets.token_hex(16)
+
+    def hold(self) -> bool:
+        """Take or renew the lease; return whether it is ours. Without Redis it is nobody's."""
+        if _is_in_memory():
+            return True
+        try:
+            return bool(_client().eval(_HOLD, 1, _LEASE_KEY, self._token, LEASE_MS))
+        except (RedisError, OSError) as error:
+            logger.warning("The scanner rests, Redis is away: %s", error)
+            return False
+
+    def leave(self) -> None:
+        """Give the lease back, so that another scanner need not wait for its end."""
+        if _is_in_memory():
+            return
+        try:
+            _client().eval(_LEAVE, 1, _LEASE_KEY, self._token)
+        except (RedisError, OSError) as error:
+            logger.info("The lease of the scanner ends by itself: %s", error)
 
 
 def write_scan(scan: Scan) -> bool:

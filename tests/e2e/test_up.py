@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import ROOT, is_alive, processes_of, wait_for
 
-CHILDREN = {"redis", "web", "worker", "engine", "beat"}
+CHILDREN = {"redis", "web", "worker", "engine", "scanner", "beat"}
 
 
 @pytest.fixture(scope="module")
