@@ -90,7 +90,9 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 def to_plain(value: Decimal) -> str:
     """Return ``value`` as plain digits: no exponent, no trailing zeros."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"", "-0"} else text

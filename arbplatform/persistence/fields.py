@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -69,6 +70,33 @@ class ExactSum(models.Aggregate):
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any) -> Any:
         """Use the aggregate that ``sqlite`` registers on every connection."""
         return super().as_sql(compiler, connection, function="exact_sum", **context)
+
+
+class DocumentField(models.JSONField):
+    """JSON that is only ever read as a whole.
+
+    It is kept as text: on PostgreSQL, taking a document apart and packing it as ``jsonb`` takes
+    longer than writing the row. So there are no lookups by key.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        """Return the column type, the same on every database."""
+        return "text"
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        """Return ``value`` as the text that is stored."""
+        return None if value is None else to_document(value)
+
+    def get_transform(self, lookup_name: str) -> Any:
+        """Refuse lookups by key: databases would answer them differently."""
+        return None
+
+
+def to_document(value: Any) -> str:
+    """Return a JSON value as a ``DocumentField`` stores it."""
+    return orjson.dumps(value).decode()
 
 
 class Secret(str):

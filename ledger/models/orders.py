@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import VenueAccount
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
-from ledger.domain.orders import CANCELLABLE_STATES, OrderState
+from ledger.domain.orders import CANCELLABLE_STATES, LIVE_STATES, OrderState
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
 from markets.models import Market
 
@@ -51,7 +51,11 @@ class Order(TimestampedModel):
 
     client_order_id = models.CharField(_("client order id"), max_length=36, unique=True)
     account = models.ForeignKey(
-        VenueAccount, on_delete=models.PROTECT, related_name="orders", verbose_name=_("account")
+        VenueAccount,
+        on_delete=models.PROTECT,
+        db_index=False,  # the index below begins with it
+        related_name="orders",
+        verbose_name=_("account"),
     )
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="orders", verbose_name=_("market")
@@ -90,7 +94,6 @@ class Order(TimestampedModel):
         max_length=12,
         choices=OrderStateChoice,
         default=OrderStateChoice.PENDING,
-        db_index=True,
     )
     venue_order_id = models.CharField(_("venue order id"), max_length=64, blank=True)
     filled_quantity = AmountField(_("filled quantity"), default=0)
@@ -113,7 +116,6 @@ class Order(TimestampedModel):
     next_lookup_at = models.DateTimeField(
         _("next look-up at"),
         null=True,
-        db_index=True,
         help_text=_("Empty: nothing is left to be learned about this order."),
     )
 
@@ -121,7 +123,20 @@ class Order(TimestampedModel):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["account", "venue_order_id"])]
+        indexes = [
+            models.Index(fields=["account", "venue_order_id"]),
+            # few orders are alive or due at a time, however many there are
+            models.Index(
+                fields=["strategy"],
+                condition=models.Q(state__in=sorted(state.value for state in LIVE_STATES)),
+                name="order_live",
+            ),
+            models.Index(
+                fields=["next_lookup_at"],
+                condition=models.Q(next_lookup_at__isnull=False),
+                name="order_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.side} {self.market}"

@@ -7,25 +7,24 @@ statement of its own, which gives the whole up if it does not.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
+from ledger.services.literals import to_literal
 from ledger.services.rows import Row, insert_sql, to_sql
 
 _UNMET = "requirement_unmet"
 
 PREPARED_MAX = 64
 """Texts that one connection remembers; further ones are planned each time."""
-
-_NAMES: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 
 
 class Unmet(Exception):
@@ -48,28 +47,20 @@ class Statement:
         sql: with ``%s`` for each value, and without any other percent sign.
         values: as the driver takes them.
         requirement: its name, if ``sql`` is an expression that must be true.
+        is_insertion: whether it inserts given values and looks at nothing.
     """
 
     sql: str
     values: Sequence[Any] = ()
     requirement: str = ""
+    is_insertion: bool = False
 
 
 def insertion(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> Statement:
     """Return the statement that inserts some rows; few enough for one on either database."""
     sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), "")
-    return Statement(sql, to_sql(value for row in rows for value in row))
-
-
-def insertion_of(instance: Model) -> Statement:
-    """Return the statement that inserts one row, all of whose columns are set, its id included."""
-    columns = instance._meta.concrete_fields
-    database = connections[DEFAULT_DB_ALIAS]  # ``connection`` would look it up for each column
-    values = [
-        column.get_db_prep_save(getattr(instance, column.attname), database) for column in columns
-    ]
-    names = tuple(str(column.column) for column in columns)
-    return Statement(insert_sql(instance._meta.db_table, names, 1, ""), values)
+    values = to_sql(value for row in rows for value in row)
+    return Statement(sql, values, is_insertion=True)
 
 
 @contextmanager
@@ -96,9 +87,10 @@ def run_batch(statements: Sequence[Statement]) -> None:
         _run_singly(statements)
         return
     with connection.cursor() as cursor:
-        text = "; ".join(_prepared(cursor, statement) for statement in statements)
+        session = _session_of(cursor)
+        text = "; ".join([session.text_of(cursor, group) for group in _groups(statements)])
         try:
-            cursor.execute(text, [value for one in statements for value in one.values])
+            cursor.execute(text)
         except IntegrityError as error:
             head, _, name = str(error).partition(":")
             if head != _UNMET:
@@ -106,35 +98,89 @@ def run_batch(statements: Sequence[Statement]) -> None:
             raise Unmet(name.strip().split()[0]) from error
 
 
-def _prepared(cursor: CursorWrapper, statement: Statement) -> str:
-    """Return how to run a statement that the connection has parsed and planned before.
+def _groups(statements: Iterable[Statement]) -> list[list[Statement]]:
+    """Return statements in groups that mean the same when they are one statement.
+
+    Requirements that follow each other look at one state. Insertions that follow look at nothing,
+    and what is required is looked at before they take effect. Anything else stands alone.
+    """
+    groups: list[list[Statement]] = []
+    for statement in statements:
+        last = groups[-1][-1] if groups else None
+        is_joined = last is not None and (
+            bool(last.requirement and (statement.requirement or statement.is_insertion))
+            or (last.is_insertion and statement.is_insertion)
+        )
+        if is_joined:
+            groups[-1].append(statement)
+        else:
+            groups.append([statement])
+    return groups
+
+
+class _Session:
+    """What one connection to PostgreSQL has parsed and planned.
 
     Planning costs the server more than running does: each text is prepared once a connection.
     """
-    sql = statement.sql
-    if statement.requirement:
-        sql = f"SELECT ledger_require(({sql}), '{statement.requirement}')"
-    names = _names_of_connection()
-    if sql not in names:
-        if len(names) >= PREPARED_MAX:
-            return sql
-        name = f"batch_{len(names)}"
+
+    def __init__(self, cursor: CursorWrapper) -> None:
+        self._names: dict[tuple[str, ...], str] = {}
+        # a plan of its own for each new set of values costs more than it ever wins here
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        status = cursor.connection.info.parameter_status("standard_conforming_strings")
+        if status != "on":
+            raise RuntimeError("PostgreSQL must run with standard_conforming_strings = on.")
+
+    def text_of(self, cursor: CursorWrapper, group: Sequence[Statement]) -> str:
+        """Return the text that runs a group with its values."""
+        key = tuple([statement.sql for statement in group])
+        # in the order in which the joined text names them
+        parts = sorted(group, key=lambda statement: not statement.is_insertion)
+        values = [to_literal(value) for statement in parts for value in statement.values]
+        name = self._names.get(key)
+        if name is None:
+            if len(self._names) >= PREPARED_MAX:
+                return _joined(group) % tuple(values)
+            name = self._names[key] = self._prepare(cursor, _joined(group))
+        return f"EXECUTE {name}({', '.join(values)})" if values else f"EXECUTE {name}"
+
+    def _prepare(self, cursor: CursorWrapper, sql: str) -> str:
+        name = f"batch_{len(self._names)}"
         numbers = count(1)
         numbered = re.sub("%s", lambda _mark: f"${next(numbers)}", sql)
         cursor.execute(f"PREPARE {name} AS {numbered}")
-        names[sql] = name
-    if not statement.values:
-        return f"EXECUTE {names[sql]}"
-    return f"EXECUTE {names[sql]}({', '.join(['%s'] * len(statement.values))})"
+        return name
 
 
-def _names_of_connection() -> dict[str, str]:
+_SESSIONS: WeakKeyDictionary[Any, _Session] = WeakKeyDictionary()
+
+
+def _session_of(cursor: CursorWrapper) -> _Session:
     """Return what is prepared on the connection as it is now: a new one knows nothing."""
     raw = connection.connection
-    names = _NAMES.get(raw)
-    if names is None:
-        names = _NAMES[raw] = {}
-    return names
+    session = _SESSIONS.get(raw)
+    if session is None:
+        session = _SESSIONS[raw] = _Session(cursor)
+    return session
+
+
+def _joined(group: Sequence[Statement]) -> str:
+    """Return one statement that does what those of a group do one after the other."""
+    if len(group) == 1 and not group[0].requirement:
+        return group[0].sql
+    required = [
+        f"ledger_require(({statement.sql}), '{statement.requirement}')"
+        for statement in group
+        if statement.requirement
+    ]
+    inserted = [
+        f"part_{number} AS ({statement.sql})"
+        for number, statement in enumerate(group)
+        if statement.is_insertion
+    ]
+    head = f"WITH {', '.join(inserted)} " if inserted else ""
+    return f"{head}SELECT {', '.join(required) or '1'}"
 
 
 def _run_singly(statements: Sequence[Statement]) -> None:

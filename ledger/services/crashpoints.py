@@ -13,7 +13,7 @@ class JournalPoint(StrEnum):
     WRITTEN = "order_written"
     """The orders are committed, their funds set aside; nobody has claimed them."""
     CLAIMED = "order_claimed"
-    """The claim is committed; no gateway was opened."""
+    """The claim is committed; nothing was sent."""
     SENDING = "order_sending"
     """A sender is about to tell the venue."""
     ANSWERED = "order_answered"

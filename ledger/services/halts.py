@@ -16,6 +16,7 @@ which is the same with less.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import OperationalError, connection, transaction
@@ -55,6 +56,9 @@ WAIT_MS_MAX = 300
 """A halt waits so long for those who are just writing [ms], then it goes on without them."""
 
 REASON_LENGTH_MAX = 200
+
+WISHES_MAX = 1_000
+"""Sets of scopes whose statements a process remembers."""
 
 _SYSTEM = "system"
 _LINES = {
@@ -113,12 +117,19 @@ def share_trading_lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK])
 
 
-def trading_statements(wishes: Sequence[tuple[TradeScope, bool]]) -> list[Statement]:
+def trading_statements(wishes: tuple[tuple[TradeScope, bool], ...]) -> tuple[Statement, ...]:
     """Return what a batch of statements begins with that writes orders: lock and states.
 
     Args:
         wishes: where each order belongs, and whether it brings an exposure down.
     """
+    return _trading_statements(wishes, connection.vendor)
+
+
+@lru_cache(maxsize=WISHES_MAX)
+def _trading_statements(
+    wishes: tuple[tuple[TradeScope, bool], ...], vendor: str
+) -> tuple[Statement, ...]:
     halted, restricted = set[str](), set[str]()
     for scope, is_reducing in wishes:
         (halted if is_reducing else restricted).update(scope.keys)
@@ -131,9 +142,9 @@ def trading_statements(wishes: Sequence[tuple[TradeScope, bool]]) -> list[Statem
     table = TradingHalt._meta.db_table
     free = f"NOT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(reasons)})"  # noqa: S608  constants
     required = Statement(free, values, requirement=TRADING_REQUIREMENT)
-    if connection.vendor != "postgresql":
-        return [required]
-    return [Statement("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK]), required]
+    if vendor != "postgresql":
+        return (required,)
+    return Statement("SELECT pg_advisory_xact_lock_shared(%s)", [TRADING_LOCK]), required
 
 
 @retried

@@ -13,7 +13,7 @@ from functools import partial
 from django.db import transaction
 
 from accounts.services.accounts import open_gateway
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.errors import ArbError, IllegalTransition
 from arbplatform.persistence.retries import is_away, retried
@@ -35,6 +35,7 @@ from ledger.selectors import (
 )
 from ledger.services.cancelling import forget_cancellation, note_cancellation
 from ledger.services.crashpoints import JournalPoint
+from ledger.services.flights import Door, Flight, open_doors, open_flight
 from ledger.services.halts import share_trading_lock
 from ledger.services.recording import record
 from ledger.services.refusals import refuse_halted
@@ -42,17 +43,19 @@ from ledger.services.reservations import (
     release_orders,
 )
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
-from ledger.services.sending import Dispatch, Lost, Outcome, Refused, send_all
+from ledger.services.sending import Lost, Outcome
 from ledger.services.spooling import keep
 from ledger.services.writing import Draft, OrderPlan, write_claimed, write_orders
 from markets.errors import OutcomeUnknown, VenueUnavailable
-from markets.gateway.base import VenueGateway
 
 __all__ = [
+    "Door",
     "Draft",
+    "Flight",
     "OrderPlan",
     "SweepReport",
     "cancel_order",
+    "open_doors",
     "resolve_unknown",
     "resolve_unknown_orders",
     "send_claimed",
@@ -102,12 +105,17 @@ def submit_orders(
 
 
 def send_claimed(
-    *, orders: Sequence[Order], clock: Clock = SYSTEM_CLOCK, moments: Moments | None = None
+    *,
+    orders: Sequence[Order],
+    flight: Flight | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    moments: Moments | None = None,
 ) -> list[Order]:
     """Send orders that this process has just claimed; record and book what came of it.
 
     Args:
         orders: SUBMITTING, from ``write_claimed``: nobody else has them.
+        flight: of these orders, if they were made ready already.
         clock: tells the time.
         moments: where to note when each step was passed, if somebody wants to know.
 
@@ -118,8 +126,7 @@ def send_claimed(
         JournalAway: the database went away after they were sent: what became of them is spooled.
     """
     reached(JournalPoint.CLAIMED)
-    dispatches, outcomes = _open_gateways(orders, moments)
-    outcomes |= send_all(dispatches, clock=clock)
+    outcomes = send_all(flight or open_flight(orders, clock=clock, moments=moments))
     recorded = keep(
         partial(_record, orders, outcomes, clock), orders=orders, outcomes=outcomes, clock=clock
     )
@@ -170,6 +177,12 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
     return resolve_unknown(order_id=order_id, clock=clock)
 
 
+def send_all(flight: Flight) -> dict[int, Outcome]:
+    """Let orders leave, and return by id what became of them."""
+    with flight:
+        return flight.go()
+
+
 @retried
 @transaction.atomic(durable=True)
 def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
@@ -193,38 +206,6 @@ def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
     for order in pending:
         order.state, order.submitted_at = OrderState.SUBMITTING, now
     return pending
-
-
-def _open_gateways(
-    orders: Sequence[Order], moments: Moments | None
-) -> tuple[list[Dispatch], dict[int, Outcome]]:
-    """Return what can be sent, and the orders whose account cannot be used: those are refused."""
-    gateways: dict[int, VenueGateway | ArbError] = {}
-    dispatches: list[Dispatch] = []
-    refused: dict[int, Outcome] = {}
-    for order in orders:
-        if order.account_id not in gateways:
-            gateways[order.account_id] = _open_gateway(order)
-        gateway = gateways[order.account_id]
-        if isinstance(gateway, ArbError):
-            refused[order.pk] = Refused(gateway)
-        else:
-            claimed_at_ms = to_ms(order.submitted_at or order.created_at)
-            request = order.to_request()
-            dispatches.append(
-                Dispatch(order.pk, gateway, request, claimed_at_ms, order.leg_index, moments)
-            )
-    return dispatches, refused
-
-
-def _open_gateway(order: Order) -> VenueGateway | ArbError:
-    try:
-        return open_gateway(order.account)
-    except ArbError as error:
-        return error
-    except Exception as error:
-        logger.exception("Order %s: no gateway", order.pk)
-        return VenueUnavailable(venue=order.account.venue.code, cause=type(error).__name__)
 
 
 def _record(orders: Sequence[Order], outcomes: Mapping[int, Outcome], clock: Clock) -> list[Order]:

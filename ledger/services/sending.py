@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -31,9 +30,6 @@ from markets.gateway.base import VenueGateway
 from markets.gateway.error_map import unreadable
 
 logger = logging.getLogger(__name__)
-
-SENDERS_MAX = 16
-"""Orders that are on their way to venues at the same time, per call."""
 
 _IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
@@ -100,45 +96,30 @@ class Lost:
 Outcome = Reported | Refused | Lost
 
 
-def send_all(dispatches: Sequence[Dispatch], *, clock: Clock) -> dict[int, Outcome]:
-    """Send orders, each once, at the same time when there are several.
+def send(
+    dispatch: Dispatch, *, clock: Clock, may_leave: Callable[[], bool] | None = None
+) -> Outcome:
+    """Send one order, once, and say what became of it.
 
     Args:
-        dispatches: claimed orders.
-        clock: tells whether a claim is too old to be acted on.
-
-    Returns:
-        By order id, what became of it. Nothing that a venue does raises.
+        dispatch: the order.
+        clock: tells whether its claim is too old to be acted on.
+        may_leave: waits until the order may leave and says whether it does; asked by its gateway
+            when all else is done. ``None``: it may leave at once.
     """
-    if len(dispatches) <= 1:
-        return {dispatch.order_id: send(dispatch, clock=clock) for dispatch in dispatches}
-    # the caller sends one of them itself: a thread takes a while to start
-    *others, own = dispatches
-    with ThreadPoolExecutor(min(len(others), SENDERS_MAX), "order-sender") as senders:
-        started = [senders.submit(send, dispatch, clock=clock) for dispatch in others]
-        outcomes = {own.order_id: send(own, clock=clock)}
-        return outcomes | {
-            dispatch.order_id: future.result()
-            for dispatch, future in zip(others, started, strict=True)
-        }
-
-
-def send(dispatch: Dispatch, *, clock: Clock) -> Outcome:
-    """Send one order, once, and say what became of it."""
-    outcome = _send(dispatch, clock)
+    outcome = _send(dispatch, clock, may_leave)
     dispatch.note_answered()
     return outcome
 
 
-def _send(dispatch: Dispatch, clock: Clock) -> Outcome:
+def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None) -> Outcome:
     gateway, request = dispatch.gateway, dispatch.request
     try:
         left_ms = _check_deadline(dispatch, clock)
         send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
-        reached(JournalPoint.SENDING)
-        dispatch.note_sent()
+        let_go = _approach(dispatch, may_leave)
         report = gateway.submit_order(
-            replace(request, send_before_ms=send_before_ms, let_go=dispatch.note_sent)
+            replace(request, send_before_ms=send_before_ms, let_go=let_go)
         )
         reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
@@ -153,6 +134,22 @@ def _send(dispatch: Dispatch, clock: Clock) -> Outcome:
         logger.exception("Order %s: unforeseen error while sending", dispatch.order_id)
         return Lost(unreadable(error, gateway.venue))
     return with_details(gateway, request, report)
+
+
+def _approach(dispatch: Dispatch, may_leave: Callable[[], bool] | None) -> Callable[[], bool]:
+    """Return what the gateway asks before it sends."""
+    if may_leave is None:
+        reached(JournalPoint.SENDING)
+        dispatch.note_sent()
+        return dispatch.note_sent
+
+    def leave() -> bool:
+        if not may_leave():
+            return False
+        reached(JournalPoint.SENDING)
+        return dispatch.note_sent()
+
+    return leave
 
 
 def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> Reported:

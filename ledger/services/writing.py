@@ -8,27 +8,30 @@ PostgreSQL, one round trip.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Reservation, VenueAccount
 from accounts.services.reservations import Want
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import Price, Quantity
+from arbplatform.core.decimals import ZERO, Price, Quantity
 from arbplatform.core.errors import Message
 from arbplatform.core.ids import derive_client_id
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.halts import TradeScope
+from ledger.domain.moments import Moments
 from ledger.domain.orders import PENDING_TIMEOUT_MS, SUBMIT_TIMEOUT_MS, OrderState
 from ledger.errors import ImmutableRecord, InvalidOrderPlan
 from ledger.models import Order
 from ledger.selectors import find_orders, map_markets
 from ledger.services.batches import Statement, Unmet, batch_transaction, insertion, run_batch
+from ledger.services.flights import Door, Flight, open_flight
 from ledger.services.halts import (
     TRADING_REQUIREMENT,
     Wish,
@@ -43,15 +46,15 @@ from ledger.services.reservations import (
     row_of,
     want_of,
 )
-from ledger.services.rows import mark_inserted
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.models import Market
 
 ATTEMPTS_MAX = 3
 """How often orders are written again when trading was halted and resumed in between."""
 
-_INSERTED = tuple(Order._meta.concrete_fields)
-_COLUMNS = tuple(str(column.column) for column in _INSERTED)
+_COLUMNS = tuple(str(column.column) for column in Order._meta.concrete_fields)
+_PLACES = {name: place for place, name in enumerate(_COLUMNS)}
+_NEW_ORDER = tuple(field.get_default() for field in Order._meta.concrete_fields)
 
 _COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
 
@@ -153,8 +156,10 @@ def write_claimed(
     draft: Callable[[], Draft],
     accounts: Mapping[int, VenueAccount],
     markets: Mapping[int, Market],
+    doors: Mapping[int, Door] | None = None,
     clock: Clock = SYSTEM_CLOCK,
-) -> list[Order]:
+    moments: Moments | None = None,
+) -> tuple[list[Order], Flight]:
     """Write orders down that the caller sends at once: with its own rows, the claim and the funds.
 
     Committed when this returns: SUBMITTING, claimed by the caller and nobody else. If it dies, they
@@ -165,10 +170,13 @@ def write_claimed(
         draft: tells what to write; called within the transaction, and again if it is repeated.
         accounts: with their venues and secrets, by id.
         markets: with their assets, by id.
+        doors: gateways by account id, as far as they are open already.
         clock: tells when they are claimed.
+        moments: where to note when each step was passed, if somebody wants to know.
 
     Returns:
-        The orders with account and market, in the order of the plans.
+        The orders with account and market, in the order of the plans, and their flight: they were
+        made ready to be sent meanwhile.
 
     Raises:
         InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
@@ -176,10 +184,10 @@ def write_claimed(
         FundsReserved: less is free than they may spend; nothing was written.
         Unmet: something that the caller requires does not hold; nothing was written.
     """
-    batch = _Batch(draft, accounts, markets)
+    batch = _Batch(draft, accounts, markets, doors, moments)
     for _attempt in range(ATTEMPTS_MAX):
         try:
-            return batch.write(clock.now())
+            return batch.write(clock)
         except IntegrityError as error:
             if is_refusal(error):
                 raise explain_refusal([want_of(row, row.market) for row in batch.orders]) from error
@@ -200,43 +208,87 @@ class _Batch:
     draft: Callable[[], Draft]
     accounts: Mapping[int, VenueAccount]
     markets: Mapping[int, Market]
+    doors: Mapping[int, Door] | None
+    moments: Moments | None
     orders: list[Order] = field(default_factory=list)
 
-    def write(self, now: datetime) -> list[Order]:
-        """Write everything, or nothing."""
-        return retried(self._write)(now)
+    def write(self, clock: Clock) -> tuple[list[Order], Flight]:
+        """Write everything, or nothing; return the orders, ready to be sent."""
+        return retried(self._write)(clock)
 
-    def _write(self, now: datetime) -> list[Order]:
+    def _write(self, clock: Clock) -> tuple[list[Order], Flight]:
+        with ExitStack() as undo:
+            flight = self._insert(clock, undo)
+            undo.pop_all()  # committed: whether it leaves is for the caller to say
+        return self.orders, flight
+
+    def _insert(self, clock: Clock, undo: ExitStack) -> Flight:
+        """Write everything in one transaction; ``undo`` keeps the orders from leaving."""
+        now = clock.now()
         with batch_transaction():
             drafted = self.draft()
             for plan in drafted.plans:
                 _check(plan)
             ids = next_ids(Order, len(drafted.plans))
-            self.orders = [
-                self._claimed(plan, pk, now) for plan, pk in zip(drafted.plans, ids, strict=True)
-            ]
+            rows = [_claimed(plan, pk, now) for plan, pk in zip(drafted.plans, ids, strict=True)]
+            self.orders = [self._order_of(row) for row in rows]
             wants = [want_of(order, order.market) for order in self.orders]
+            scopes = tuple([(_scope_of(order), order.is_reducing) for order in self.orders])
+            flight = undo.enter_context(
+                open_flight(
+                    self.orders,
+                    doors=self.doors,
+                    clock=clock,
+                    moments=self.moments,
+                    is_committed=False,
+                )
+            )
             run_batch(
                 [
-                    *trading_statements(
-                        [(_scope_of(order), order.is_reducing) for order in self.orders]
-                    ),
+                    *trading_statements(scopes),
                     *drafted.statements,
-                    insertion(Order, _COLUMNS, [_values_of(order) for order in self.orders]),
+                    insertion(Order, _COLUMNS, rows),
                     insertion(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]),
                 ]
             )
-        return self.orders
+        return flight
 
-    def _claimed(self, plan: OrderPlan, pk: int, now: datetime) -> Order:
-        order = _order_of(plan)
-        order.state, order.submitted_at = OrderState.SUBMITTING, now
-        order.next_lookup_at = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
-        order.created_at = order.updated_at = timezone.now()
-        order.account = self.accounts[plan.account_id]
-        order.market = self.markets[plan.market_id]
-        mark_inserted(order, pk)
+    def _order_of(self, row: Sequence[object]) -> Order:
+        """Return the order that a row says, as if it had been read."""
+        order = Order.from_db(DEFAULT_DB_ALIAS, _COLUMNS, row)
+        order.account = self.accounts[order.account_id]
+        order.market = self.markets[order.market_id]
         return order
+
+
+def _claimed(plan: OrderPlan, pk: int, now: datetime) -> list[object]:
+    """Return the values of ``_COLUMNS`` of an order that is claimed from the beginning."""
+    row = list(_NEW_ORDER)
+    made_at = timezone.now()
+    for name, value in (
+        ("id", pk),
+        ("created_at", made_at),
+        ("updated_at", made_at),
+        ("client_order_id", _client_order_id(plan)),
+        ("account_id", plan.account_id),
+        ("market_id", plan.market_id),
+        ("strategy_id", plan.strategy_id),
+        ("execution_id", plan.execution_id),
+        ("leg_index", plan.leg_index),
+        ("is_reducing", plan.is_reducing),
+        ("side", plan.side.value),
+        ("kind", plan.kind.value),
+        ("time_in_force", plan.time_in_force.value),
+        ("quantity", plan.quantity),
+        ("price", plan.price),
+        ("state", OrderState.SUBMITTING.value),
+        ("filled_quantity", ZERO),
+        ("filled_cost", ZERO),
+        ("submitted_at", now),
+        ("next_lookup_at", now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)),
+    ):
+        row[_PLACES[name]] = value
+    return row
 
 
 def _scope_of(order: Order) -> TradeScope:
@@ -245,10 +297,6 @@ def _scope_of(order: Order) -> TradeScope:
 
 def _wish_of(order: Order) -> Wish:
     return Wish(order.account_id, order.strategy_id, order.is_reducing)
-
-
-def _values_of(order: Order) -> list[object]:
-    return [getattr(order, column.attname) for column in _INSERTED]
 
 
 def _order_of(plan: OrderPlan) -> Order:

@@ -61,7 +61,12 @@ class Credentials:
 
 
 class VenueGateway(Protocol):
-    """One venue, seen with one set of credentials (or none). Safe to share between threads."""
+    """One venue, seen with one set of credentials (or none). Safe to share between threads.
+
+    A gateway may have an attribute ``asks_before_sending``. If it is true, ``submit_order`` calls
+    ``OrderRequest.let_go`` when the request is ready, and sends it only if that says so: then an
+    order can be made ready before it is known whether it may leave.
+    """
 
     @property
     def venue(self) -> str:

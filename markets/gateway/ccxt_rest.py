@@ -65,6 +65,8 @@ class CcxtRestGateway(ConditionCalls):
         clock: stamps what is received.
     """
 
+    asks_before_sending = True
+
     def __init__(
         self,
         spec: VenueSpec,

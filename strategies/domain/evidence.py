@@ -114,8 +114,8 @@ def _book_to_json(book: Book, depth: int | None) -> Json:
         "received_at_ms": book.received_at_ms,
         "venue_time_ms": book.venue_time_ms,
         "sequence": book.sequence,
-        "bids": [[to_plain(level.price), to_plain(level.quantity)] for level in book.bids[:depth]],
-        "asks": [[to_plain(level.price), to_plain(level.quantity)] for level in book.asks[:depth]],
+        "bids": [[to_plain(price), to_plain(quantity)] for price, quantity in book.bids[:depth]],
+        "asks": [[to_plain(price), to_plain(quantity)] for price, quantity in book.asks[:depth]],
     }
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import PeriodicTask
 
 from accounts.models import VenueAccount
-from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.fields import AmountField, DocumentField
 from arbplatform.persistence.models import TimestampedModel
 from markets.models import Asset
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
@@ -226,7 +226,11 @@ class Opportunity(models.Model):
         Strategy, on_delete=models.CASCADE, related_name="opportunities", verbose_name=_("strategy")
     )
     run = models.ForeignKey(
-        Run, on_delete=models.CASCADE, related_name="opportunities", verbose_name=_("run")
+        Run,
+        on_delete=models.CASCADE,
+        db_index=False,  # the index below begins with it
+        related_name="opportunities",
+        verbose_name=_("run"),
     )
     detected_at = models.DateTimeField(_("detected at"), db_index=True)
     summary = models.CharField(_("summary"), max_length=200)
@@ -239,11 +243,15 @@ class Opportunity(models.Model):
     notional = AmountField(_("notional"))
     expected_profit = AmountField(_("expected profit"))
     profit_asset = models.ForeignKey(
-        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("profit asset")
+        Asset,
+        on_delete=models.PROTECT,
+        db_index=False,  # nobody asks for it, and it would be written with every decision
+        related_name="+",
+        verbose_name=_("profit asset"),
     )
     decision = models.CharField(_("decision"), max_length=12, choices=Decision)
     reason = models.CharField(_("reason"), max_length=32, choices=Reason, blank=True)
-    evidence = models.JSONField(
+    evidence = DocumentField(
         _("evidence"),
         default=dict,
         help_text=_("Books with ages, rules, fees, free balances, parameters and sizing."),
@@ -279,7 +287,6 @@ class Execution(TimestampedModel):
         max_length=12,
         choices=ExecutionStateChoice,
         default=ExecutionStateChoice.EXECUTING,
-        db_index=True,
     )
     leg_count = models.PositiveSmallIntegerField(_("legs"))
     plan = models.JSONField(_("plan"), default=list, help_text=_("The legs as they were decided."))
@@ -288,7 +295,11 @@ class Execution(TimestampedModel):
         _("realised profit"), null=True, help_text=_("Net movement of the profit asset.")
     )
     profit_asset = models.ForeignKey(
-        Asset, on_delete=models.PROTECT, related_name="+", verbose_name=_("profit asset")
+        Asset,
+        on_delete=models.PROTECT,
+        db_index=False,  # nobody asks for it, and it would be written with every execution
+        related_name="+",
+        verbose_name=_("profit asset"),
     )
     residuals = models.JSONField(
         _("residuals"), default=dict, help_text=_("Net movement of every other asset.")
@@ -324,6 +335,7 @@ class Execution(TimestampedModel):
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("acknowledged by"),
     )
@@ -332,6 +344,14 @@ class Execution(TimestampedModel):
         verbose_name = _("execution")
         verbose_name_plural = _("executions")
         ordering = ["-id"]
+        indexes = [
+            # what must be known of a strategy before each decision, however many have completed
+            models.Index(
+                fields=["strategy"],
+                condition=models.Q(state__in=["executing", "incomplete", "unknown", "held"]),
+                name="execution_not_over",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.strategy}"

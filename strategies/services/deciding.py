@@ -293,7 +293,13 @@ def _try(
     if not turn.is_current(intent):
         raise Superseded
     engagement = Engagement(
-        turn.claim, footing.setup, sighting, footing.accounts, turn.clock, turn.moments
+        turn.claim,
+        footing.setup,
+        sighting,
+        footing.accounts,
+        turn.clock,
+        turn.moments,
+        footing.doors,
     )
     try:
         return execute_intent(engagement=engagement, intent=intent)

@@ -6,7 +6,8 @@ Plugins cannot reach the journal; they return intents, and this module turns an 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +18,7 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity, to_plain
+from arbplatform.persistence.fields import to_document
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.moments import Moments
@@ -24,10 +26,12 @@ from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import TradingHalted
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements, spendable_balances
-from ledger.services.batches import Unmet, insertion_of
+from ledger.services.batches import Statement, Unmet, insertion
 from ledger.services.halts import share_trading_lock
 from ledger.services.journal import (
+    Door,
     Draft,
+    Flight,
     OrderPlan,
     send_claimed,
     submit_orders,
@@ -48,6 +52,16 @@ from strategies.services.opportunities import Sighting, draft_opportunity
 from strategies.services.repairs import repair_execution
 from strategies.services.settlement import settle_execution
 from strategies.services.setups import Setup
+
+_Values = dict[str, Any]
+
+_NEW_EXECUTION: Mapping[str, object] = {
+    "state": ExecutionState.EXECUTING.value,
+    "residuals": "{}",
+    "steps": "[]",
+    "fence": 0,
+}
+"""What every execution begins with; columns that are not named begin empty."""
 
 _TOO_LITTLE = _(
     "Execution {execution_id} ends before leg {leg} ({symbol}): what arrived is below the "
@@ -78,6 +92,7 @@ class Engagement:
         accounts: by venue code, with their secrets.
         clock: tells the time.
         moments: where to note when each step was passed, if somebody wants to know.
+        doors: gateways by account id, as far as they are open already.
     """
 
     claim: TickClaim
@@ -86,6 +101,7 @@ class Engagement:
     accounts: Mapping[str, VenueAccount]
     clock: Clock
     moments: Moments | None = None
+    doors: Mapping[int, Door] = field(default_factory=dict)
 
 
 def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
@@ -112,71 +128,84 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
-    execution, orders = _engage(engagement, intent, first_count)
-    reached(CrashPoint.LEGS_WRITTEN)
-    orders = send_claimed(orders=orders, moments=engagement.moments)
+    begun, orders, flight = _engage(engagement, intent, first_count)
+    execution_id = begun["id"]
+    with flight:
+        reached(CrashPoint.LEGS_WRITTEN)
+        orders = send_claimed(orders=orders, flight=flight, moments=engagement.moments)
     reached(CrashPoint.LEGS_SENT)
-    announce_execution(execution)  # not before its orders have left
+    _announce(begun)  # not before its orders have left
     if not is_parallel:
-        _continue(engagement, execution, intent, orders[0])
+        _continue(engagement, execution_id, intent, orders[0])
     settled = settle_execution(
-        execution_id=execution.pk, claim=engagement.claim, clock=engagement.clock
+        execution_id=execution_id, claim=engagement.claim, clock=engagement.clock
     )
     if settled.state != ExecutionState.INCOMPLETE:
         return settled
     reached(CrashPoint.SETTLED)
-    return repair_execution(execution_id=execution.pk, clock=engagement.clock)
+    return repair_execution(execution_id=execution_id, clock=engagement.clock)
 
 
 def _engage(
     engagement: Engagement, intent: Intent, first_count: int
-) -> tuple[Execution, list[Order]]:
+) -> tuple[_Values, list[Order], Flight]:
     """Write opportunity, execution and first orders down, and claim the orders, all at once."""
-    drafted: list[Execution] = []
+    drafted: list[_Values] = []
 
     def draft() -> Draft:
-        opportunity, execution = _draft_rows(engagement, intent)
-        drafted[:] = [execution]
+        values, statements = _draft_rows(engagement, intent)
+        drafted[:] = [values]
         quantities = [leg.quantity for leg in intent.legs[:first_count]]
-        plans = _plan_legs(engagement, execution, intent, quantities, start=0)
+        plans = _plan_legs(engagement, values["id"], intent, quantities, start=0)
         traded = frozenset(engagement.setup.accounts[leg.venue].pk for leg in intent.legs)
         required = require_standing(engagement.claim, traded)
-        return Draft(plans, [required, insertion_of(opportunity), insertion_of(execution)])
+        return Draft(plans, [required, *statements])
 
-    orders = write_claimed(
+    orders, flight = write_claimed(
         draft=draft,
         accounts={account.pk: account for account in engagement.accounts.values()},
         markets={market.pk: market for market in engagement.setup.markets.values()},
+        doors=engagement.doors,
+        moments=engagement.moments,
     )
     if engagement.moments is not None:
         engagement.moments.committed_ns = time.monotonic_ns()
-    return drafted[0], orders
+    return drafted[0], orders, flight
 
 
-def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[Opportunity, Execution]:
-    opportunity = draft_opportunity(sighting=engagement.sighting, intent=intent)
-    opportunity.pk = next_ids(Opportunity, 1)[0]
-    now = timezone.now()
-    execution = Execution(
-        pk=next_ids(Execution, 1)[0],
-        strategy_id=engagement.sighting.strategy_id,
-        run_id=engagement.sighting.run_id,
-        opportunity_id=opportunity.pk,
-        leg_count=len(intent.legs),
-        plan=[_leg_to_json(leg) for leg in intent.legs],
-        expected_profit=intent.expected_profit,
-        profit_asset_id=opportunity.profit_asset_id,
-        lease_fence=engagement.claim.fence,
-        lease_holder=engagement.claim.holder,
-        created_at=now,
-        updated_at=now,
-    )
-    return opportunity, execution
+def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[_Values, list[Statement]]:
+    """Return the values of the execution by column, and what writes it and its opportunity down."""
+    sighting, now = engagement.sighting, timezone.now()
+    opportunity_id = next_ids(Opportunity, 1)[0]
+    execution_id = next_ids(Execution, 1)[0]
+    opportunity = draft_opportunity(sighting=sighting, intent=intent, pk=opportunity_id)
+    values: _Values = {
+        **_NEW_EXECUTION,
+        "id": execution_id,
+        "strategy_id": sighting.strategy_id,
+        "run_id": sighting.run_id,
+        "opportunity_id": opportunity_id,
+        "leg_count": len(intent.legs),
+        "plan": to_document([_leg_to_json(leg) for leg in intent.legs]),
+        "expected_profit": intent.expected_profit,
+        "profit_asset_id": sighting.asset_of(intent).pk,
+        "lease_fence": engagement.claim.fence,
+        "lease_holder": engagement.claim.holder,
+        "created_at": now,
+        "updated_at": now,
+    }
+    execution = insertion(Execution, tuple(values), [list(values.values())])
+    return values, [opportunity, execution]
+
+
+def _announce(begun: _Values) -> None:
+    names = ("id", "strategy_id", "state", "leg_count", "expected_profit", "created_at")
+    announce_execution(Execution(**{name: begun[name] for name in names}))
 
 
 def _plan_legs(
     engagement: Engagement,
-    execution: Execution,
+    execution_id: int,
     intent: Intent,
     quantities: Sequence[Quantity],
     *,
@@ -187,8 +216,8 @@ def _plan_legs(
         OrderPlan(
             account_id=setup.accounts[leg.venue].pk,
             market_id=setup.markets[MarketKey(leg.venue, leg.symbol)].pk,
-            strategy_id=execution.strategy_id,
-            execution_id=execution.pk,
+            strategy_id=engagement.sighting.strategy_id,
+            execution_id=execution_id,
             leg_index=index,
             side=leg.side,
             quantity=quantity,
@@ -204,29 +233,29 @@ def _plan_legs(
     ]
 
 
-def _continue(engagement: Engagement, execution: Execution, intent: Intent, order: Order) -> None:
+def _continue(engagement: Engagement, execution_id: int, intent: Intent, order: Order) -> None:
     """Send the legs after the first, as long as the one before ended and brought something."""
     for index, leg in enumerate(intent.legs[1:], start=1):
         if OrderState(order.state) in LIVE_STATES or not order.filled_quantity:
             return
-        quantity = _quantity_of(engagement, execution, leg)
+        quantity = _quantity_of(engagement, execution_id, leg)
         if quantity is None:
-            _log_stopped(execution, index, leg, _TOO_LITTLE)
+            _log_stopped(engagement, execution_id, index, _TOO_LITTLE, leg)
             return
         if not extend_claim(engagement.claim, clock=engagement.clock):
-            _log_stopped(execution, index, leg, _TURN_LOST)
+            _log_stopped(engagement, execution_id, index, _TURN_LOST, leg)
             return
         try:
-            plans = _plan_legs(engagement, execution, intent, [quantity], start=index)
+            plans = _plan_legs(engagement, execution_id, intent, [quantity], start=index)
             written = _write_leg(engagement, plans)
         except Unmet:
-            _log_stopped(execution, index, leg, _TURN_LOST)
+            _log_stopped(engagement, execution_id, index, _TURN_LOST, leg)
             return
         except TradingHalted:
-            _log_stopped(execution, index, leg, _HALTED)
+            _log_stopped(engagement, execution_id, index, _HALTED, leg)
             return
         except FundsReserved:
-            _log_stopped(execution, index, leg, _RESERVED)
+            _log_stopped(engagement, execution_id, index, _RESERVED, leg)
             return
         reached(CrashPoint.NEXT_LEG_WRITTEN)
         order = submit_orders(order_ids=[written.pk], moments=engagement.moments)[0]
@@ -242,25 +271,27 @@ def _write_leg(engagement: Engagement, plans: Sequence[OrderPlan]) -> Order:
     return write_orders(plans=plans)[0]
 
 
-def _quantity_of(engagement: Engagement, execution: Execution, leg: LegIntent) -> Quantity | None:
+def _quantity_of(engagement: Engagement, execution_id: int, leg: LegIntent) -> Quantity | None:
     rules = engagement.setup.rules[MarketKey(leg.venue, leg.symbol)]
     asset = spent_asset(leg, rules)
     account = engagement.setup.accounts[leg.venue]
     return next_quantity(
         leg=leg,
         rules=rules,
-        arrived=execution_movements(execution.pk).get(asset, Quantity(0)),
+        arrived=execution_movements(execution_id).get(asset, Quantity(0)),
         free=spendable_balances(account.pk)[asset],
     )
 
 
-def _log_stopped(execution: Execution, index: int, leg: LegIntent, template: str) -> None:
+def _log_stopped(
+    engagement: Engagement, execution_id: int, index: int, template: str, leg: LegIntent
+) -> None:
     write_log(
-        strategy_id=execution.strategy_id,
+        strategy_id=engagement.sighting.strategy_id,
         level=LogLevel.WARNING,
         event="sequence_stopped",
         template=template,
-        execution_id=execution.pk,
+        execution_id=execution_id,
         leg=index + 1,
         symbol=leg.symbol,
     )

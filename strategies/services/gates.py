@@ -1,7 +1,8 @@
 """What forbids a strategy to trade at this moment, read just before it would."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts_with_secrets
@@ -12,6 +13,7 @@ from ledger.domain.orders import LIVE_STATES
 from ledger.models import Order
 from ledger.services.batches import Statement, Unmet
 from ledger.services.halts import Wish, read_denials
+from ledger.services.journal import Door, open_doors
 from ledger.services.readiness import READINESS
 from strategies.domain.states import StrategyState
 from strategies.models import Execution, Opportunity, Reason, Run, Strategy
@@ -123,6 +125,7 @@ class Footing:
         risk: limits and the figures that they need.
         accounts: by venue code, with their secrets.
         is_ready: whether the accounts were found equal to their venues.
+        doors: the accounts' gateways by account id.
     """
 
     setup: Setup
@@ -130,6 +133,7 @@ class Footing:
     risk: RiskGate
     accounts: Mapping[str, VenueAccount]
     is_ready: bool
+    doors: Mapping[int, Door] = field(default_factory=dict)
 
     @property
     def bars_everything(self) -> bool:
@@ -160,13 +164,15 @@ def read_footing(*, strategy: Strategy, run: Run, setup: Setup, clock: Clock) ->
     ids = [account.pk for account in setup.accounts.values()]
     for model, count in ((Opportunity, 1), (Execution, 1), (Order, LEGS_MAX)):
         stock_ids(model, count)
+    accounts = list_accounts_with_secrets(ids)
     nothing = MarketView(now_ms=clock.now_ms(), books={}, rules=setup.rules, free={})
     return Footing(
         setup=setup,
         gate=read_gate(strategy_id=strategy.pk, venues=frozenset(setup.accounts)),
         risk=read_risk_gate(strategy=strategy, setup=setup, view=nothing, clock=clock),
-        accounts={row.venue.code: row for row in list_accounts_with_secrets(ids)},
+        accounts={row.venue.code: row for row in accounts},
         is_ready=READINESS.is_ready(run_id=run.pk, started_at=run.started_at, account_ids=ids),
+        doors=open_doors(accounts),
     )
 
 
@@ -182,11 +188,15 @@ def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement
     """
     if DRAIN.has_begun:
         raise Unmet(STANDING)
-    ids = sorted(account_ids)
-    sql = _STANDING_SQL.format(
+    ids, pk = sorted(account_ids), claim.strategy_id
+    values = [pk, claim.token, pk, pk, pk, *ids]
+    return Statement(_standing_sql(len(ids)), values, requirement=STANDING)
+
+
+@cache
+def _standing_sql(count: int) -> str:
+    return _STANDING_SQL.format(
         live=", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES)),
-        count=len(ids),
-        accounts=", ".join(["%s"] * len(ids)),
+        count=count,
+        accounts=", ".join(["%s"] * count),
     )
-    pk = claim.strategy_id
-    return Statement(sql, [pk, claim.token, pk, pk, pk, *ids], requirement=STANDING)

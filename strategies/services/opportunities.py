@@ -8,11 +8,14 @@ changes, and once per ``REPEAT_AFTER_S`` while nothing changes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
+from arbplatform.persistence.fields import to_document
 from ledger.models import LogEntry, LogLevel
+from ledger.services.batches import Statement, insertion
 from ledger.services.logs import draft_log, write_logs
 from markets.models import Asset, Market
 from strategies.domain.evidence import to_evidence
@@ -30,6 +33,7 @@ ALARMING = frozenset(
     {Reason.EDGE_ABOVE_CAP, Reason.TICKER_MISMATCH, Reason.DEPEG, Reason.MARKET_SUSPENDED}
 )
 """Denials that a person should look into: what was seen was too good, or not what it seemed."""
+_COLUMNS = tuple(str(column.column) for column in Opportunity._meta.concrete_fields)
 SUMMARY_LENGTH_MAX = 200
 ROUTE_LENGTH_MAX = 400
 
@@ -82,9 +86,17 @@ class LeftIntent:
     message: Message | None = None
 
 
-def draft_opportunity(*, sighting: Sighting, intent: Intent) -> Opportunity:
-    """Return the row of an opportunity that is about to be carried out; nothing is written."""
-    return _build(sighting, intent, Decision.EXECUTED, None)
+def draft_opportunity(*, sighting: Sighting, intent: Intent, pk: int) -> Statement:
+    """Return what writes an opportunity down that is about to be carried out.
+
+    Args:
+        sighting: the tick's view.
+        intent: what is carried out.
+        pk: id of the row.
+    """
+    values = _values_of(sighting, intent, Decision.EXECUTED, None)
+    values["id"], values["evidence"] = pk, to_document(values["evidence"])
+    return insertion(Opportunity, _COLUMNS, [[values[name] for name in _COLUMNS]])
 
 
 def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Opportunity]:
@@ -108,7 +120,8 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
     ]
     write_logs(_draft_alarm(sighting, item) for item in news if item.reason in ALARMING)
     return Opportunity.objects.bulk_create(
-        _build(sighting, item.intent, item.decision, item.reason, item.message) for item in news
+        Opportunity(**_values_of(sighting, item.intent, item.decision, item.reason, item.message))
+        for item in news
     )
 
 
@@ -129,29 +142,30 @@ def route_of(intent: Intent) -> str:
     return " > ".join(steps)[:ROUTE_LENGTH_MAX]
 
 
-def _build(
+def _values_of(
     sighting: Sighting,
     intent: Intent,
     decision: Decision,
     reason: Reason | None,
     message: Message | None = None,
-) -> Opportunity:
+) -> dict[str, Any]:
+    """Return the values of a row by column, but for its id."""
     evidence = to_evidence(
         view=sighting.view, params=sighting.params, intent=intent, depth=sighting.depth
     )
     if message is not None:
         evidence["denial"] = message_to_json(message)
-    return Opportunity(
-        strategy_id=sighting.strategy_id,
-        run_id=sighting.run_id,
-        detected_at=sighting.detected_at,
-        summary=intent.summary[:SUMMARY_LENGTH_MAX],
-        route=route_of(intent),
-        edge_bps=intent.edge_bps,
-        notional=intent.notional,
-        expected_profit=intent.expected_profit,
-        profit_asset=sighting.asset_of(intent),
-        decision=decision,
-        reason=reason.value if reason else "",
-        evidence=evidence,
-    )
+    return {
+        "strategy_id": sighting.strategy_id,
+        "run_id": sighting.run_id,
+        "detected_at": sighting.detected_at,
+        "summary": intent.summary[:SUMMARY_LENGTH_MAX],
+        "route": route_of(intent),
+        "edge_bps": intent.edge_bps,
+        "notional": intent.notional,
+        "expected_profit": intent.expected_profit,
+        "profit_asset_id": sighting.asset_of(intent).pk,
+        "decision": decision.value,
+        "reason": reason.value if reason else "",
+        "evidence": evidence,
+    }

@@ -9,7 +9,6 @@ from ledger.services.batches import (
     Unmet,
     batch_transaction,
     insertion,
-    insertion_of,
     run_batch,
 )
 from markets.models import Asset
@@ -39,15 +38,6 @@ def test_all_statements_take_effect(codes):
 
     assert codes() == ["BTC", "ETH"]
     assert Asset.objects.get(code="BTC").name == "%"
-
-
-def test_a_row_is_inserted_with_all_its_columns(codes):
-    made = Asset.objects.create(code="SOL", name="Solana")
-    copy = Asset(pk=made.pk + 1, code="XRP", created_at=made.created_at, updated_at=made.updated_at)
-
-    run(insertion_of(copy))
-
-    assert Asset.objects.get(code="XRP").created_at == made.created_at
 
 
 def test_what_is_required_and_does_not_hold_undoes_everything(codes):

@@ -65,7 +65,7 @@ def test_a_tick_killed_while_deciding_leaves_nothing_and_the_next_one_trades(
 def test_a_tick_killed_between_writing_and_sending_gives_its_orders_up(
     cross, edge, accounts, monkeypatch
 ):
-    monkeypatch.setattr(journal, "_open_gateways", kill)
+    monkeypatch.setattr(journal, "send_all", kill)
     with pytest.raises(Killed):
         run_tick(strategy_id=cross.pk)
     monkeypatch.undo()
