@@ -1,6 +1,7 @@
 """What a worker looks after by itself, whether or not anybody sends it work.
 
-Two threads. One looks each second at the ground that trading stands on: the clock, the disk, Redis.
+Two threads, of which an engine has the first: it may be alone on its machine. One looks each second
+at the ground that trading stands on: the clock, the disk, Redis.
 What is not right restricts trading to orders that reduce an exposure, in every process, until it
 is right again. The other one carries out the tasks that keep money safe whenever they have not been
 run for a while: because beat is dead, Redis is away, or the queue is too long.
@@ -24,6 +25,7 @@ from accounts.selectors import list_readings
 from arbplatform.background.clockwatch import ClockWatch
 from arbplatform.background.diskwatch import DiskLevel, DiskReading, DiskWatch
 from arbplatform.background.draining import DRAIN
+from arbplatform.background.lifecycle import engine_ending, engine_ready
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
 from ledger.models import LogLevel
@@ -31,6 +33,9 @@ from ledger.services import guards
 from ledger.services.logs import write_log
 
 logger = logging.getLogger(__name__)
+
+Duties = Mapping[Callable[[], object], int]
+"""What is to be done, and in which rounds: in each one, in every second one …"""
 
 LOOK_EVERY_S: Final = 1.0
 DISK_EVERY_LOOKS: Final = 10
@@ -217,8 +222,9 @@ def guard_name(part: str) -> str:
 
 
 def install() -> None:
-    """Listen to Celery; only a worker is ever ready."""
+    """Listen to Celery and to engines; any other process is never ready."""
     signals.worker_ready.connect(_start, weak=False, dispatch_uid="arb.watch.start")
+    engine_ready.connect(_start_in_engine, weak=False, dispatch_uid="arb.watch.start")
 
 
 def _start(sender: Any = None, **_: Any) -> None:
@@ -230,20 +236,31 @@ def _start(sender: Any = None, **_: Any) -> None:
     signals.worker_shutting_down.connect(
         lambda **_: stop.set(), weak=False, dispatch_uid="arb.watch.stop"
     )
+    _go_on("watch", stop, LOOK_EVERY_S, _ground_duties())
+    _go_on("safety", stop, SAFETY_EVERY_S, {timer.look: 1})
+
+
+def _start_in_engine(**_: Any) -> None:
+    stop = Event()
+
+    def end(**_: Any) -> None:
+        stop.set()
+
+    engine_ending.connect(end, weak=False, dispatch_uid="arb.watch.stop")
+    _go_on("watch", stop, LOOK_EVERY_S, _ground_duties())
+
+
+def _ground_duties() -> Duties:
     clock, disk, redis = ClockGuard(), DiskGuard(), RedisGuard()
-    looks: dict[str, tuple[float, Mapping[Callable[[], object], int]]] = {
-        "watch": (
-            LOOK_EVERY_S,
-            {clock.look: 1, redis.look: 1, disk.look: DISK_EVERY_LOOKS},
-        ),
-        "safety": (SAFETY_EVERY_S, {timer.look: 1}),
-    }
-    for name, (every_s, duties) in looks.items():
-        Thread(target=_go_round, args=(stop, every_s, duties), name=name, daemon=True).start()
+    return {clock.look: 1, redis.look: 1, disk.look: DISK_EVERY_LOOKS}
 
 
-def _go_round(stop: Event, every_s: float, duties: Mapping[Callable[[], object], int]) -> None:
-    """Carry out duties, each in every so many rounds, until the worker ends."""
+def _go_on(name: str, stop: Event, every_s: float, duties: Duties) -> None:
+    Thread(target=_go_round, args=(stop, every_s, duties), name=name, daemon=True).start()
+
+
+def _go_round(stop: Event, every_s: float, duties: Duties) -> None:
+    """Carry out duties, each in every so many rounds, until the process ends."""
     count = 0
     while not stop.is_set():
         for duty, every in duties.items():

@@ -23,6 +23,7 @@ import uvloop
 from django.conf import settings
 
 from arbplatform.background.draining import DRAIN
+from arbplatform.background.lifecycle import engine_ending, engine_ready
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.services.readiness import READINESS
 from strategies.engine.keeper import LeaseKeeper
@@ -157,8 +158,12 @@ def run_engine(work: Work) -> int:
         )
         return await process.run()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
+    engine_ready.send(sender=run_engine)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main())
+    finally:
+        engine_ending.send(sender=run_engine)
 
 
 def tune() -> None:

@@ -45,6 +45,10 @@ _TAKEN_OVER: Final = _(
     "Engine {engine} has taken the strategy over (lease {fence}) from engine {before}, which has "
     "given no sign of life. What that one had begun is looked up and finished."
 )
+_RETAKEN: Final = _(
+    "Engine {engine} had lost the strategy, since it was paused or could not reach the database in "
+    "time. It runs the strategy again (lease {fence}); what it had begun is looked up and finished."
+)
 _RELEASED: Final = _("Engine {engine} has given the strategy back (lease {fence}).")
 
 
@@ -312,12 +316,16 @@ def _free(strategy_ids: Collection[int]) -> None:
 
 
 def _draft_taken(row: Strategy, engine: Engine) -> LogEntry:
-    is_taken_over = bool(row.tick_token)
+    level, event, template = LogLevel.WARNING, "strategy_taken_over", _TAKEN_OVER
+    if not row.tick_token:
+        level, event, template = LogLevel.INFO, "strategy_taken", _TAKEN
+    elif row.lease_holder == engine.name:
+        event, template = "strategy_retaken", _RETAKEN
     return draft_log(
         strategy_id=row.pk,
-        level=LogLevel.WARNING if is_taken_over else LogLevel.INFO,
-        event="strategy_taken_over" if is_taken_over else "strategy_taken",
-        template=_TAKEN_OVER if is_taken_over else _TAKEN,
+        level=level,
+        event=event,
+        template=template,
         engine=engine.name,
         fence=row.lease_fence + 1,
         before=row.lease_holder,

@@ -256,9 +256,9 @@ PROCESSES: tuple[Recipe, ...] = (
     Recipe("everything killed", "kill_all", 300),
 )
 ENGINES: tuple[Recipe, ...] = (
-    Recipe("engine killed", "kill", 25),
-    Recipe("engine terminated", "terminate", 70),
-    Recipe("engine frozen", "freeze", 45, lasts_s=(1, 9)),
+    Recipe("engine killed", "kill", 40),
+    Recipe("engine terminated", "terminate", 90),
+    Recipe("engine frozen", "freeze", 60, lasts_s=(1, 9)),
 )
 """Their targets are the engines. They come all the time: the other engine takes over."""
 

@@ -33,7 +33,7 @@ from tests.chaos.evidence import (
     Wallets,
 )
 
-LEASE_EVENTS = ("strategy_taken", "strategy_taken_over")
+LEASE_EVENTS = ("strategy_taken", "strategy_taken_over", "strategy_retaken")
 EXACT = Context(prec=80)
 TIMEOUT_S = 2.0
 

@@ -8,12 +8,15 @@ from itertools import pairwise
 import pytest
 from django.db import connection
 
+from arbplatform.watch import guard_name
 from ledger.models import LogEntry
+from ledger.services.guards import is_holding
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import EngineProcess, Strategy
 from strategies.selectors import get_strategy
 from strategies.services.leases import LEASE
 from strategies.services.runs import start_strategy, stop_strategy
+from tests.chaos.reading import LEASE_EVENTS
 from tests.processes import Part, redis_server, start_part, wait_until
 from tests.restartable import migrated_server, own_database
 
@@ -55,7 +58,7 @@ def wait_for_holders(expected, parts, timeout_s=30.0):
 
 def check_tenures():
     """Every lease of a strategy was taken after the one before it had ended, and by its number."""
-    taken = LogEntry.objects.filter(event__in=["strategy_taken", "strategy_taken_over"])
+    taken = LogEntry.objects.filter(event__in=LEASE_EVENTS)
     for strategy in Strategy.objects.all():
         lines = [line.context for line in taken.filter(strategy=strategy).order_by("id")]
         assert [line["fence"] for line in lines] == list(range(1, strategy.lease_fence + 1))
@@ -132,6 +135,16 @@ def test_a_strategy_that_is_stopped_is_at_rest_in_a_moment(two):
     assert time.monotonic() - asked < LEASE.total_seconds()
     start_strategy(strategy_id=pk, user=None)
     wait_until(lambda: get_strategy(pk).lease_holder, "it is taken again")
+
+
+def test_an_engine_that_is_alone_on_its_machine_looks_after_the_ground(streams, start_part):
+    engine = start_part("engine", DISK_STOP_PERCENT="0", DISK_URGENT_PERCENT="0")
+
+    wait_until(
+        lambda: is_holding(guard_name("disk")),
+        lambda: f"the guard of the disk holds: {engine.output}",
+    )
+    assert engine.end() == 0
 
 
 def test_without_the_database_an_engine_loses_its_leases_and_takes_them_anew(

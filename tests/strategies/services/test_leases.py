@@ -150,6 +150,8 @@ def test_a_lease_that_has_run_out_is_not_brought_back_even_if_nobody_took_it(str
 
     assert (renewal.renewed, renewal.lost) == (frozenset(), {row.pk for row in streams})
     assert {item.fence for item in take(ONE)} == {2}
+    assert LogEntry.objects.filter(event="strategy_retaken").count() == 4
+    assert not LogEntry.objects.filter(event="strategy_taken_over").exists()
 
 
 def test_an_engine_counts_on_its_lease_for_less_long_than_others_leave_it(streams, take, clock):
