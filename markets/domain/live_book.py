@@ -5,6 +5,7 @@ exact :class:`~markets.domain.book.Book` that :meth:`LiveBook.to_book` makes of 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from math import inf
@@ -162,9 +163,16 @@ class LiveBook:
             self._broken = BookFault.AMBIGUOUS
         self._changed(received_at_ms, venue_time_ms, sequence)
 
-    def confirm(self, received_at_ms: int) -> None:
-        """Note a proof that nothing has changed; a later one than any before."""
+    def confirm(self, received_at_ms: int, sequence: int | None = None) -> None:
+        """Note a proof that nothing has changed.
+
+        Args:
+            received_at_ms: when it came [ms since epoch, our clock].
+            sequence: the number of the state that is the same as ours; ``None``: no new one.
+        """
         self.received_at_ms = max(received_at_ms, self.received_at_ms)
+        if sequence is not None:
+            self.sequence = sequence
 
     def clear(self) -> None:
         """Forget the book: what is known of it is no longer true."""
@@ -210,19 +218,11 @@ class LiveBook:
                 self.venue_time_ms,
                 self.sequence,
             )
-        elif exact[2].received_at_ms != self.received_at_ms:
-            old = exact[2]
-            book = Book(
-                old.venue,
-                old.symbol,
-                old.bids,
-                old.asks,
-                self.received_at_ms,
-                old.venue_time_ms,
-                old.sequence,
-            )
         else:
-            return exact[2]
+            book = exact[2]
+            if book.received_at_ms == self.received_at_ms and book.sequence == self.sequence:
+                return book
+            book = replace(book, received_at_ms=self.received_at_ms, sequence=self.sequence)
         self._exact = (self.version, depth, book)
         return book
 

@@ -247,7 +247,7 @@ class BookKeeper:
     def _apply(self, message: BookMessage, received_at_ms: int) -> Verdict:
         self._state = message.last
         if not message.bids and not message.asks:
-            self.book.confirm(received_at_ms)
+            self.book.confirm(received_at_ms, message.last)
             return Verdict.APPLIED
         self.book.apply(
             message.bids,

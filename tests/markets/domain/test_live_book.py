@@ -274,7 +274,9 @@ def test_a_proof_that_nothing_changed_makes_the_book_younger_but_no_new_version(
     book.confirm(NOW_MS + 300)
 
     assert book.version == 1
-    assert book.to_book(5).received_at_ms == NOW_MS + 800
+    assert (book.to_book(5).received_at_ms, book.to_book(5).sequence) == (NOW_MS + 800, None)
+    book.confirm(NOW_MS + 800, 8)
+    assert book.to_book(5).sequence == 8
     assert book.to_book(5).bids is before.bids
 
 
