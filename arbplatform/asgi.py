@@ -12,12 +12,13 @@ http = get_asgi_application()
 # both need the apps to be ready
 from arbplatform.push.application import push_application  # noqa: E402
 from markets.selectors import find_unknown_markets  # noqa: E402
+from markets.services.feeds import register_interest  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http,
         "websocket": push_application(
-            register_interest=lambda _markets: None, find_unknown=find_unknown_markets
+            register_interest=register_interest, find_unknown=find_unknown_markets
         ),
     }
 )

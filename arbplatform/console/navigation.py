@@ -90,6 +90,7 @@ GROUPS = (
         (
             Page(_("Venues"), "storefront", "markets.venue"),
             Page(_("Markets"), "candlestick_chart", "markets.market"),
+            Page(_("Feeds"), "sensors", "markets.market", "feeds"),
             Page(_("Assets"), "toll", "markets.asset"),
         ),
     ),

@@ -79,6 +79,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "StrategyStateEnum": "strategies.models.StrategyStateChoice",
         "ExecutionStateEnum": "strategies.models.ExecutionStateChoice",
         "TradingStateEnum": "ledger.models.TradingStateChoice",
+        "FeedStateEnum": "markets.services.feeds.FeedStateChoice",
         "VenueStateEnum": "markets.models.VenueStateChoice",
         "HaltLevelEnum": "ledger.models.HaltLevelChoice",
         "KillLevelEnum": "strategies.api.risk_serializers.KILL_LEVELS",

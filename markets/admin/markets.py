@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, plain
+from markets.admin.feeds import FeedPage
 from markets.models import Asset, Market
 
 
@@ -17,7 +18,7 @@ class AssetAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Market)
-class MarketAdmin(ReadOnlyAdmin):
+class MarketAdmin(FeedPage):
     """Markets with their rules, as the venues state them."""
 
     list_display = (

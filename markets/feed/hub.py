@@ -100,6 +100,14 @@ class FeedHub:
         """Return the state of every feed."""
         return [feed.status() for feed in self.feeds()]
 
+    def quietest_at_ms(self) -> dict[str, int]:
+        """Return, by venue, when its quietest connection last gave a sign of life.
+
+        A healthy book of the venue is at least as current as that [ms since epoch, our clock].
+        """
+        found = {code: venue.quietest_at_ms() for code, venue in self._venues.items()}
+        return {code: at_ms for code, at_ms in found.items() if at_ms is not None}
+
     def feeds(self) -> Iterator[MarketFeed]:
         """Yield every feed, with its book as far as it is known."""
         for venue in self._venues.values():

@@ -25,7 +25,7 @@ class Timing:
     """
 
     look_ms: int = 250
-    ping_after_ms: int = 1_000
+    ping_after_ms: int = 500
     stale_after_ms: int = 3_000
     dead_after_ms: int = 10_000
     silence_ms: int = 30_000

@@ -128,6 +128,13 @@ class VenueFeed(ABC):
     def _new_book(self, symbol: str) -> LiveBook:
         return LiveBook(self.spec.code, symbol, depth_max=DEPTH_MAX)
 
+    def quietest_at_ms(self) -> int | None:
+        """Return when that connection gave a sign of life that was silent for longest.
+
+        ``None``: no sign of life says anything about books here.
+        """
+        return None
+
     @abstractmethod
     def _added(self, symbols: Sequence[str]) -> None:
         """Begin to watch markets."""

@@ -114,8 +114,8 @@ class WatchedVenue(VenueFeed):
         elif fault is BookFault.EMPTY:
             self._gates.move(feed, FeedState.STALE, EMPTY)
         else:
-            self._gates.move(feed, FeedState.RESYNCING, broken(fault))
             feed.note_break(now_ms)
+            self._gates.move(feed, FeedState.RESYNCING, broken(fault))
 
     def _found_frozen(self, feed: MarketFeed) -> None:
         feed.suspect()
@@ -137,6 +137,10 @@ class WatchedVenue(VenueFeed):
                 self._gates.move(feed, FeedState.DOWN, SILENT)
                 self._streams.cut_silent(0)
         self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
+
+    def quietest_at_ms(self) -> int | None:
+        """Return when that connection gave a sign of life that was silent for longest."""
+        return self._streams.alive_at_ms or None
 
     def _proven_at_ms(self, feed: MarketFeed) -> int:
         return max(feed.heard_at_ms, self._streams.alive_at_ms)

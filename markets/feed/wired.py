@@ -4,8 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from arbplatform.core.errors import ArbError, Message
 from markets.domain.book import Book
@@ -13,9 +12,10 @@ from markets.domain.feeds import FeedState
 from markets.domain.live_book import BookFault, LiveBook
 from markets.feed.gates import Gates
 from markets.feed.heartbeat import Heartbeat
-from markets.feed.line import Line, fullest_with_room
+from markets.feed.line import Line
+from markets.feed.lines import Lines
 from markets.feed.market import MarketFeed
-from markets.feed.pace import Backoff, DialBudget
+from markets.feed.pace import Backoff
 from markets.feed.reasons import (
     EMPTY,
     FROZEN,
@@ -59,16 +59,12 @@ class WiredVenue(VenueFeed):
         self._streams = VenueStreams(
             spec, timeout_ms=kit.timeout_ms, is_phrase_book=True, clock=kit.clock
         )
-        self._dials = DialBudget(self._streams.facts.dials_per_minute)
-        self._lines: list[Line] = []
-        self._line_count = 0
-        self._line_of: dict[str, Line] = {}
+        self._lines = Lines(self, self._streams, kit)
         self._keepers: dict[str, BookKeeper] = {}
         self._by_id: dict[str, MarketFeed] = {}
         self._unanswered: deque[tuple[Line, int, Sequence[str]]] = deque(maxlen=ANSWERS_MAX)
         self._preparing: asyncio.Task[None] | None = None
         self._is_ready = False
-        self._closing: set[asyncio.Task[None]] = set()
         self._snapshots = Snapshots(
             spec,
             kit.reader,
@@ -108,13 +104,7 @@ class WiredVenue(VenueFeed):
         market_id = self._streams.market_id(symbol) if self._is_ready else None
         if market_id is not None:
             self._by_id.pop(market_id, None)
-        line = self._line_of.pop(symbol, None)
-        if line is None:
-            return
-        line.remove(symbol)
-        if not line.symbols:
-            self._lines.remove(line)
-            self._run(line.close())
+        self._lines.remove(symbol)
 
     async def _prepare(self) -> None:
         """Learn the venue's markets, then put the wanted ones on connections."""
@@ -140,24 +130,8 @@ class WiredVenue(VenueFeed):
                 self._gates.move(feed, FeedState.DOWN, UNKNOWN_MARKET)
                 continue
             self._by_id[market_id] = feed
-            line = fullest_with_room(self._lines) or self._new_line()
-            self._line_of[symbol] = line
-            line.add(symbol)
+            self._lines.add(symbol)
         self._kit.tape.venue(self.spec, {key: feed.book for key, feed in self._by_id.items()})
-
-    def _new_line(self) -> Line:
-        self._line_count += 1
-        line = Line(
-            number=self._line_count,
-            owner=self,
-            streams=self._streams,
-            dials=self._dials,
-            timing=self._timing,
-            random=self._kit.random,
-            clock=self._kit.clock,
-        )
-        self._lines.append(line)
-        return line
 
     # -- what lines tell -----------------------------------------------------------------------
 
@@ -245,8 +219,8 @@ class WiredVenue(VenueFeed):
 
     def _broke(self, feed: MarketFeed, keeper: BookKeeper, at_ms: int) -> None:
         """Close the gate before anything else, then see to a new snapshot."""
-        self._gates.move(feed, FeedState.RESYNCING, keeper.reason)
         due_ms = feed.note_break(at_ms)
+        self._gates.move(feed, FeedState.RESYNCING, keeper.reason)
         if feed.is_resting:
             self._gates.move(feed, FeedState.STALE, RESTING)
         if due_ms <= at_ms:
@@ -259,8 +233,8 @@ class WiredVenue(VenueFeed):
         if self._wire.read_snapshot is not None and (not feed.is_suspect or feed.is_redialled):
             self._snapshots.ask(symbol)
             return
-        line = self._line_of.get(symbol)
-        if line is not None and line.is_open:
+        line = self._lines.open_of(symbol)
+        if line is not None:
             self._keepers[symbol].reset()
             line.renew(symbol)
 
@@ -290,8 +264,7 @@ class WiredVenue(VenueFeed):
 
     def _snapshot_arrived(self, symbol: str, book: Book, depth: int) -> None:
         feed = self.feeds.get(symbol)
-        line = self._line_of.get(symbol)
-        if feed is None or line is None or not line.is_open:
+        if feed is None or self._lines.open_of(symbol) is None:
             return
         now_ms, self._kit.heard_at_ns = self._now_ms(), 0
         keeper = self._keepers[symbol]
@@ -342,8 +315,8 @@ class WiredVenue(VenueFeed):
             line.ping(now_ms)
 
     def _look_at_feed(self, feed: MarketFeed, now_ms: int) -> None:
-        line = self._line_of.get(feed.book.symbol)
-        if line is None or not line.is_open:
+        line = self._lines.open_of(feed.book.symbol)
+        if line is None:
             return
         if feed.state is FeedState.HEALTHY:
             self._refresh_if_short(feed)
@@ -371,27 +344,25 @@ class WiredVenue(VenueFeed):
         self._keepers[feed.book.symbol].refresh()
         self._snapshots.ask(feed.book.symbol)
 
+    def quietest_at_ms(self) -> int | None:
+        """Return when that open connection gave a sign of life that was silent for longest."""
+        return self._lines.quietest_at_ms
+
     def _proven_at_ms(self, feed: MarketFeed) -> int:
-        line = self._line_of.get(feed.book.symbol)
+        line = self._lines.of(feed.book.symbol)
         return 0 if line is None else line.alive_at_ms
 
     def _is_polled(self) -> bool:
-        return any(not line.is_open for line in self._lines) or not self._is_ready
+        return not (self._is_ready and self._lines.are_all_open)
 
     def _wants_poll(self, feed: MarketFeed) -> bool:
         is_long = self._now_ms() - feed.since_ms >= self._timing.poll_after_ms
         return feed.state is FeedState.DOWN and feed.reason is not UNKNOWN_MARKET and is_long
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
 
     async def _close(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
         await self._snapshots.close()
         await self._heartbeat.close()
-        lines, self._lines = self._lines, []
-        await asyncio.gather(*(line.close() for line in lines), *self._closing)
+        await self._lines.close()
         await self._streams.close()

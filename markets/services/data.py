@@ -1,4 +1,8 @@
-"""Public market data, fresh from the venues."""
+"""Public market data: live, where an engine follows the market, and else fresh from the venue.
+
+A live book is taken only if something has proven within the last second that it is current. Whoever
+wants to hear it from the venue itself says so.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +19,7 @@ from markets.gateway.base import VenueSpec
 from markets.gateway.factory import gateway_for
 from markets.models import Venue
 from markets.selectors import find_market
+from markets.services.feeds import read_live_books
 
 THREADS = 32
 """Books that are fetched at the same time by this process."""
@@ -84,19 +89,28 @@ def fetch_ticker(*, symbol: str, venue_code: str | None = None) -> Ticker:
     return gateway_for(find_market(symbol, venue_code).venue.to_spec()).fetch_ticker(symbol)
 
 
-def fetch_book(*, symbol: str, venue_code: str | None = None, depth: int = 20) -> Book:
+def fetch_book(
+    *,
+    symbol: str,
+    venue_code: str | None = None,
+    depth: int = 20,
+    is_live_enough: bool = True,
+) -> Book:
     """Return the book of a market.
 
     Args:
         symbol: unified symbol.
         venue_code: where; default: the first enabled venue that lists the symbol.
         depth: levels of each side, at most.
+        is_live_enough: take the live book if there is one; else the venue is asked in any case.
 
     Raises:
         UnknownVenue, UnknownSymbol, VenueDisabled: as ``selectors.find_market``.
         VenueError: the venue did not answer.
     """
-    return gateway_for(find_market(symbol, venue_code).venue.to_spec()).fetch_book(symbol, depth)
+    spec = find_market(symbol, venue_code).venue.to_spec()
+    live = read_live_books([(spec, symbol)], depth) if is_live_enough else {}
+    return live.get((spec.code, symbol)) or gateway_for(spec).fetch_book(symbol, depth)
 
 
 def fetch_candles(
@@ -126,25 +140,31 @@ def fetch_candles(
     return MarketCandles(venue.code, symbol, timeframe, candles)
 
 
-def fetch_books(keys: Sequence[tuple[Venue | VenueSpec, str]], depth: int = 20) -> BooksReport:
+def fetch_books(
+    keys: Sequence[tuple[Venue | VenueSpec, str]], depth: int = 20, *, is_live_enough: bool = True
+) -> BooksReport:
     """Return many books, fetched at the same time; no query is made.
 
     Args:
         keys: venue and symbol of each, at most ``BOOKS_MAX``.
         depth: levels of each side, at most.
+        is_live_enough: take live books where there are some; else every venue is asked.
 
     Returns:
         Every key once: with its book, or with the reason why there is none.
     """
     if len(keys) > BOOKS_MAX:
         raise ValueError(f"at most {BOOKS_MAX} books at once, not {len(keys)}")
-    waiting: dict[Future[Book], BookKey] = {}
-    for venue, symbol in keys:
-        spec = venue.to_spec() if isinstance(venue, Venue) else venue
-        waiting[_threads().submit(_fetch, spec, symbol, depth)] = (spec.code, symbol)
-    deadline_s = settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA
-    done, late = wait(waiting, timeout=deadline_s)
-    report = BooksReport()
+    asked = [
+        (venue.to_spec() if isinstance(venue, Venue) else venue, symbol) for venue, symbol in keys
+    ]
+    report = BooksReport(read_live_books(asked, depth) if is_live_enough else {})
+    waiting: dict[Future[Book], BookKey] = {
+        _threads().submit(_fetch, spec, symbol, depth): (spec.code, symbol)
+        for spec, symbol in asked
+        if (spec.code, symbol) not in report.books
+    }
+    done, late = wait(waiting, timeout=settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA)
     for future in done:
         key = waiting[future]
         try:

@@ -23,8 +23,8 @@ from arbplatform.core.stages import Stage, StageRecorder
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.gates import BookListener
-from markets.feed.hub import FeedHub
 from markets.models import Venue
+from markets.services.live_feeds import open_live_feeds
 from strategies.domain.engine_stats import EngineStats
 from strategies.engine.board import Board
 from strategies.engine.crew import Crew
@@ -324,7 +324,12 @@ async def trade(keeper: Keeper, clock: Clock = SYSTEM_CLOCK) -> None:
     """
 
     def open_feeds(listener: BookListener) -> Feeds:
-        return FeedHub(listener=listener, clock=clock, timeout_ms=settings.VENUE_TIMEOUT_MS)
+        return open_live_feeds(
+            listener,
+            name=keeper.engine.name,
+            timeout_ms=settings.VENUE_TIMEOUT_MS,
+            clock=clock,
+        )
 
     await EngineLoop(keeper=keeper, open_feeds=open_feeds, clock=clock).run()
 

@@ -121,7 +121,8 @@ def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> 
         index: market for index, market in enumerate(scene.markets) if market.venue.is_enabled
     }
     wanted = list(dict.fromkeys((market.venue, market.symbol) for market in enabled.values()))
-    report = fetch_books(wanted, depth=BOOK_DEPTH)
+    # What a repair did a moment ago must be in them: the venues themselves are asked.
+    report = fetch_books(wanted, depth=BOOK_DEPTH, is_live_enough=False)
     books = {
         index: report.books[market.venue.code, market.symbol]
         for index, market in enabled.items()

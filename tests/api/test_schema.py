@@ -24,6 +24,7 @@ ROUTES = {
     "/api/engines": {"get"},
     "/api/venues": {"get", "post"},
     "/api/markets/symbols": {"get"},
+    "/api/markets/feeds": {"get"},
     "/api/markets/kline": {"get"},
     "/api/markets/orderbook": {"get"},
     "/api/markets/ticker": {"get"},

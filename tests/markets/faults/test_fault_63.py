@@ -59,7 +59,7 @@ async def test_however_often_all_are_cut_a_venue_is_dialled_within_its_share(
         await told.until_state("healthy")
         await told.until_state("stale", symbol="ETH/BTC")
         simulator.control.add_fault("alpha", "ws_disconnect", times=None)
-        lines = told.hub._venues["alpha"]._lines
+        lines = list(told.hub._venues["alpha"]._lines)
 
         for price in (50_001, 50_002, 50_003, 50_004):
             await told.until_state("healthy")

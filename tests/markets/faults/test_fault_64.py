@@ -47,5 +47,7 @@ async def test_markets_that_nobody_wants_any_more_leave_nothing_behind(simulator
         told.hub.want({spec_of(simulator): ["ETH/BTC"]})
         await told.until_state("stale", symbol="ETH/BTC")
 
-        assert list(venue.feeds) == list(venue._keepers) == list(venue._line_of) == ["ETH/BTC"]
+        assert (
+            list(venue.feeds) == list(venue._keepers) == list(venue._lines._line_of) == ["ETH/BTC"]
+        )
         assert list(venue._by_id) == ["ETHBTC"]

@@ -1,0 +1,90 @@
+"""Which markets somebody watches now, kept in Redis until nobody renews it."""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+KEY: Final = "arb:interest"
+TTL_MS: Final = 30_000
+"""So long is a market followed after somebody has said last that it is watched [ms]."""
+MARKETS_MAX: Final = 1_000
+"""Markets that are followed for watchers, at most; those that were named last come first."""
+FEEDER_KEY: Final = "arb:feeder"
+FEEDER_TTL_MS: Final = 6_000
+"""A feeder that says nothing for so long is replaced [ms]."""
+_SEPARATOR: Final = "|"
+_RENEW: Final = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_RELEASE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+MarketPair = tuple[str, str]
+"""Code of a venue and a symbol."""
+
+
+def register(client: Any, pairs: Collection[MarketPair], *, now_ms: int) -> None:
+    """Note that markets are watched, for the next ``TTL_MS``.
+
+    Args:
+        client: of Redis.
+        pairs: venue and symbol of each.
+        now_ms: the present moment [ms since epoch].
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    if not pairs:
+        return
+    pipe = client.pipeline(transaction=False)
+    until_ms = now_ms + TTL_MS
+    pipe.zadd(KEY, {_SEPARATOR.join(pair): until_ms for pair in pairs})
+    pipe.zremrangebyscore(KEY, "-inf", now_ms)
+    pipe.execute()
+
+
+def current(client: Any, *, now_ms: int) -> list[MarketPair]:
+    """Return the markets that are watched.
+
+    Args:
+        client: of Redis.
+        now_ms: the present moment [ms since epoch].
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    members = client.zrevrangebyscore(KEY, "+inf", now_ms, start=0, num=MARKETS_MAX)
+    split = (member.decode().partition(_SEPARATOR) for member in members)
+    return [(venue, symbol) for venue, _, symbol in split if symbol]
+
+
+def take_feeder(client: Any, name: str) -> bool:
+    """Become, or stay, the one engine that follows what is only watched; return whether it is.
+
+    Args:
+        client: of Redis.
+        name: of the engine.
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    return bool(client.eval(_RENEW, 1, FEEDER_KEY, name, FEEDER_TTL_MS))
+
+
+def leave_feeder(client: Any, name: str) -> None:
+    """Let another engine follow what is only watched, at once.
+
+    Args:
+        client: of Redis.
+        name: of the engine.
+    """
+    try:
+        client.eval(_RELEASE, 1, FEEDER_KEY, name)
+    except (RedisError, OSError):
+        return  # it ends by itself

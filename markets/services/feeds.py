@@ -1,0 +1,120 @@
+"""What engines pass on of their feeds: live books, states, and which markets somebody watches."""
+
+import logging
+import time
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
+
+from arbplatform.background.queues import connect
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import Unavailable
+from markets.domain.book import Book
+from markets.domain.feeds import FeedState
+from markets.feed import interest
+from markets.feed.interest import MarketPair
+from markets.feed.store import LEVELS, BookStore, Key, StoredStatus
+from markets.gateway.base import VenueSpec
+from markets.selectors import get_venue, list_venues
+
+logger = logging.getLogger(__name__)
+
+FRESH_MS: Final = 1_000
+"""A live book is as good as one that the venue is asked for if it was proven since then [ms]."""
+AWAY_S: Final = 1.0
+"""How long Redis is not asked for books after it has failed [s]."""
+
+
+class FeedStateChoice(models.TextChoices):
+    """States of feeds, for people."""
+
+    CONNECTING = FeedState.CONNECTING.value, _("connecting")
+    HEALTHY = FeedState.HEALTHY.value, _("healthy")
+    RESYNCING = FeedState.RESYNCING.value, _("resyncing")
+    STALE = FeedState.STALE.value, _("stale")
+    DOWN = FeedState.DOWN.value, _("down")
+
+
+class _Away:
+    """Until when Redis is left alone, by the monotonic clock [s]."""
+
+    until_s = 0.0
+
+
+def read_live_books(
+    keys: Sequence[tuple[VenueSpec, str]], depth: int, *, clock: Clock = SYSTEM_CLOCK
+) -> dict[Key, Book]:
+    """Return those books that an engine follows and that are current; never raises, never waits.
+
+    Args:
+        keys: how to reach the venue, and symbol, of each.
+        depth: levels of each side; more than an engine passes on makes it return nothing.
+        clock: tells the time.
+    """
+    if depth > LEVELS or is_alone() or time.monotonic() < _Away.until_s:
+        return {}
+    try:
+        found = BookStore(redis_client()).read_many(keys, depth)
+    except (RedisError, OSError, ValueError) as error:
+        _Away.until_s = time.monotonic() + AWAY_S
+        logger.warning("Live books cannot be read, the venues are asked: %s", error)
+        return {}
+    now_ms = clock.now_ms()
+    return {key: book for key, book in found.items() if book.age_ms(now_ms) <= FRESH_MS}
+
+
+def list_feeds(*, venue: str | None = None, clock: Clock = SYSTEM_CLOCK) -> list[StoredStatus]:
+    """Return the feeds of all engines, by venue, market and engine.
+
+    Args:
+        venue: code; ``None`` for all.
+        clock: tells the time.
+
+    Raises:
+        UnknownVenue: there is none of that code.
+        Unavailable: Redis does not answer.
+    """
+    codes = [venue_.code for venue_ in list_venues()] if venue is None else [get_venue(venue).code]
+    if is_alone():
+        return []
+    try:
+        return BookStore(redis_client()).read_statuses(codes, now_ms=clock.now_ms())
+    except (RedisError, OSError) as error:
+        raise Unavailable(
+            "Redis does not answer, so the states of feeds cannot be read. Engines may well go "
+            "on: look at the processes, and start Redis again."
+        ) from error
+
+
+def register_interest(pairs: Collection[MarketPair], *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Have an engine follow markets for the next half minute, because somebody watches them.
+
+    Args:
+        pairs: venue and symbol of each.
+        clock: tells the time.
+
+    Raises:
+        RedisError, OSError: Redis does not answer.
+    """
+    if not is_alone():
+        interest.register(redis_client(), pairs, now_ms=clock.now_ms())
+
+
+def is_alone() -> bool:
+    """Return whether there are no other processes to share anything with."""
+    return bool(settings.REDIS_URL.startswith("memory:"))
+
+
+def redis_client() -> Any:
+    """Return the client of Redis, one for the process."""
+    return _connected(settings.REDIS_URL)
+
+
+@lru_cache(maxsize=2)
+def _connected(_url: str) -> Any:
+    return connect()
