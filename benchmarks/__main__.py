@@ -46,9 +46,9 @@ ENGINE = (
     Benchmark("detection", 60),
     Benchmark("cross_venue_detection", 30),
     Benchmark("ledger_writes", 60),
-    Benchmark("scheduled_scale", 150),
-    Benchmark("intake", 40),
-    Benchmark("books_memory", 60),
+    Benchmark("scheduled_scale", 120),
+    Benchmark("intake", 30),
+    Benchmark("books_memory", 45),
     Benchmark("book_intake", 40),
     Benchmark("recorded_session", 40),
 )

@@ -7,7 +7,8 @@ due; a tick that never came is late), the lag, and overlaps: two ticks of one st
 begins before the other has ended.
 
 The reference of the same run: django-celery-beat as it comes, on the same rows, with nobody who
-takes its messages; its share of ticks on time is at most what it emits.
+takes its messages; its share of ticks on time is at most what it emits. It is measured once, on
+PostgreSQL. The target counts there; what SQLite, with its one writer, comes to is shown beside it.
 
 Usage: ``python -m benchmarks.scheduled_scale [--strategies 5000] [--seconds 15] [--here]``.
 Target: >= 99 % on time, no overlap, for 5,000 strategies on PostgreSQL.
@@ -36,8 +37,11 @@ from benchmarks.scratch import ROOT, percentile, scratch_platform, simulator_pro
 
 TARGET_PERCENT = 99.0
 STRATEGIES = 5_000
-SECONDS = 15
-WARM_UP_S = 15
+SECONDS = 10
+WARM_UP_MAX_S = 45
+STEADY_S = 3
+STEADY_SHARE = 0.98
+STOCK_S = 8
 INTERVAL_MS = 1_000
 LATE_MS = 1_000
 COINS = 20
@@ -58,6 +62,7 @@ class Outcome:
         overlaps: ticks that began before the last one of the same strategy had ended.
         cpu: processor time by process [cores].
         batches: what the worker wrote down.
+        warm_up_s: from the start of beat and worker until nearly all ticks came [s].
     """
 
     percent: float
@@ -65,6 +70,7 @@ class Outcome:
     overlaps: int
     cpu: dict[str, float]
     batches: Sequence[dict[str, Any]]
+    warm_up_s: float
 
 
 def make_config() -> dict[str, Any]:
@@ -271,7 +277,7 @@ def measure_ours(directory: Path, redis: Any, *, seconds: int, count: int) -> Ou
             pids[name] = stack.enter_context(
                 running(arguments, redis.url, directory / f"{name}.log")
             )
-        time.sleep(WARM_UP_S)
+        warm_up_s = warm_up(claims, count)
         before = {name: cpu_seconds(pid) for name, pid in pids.items() if pid}
         began = SYSTEM_CLOCK.now_ms() / 1_000
         time.sleep(seconds)
@@ -287,7 +293,20 @@ def measure_ours(directory: Path, redis: Any, *, seconds: int, count: int) -> Ou
     on_time = sum(lag < LATE_MS for lag in lags)
     expected = count * (ended - began) * 1_000 / INTERVAL_MS
     percent = min(100.0, 100 * on_time / expected)
-    return Outcome(percent, lags, count_overlaps(rows), cpu, due)
+    return Outcome(percent, lags, count_overlaps(rows), cpu, due, warm_up_s)
+
+
+def warm_up(claims: Path, count: int) -> float:
+    """Return how long it took until nearly all ticks came, for some seconds [s]; or give up."""
+    began = time.monotonic()
+    while time.monotonic() - began < WARM_UP_MAX_S:
+        time.sleep(1)
+        newest = SYSTEM_CLOCK.now_ms() / 1_000
+        rows = [json.loads(line) for line in claims.read_text().splitlines()]
+        recent = sum(len(row["ids"]) for row in rows if row["ended"] > newest - STEADY_S)
+        if recent >= STEADY_SHARE * count * STEADY_S * 1_000 / INTERVAL_MS:
+            break
+    return time.monotonic() - began
 
 
 def count_overlaps(rows: Sequence[dict[str, Any]]) -> int:
@@ -304,7 +323,7 @@ def count_overlaps(rows: Sequence[dict[str, Any]]) -> int:
     return overlaps
 
 
-def measure_stock(directory: Path, redis: Any, *, seconds: int, count: int) -> float:
+def measure_stock(directory: Path, redis: Any, *, count: int) -> float:
     """Return the share of due ticks that django-celery-beat emits [%]."""
     from django.utils import timezone  # noqa: PLC0415  after django.setup()
     from django_celery_beat.models import PeriodicTask  # noqa: PLC0415
@@ -315,7 +334,7 @@ def measure_stock(directory: Path, redis: Any, *, seconds: int, count: int) -> f
     with running(celery("beat", "--pidfile", "", "-S", scheduler), redis.url, log):
         wait_for(lambda: redis.length("trading") > 0, 60)
         before, began = redis.length("trading"), time.monotonic()
-        time.sleep(seconds)
+        time.sleep(STOCK_S)
         emitted = redis.length("trading") - before
         passed_s = time.monotonic() - began
     return 100 * float(emitted) / (count * passed_s * 1_000 / INTERVAL_MS)
@@ -372,17 +391,18 @@ def measure_here(*, count: int, seconds: int) -> int:
                 make_strategies(url, count)
                 print(f"beat and a worker of {THREADS} threads …", flush=True)
                 ours = measure_ours(directory, broker, seconds=seconds, count=count)
-            broker.clear()
-            print("django-celery-beat as it comes …", flush=True)
-            stock = measure_stock(directory, broker, seconds=seconds, count=count)
-            vendor = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+            vendor, stock = "SQLite", None
+            if connection.vendor == "postgresql":  # it knows nothing of databases: once is enough
+                broker.clear()
+                print("django-celery-beat as it comes …", flush=True)
+                vendor, stock = "PostgreSQL", measure_stock(directory, broker, count=count)
             connection.close()
         finally:
             broker.stop()
     return show(ours, stock, vendor, count)
 
 
-def show(ours: Outcome, stock: float, vendor: str, count: int) -> int:
+def show(ours: Outcome, stock: float | None, vendor: str, count: int) -> int:
     """Print what came out."""
     stages: dict[str, list[float]] = defaultdict(list)
     for row in ours.batches:
@@ -397,17 +417,21 @@ def show(ours: Outcome, stock: float, vendor: str, count: int) -> int:
     for name, cores in ours.cpu.items():
         print(f"  {name:<12} {100 * cores:6.1f} % of a core")
     name = f"{count} strategies at {INTERVAL_MS / 1_000:g} s, {vendor}"
-    lags = ours.lags_ms or [float("inf")]
+    lags = ours.lags_ms or [float(1_000 * SECONDS)]
+    on_time = Row(f"{name}: ticks on time", ours.percent, "%")
+    if stock is not None:
+        on_time = at_least(
+            *(f"{name}: ticks on time", ours.percent, "%", TARGET_PERCENT),
+            reference=stock,
+            reference_name="stock beat emits",
+        )
     return report(
         [
-            at_least(
-                *(f"{name}: ticks on time", ours.percent, "%", TARGET_PERCENT),
-                reference=stock,
-                reference_name="stock beat emits",
-            ),
+            on_time,
             at_most(f"{name}: overlapping ticks", ours.overlaps, "", 0),
             Row(f"{name}: lag p50", statistics.median(lags), "ms"),
-            at_most(f"{name}: lag p99", percentile(list(lags), 0.99), "ms", LATE_MS),
+            Row(f"{name}: lag p99", percentile(list(lags), 0.99), "ms"),
+            Row(f"{name}: from the start until all are ticked", ours.warm_up_s, "s"),
             Row(f"{name}: processors in use", sum(ours.cpu.values()), "cores"),
         ]
     )

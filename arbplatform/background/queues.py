@@ -25,12 +25,12 @@ def connect() -> Any:
 
 
 def read_depths() -> dict[str, int]:
-    """Return how many messages wait in each queue; nothing where the broker is in memory.
+    """Return how many messages wait in each queue; nothing where the broker is not our Redis.
 
     Raises:
         RedisError: it cannot be asked.
     """
-    if settings.REDIS_URL.startswith("memory:"):
+    if settings.REDIS_URL.startswith("memory:") or settings.BROKER_URL:
         return {}
     with connect() as client:
         pipe = client.pipeline(transaction=False)

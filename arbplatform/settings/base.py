@@ -157,7 +157,9 @@ CACHES = {
     }
 }
 
-CELERY_BROKER_URL = broker_url(REDIS_URL)
+BROKER_URL = env.str("BROKER_URL", default="")
+"""Where messages go if not through Redis, for instance ``amqp://…`` of a RabbitMQ."""
+CELERY_BROKER_URL = BROKER_URL or broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -177,11 +179,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+REDIS_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     # the queues in the order of CELERY_TASK_QUEUES, not in turn
     "queue_order_strategy": "priority",
 }
+# other brokers do not know these, and refuse the connection
+CELERY_BROKER_TRANSPORT_OPTIONS = {} if BROKER_URL else REDIS_TRANSPORT_OPTIONS
 CELERY_TASK_DEFAULT_QUEUE = "trading"
 CELERY_TASK_QUEUES = tuple(Queue(name) for name in QUEUES)
 CELERY_TASK_ROUTES = {

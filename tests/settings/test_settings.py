@@ -152,3 +152,18 @@ def test_times_are_sortable_to_the_second_in_every_language(language):
     with translation.override(language):
         assert localize(moment) == "2026-11-25 20:54:04"
         assert date_format(moment.date()) == "2026-11-25"
+
+
+def test_messages_may_go_through_another_broker_that_knows_no_options_of_redis(tmp_path):
+    script = (
+        "from django.conf import settings as s; "
+        "print(s.CELERY_BROKER_URL, s.CELERY_BROKER_TRANSPORT_OPTIONS)"
+    )
+    module = "arbplatform.settings.dev"
+
+    other = run(script, module, tmp_path, BROKER_URL="amqp://arb@rabbit/arb")
+    own = run(script, module, tmp_path)
+
+    assert other.stdout.strip() == "amqp://arb@rabbit/arb {}"
+    assert own.stdout.startswith("redis+socket://")
+    assert "queue_order_strategy" in own.stdout

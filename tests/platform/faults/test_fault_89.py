@@ -136,3 +136,9 @@ def test_without_redis_tasks_run_all_the_same(monkeypatch):
     work()
 
     assert runs == [1]
+
+
+def test_the_depth_of_a_queue_elsewhere_is_not_known(counted, settings):
+    settings.BROKER_URL = "amqp://elsewhere"
+
+    assert read_depths() == {}
