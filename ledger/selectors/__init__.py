@@ -33,6 +33,7 @@ from ledger.selectors.equity import (
 )
 from ledger.selectors.orders import (
     count_orders,
+    find_open_question,
     find_orders,
     get_order,
     get_order_with_secrets,
@@ -63,6 +64,7 @@ __all__ = [
     "count_orders",
     "execution_movements",
     "find_entry",
+    "find_open_question",
     "find_orders",
     "get_entry",
     "get_figures",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 
 from accounts.selectors import SECRET_FIELDS
 from ledger.domain.orders import OrderState
@@ -130,6 +130,27 @@ def list_due_orders(*, now: datetime, limit: int) -> list[tuple[int, str]]:
         .order_by("next_lookup_at", "pk")
         .values_list("pk", "account__venue__code")[:limit]
     )
+
+
+def find_open_question(account_id: int, client_order_id: str, venue_order_id: str) -> int | None:
+    """Return the id of an order of ours about which something is left to be learned.
+
+    Args:
+        account_id: whose order.
+        client_order_id: ours, or empty.
+        venue_order_id: the venue's, or empty.
+
+    Returns:
+        ``None``: there is none, or its sender is about to write down what became of it.
+    """
+    named = Q(pk__in=[])
+    if client_order_id:
+        named |= Q(client_order_id=client_order_id)
+    if venue_order_id:
+        named |= Q(venue_order_id=venue_order_id)
+    rows = Order.objects.filter(named, account_id=account_id, next_lookup_at__isnull=False)
+    sending = [OrderState.PENDING, OrderState.SUBMITTING]
+    return rows.exclude(state__in=sending).order_by("pk").values_list("pk", flat=True).first()
 
 
 def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[int]:

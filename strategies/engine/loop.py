@@ -23,9 +23,13 @@ from arbplatform.core.stages import Stage, StageRecorder
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.gates import BookListener
+from markets.feed.private import PrivateListener, PrivateStream
+from markets.feed.reader import RestReader
+from markets.gateway.base import Credentials, VenueSpec
 from markets.models import Venue
 from markets.services.live_feeds import open_live_feeds
 from strategies.domain.engine_stats import EngineStats
+from strategies.engine.accounts import AccountStreams, OpenStream
 from strategies.engine.board import Board
 from strategies.engine.crew import Crew
 from strategies.engine.decider import Counts, Decider, Surroundings
@@ -60,6 +64,7 @@ class EngineLoop:
         open_feeds: opens the feeds for a listener; called on the loop.
         recorder: counts how long stages take.
         clock: tells the time.
+        open_account: opens the private streams of an account; ``None``: they are not heard.
 
     Attributes:
         counts: what its strategies did.
@@ -72,11 +77,14 @@ class EngineLoop:
         open_feeds: Callable[[BookListener], Feeds],
         recorder: StageRecorder | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        open_account: OpenStream | None = None,
     ) -> None:
         self.counts = Counts()
         self.recorder = recorder or StageRecorder(clock)
         self._keeper = keeper
         self._open_feeds = open_feeds
+        self._open_account = open_account
+        self._accounts: AccountStreams | None = None
         self._clock = clock
         self._board = Board()
         self._deciders: dict[int, Decider] = {}
@@ -103,6 +111,13 @@ class EngineLoop:
             is_held=self._is_held,
             let_go=self._keeper.let_go,
         )
+        if self._open_account is not None:
+            self._accounts = AccountStreams(
+                held=lambda: self._held,
+                run=self._helpers.run,
+                open_stream=self._open_account,
+                clock=self._clock,
+            )
         self._keeper.is_busy = self.is_busy
         self._keeper.on_change = self._told
         self._told(frozenset(self._keeper.held()))
@@ -310,6 +325,8 @@ class EngineLoop:
             self._dismiss(self._deciders[pk])
         await self._report()
         await self._helpers.run(partial(withdraw_stats, self._keeper.engine.name))
+        if self._accounts is not None:
+            await self._accounts.close()
         await self._feeds.close()
         await self._crew.close(timeout_s=CLOSE_S)
         await self._helpers.close(timeout_s=CLOSE_S)
@@ -331,7 +348,25 @@ async def trade(keeper: Keeper, clock: Clock = SYSTEM_CLOCK) -> None:
             clock=clock,
         )
 
-    await EngineLoop(keeper=keeper, open_feeds=open_feeds, clock=clock).run()
+    reader = RestReader()
+
+    def open_account(
+        spec: VenueSpec, credentials: Credentials, listener: PrivateListener
+    ) -> PrivateStream:
+        return PrivateStream(
+            spec,
+            credentials,
+            listener=listener,
+            reader=reader,
+            timeout_ms=settings.VENUE_TIMEOUT_MS,
+            clock=clock,
+        )
+
+    loop = EngineLoop(keeper=keeper, open_feeds=open_feeds, clock=clock, open_account=open_account)
+    try:
+        await loop.run()
+    finally:
+        reader.close()
 
 
 def _rss_bytes() -> int:

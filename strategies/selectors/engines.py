@@ -164,3 +164,9 @@ def list_stuck_leases(*, before: datetime, limit: int) -> list[tuple[int, str]]:
         "strategy_id", "strategy__tick_token", "lease_fence", "strategy__lease_fence"
     )[:limit]
     return [(pk, token) for pk, token, ours, newest in found if ours == newest]
+
+
+def list_account_ids(strategy_ids: Collection[int]) -> list[int]:
+    """Return the ids of the accounts that strategies use, each once."""
+    rows = Strategy.objects.filter(pk__in=strategy_ids, accounts__isnull=False)
+    return sorted(set(rows.order_by().values_list("accounts", flat=True)))

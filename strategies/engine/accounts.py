@@ -1,0 +1,191 @@
+"""Hears what venues tell the accounts of the strategies that an engine holds.
+
+An event about an order of ours has it looked up at once, in a thread; nothing is booked from the
+event itself. A balance that changed without any order of ours is a hint that somebody else did
+something: the account is compared with its venue soon.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from arbplatform.background.commit import enqueue_on_commit
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from ledger.services.venue_events import follow_event
+from markets.domain.orders import VenueFill, VenueOrder
+from markets.feed.private import PrivateListener, PrivateStream
+from markets.gateway.base import Credentials, VenueSpec
+from strategies.services.account_keys import AccountKey, read_account_keys
+
+logger = logging.getLogger(__name__)
+
+LOOK_S: Final = 5.0
+"""How often it is looked whose accounts are to be heard [s]."""
+EVENTS_MAX: Final = 1_000
+"""Events that wait to be followed; further ones are left to the sweeps."""
+QUIET_MS: Final = 5_000
+"""So far from any event of an order, a balance has changed without one [ms]."""
+COMPARE_EVERY_MS: Final = 60_000
+"""An account is compared at such a hint so often at most [ms]."""
+
+Event = tuple[int, str, str]
+"""Id of the account, our id of the order and the venue's; one of them may be empty."""
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Has a thread do something that blocks."""
+OpenStream = Callable[[VenueSpec, Credentials, PrivateListener], PrivateStream]
+
+
+class AccountEar:
+    """Listens for one account.
+
+    Args:
+        account_id: whose events they are.
+        note: takes an event to be followed.
+        hint: takes the id of an account to be compared.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        account_id: int,
+        *,
+        note: Callable[[Event], None],
+        hint: Callable[[int], None],
+        clock: Clock,
+    ) -> None:
+        self._account_id = account_id
+        self._note = note
+        self._hint = hint
+        self._clock = clock
+        self._order_ms = -float(QUIET_MS)
+        self._hinted_ms = -float(COMPARE_EVERY_MS)
+
+    def order_changed(self, order: VenueOrder) -> None:
+        """Have an order looked up."""
+        self._order_ms = self._clock.monotonic_ms()
+        self._note((self._account_id, order.client_order_id or "", order.venue_order_id))
+
+    def fill_happened(self, fill: VenueFill) -> None:
+        """Have the order of an execution looked up."""
+        self._order_ms = self._clock.monotonic_ms()
+        self._note((self._account_id, "", fill.venue_order_id))
+
+    def balance_changed(self) -> None:
+        """Have the account compared, unless an order explains the change."""
+        asyncio.get_running_loop().call_later(QUIET_MS / 1_000, self._judge)
+
+    def heard_again(self) -> None:
+        """What was not told meanwhile is found by the sweeps: nothing more is to be done."""
+
+    def _judge(self) -> None:
+        now_ms = self._clock.monotonic_ms()
+        is_explained = now_ms - self._order_ms < 2 * QUIET_MS
+        if is_explained or now_ms - self._hinted_ms < COMPARE_EVERY_MS:
+            return
+        self._hinted_ms = now_ms
+        self._hint(self._account_id)
+
+
+@dataclass(slots=True)
+class _Open:
+    key: AccountKey
+    stream: PrivateStream
+
+
+class AccountStreams:
+    """The private streams of an engine; made on its loop.
+
+    Args:
+        held: tells the ids of the strategies that are held.
+        run: has a thread do something.
+        open_stream: opens the private streams of an account.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        *,
+        held: Callable[[], Collection[int]],
+        run: Run,
+        open_stream: OpenStream,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._held = held
+        self._run = run
+        self._open_stream = open_stream
+        self._clock = clock
+        self._open: dict[int, _Open] = {}
+        self._events: dict[Event, None] = {}
+        self._has_events = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._look()), loop.create_task(self._follow())]
+
+    async def close(self) -> None:
+        """Hear nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        opened, self._open = list(self._open.values()), {}
+        await asyncio.gather(*(each.stream.close() for each in opened), return_exceptions=True)
+
+    def note(self, event: Event) -> None:
+        """Have an event followed soon; the same one twice only once."""
+        if len(self._events) < EVENTS_MAX:
+            self._events[event] = None
+            self._has_events.set()
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                keys = await self._run(partial(read_account_keys, strategy_ids=list(self._held())))
+                await self._hear({key.account_id: key for key in keys})
+            except Exception:
+                logger.exception("Whose accounts are to be heard could not be read")
+            await asyncio.sleep(LOOK_S)
+
+    async def _hear(self, wanted: dict[int, AccountKey]) -> None:
+        """Have exactly the streams of these accounts open."""
+        for account_id, opened in list(self._open.items()):
+            if wanted.get(account_id) != opened.key:
+                del self._open[account_id]
+                await opened.stream.close()
+        for account_id, key in wanted.items():
+            if account_id not in self._open:
+                ear = AccountEar(account_id, note=self.note, hint=self._compare, clock=self._clock)
+                stream = self._open_stream(key.spec, key.credentials, ear)
+                self._open[account_id] = _Open(key, stream)
+
+    async def _follow(self) -> None:
+        """Have orders looked up, one after the other."""
+        while True:
+            await self._has_events.wait()
+            if not self._events:
+                self._has_events.clear()
+                continue
+            account_id, client_order_id, venue_order_id = event = next(iter(self._events))
+            del self._events[event]
+            job = partial(
+                follow_event,
+                account_id=account_id,
+                client_order_id=client_order_id,
+                venue_order_id=venue_order_id,
+            )
+            try:
+                await self._run(job)
+            except Exception:
+                logger.exception("An event of account %s could not be followed", account_id)
+
+    def _compare(self, account_id: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._ask_comparison(account_id))
+        self._tasks = [each for each in self._tasks if not each.done()] + [task]
+
+    async def _ask_comparison(self, account_id: int) -> None:
+        try:
+            await self._run(
+                partial(enqueue_on_commit, "ledger.reconcile_account", account_id=account_id)
+            )
+        except Exception:
+            logger.exception("Account %s could not be put up for comparison", account_id)

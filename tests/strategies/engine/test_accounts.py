@@ -1,0 +1,136 @@
+"""Who listens to which account, and what comes of what is heard."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import VenueAccount
+from markets.domain.orders import Side, VenueFill, VenueOrder, VenueOrderStatus
+from strategies.engine import accounts as module
+from strategies.engine.accounts import AccountStreams
+from strategies.services.account_keys import AccountKey, read_account_keys
+
+pytestmark = pytest.mark.django_db
+
+
+def order(venue_order_id="7", client_order_id="ours"):
+    return VenueOrder(
+        venue_order_id=venue_order_id,
+        client_order_id=client_order_id,
+        symbol="BTC/USDT",
+        side=Side.BUY,
+        status=VenueOrderStatus.FILLED,
+        quantity=Decimal(1),
+        filled_quantity=Decimal(1),
+    )
+
+
+def fill(venue_order_id="7"):
+    return VenueFill(
+        venue_trade_id="1",
+        venue_order_id=venue_order_id,
+        symbol="BTC/USDT",
+        side=Side.BUY,
+        price=Decimal(1),
+        quantity=Decimal(1),
+        fee=None,
+        fee_asset=None,
+        is_maker=None,
+        executed_at_ms=0,
+    )
+
+
+class Heard:
+    """Private streams that a test plays, and what was done because of them."""
+
+    def __init__(self, keys):
+        self.keys = keys
+        self.listeners = {}
+        self.closed = []
+        self.jobs = []
+
+    def open_stream(self, spec, credentials, listener):
+        heard, name = self, spec.code
+
+        class Stream:
+            async def close(self):
+                heard.closed.append(name)
+
+        self.listeners[name] = listener
+        return Stream()
+
+    async def run(self, job):
+        if job.func is read_account_keys:
+            return list(self.keys)
+        self.jobs.append((job.func.__name__, job.args, job.keywords))
+        return None
+
+    async def until(self, is_so):
+        async with asyncio.timeout(5):
+            while not is_so():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def keys(accounts):
+    rows = VenueAccount.objects.select_related("venue").order_by("pk")[:2]
+    return [AccountKey(row.pk, row.venue.to_spec(), row.to_credentials()) for row in rows]
+
+
+@pytest.fixture
+async def heard(keys, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "QUIET_MS", 0)
+    made = Heard(keys)
+    streams = AccountStreams(held=lambda: [1], run=made.run, open_stream=made.open_stream)
+    await made.until(lambda: len(made.listeners) == 2)
+    yield made
+    await streams.close()
+
+
+async def test_an_event_about_an_order_has_it_looked_up_once(heard, keys):
+    listener = heard.listeners[keys[0].spec.code]
+
+    listener.order_changed(order())
+    listener.order_changed(order())
+    listener.fill_happened(fill())
+    await heard.until(lambda: len(heard.jobs) >= 2)
+
+    same = {"account_id": keys[0].account_id, "venue_order_id": "7"}
+    assert heard.jobs == [
+        ("follow_event", (), same | {"client_order_id": "ours"}),
+        ("follow_event", (), same | {"client_order_id": ""}),
+    ]
+
+
+async def test_a_balance_that_no_order_explains_has_the_account_compared_once(heard, keys):
+    listener = heard.listeners[keys[1].spec.code]
+
+    listener.balance_changed()
+    listener.balance_changed()
+    await heard.until(lambda: heard.jobs)
+    await asyncio.sleep(0)
+
+    ids = {"account_id": keys[1].account_id}
+    assert heard.jobs == [("enqueue_on_commit", ("ledger.reconcile_account",), ids)]
+
+
+async def test_an_account_that_is_not_used_any_more_is_not_listened_to(heard, keys):
+    heard.keys = keys[:1]
+
+    await heard.until(lambda: heard.closed)
+
+    assert heard.closed == [keys[1].spec.code]
+
+
+def test_only_accounts_that_may_be_used_are_listened_to(streams, db):
+    strategy_ids = [row.pk for row in streams]
+    before = read_account_keys(strategy_ids=strategy_ids)
+    VenueAccount.objects.filter(pk=before[0].account_id).update(is_enabled=False)
+
+    after = read_account_keys(strategy_ids=strategy_ids)
+
+    assert [key.account_id for key in after] == [key.account_id for key in before[1:]]
+    assert before[0].credentials.api_key not in repr(before[0])
+    assert read_account_keys(strategy_ids=[]) == []
