@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from arbplatform.core.errors import InvalidInput, Message
 from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
     ExecutionSerializer,
@@ -46,10 +47,11 @@ from strategies.services import runs, strategies
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.pnl import report_pnl
 
+STORED, LIVE = "stored", "live"
 LIVE_PARAMETERS = [
     OpenApiParameter(
         "view",
-        {"type": "string", "enum": ["stored", "live"], "default": "stored"},
+        {"type": "string", "enum": [STORED, LIVE], "default": STORED},
         description="live: what could be earned anywhere now, instead of what strategies saw.",
     ),
     OpenApiParameter(
@@ -184,8 +186,12 @@ class OpportunityListView(generics.ListAPIView[Opportunity]):
         this moment, whatever strategies there are; the same answer as `/api/scanner`, and of the
         parameters only `kind`, `order` and `limit` count.
         """
-        if request.query_params.get("view") == "live":
+        view = request.query_params.get("view", STORED)
+        if view == LIVE:
             return answer_live(request)
+        if view != STORED:
+            sentence = Message("Must be one of {expected}.", {"expected": f"{STORED}, {LIVE}"})
+            raise InvalidInput(fields={"view": [sentence]})
         return super().get(request, *args, **kwargs)
 
 

@@ -5,9 +5,10 @@ time. Its result is that of a scan: floats nominate, exact decimals judge.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from arbplatform.core.decimals import ONE, ZERO
+from arbplatform.core.errors import LimitExceeded, Message
 from markets.domain.book import Book
 from markets.domain.orders import Side
 from markets.domain.quote import Ticker
@@ -30,7 +31,12 @@ Steps = tuple[Step, ...]
 
 
 class LiveSurvey:
-    """Every pair of venues and every way around three markets, judged at the newest best prices."""
+    """Every pair of venues and every way around three markets, judged at the newest best prices.
+
+    Attributes:
+        rules: of all markets to watch.
+        too_many: by code, venues with more cycles than can be watched: their pairs are.
+    """
 
     def __init__(self, rules: Mapping[MarketKey, MarketRules], *, starts: Sequence[str]) -> None:
         """Prepare for markets that have no price yet.
@@ -39,15 +45,14 @@ class LiveSurvey:
             rules: of all markets to watch; those that are not active are passed over.
             starts: assets in which a cycle should begin and end, the preferred one first.
 
-        Raises:
-            LimitExceeded: a venue has more cycles than can be watched.
         """
         self.rules = rules
+        self.too_many: dict[str, Message] = {}
         self._starts = tuple(starts)
         active = {key: item for key, item in rules.items() if item.is_active}
         threshold = least_rate(edge_min=ZERO, profit_min=ZERO, spend_max=ONE)
         self._pairs = PairNominator(active, threshold=threshold)
-        self._cycles = CycleNominator(_watches(active), active, threshold=threshold)
+        self._cycles = CycleNominator(self._watches(active), active, threshold=threshold)
         self._tops: dict[MarketKey, Book] = {}
         self._first_seen_ms: dict[Steps, int] = {}
 
@@ -122,9 +127,12 @@ class LiveSurvey:
             steps = tuple(Step(MarketKey(venue, hop.symbol), hop.side) for hop in cycle.hops)
             yield Kind.TRIANGULAR, steps, f"{venue}: {cycle}"
 
-
-def _watches(rules: Mapping[MarketKey, MarketRules]) -> Iterable[Watch]:
-    for venue in dict.fromkeys(key.venue for key in rules):
-        markets = frozenset(market_of(item) for key, item in rules.items() if key.venue == venue)
-        index = index_cycles(markets)
-        yield Watch(venue, index, range(len(index.cycles)))
+    def _watches(self, rules: Mapping[MarketKey, MarketRules]) -> Iterator[Watch]:
+        for venue in dict.fromkeys(key.venue for key in rules):
+            listed = [market_of(item) for key, item in rules.items() if key.venue == venue]
+            try:
+                index = index_cycles(frozenset(listed))
+            except LimitExceeded as error:
+                self.too_many[venue] = error.message
+                continue
+            yield Watch(venue, index, range(len(index.cycles)))

@@ -17,6 +17,7 @@ from threading import Lock
 from django.conf import settings
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import LimitExceeded
 from markets.domain.book import Book
 from markets.domain.quote import Ticker
 from markets.domain.rules import MarketRules
@@ -129,6 +130,8 @@ class LiveScanner:
             first_seen_ms = self._survey.first_seen_ms(found.nominations, now_ms)
             tickers, feeds = list(self._tickers.values()), dict(self._feeds)
             errors, specs = dict(self._errors), dict(self._specs)
+            for venue, message in self._survey.too_many.items():
+                errors.setdefault(venue, Failure(LimitExceeded.code, message))
         nominations = found.nominations[:CONFIRMED_MAX]
         self._confirm(nominations, specs, tickers, rules)
         now_ms = self._clock.now_ms()

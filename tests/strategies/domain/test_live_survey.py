@@ -1,6 +1,7 @@
 """The survey that is told of prices one by one against the one that sees all of them at once."""
 
 from decimal import Decimal as D
+from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +96,20 @@ def test_an_unknown_market_is_passed_over():
     live.update([ticker("gamma", "BTC/USDT"), ticker("alpha", "DOGE/USDT")])
 
     assert live.survey().markets == 0
+
+
+def test_a_venue_with_too_many_cycles_is_named_and_its_pairs_are_still_watched():
+    assets = [f"A{n}" for n in range(70)]  # 70 x 69 x 68 / 3 directed triangles
+    symbols = [f"{a}/{b}" for a, b in combinations(assets, 2)]
+    rules = {
+        MarketKey(venue, symbol): make_rules(venue, symbol, fee=0)
+        for venue, listed in (("dense", symbols), ("alpha", symbols[:1]))
+        for symbol in listed
+    }
+    live = LiveSurvey(rules, starts=STARTS)
+
+    live.update([ticker("dense", "A0/A1"), ticker("alpha", "A0/A1", 50)])
+
+    assert list(live.too_many) == ["dense"]
+    assert "more than 50000 ways" in str(live.too_many["dense"])
+    assert [item.subject for item in live.survey().nominations] == ["A0/A1 dense → alpha"]

@@ -123,7 +123,11 @@ def test_no_triangular_intent_goes_unnominated(seed):
         most = D(random.choice((50, 5000)))
         starts = random.choice((("USDT",), ("USDT", "BTC"), ("XRP",)))
         params = TriangularParams(
-            assets=ASSETS, start_assets=starts, max_start_amount=most, **random_terms(random)
+            assets=ASSETS,
+            start_assets=starts,
+            max_start_amount=most,
+            legs_max=random.choice((3, 4)),
+            **random_terms(random),
         )
         play(Triangular(params), CYCLIC, random, tally)
 

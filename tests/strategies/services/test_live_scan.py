@@ -167,6 +167,8 @@ def test_live_opportunities_are_listed_over_http(user_api, scanner):
     assert (row["summary"], row["kind"]) == (PAIR, Kind.CROSS_VENUE)
     assert row["standing_ms"] >= 0
     assert user_api.get("/api/opportunities").json()["data"]["count"] == 0
+    refused = user_api.get("/api/opportunities", {"view": "magic"})
+    assert (refused.status_code, list(refused.json()["data"]["fields"])) == (400, ["view"])
     assert user_api.get("/api/opportunities", {"view": "live", "order": "luck"}).status_code == 400
 
 
