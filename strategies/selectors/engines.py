@@ -78,13 +78,14 @@ def lock_free_streams(
 ) -> list[Strategy]:
     """Return running strategies on streams that nobody holds, locked; those longest idle first.
 
-    Rows that somebody else has locked are left out: two engines never wait for each other.
+    Rows that somebody else has locked are left out: two engines never wait for each other, and a
+    strategy for which something is just being written is not taken before that is committed.
     """
     rows = Strategy.objects.filter(
         is_free(now), state=StrategyState.RUNNING, driver=StrategyDriver.STREAM
     ).exclude(pk__in=besides)
     rows = rows.only("pk", "tick_token", "tick_expires_at", "lease_fence", "lease_holder")
-    return list(rows.select_for_update(skip_locked=True, no_key=True).order_by("pk")[:limit])
+    return list(rows.select_for_update(skip_locked=True).order_by("pk")[:limit])
 
 
 def lock_claimed(tokens: Mapping[int, str], *, is_patient: bool) -> list[int]:

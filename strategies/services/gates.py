@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from django.db import connection
+
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts_with_secrets
 from arbplatform.background.draining import DRAIN
@@ -31,7 +33,7 @@ STANDING = "standing"
 
 _STANDING_SQL = """
     EXISTS (SELECT 1 FROM strategies_strategy
-        WHERE id = %s AND state = 'running' AND tick_token = %s)
+        WHERE id = %s AND state = 'running' AND tick_token = %s{lock})
     AND NOT EXISTS (SELECT 1 FROM ledger_order WHERE strategy_id = %s AND state IN ({live}))
     AND NOT EXISTS (SELECT 1 FROM strategies_execution WHERE strategy_id = %s
         AND (state IN ('executing', 'incomplete', 'unknown')
@@ -42,6 +44,10 @@ _STANDING_SQL = """
         WHERE used.strategy_id = %s AND account.is_enabled AND venue.is_enabled
         AND account.id IN ({accounts}))"""
 """The same as ``Gate``, for the database to look at in the moment of writing."""
+
+_LOCK = " FOR KEY SHARE"
+"""Keeps engines from taking the strategy before what is written is committed, and waits for one
+that is about to. Each row that is inserted takes this lock anyway, only later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +196,14 @@ def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement
         raise Unmet(STANDING)
     ids, pk = sorted(account_ids), claim.strategy_id
     values = [pk, claim.token, pk, pk, pk, *ids]
-    return Statement(_standing_sql(len(ids)), values, requirement=STANDING)
+    sql = _standing_sql(len(ids), _LOCK if connection.vendor == "postgresql" else "")
+    return Statement(sql, values, requirement=STANDING)
 
 
 @cache
-def _standing_sql(count: int) -> str:
+def _standing_sql(count: int, lock: str) -> str:
     return _STANDING_SQL.format(
+        lock=lock,
         live=", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES)),
         count=count,
         accounts=", ".join(["%s"] * count),

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django_celery_beat.models import PeriodicTask
 
 from ledger.models import LogEntry, Order
-from ledger.services.batches import Unmet
+from ledger.services.batches import Unmet, run_batch
 from markets.models import Asset
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 from strategies.errors import NotReadyToStart
@@ -17,6 +17,7 @@ from strategies.selectors import get_strategy
 from strategies.selectors.engines import count_unheld_streams, list_held
 from strategies.services import sweeps
 from strategies.services.claims import claim_tick, extend_claim, require_claim
+from strategies.services.gates import require_standing
 from strategies.services.leases import (
     HOLD_MS,
     LEASE,
@@ -393,6 +394,58 @@ def test_a_lease_that_is_another_by_now_is_not_revoked(streams, take, clock):
 
     assert not revoke_lease(strategy_id=held.strategy_id, token="another", clock=clock)
     assert get_strategy(held.strategy_id).tick_token == held.claim.token
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: row locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_strategy_is_not_taken_while_its_holder_writes(streams, take, clock):
+    (held,) = take(ONE, limit=1)
+    others = {row.pk for row in streams[1:]}
+    ids = frozenset(account.pk for account in streams[0].accounts.all())
+    clock.advance_ms(LEASE_MS)
+    found = []
+
+    def try_to_take():
+        found.append(take(TWO, besides=others))
+        connection.close()
+
+    with transaction.atomic():
+        run_batch([require_standing(held.claim, ids)])
+        thread = Thread(target=try_to_take)
+        thread.start()
+        thread.join()
+
+    assert found == [[]]
+    assert [item.fence for item in take(TWO, besides=others)] == [2]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: row locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_holder_that_writes_while_it_is_robbed_waits_and_is_refused(streams, take, clock):
+    (held,) = take(ONE, limit=1)
+    ids = frozenset(account.pk for account in streams[0].accounts.all())
+    clock.advance_ms(LEASE_MS)
+    refused, began = [], Event()
+
+    def write():
+        began.set()
+        try:
+            run_batch([require_standing(held.claim, ids)])
+        except Unmet as error:
+            refused.append(error.name)
+        finally:
+            connection.close()
+
+    thread = Thread(target=write)
+    with transaction.atomic():
+        take(TWO, limit=1)
+        thread.start()
+        began.wait(timeout=10)
+        thread.join(timeout=0.5)  # it waits for what is being committed
+        assert (thread.is_alive(), refused) == (True, [])
+    thread.join(timeout=10)
+
+    assert refused == ["standing"]
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: row locks")
