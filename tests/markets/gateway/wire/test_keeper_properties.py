@@ -118,7 +118,7 @@ CHANGES = st.lists(
     st.tuples(st.integers(45, 55), st.sampled_from(["0", "1", "2", "3"])), min_size=1, max_size=3
 )
 FATES = ["arrive"] * 6 + ["lose", "double", "overtake", "wait"]
-EVENTS = [None] * 8 + ["cut", "snapshot", "ask", "answer", "rest"]
+EVENTS = [None] * 5 + ["cut", "snapshot", "rest"] + ["ask", "answer"] * 2
 SCRIPTS = st.lists(
     st.tuples(
         CHANGES,
@@ -126,7 +126,7 @@ SCRIPTS = st.lists(
         st.sampled_from(FATES),
         st.sampled_from(EVENTS),
     ),
-    min_size=5,
+    min_size=8,
     max_size=25,
 )
 
@@ -235,21 +235,21 @@ def run(venue, script, **book):
     return network
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(script=SCRIPTS, tick=st.sampled_from([0.0, 1.0]), depth_max=st.sampled_from([2, 1_000]))
 def test_snapshots_by_rest_and_ranges_of_numbers(script, tick, depth_max):
     for wire in (protocol("binance"), GATE_BY_REST):
         run(MadeUpVenue(wire), script, tick=tick, depth_max=depth_max)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(script=SCRIPTS, depth_max=st.sampled_from([2, 1_000]))
 def test_snapshots_in_the_stream_and_chained_numbers(script, depth_max):
     for wire in (protocol("okx"), protocol("bybit"), GATE_FULL):
         run(MadeUpVenue(wire, step=7), script, depth_max=depth_max)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(script=SCRIPTS)
 def test_checksums_and_numbers_that_only_rise(script):
     wire = protocol("bitget")
@@ -258,7 +258,7 @@ def test_checksums_and_numbers_that_only_rise(script):
     run(MadeUpVenue(wire, has_checksum=True, step=7), script)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(script=SCRIPTS)
 def test_checksums_alone_and_clients_that_cut(script):
     wire = protocol("kraken")
