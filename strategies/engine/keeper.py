@@ -314,7 +314,13 @@ class LeaseKeeper:
             self._forget([item.strategy_id for item in idle])
 
     def _forget(self, strategy_ids: Iterable[int]) -> None:
-        """Hold some strategies no more; the lock is ours."""
+        """Hold some strategies no more; the lock is ours.
+
+        One may be gone already: the thread that renews finds that out, too, between the moment
+        in which its row is given back and the one in which we forget it.
+        """
         for pk in list(strategy_ids):
-            self._leases.pop(pk).claim.give_up()
+            lease = self._leases.pop(pk, None)
+            if lease is not None:
+                lease.claim.give_up()
             self._retiring.discard(pk)

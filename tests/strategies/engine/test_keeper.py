@@ -11,7 +11,7 @@ from strategies.engine.keeper import COOLING_MS, LeaseKeeper
 from strategies.models import EngineProcess, Strategy
 from strategies.selectors import get_open_run, get_strategy
 from strategies.services.claims import extend_claim
-from strategies.services.leases import HOLD_MS, LEASE, Engine
+from strategies.services.leases import HOLD_MS, LEASE, Engine, release_leases
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +173,25 @@ def test_a_strategy_that_stops_is_given_back_when_nothing_of_it_is_under_way(
     keeper.busy.clear()
     keeper.turn()
 
+    assert get_strategy(stopped).state == StrategyState.STOPPED
+
+
+def test_a_lease_may_be_missed_while_it_is_given_back(streams, make_keeper, clock, monkeypatch):
+    keeper = make_keeper()
+    keeper.turn()
+    stopped = streams[0].pk
+    stop_strategy(strategy_id=stopped, user=None, clock=clock)
+
+    def release_while_the_other_thread_renews(**given):
+        release_leases(**given)
+        keeper.renew()
+
+    monkeypatch.setattr(
+        "strategies.engine.keeper.release_leases", release_while_the_other_thread_renews
+    )
+    keeper.turn()
+
+    assert keeper.ids == [row.pk for row in streams[1:]]
     assert get_strategy(stopped).state == StrategyState.STOPPED
 
 
