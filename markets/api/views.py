@@ -176,7 +176,7 @@ class BookView(APIView):
         responses=BookSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Show bids and asks, fresh from the venue."""
+        """Show bids and asks: live where an engine follows them, else fresh from the venue."""
         query = _read(BookQuery, request)
         book = fetch_book(
             symbol=query["symbol"], venue_code=query.get("venue"), depth=query["depth"]

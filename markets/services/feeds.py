@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+import redis
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from arbplatform.background.queues import connect
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Unavailable
 from markets.domain.book import Book
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 FRESH_MS: Final = 1_000
 """A live book is as good as one that the venue is asked for if it was proven since then [ms]."""
+TIMEOUT_S: Final = 0.25
+"""Longest wait for Redis [s]: decisions of the schedule lead past here."""
 AWAY_S: Final = 1.0
 """How long Redis is not asked for books after it has failed [s]."""
 
@@ -116,5 +120,10 @@ def redis_client() -> Any:
 
 
 @lru_cache(maxsize=2)
-def _connected(_url: str) -> Any:
-    return connect()
+def _connected(url: str) -> Any:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -1,0 +1,101 @@
+"""Live books in the place of the venues' answers, as far as they were proven a moment ago."""
+
+import pytest
+import redis
+from django.conf import settings
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from markets.feed import interest
+from markets.feed.store import BookRow, BookStore, origin_of
+from markets.services import data, feeds
+from tests.markets.fakes.gateway import make_book
+from tests.processes import redis_server
+
+__all__ = ["redis_server"]
+
+pytestmark = pytest.mark.django_db
+SYMBOL = "BTC/USDT"
+
+
+@pytest.fixture
+def client(redis_server, monkeypatch):
+    monkeypatch.setattr(settings, "REDIS_URL", redis_server.url)
+    monkeypatch.setattr(feeds._Away, "until_s", 0.0)
+    with redis.Redis.from_url(redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def asked(venues):
+    """Tell how often alpha was asked for a book."""
+    venues.answer("alpha", fetch_book=make_book("alpha", SYMBOL))
+    return lambda: [call[0] for call in venues.calls("alpha")].count("fetch_book")
+
+
+def follow(client, venue, *, age_ms=100, bid="31337"):
+    at_ms = SYSTEM_CLOCK.now_ms() - age_ms
+    row = BookRow(
+        venue.code,
+        SYMBOL,
+        origin_of(venue.to_spec()),
+        [[bid, "1"]],
+        [["40000", "1"]],
+        at_ms,
+        None,
+        5,
+    )
+    BookStore(client, writer="one").write_many(
+        [row], gone=[], alive_at_ms={}, statuses=[], now_ms=at_ms
+    )
+
+
+def test_a_live_book_is_taken_and_nobody_is_asked(alpha, client, asked):
+    follow(client, alpha)
+
+    one = data.fetch_book(symbol=SYMBOL)
+    many = data.fetch_books([(alpha, SYMBOL)])
+
+    assert one.bids[0].price == many.books["alpha", SYMBOL].bids[0].price == 31337
+    assert many.errors == {}
+    assert asked() == 0
+
+
+def test_who_wants_to_hear_it_from_the_venue_does(alpha, client, asked):
+    follow(client, alpha)
+
+    one = data.fetch_book(symbol=SYMBOL, is_live_enough=False)
+    many = data.fetch_books([(alpha, SYMBOL)], is_live_enough=False)
+
+    assert one == many.books["alpha", SYMBOL] == make_book("alpha", SYMBOL)
+    assert asked() == 2
+
+
+@pytest.mark.parametrize(("age_ms", "depth"), [(1_100, 20), (100, 21)])
+def test_an_old_book_or_one_that_is_too_short_is_not_taken(alpha, client, asked, age_ms, depth):
+    follow(client, alpha, age_ms=age_ms)
+
+    assert data.fetch_book(symbol=SYMBOL, depth=depth) == make_book("alpha", SYMBOL)
+    assert asked() == 1
+
+
+def test_without_redis_the_venues_are_asked(alpha, client, redis_server, asked):
+    follow(client, alpha)
+    redis_server.stop()
+
+    report = data.fetch_books([(alpha, SYMBOL)])
+
+    assert report.books["alpha", SYMBOL] == make_book("alpha", SYMBOL)
+    assert asked() == 1
+
+
+def test_what_clients_watch_is_noted_for_engines(alpha, client):
+    feeds.register_interest([("alpha", SYMBOL)])
+
+    assert interest.current(client, now_ms=SYSTEM_CLOCK.now_ms()) == [("alpha", SYMBOL)]
+
+
+def test_where_there_are_no_other_processes_nothing_is_shared(alpha, asked):
+    feeds.register_interest([("alpha", SYMBOL)])
+
+    assert feeds.list_feeds() == []
+    assert data.fetch_book(symbol=SYMBOL) == make_book("alpha", SYMBOL)
