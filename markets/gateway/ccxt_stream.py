@@ -181,9 +181,11 @@ class VenueStreams:
             self._exchange.options["timeDifference"] = offset_ms
 
     def market_id(self, symbol: str) -> str | None:
-        """Return the venue's own name of a market; ``None`` if it has none."""
+        """Return the name of a market in messages; ``None`` if there is no such market."""
         market = self._exchange.markets.get(symbol)
-        return None if market is None else str(market["id"])
+        if market is None:
+            return None
+        return symbol if self.facts.is_named_by_symbol else str(market["id"])
 
     async def compose(self, symbols: Sequence[str], *, is_leaving: bool = False) -> Phrase:
         """Return what subscribes to the books of markets, or ends that.

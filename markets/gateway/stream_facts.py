@@ -18,6 +18,7 @@ class StreamFacts:
         snapshot_depths: levels of a side asked for over REST: while few markets are watched, and
             while there are many and a snapshot has to cost less.
         params: more arguments of the subscription.
+        is_named_by_symbol: messages name a market by its unified symbol, not by its id.
     """
 
     batch: int = 1
@@ -27,6 +28,7 @@ class StreamFacts:
     depth: int | None = None
     snapshot_depths: tuple[int, int] = (1_000, 100)
     params: Mapping[str, Any] = field(default_factory=dict)
+    is_named_by_symbol: bool = False
 
 
 _CAUTIOUS = StreamFacts()
@@ -39,7 +41,7 @@ _TABLE: Mapping[str, StreamFacts] = {
     # ten arguments in a request on spot
     "bybit": StreamFacts(batch=10, per_line=200, depth=200),
     "gate": StreamFacts(batch=1, per_line=100, pause_ms=50),
-    "kraken": StreamFacts(batch=50, per_line=100, depth=100),
+    "kraken": StreamFacts(batch=50, per_line=100, depth=100, is_named_by_symbol=True),
     # ten messages in a second; with more than fifty channels connections are said to be unstable
     "bitget": StreamFacts(batch=50, per_line=50),
 }
