@@ -105,12 +105,18 @@ class Pump:
                 self._turns = itertools.cycle(pairs)
                 turn = next(self._turns)
             reader, key = turn
-            if key in reader.markets and reader.transport.get_write_buffer_size() < BACKLOG_MAX:
+            is_open = not reader.transport.is_closing()
+            if (
+                is_open
+                and key in reader.markets
+                and reader.transport.get_write_buffer_size() < BACKLOG_MAX
+            ):
                 reader.markets[key] += 1
                 frames.setdefault(reader, []).append(update_of(key, reader.markets[key]))
         for reader, parts in frames.items():
-            reader.transport.write(b"".join(parts))
-            self.sent += len(parts)
+            if not reader.transport.is_closing():
+                reader.transport.write(b"".join(parts))
+                self.sent += len(parts)
         return count
 
     async def drop(self, _request: web.Request) -> web.Response:

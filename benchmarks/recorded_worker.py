@@ -32,6 +32,8 @@ def main() -> None:
         return SYSTEM_CLOCK.now_ms() / 1_000
 
     run_batch, run_tick = batch_ticks.run_batch, ticks.run_tick
+    claim_tick = ticks.claim_tick
+    claimed: dict[int, float] = {}
     with open(sys.argv[1], "a", encoding="utf-8") as file:  # noqa: PTH123
 
         def note(began: float, due_ms: int | None, ids: list[int], **more: Any) -> None:
@@ -57,16 +59,23 @@ def main() -> None:
             )
             return report
 
+        def claim(strategy: Any, **options: Any) -> Any:
+            won = claim_tick(strategy, **options)
+            if won is not None:
+                claimed[strategy.pk] = won.claimed_at.timestamp()
+            return won
+
         def tick(**options: Any) -> Any:
-            began = now_s()
             report = run_tick(**options)
             if report.outcome is not TickOutcome.DROPPED:
-                note(began, None, [options["strategy_id"]])
+                # what came before the claim was only reading
+                note(claimed[options["strategy_id"]], None, [options["strategy_id"]])
             return report
 
         replace: Callable[..., None] = setattr
         replace(batch_ticks, "run_batch", batch)
         replace(ticks, "run_tick", tick)
+        replace(ticks, "claim_tick", claim)
         app.worker_main(["--quiet", "worker", *sys.argv[2:]])
 
 
