@@ -12,7 +12,6 @@ Usage: ``python -m benchmarks.ledger_writes [--groups 400]``. Targets: one group
 >= 4 x, a hundred >= 10 x the reference.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from benchmarks.results import Row, make_parser, report, times_better
 from benchmarks.scratch import scratch_platform
 
 BATCHES = (1, 10, 100)
@@ -231,32 +231,33 @@ def measure_here(groups: int) -> int:
         books = imbalances() or list_total_errors() or "balanced, running totals right"
         vendor = connection.vendor
         connection.close()
-    reference = rates["save"]
-    print(f"{vendor}: 1 order, 2 fills, 12 postings a group; {groups} groups each")
-    print(f"  {'ORM save() each':34} {reference:8.0f} groups/s    1.0 x")
-    print(f"  {'one column of one row':34} {rates['commit']:8.0f} groups/s")
-    is_met = True
-    for batch in BATCHES:
-        ratio = rates[str(batch)] / reference
-        target = TARGETS.get(batch)
-        is_met = is_met and (target is None or ratio >= target)
-        note = "" if target is None else f"  target {target:.0f} x"
-        name = f"ours, {batch} a transaction"
-        print(f"  {name:34} {rates[str(batch)]:8.0f} groups/s  {ratio:5.1f} x{note}")
-    print(f"  books afterwards: {books}")
-    return 0 if is_met else 1
+    name = "PostgreSQL" if vendor == "postgresql" else "SQLite"
+    print(f"{name}: 1 order, 2 fills, 12 postings a group; {groups} groups each")
+    print(f"one column of one row: {rates['commit']:.0f} a second; books afterwards: {books}")
+    return report(row_of(name, batch, rates) for batch in BATCHES)
+
+
+def row_of(name: str, batch: int, rates: dict[str, float]) -> Row:
+    """Return what came of one size of transactions on one database."""
+    against = {"reference": rates["save"], "reference_name": "ORM save() each"}
+    subject, rate = f"groups booked, {batch} a transaction, {name}", rates[str(batch)]
+    target = TARGETS.get(batch)
+    if target is None:
+        return Row(subject, rate, "groups/s", ratio=rate / rates["save"], **against)
+    return times_better(subject, rate, "groups/s", target, **against)
 
 
 def main() -> int:
     """Measure on both databases; return 1 when a target is missed on one."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--groups", type=int, default=400)
     parser.add_argument(HERE_FLAG, action="store_true", help="only on DATABASE_URL, or SQLite")
     options = parser.parse_args()
+    groups = 100 if options.quick else options.groups
     if options.here or os.environ.get("DATABASE_URL"):
-        return measure_here(options.groups)
+        return measure_here(groups)
     command = [sys.executable, "-m", "benchmarks.ledger_writes", HERE_FLAG]
-    command += ["--groups", str(options.groups)]
+    command += ["--groups", str(groups)]
     results = [
         subprocess.run(prefix + command, check=False).returncode
         for prefix in ([], [sys.executable, "-m", "tests.postgres", "--durable"])

@@ -13,7 +13,6 @@ It runs on SQLite (WAL, every commit on disk) and on PostgreSQL (fsync, local so
 Usage: ``python -m benchmarks.send_latency [--ticks 300]``. Target: p50 <= 1.5 ms on PostgreSQL.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.results import Row, at_most, make_parser, report
 from benchmarks.scratch import percentile, scratch_platform
 
 TARGET_MS = 1.5
@@ -117,26 +117,30 @@ def measure_here(ticks: int) -> int:
         wrong = imbalances() or list_stray_reservations()
         vendor = connection.vendor
         connection.close()
-    print(f"{vendor}: two legs, {ticks} ticks")
-    for name, values in (("decision to both legs sent", sendings), ("commit of one row", commits)):
-        p50, p99 = statistics.median(values), percentile(values, 0.99)
-        print(f"  {name:28} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
-    print(f"  books and reservations afterwards: {wrong or 'right'}")
-    is_met = vendor != "postgresql" or statistics.median(sendings) <= TARGET_MS
-    print(f"  target on PostgreSQL: p50 <= {TARGET_MS} ms" + ("" if is_met else " - missed"))
-    return 0 if is_met and not wrong else 1
+    name = "PostgreSQL" if vendor == "postgresql" else "SQLite"
+    p50, p99 = statistics.median(sendings), percentile(sendings, 0.99)
+    one_row = statistics.median(commits)
+    print(f"books and reservations afterwards: {wrong or 'right'}")
+    subject = f"decision to both legs sent, {name}"
+    against = {"reference": one_row, "reference_name": "commit of one row"}
+    median = Row(f"{subject}: p50", p50, "ms", ratio=p50 / one_row, **against)
+    if vendor == "postgresql":
+        median = at_most(f"{subject}: p50", p50, "ms", TARGET_MS, **against)
+    state = report([median, Row(f"{subject}: p99", p99, "ms")])
+    return 1 if wrong else state
 
 
 def main() -> int:
     """Measure on both databases; return 1 when the target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--ticks", type=int, default=300)
     parser.add_argument(HERE_FLAG, action="store_true", help="only on DATABASE_URL, or SQLite")
     options = parser.parse_args()
+    ticks = options.ticks // 10 if options.quick else options.ticks
     if options.here or os.environ.get("DATABASE_URL"):
-        return measure_here(options.ticks)
+        return measure_here(ticks)
     command = [sys.executable, "-m", "benchmarks.send_latency", HERE_FLAG]
-    command += ["--ticks", str(options.ticks)]
+    command += ["--ticks", str(ticks)]
     results = [
         subprocess.run(prefix + command, check=False).returncode
         for prefix in ([], [sys.executable, "-m", "tests.postgres", "--durable"])

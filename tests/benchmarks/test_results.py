@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import EARLIER, ENGINE, TOTAL_S, Benchmark, choose, run
+from benchmarks import __main__ as runner
+from benchmarks.__main__ import EARLIER, ENGINE, TOTAL_S, Benchmark, Result, choose, run
 from benchmarks.results import (
     MARK,
     Row,
@@ -61,7 +62,7 @@ def test_every_script_understands_quick():
     assert make_parser("").parse_args(["--quick"]).quick
 
 
-def test_every_script_has_its_time_and_the_engines_fit_into_it():
+def test_every_script_has_its_time():
     scripts = {
         path.stem
         for path in SCRIPTS.glob("*.py")
@@ -69,7 +70,27 @@ def test_every_script_has_its_time_and_the_engines_fit_into_it():
         and re.search(r"(sys\.exit|SystemExit)\(main\(\)\)", path.read_text(encoding="utf-8"))
     }
     assert {benchmark.name for benchmark in ENGINE + EARLIER} == scripts
-    assert sum(benchmark.limit_s for benchmark in ENGINE) <= TOTAL_S
+
+
+def test_no_script_gets_more_than_what_is_left_of_the_whole_time(monkeypatch):
+    given = []
+
+    def take_all(benchmark, _arguments, limit_s):
+        given.append(limit_s)
+        time["s"] += limit_s
+        return Result(benchmark.name, [], limit_s)
+
+    time = {"s": 0.0}
+    monkeypatch.setattr(runner, "run", take_all)
+    monkeypatch.setattr("time.monotonic", lambda: time["s"])
+    long = [Benchmark(str(number), 400) for number in range(3)]
+
+    runner.run_all(long, is_quick=False, is_bounded=True)
+    assert given == [400, TOTAL_S - 400, 1]
+
+    given.clear()
+    runner.run_all(long, is_quick=False, is_bounded=False)
+    assert given == [400, 400, 400]
 
 
 def test_only_what_exists_can_be_chosen():
@@ -100,11 +121,11 @@ def test_a_script_that_takes_too_long_is_stopped_and_what_it_found_is_kept(scrip
         f'import time\nprint(\'{MARK}\' + \'{{"name": "first", "figure": 1}}\')\ntime.sleep(60)',
         limit_s=1,
     )
-    result = run(made, [])
+    result = run(made, [], made.limit_s)
     assert (result.rows, result.trouble) == ([row], "stopped after 1 s")
     assert not result.is_good
 
 
 def test_a_script_that_fails_is_told_from_one_that_misses(script):
-    result = run(script("import sys\nsys.exit(3)"), [])
+    result = run(script("import sys\nsys.exit(3)"), [], 20)
     assert (result.rows, result.trouble) == ([], "no figures, exit code 3")
