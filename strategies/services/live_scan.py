@@ -4,17 +4,19 @@ Best prices of all symbols of all enabled venues come in one by one; the kernels
 which round trips earn at them. Once a second the best of those are judged on real books, exactly,
 and passed on: to whoever shows them, and to the clients that are told as it happens.
 
-Books are asked for in turn, those that were never looked at first, and no more than
-``BOOKS_PER_SCAN`` a second over REST, so that looking around leaves the rates of the venues to
-those who trade.
+The markets of what earns are named as watched, so that an engine follows their books, which then
+cost the venues nothing. Other books are asked for in turn, those that were never looked at first,
+and no more than ``BOOKS_PER_SCAN`` a second over REST: looking around leaves the rates of the
+venues to those who trade.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Lock
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import LimitExceeded
@@ -24,6 +26,7 @@ from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
 from markets.selectors import list_rules, list_venues
 from markets.services.data import THREADS, fetch_books
+from markets.services.feeds import read_live_books, register_interest
 from strategies.domain.live_survey import LiveSurvey, Steps
 from strategies.domain.scan import Nomination
 from strategies.domain.view import MarketKey
@@ -47,6 +50,7 @@ BOOKS_PER_SCAN = 6
 
 Books = Mapping[MarketKey, Book]
 FetchBooks = Callable[[Sequence[tuple[VenueSpec, str]]], Books]
+Watch = Callable[[Collection[tuple[str, str]]], None]
 
 
 class LiveScanner:
@@ -57,6 +61,8 @@ class LiveScanner:
     Args:
         clock: tells the time.
         fetch: asks for books; those that cannot be had are left out.
+        read_live: returns those books that an engine follows.
+        watch: names markets as watched.
         books_per_scan: so many are asked for in one scan at most, three or more.
     """
 
@@ -65,11 +71,15 @@ class LiveScanner:
         *,
         clock: Clock = SYSTEM_CLOCK,
         fetch: FetchBooks | None = None,
+        read_live: FetchBooks | None = None,
+        watch: Watch | None = None,
         books_per_scan: int = BOOKS_PER_SCAN,
     ) -> None:
         self._clock = clock
         self._books_per_scan = books_per_scan
         self._fetch = fetch or _fetch_books
+        self._read_live = read_live or _read_live_books
+        self._watch = watch or _name_as_watched
         self._lock = Lock()
         self._specs: dict[str, VenueSpec] = {}
         self._survey = _survey_of({})
@@ -167,27 +177,36 @@ class LiveScanner:
         tickers: Iterable[Ticker],
         rules: Mapping[MarketKey, MarketRules],
     ) -> None:
-        """Judge as many nominations as books may be asked for, those that waited longest first."""
+        """Judge what has live books, and of the rest what waited longest."""
         known = {item.steps: self._confirmed.get(item.steps) for item in nominations}
         self._confirmed = {steps: found for steps, found in known.items() if found is not None}
-        waiting = sorted(nominations, key=lambda item: (known[item.steps] or (0,))[0])
-        keys: dict[MarketKey, None] = {}
-        chosen: list[Nomination] = []
-        for item in waiting:
-            asked = {**keys, **dict.fromkeys(step.key for step in item.steps)}
-            if len(asked) > self._books_per_scan:
-                break
-            keys = asked
-            chosen.append(item)
-        if not chosen:
+        keys = dict.fromkeys(step.key for item in nominations for step in item.steps)
+        if not keys:
             return
-        wanted = [(specs[key.venue], key.symbol) for key in keys if key.venue in specs]
-        books = self._fetch(wanted)
+        self._watch(keys)
+        live = self._read_live([(specs[k.venue], k.symbol) for k in keys if k.venue in specs])
+        waiting = sorted(nominations, key=lambda item: (known[item.steps] or (0,))[0])
+        chosen, missing = self._choose(waiting, live)
+        asked = [(specs[key.venue], key.symbol) for key in missing if key.venue in specs]
+        books = {**live, **self._fetch(asked)} if asked else live
         prices = price_assets(tickers, rules)
         now_ms = self._clock.now_ms()
         for item in chosen:
             seen = sight(item, books=books, rules=rules, prices=prices, now_ms=now_ms)
             self._confirmed[item.steps] = (now_ms, seen)
+
+    def _choose(
+        self, waiting: Sequence[Nomination], live: Books
+    ) -> tuple[list[Nomination], Collection[MarketKey]]:
+        """Return what can be judged now, and which books have to be asked for."""
+        chosen: list[Nomination] = []
+        missing: dict[MarketKey, None] = {}
+        for item in waiting:
+            needed = dict.fromkeys(step.key for step in item.steps if step.key not in live)
+            if len({**missing, **needed}) <= self._books_per_scan:
+                missing.update(needed)
+                chosen.append(item)
+        return chosen, missing
 
 
 def _survey_of(rules: Mapping[MarketKey, MarketRules]) -> LiveSurvey:
@@ -199,3 +218,14 @@ def _fetch_books(keys: Sequence[tuple[VenueSpec, str]]) -> Books:
     for key, error in report.errors.items():
         logger.info("No book of %s for the scanner: %s", key, error)
     return {MarketKey(*key): book for key, book in report.books.items()}
+
+
+def _read_live_books(keys: Sequence[tuple[VenueSpec, str]]) -> Books:
+    return {MarketKey(*key): book for key, book in read_live_books(keys, DEPTH).items()}
+
+
+def _name_as_watched(pairs: Collection[tuple[str, str]]) -> None:
+    try:
+        register_interest(pairs)
+    except (RedisError, OSError) as error:
+        logger.info("No engine follows what the scanner looks at: %s", error)

@@ -9,7 +9,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from arbplatform.core.errors import Message
 from markets.domain.quote import Ticker
 from markets.models import Venue
-from markets.services.data import fetch_tickers
+from markets.services.data import fetch_books, fetch_tickers
 from strategies.domain.scan import Kind
 from strategies.domain.view import MarketKey
 from strategies.services.live_scan import LiveScanner
@@ -124,6 +124,33 @@ def test_books_are_asked_for_in_turn_and_never_too_many(edge, clock):
     assert waiting[0] > waiting[-1] == 0
     assert all(0 < len(keys) <= 3 for keys in asked)
     assert str(scans[-1].sightings[0].refusal) == "A book is missing or broken."
+
+
+def test_what_earns_is_watched_and_live_books_cost_no_request(edge, clock):
+    watched, asked = [], []
+    books = fetch_books([(venue, "BTC/USDT") for venue in Venue.objects.all()]).books
+
+    def fetch(keys):
+        asked.append(keys)
+        return {}
+
+    scanner = LiveScanner(
+        clock=clock,
+        fetch=fetch,
+        read_live=lambda keys: {MarketKey(*key): book for key, book in books.items()},
+        watch=lambda pairs: watched.append(set(pairs)),
+        books_per_scan=3,
+    )
+    scanner.reload()
+    for code, bid, ask in (("alpha", "49990", "50000"), ("beta", "50500", "50510")):
+        prices = [Ticker(code, "BTC/USDT", D(bid), D(ask), None, received_at_ms=0)]
+        scanner.tickers_changed(code, prices, Source.STREAM)
+
+    found = find(scanner.scan(), PAIR)
+
+    assert found.intent is not None
+    assert watched == [{("alpha", "BTC/USDT"), ("beta", "BTC/USDT")}]
+    assert asked == []
 
 
 def test_a_market_that_is_listed_no_more_is_forgotten(scanner):
