@@ -1,11 +1,13 @@
 """Tell whoever is looking what became of strategies and executions, once it is committed."""
 
+from collections.abc import Collection
 from typing import Final
 
-from arbplatform.push.publisher import publish_on_commit
+from django.db import transaction
+
+from arbplatform.push.publisher import publish_many, publish_on_commit
 from arbplatform.push.topics import TopicKind
 from strategies.models import Execution, Strategy
-from strategies.services.claims import TickClaim
 
 STARTED: Final = "started"
 STOPPING: Final = "stopping"
@@ -52,23 +54,35 @@ def announce_strategy(strategy: Strategy, event: str) -> None:
 
 
 def announce_decision(
-    claim: TickClaim, *, opportunity_count: int, execution_count: int, error: str
+    strategy_id: int, *, opportunity_count: int, execution_count: int, error: str = ""
 ) -> None:
     """Tell that a strategy has looked, and in figures what it found.
 
     Args:
-        claim: of the tick.
+        strategy_id: of the strategy.
         opportunity_count: that it wrote down.
         execution_count: that it carried out.
         error: what went wrong; empty when nothing did.
     """
     publish_on_commit(
-        TopicKind.STRATEGIES,
-        {
-            "id": claim.strategy_id,
-            "event": DECIDED,
-            "opportunity_count": opportunity_count,
-            "execution_count": execution_count,
-            "error": error,
-        },
+        TopicKind.STRATEGIES, _decision(strategy_id, opportunity_count, execution_count, error)
     )
+
+
+def announce_quiet(strategy_ids: Collection[int]) -> None:
+    """Tell that strategies have looked and found nothing to trade."""
+    messages = [(TopicKind.STRATEGIES, _decision(each, 0, 0, "")) for each in strategy_ids]
+    if messages:
+        transaction.on_commit(lambda: publish_many(messages), robust=True)
+
+
+def _decision(
+    strategy_id: int, opportunity_count: int, execution_count: int, error: str
+) -> dict[str, object]:
+    return {
+        "id": strategy_id,
+        "event": DECIDED,
+        "opportunity_count": opportunity_count,
+        "execution_count": execution_count,
+        "error": error,
+    }

@@ -19,6 +19,7 @@ from arbplatform.persistence.retries import retried
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Run
 from strategies.selectors import DueRow
+from strategies.services.announcements import announce_quiet
 from strategies.services.claims import SPACING_DIVISOR
 
 _CLAIM = """
@@ -63,7 +64,9 @@ def record_quiet(
     if not rows:
         return frozenset()
     claimed = _claim(rows, now)
-    _explain([(key, decisions[key]) for key in sorted(claimed & decisions.keys())])
+    explained = sorted(claimed & decisions.keys())
+    _explain([(key, decisions[key]) for key in explained])
+    announce_quiet(explained)
     run_ids = [row.run_id for row in rows if row.run_id and row.strategy_id in claimed]
     Run.objects.filter(pk__in=run_ids, stopped_at__isnull=True).update(
         tick_count=F("tick_count") + 1

@@ -69,7 +69,7 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         execution_count=F("execution_count") + ending.execution_count,
     )
     announce_decision(
-        claim,
+        claim.strategy_id,
         opportunity_count=ending.opportunity_count,
         execution_count=ending.execution_count,
         error=ending.error[:ERROR_LENGTH_MAX],

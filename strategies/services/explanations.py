@@ -9,6 +9,7 @@ from django.db.models import F
 from arbplatform.core.clock import Clock
 from arbplatform.persistence.retries import retried
 from strategies.models import Run, Strategy
+from strategies.services.announcements import announce_decision
 from strategies.services.claims import TickClaim
 from strategies.services.decisions import Findings, describe_findings
 from strategies.services.endings import warn_of_books
@@ -76,3 +77,9 @@ def _write(described: Sequence[tuple[Explanation, dict[str, object] | None]]) ->
             opportunity_count=F("opportunity_count") + item.opportunity_count,
             execution_count=F("execution_count") + item.execution_count,
         )
+        if decision is not None:
+            announce_decision(
+                item.claim.strategy_id,
+                opportunity_count=item.opportunity_count,
+                execution_count=item.execution_count,
+            )

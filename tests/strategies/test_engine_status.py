@@ -23,7 +23,7 @@ def test_each_stage_is_a_line_with_its_percentiles(engine):  # noqa: F811
     assert [cell.strip() for cell in book.strip("│").split("│")] == [
         "book",
         "received → book changed",
-        *("3", "2.97 µs", "4.00 µs", "4.00 µs", "4.00 µs"),
+        *("3", "2.95 µs", "4.00 µs", "4.00 µs", "4.00 µs"),
     ]
     (facts,) = [line for line in lines if line.startswith("Strategies held")]
     assert "Strategies held: 2; Feeds: healthy 40, stale 2; Waiting: decisions 3" in facts
