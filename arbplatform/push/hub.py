@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -215,7 +215,7 @@ class Hub:
         credentials = {client.identity.credential for client in self._clients}
         try:
             valid = await database_sync_to_async(select_valid)(credentials, clock=self._clock)
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             logger.warning("Logins of clients cannot be looked at now: %s", error)
             return
         for client in tuple(self._clients):

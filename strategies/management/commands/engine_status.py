@@ -81,7 +81,7 @@ def _draw_engine(speed: EngineSpeed) -> tuple[RenderableType, ...]:
     table = Table(title=speed.stats.name, title_justify="left")
     table.add_column(_("Stage"))
     table.add_column(_("What it measures"))
-    for title in (_("number"), "p50", "p95", "p99", _("Longest")):
+    for title in (_("Times measured"), "p50", "p95", "p99", _("Longest")):
         table.add_column(title, justify="right")
     for each in speed.stages:
         cells = _cells(each.recent or each.total)
