@@ -42,6 +42,7 @@ class Benchmark:
 
 
 ENGINE = (
+    Benchmark("book_to_venue", 150),
     Benchmark("send_latency", 60),
     Benchmark("detection", 60),
     Benchmark("cross_venue_detection", 30),

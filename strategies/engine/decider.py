@@ -5,6 +5,7 @@ the next decision looks at the books as they are when its thread is free.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -349,6 +350,8 @@ class Decider:
 
     def _wake(self) -> None:
         self._is_alarm_set = False
+        # it was not to decide until now: what it waited for is no part of how fast it decides
+        self._nominated_at_ns = time.monotonic_ns()
         self._ask()
 
     def _look(self, basis: Basis) -> tuple[dict[MarketKey, Book], list[BookFailure]]:

@@ -40,6 +40,9 @@ from strategies.services.sweeps import recover_strategies
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S: Final = 1.0
+RENEW_AGAIN_S: Final = 0.05
+RENEW_ATTEMPTS: Final = 6
+"""So often in a row rows are tried that somebody else is writing, before the next second."""
 TAKE_EVERY_S: Final = 0.5
 ANNOUNCE_EVERY_S: Final = 0.1
 COOLING_MS: Final = 1_000
@@ -206,7 +209,18 @@ class LeaseKeeper:
     # steps of the threads -----------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Renew all leases that still hold, and forget the others."""
+        """Renew all leases that still hold, and forget the others.
+
+        Rows that somebody else is writing are left out. They come again at once: whoever writes
+        one every second as well could else be in the way of every renewal.
+        """
+        for _attempt in range(RENEW_ATTEMPTS):
+            if not self._renew():
+                return
+            self._stopping.wait(RENEW_AGAIN_S)
+
+    def _renew(self) -> bool:
+        """Renew once; return whether a row was left out."""
         with self._lock:
             self._forget(pk for pk, item in self._leases.items() if not item.claim.is_kept())
             tokens = {pk: item.claim.token for pk, item in self._leases.items()}
@@ -226,6 +240,7 @@ class LeaseKeeper:
         if gone:
             logger.warning("Leases of %d strategies were lost", len(gone))
             self._news.set()
+        return bool(current - renewal.renewed - renewal.lost)
 
     def take(self) -> None:
         """Give back what must not or need not be held, and take what is free of the share."""

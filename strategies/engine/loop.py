@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from random import uniform
 from typing import Final
 
 from django.conf import settings
@@ -123,7 +124,8 @@ class EngineLoop:
         self._told(frozenset(self._keeper.held()))
         try:
             while True:
-                await asyncio.sleep(REPORT_S)
+                # by chance, lest it come together with every renewal of the leases
+                await asyncio.sleep(REPORT_S * uniform(0.8, 1.2))  # noqa: S311
                 await self._report()
         finally:
             await self._close()
@@ -332,12 +334,15 @@ class EngineLoop:
         await self._helpers.close(timeout_s=CLOSE_S)
 
 
-async def trade(keeper: Keeper, clock: Clock = SYSTEM_CLOCK) -> None:
+async def trade(
+    keeper: Keeper, clock: Clock = SYSTEM_CLOCK, recorder: StageRecorder | None = None
+) -> None:
     """Trade what a keeper holds on the streams of its venues, until cancelled.
 
     Args:
         keeper: keeps the leases of this process.
         clock: tells the time.
+        recorder: counts how long stages take, if somebody wants to read it here.
     """
 
     def open_feeds(listener: BookListener) -> Feeds:
@@ -362,7 +367,13 @@ async def trade(keeper: Keeper, clock: Clock = SYSTEM_CLOCK) -> None:
             clock=clock,
         )
 
-    loop = EngineLoop(keeper=keeper, open_feeds=open_feeds, clock=clock, open_account=open_account)
+    loop = EngineLoop(
+        keeper=keeper,
+        open_feeds=open_feeds,
+        recorder=recorder,
+        clock=clock,
+        open_account=open_account,
+    )
     try:
         await loop.run()
     finally:

@@ -65,6 +65,7 @@ def write_explanations(*, explanations: Sequence[Explanation], clock: Clock) -> 
 @retried
 @transaction.atomic
 def _write(described: Sequence[tuple[Explanation, dict[str, object] | None]]) -> None:
+    # strategies before their runs, as everybody locks them
     for item, decision in described:
         changes: dict[str, object] = {} if decision is None else {"last_decision": decision}
         if item.is_well:
@@ -72,6 +73,7 @@ def _write(described: Sequence[tuple[Explanation, dict[str, object] | None]]) ->
         if changes:
             mine = Strategy.objects.filter(pk=item.claim.strategy_id, tick_token=item.claim.token)
             mine.update(**changes)
+    for item, _decision in described:
         Run.objects.filter(pk=item.run_id).update(
             tick_count=F("tick_count") + item.decision_count,
             opportunity_count=F("opportunity_count") + item.opportunity_count,

@@ -1,10 +1,10 @@
 """An engine takes its share, keeps it while it lives, and gives back what it must."""
 
 from datetime import timedelta
-from threading import Event
+from threading import Event, Thread
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.engine.keeper import COOLING_MS, LeaseKeeper
@@ -325,3 +325,28 @@ def test_a_thread_goes_on_when_the_database_is_back(calm, caplog):
     keeper.stop()
     assert caplog.text.count("Leases wait") == 1
     connection.close()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: row locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_whose_row_is_just_written_is_renewed_a_moment_later(streams, make_keeper, clock):
+    keeper = make_keeper()
+    keeper.turn()
+    locked, done = Event(), Event()
+
+    def write():
+        with transaction.atomic():
+            Strategy.objects.select_for_update().get(pk=streams[0].pk)
+            locked.set()
+            done.wait(0.1)
+        connection.close()
+
+    clock.advance_ms(1_000)
+    thread = Thread(target=write)
+    thread.start()
+    locked.wait(timeout=10)
+    keeper.renew()
+    thread.join()
+
+    clock.advance_ms(HOLD_MS - 1)
+    assert keeper.ids == [row.pk for row in streams]
