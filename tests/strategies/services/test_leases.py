@@ -369,6 +369,21 @@ def test_an_execution_of_a_dead_engine_is_recovered_as_soon_as_it_was_taken_over
     assert begun.state == ExecutionState.FAILED
 
 
+def test_an_execution_that_fell_out_of_a_living_engines_hands_is_recovered_by_the_same_engine(
+    begun, streams, take, clock
+):
+    # what the engine does when an error falls between the commit and the end of an execution
+    token = get_strategy(streams[0].pk).tick_token
+    Strategy.objects.filter(tick_token=token).update(tick_token="", tick_expires_at=None)
+    (anew,) = take(ONE, limit=1)
+
+    assert (anew.strategy_id, anew.fence) == (streams[0].pk, begun.lease_fence + 1)
+    assert sweeps.recover_strategies(strategy_ids=[anew.strategy_id], clock=clock) == 0
+
+    begun.refresh_from_db()
+    assert begun.state == ExecutionState.FAILED
+
+
 def test_an_execution_that_its_engine_left_alone_is_taken_from_it(begun, streams, take, clock):
     token = get_strategy(streams[0].pk).tick_token
     clock.advance_ms(60_000)
