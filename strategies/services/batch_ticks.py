@@ -207,7 +207,7 @@ def _look(batch: _Batch, strategy_id: int, watch: Watch) -> None:
             batch.quiet.append(strategy_id)
         ended_ms = batch.clock.monotonic_ms()
         if ended_ms - began_ms > SLOW_MS:
-            logger.info("strategy %s is slow: for a minute it is ticked alone", strategy_id)
+            logger.info("strategy %s is slow: for a while it is ticked alone", strategy_id)
             watch.slow_until_ms = ended_ms + SLOW_FOR_MS
     except Exception:  # whatever a plugin raises: its own tick writes it down
         logger.debug("strategy %s is ticked alone", strategy_id, exc_info=True)

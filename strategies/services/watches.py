@@ -22,9 +22,9 @@ NEVER_MS = float("-inf")
 """The moment of what has not happened yet, on the monotonic clock [ms]."""
 MADE_TOGETHER = 50
 """Strategies that are read together to make their watches."""
-SLOW_MS = 100.0
+SLOW_MS = 250.0
 """A strategy whose look takes longer is ticked by messages of its own for a while [ms]."""
-SLOW_FOR_MS = 60_000
+SLOW_FOR_MS = 10_000
 """Then it is looked at in a batch again [ms]."""
 
 
