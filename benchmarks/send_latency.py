@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from benchmarks.results import Row, at_most, make_parser, report
@@ -33,7 +34,8 @@ class Stage:
     """Two venues, a strategy that runs, and the moments that count."""
 
     def __init__(self) -> None:
-        from strategies.plugins.cross_venue import CrossVenue  # noqa: PLC0415  after django.setup()
+        from strategies.domain.states import StrategyDriver  # noqa: PLC0415  after django.setup()
+        from strategies.plugins.cross_venue import CrossVenue  # noqa: PLC0415
         from strategies.services.runs import start_strategy  # noqa: PLC0415
         from strategies.services.strategies import create_strategy  # noqa: PLC0415
         from tests.strategies.fakes import FakeVenues  # noqa: PLC0415
@@ -46,7 +48,8 @@ class Stage:
         ]
         for account in self.accounts:
             self.venues[account.venue.code].before_submit = self._note
-        self._create, self._start = create_strategy, start_strategy
+        self._create = partial(create_strategy, driver=StrategyDriver.SCHEDULE)
+        self._start = start_strategy
         evaluate = CrossVenue.evaluate
 
         def timed(plugin: Any, view: Any) -> Any:

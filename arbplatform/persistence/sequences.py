@@ -15,6 +15,8 @@ from django.db.models import Model
 BLOCK: Final = 64
 """Ids that are drawn from a sequence at once; those that a process leaves over are never used."""
 
+COUNT_MAX: Final = 100_000
+
 _Key = tuple[int, str, str]
 
 _lock = threading.Lock()
@@ -30,10 +32,10 @@ def next_ids(model: type[Model], count: int) -> list[int]:
 
     Args:
         model: whose rows.
-        count: how many, at most ``BLOCK``.
+        count: how many, at most ``COUNT_MAX``.
     """
-    if not 0 < count <= BLOCK:
-        raise ValueError(f"{count} ids at once; 1 to {BLOCK} can be drawn")
+    if not 0 < count <= COUNT_MAX:
+        raise ValueError(f"{count} ids at once; 1 to {COUNT_MAX} can be drawn")
     table = model._meta.db_table
     if connection.vendor == "sqlite":
         return _follow_last(table, count)
@@ -47,7 +49,7 @@ def stock_ids(model: type[Model], count: int) -> None:
 
     Args:
         model: whose rows.
-        count: how many will be asked for, at most ``BLOCK``.
+        count: how many will be asked for.
     """
     if connection.vendor == "sqlite":
         return
@@ -60,15 +62,15 @@ def _stocked(table: str, count: int) -> deque[int]:
     key = (os.getpid(), str(connection.settings_dict["NAME"]), table)
     ids = _drawn.setdefault(key, deque())
     if len(ids) < count:
-        ids.extend(_draw(table))
+        ids.extend(_draw(table, max(BLOCK, count - len(ids))))
     return ids
 
 
-def _draw(table: str) -> list[int]:
+def _draw(table: str, count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [table, BLOCK],
+            [table, count],
         )
         return [row[0] for row in cursor.fetchall()]
 

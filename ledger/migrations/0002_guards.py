@@ -111,7 +111,10 @@ POSTGRES_FUNCTIONS = {
                 SELECT entry_id, asset_id, SUM(amount) FROM added
                 GROUP BY entry_id, asset_id HAVING SUM(amount) <> 0
                 ON CONFLICT (entry_id, asset_id) DO UPDATE SET total = kept.total + EXCLUDED.total;
-            DELETE FROM ledger_imbalance WHERE total = 0;
+            -- nearly always an entry comes in one statement, balanced: then there is no row at all
+            IF FOUND THEN
+                DELETE FROM ledger_imbalance WHERE total = 0;
+            END IF;
             RETURN NULL;
         END""",
     # sorted, so that two transactions lock the same rows in the same order

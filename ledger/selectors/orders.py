@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Field, Model, Q, QuerySet
 
 from accounts.selectors import SECRET_FIELDS
+from arbplatform.persistence.prepared import session_of
 from ledger.domain.orders import OrderState
 from ledger.errors import OrderNotFound
 from ledger.models import Fill, Order
@@ -91,7 +92,11 @@ def relock_orders(orders: Iterable[Order]) -> list[Order]:
     """
     known = {order.pk: order for order in orders}
     with connection.cursor() as cursor:
-        cursor.execute(_relock_sql(connection.vendor, len(known)), list(known))
+        if connection.vendor == "sqlite":
+            cursor.execute(_relock_sql(f"IN ({', '.join(['%s'] * len(known))})", ""), list(known))
+        else:
+            sql = _relock_sql("= ANY(%s::bigint[])", " FOR UPDATE")
+            cursor.execute(session_of(cursor).text(cursor, sql, lambda: sql, [list(known)]))
         return [_renew(known[pk], values) for pk, *values in cursor.fetchall()]
 
 
@@ -233,13 +238,12 @@ def _from_sql(field: "Field[Any, Any]", value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _relock_sql(vendor: str, count: int) -> str:
+def _relock_sql(condition: str, lock: str) -> str:
+    """Return what reads orders again; SQLite's transaction has the only lock there is."""
     columns = ", ".join(str(field.column) for field in _CHANGING_FIELDS)
-    lock = "" if vendor == "sqlite" else " FOR UPDATE"  # SQLite's transaction has the only lock
-    marks = ", ".join(["%s"] * count)
     return (
         f"SELECT id, {columns} FROM {Order._meta.db_table} "  # noqa: S608  names of the model
-        f"WHERE id IN ({marks}) ORDER BY id{lock}"
+        f"WHERE id {condition} ORDER BY id{lock}"
     )
 
 

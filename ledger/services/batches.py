@@ -6,25 +6,20 @@ the number of rows. Between the statements nothing can be looked at; what must h
 statement of its own, which gives the whole up if it does not.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
-from ledger.services.literals import to_literal
-from ledger.services.rows import Row, insert_sql, to_sql
+from arbplatform.persistence.prepared import Session, session_of
+from ledger.services.rows import PARAMETERS_MAX, Row, insert_sql, to_sql
 
 _UNMET = "requirement_unmet"
-
-PREPARED_MAX = 64
-"""Texts that one connection remembers; further ones are planned each time."""
 
 
 class Unmet(Exception):
@@ -47,20 +42,68 @@ class Statement:
         sql: with ``%s`` for each value, and without any other percent sign.
         values: as the driver takes them.
         requirement: its name, if ``sql`` is an expression that must be true.
-        is_insertion: whether it inserts given values and looks at nothing.
+        is_blind: whether it looks at nothing that other statements of its batch write.
     """
 
     sql: str
     values: Sequence[Any] = ()
     requirement: str = ""
-    is_insertion: bool = False
+    is_blind: bool = False
 
 
 def insertion(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> Statement:
     """Return the statement that inserts some rows; few enough for one on either database."""
     sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), "")
     values = to_sql(value for row in rows for value in row)
-    return Statement(sql, values, is_insertion=True)
+    return Statement(sql, values, is_blind=True)
+
+
+def insertions(
+    model: type[Model], columns: tuple[str, ...], rows: Sequence[Row]
+) -> list[Statement]:
+    """Return what inserts any number of rows.
+
+    On PostgreSQL a value is a whole column, so that the text is the same for any number of rows
+    and planned once.
+    """
+    if connection.vendor == "sqlite":
+        size = PARAMETERS_MAX // len(columns)
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return [insertion(model, columns, part) for part in parts]
+    if not rows:
+        return []
+    sql = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT * FROM "  # noqa: S608  names come from models
+    values = [list(column) for column in zip(*rows, strict=True)]
+    return [Statement(sql + _unnested(model, columns), values, is_blind=True)]
+
+
+def updates(model: type[Model], columns: tuple[str, ...], rows: Sequence[Row]) -> list[Statement]:
+    """Return what writes columns of rows that are there.
+
+    Args:
+        model: whose table.
+        columns: what is written.
+        rows: an id, and the values in the order of ``columns``.
+    """
+    table = model._meta.db_table
+    if connection.vendor == "sqlite":
+        sql = f"UPDATE {table} SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s"  # noqa: S608  names come from models
+        return [Statement(sql, to_sql([*values, pk]), is_blind=True) for pk, *values in rows]
+    if not rows:
+        return []
+    assigned = ", ".join([f"{name} = given.{name}" for name in columns])
+    given = f"{_unnested(model, ('id', *columns))} AS given (id, {', '.join(columns)})"
+    sql = f"UPDATE {table} SET {assigned} FROM {given} WHERE {table}.id = given.id"  # noqa: S608  names come from models
+    values = [list(column) for column in zip(*rows, strict=True)]
+    return [Statement(sql, values, is_blind=True)]
+
+
+@lru_cache(maxsize=64)
+def _unnested(model: type[Model], columns: tuple[str, ...]) -> str:
+    """Return the table that columns of values make."""
+    types = {str(field.column): field.db_type(connection) or "" for field in model._meta.fields}
+    arrays = [f"%s::{types[name].partition('(')[0]}[]" for name in columns]
+    return f"unnest({', '.join(arrays)})"
 
 
 @contextmanager
@@ -77,7 +120,7 @@ def batch_transaction() -> Iterator[None]:
 
 
 def run_batch(statements: Sequence[Statement]) -> None:
-    """Run statements one after the other, within ``batch_transaction``.
+    """Run statements one after the other, within a transaction or ``batch_transaction``.
 
     Raises:
         Unmet: a requirement did not hold; nothing was written.
@@ -86,9 +129,11 @@ def run_batch(statements: Sequence[Statement]) -> None:
     if connection.vendor == "sqlite":
         _run_singly(statements)
         return
+    if not statements:
+        return
     with connection.cursor() as cursor:
-        session = _session_of(cursor)
-        text = "; ".join([session.text_of(cursor, group) for group in _groups(statements)])
+        session = session_of(cursor)
+        text = "; ".join([_text_of(session, cursor, group) for group in _groups(statements)])
         try:
             cursor.execute(text)
         except IntegrityError as error:
@@ -108,8 +153,8 @@ def _groups(statements: Iterable[Statement]) -> list[list[Statement]]:
     for statement in statements:
         last = groups[-1][-1] if groups else None
         is_joined = last is not None and (
-            bool(last.requirement and (statement.requirement or statement.is_insertion))
-            or (last.is_insertion and statement.is_insertion)
+            bool(last.requirement and (statement.requirement or statement.is_blind))
+            or (last.is_blind and statement.is_blind)
         )
         if is_joined:
             groups[-1].append(statement)
@@ -118,51 +163,13 @@ def _groups(statements: Iterable[Statement]) -> list[list[Statement]]:
     return groups
 
 
-class _Session:
-    """What one connection to PostgreSQL has parsed and planned.
-
-    Planning costs the server more than running does: each text is prepared once a connection.
-    """
-
-    def __init__(self, cursor: CursorWrapper) -> None:
-        self._names: dict[tuple[str, ...], str] = {}
-        # a plan of its own for each new set of values costs more than it ever wins here
-        cursor.execute("SET plan_cache_mode = force_generic_plan")
-        status = cursor.connection.info.parameter_status("standard_conforming_strings")
-        if status != "on":
-            raise RuntimeError("PostgreSQL must run with standard_conforming_strings = on.")
-
-    def text_of(self, cursor: CursorWrapper, group: Sequence[Statement]) -> str:
-        """Return the text that runs a group with its values."""
-        key = tuple([statement.sql for statement in group])
-        # in the order in which the joined text names them
-        parts = sorted(group, key=lambda statement: not statement.is_insertion)
-        values = [to_literal(value) for statement in parts for value in statement.values]
-        name = self._names.get(key)
-        if name is None:
-            if len(self._names) >= PREPARED_MAX:
-                return _joined(group) % tuple(values)
-            name = self._names[key] = self._prepare(cursor, _joined(group))
-        return f"EXECUTE {name}({', '.join(values)})" if values else f"EXECUTE {name}"
-
-    def _prepare(self, cursor: CursorWrapper, sql: str) -> str:
-        name = f"batch_{len(self._names)}"
-        numbers = count(1)
-        numbered = re.sub("%s", lambda _mark: f"${next(numbers)}", sql)
-        cursor.execute(f"PREPARE {name} AS {numbered}")
-        return name
-
-
-_SESSIONS: WeakKeyDictionary[Any, _Session] = WeakKeyDictionary()
-
-
-def _session_of(cursor: CursorWrapper) -> _Session:
-    """Return what is prepared on the connection as it is now: a new one knows nothing."""
-    raw = connection.connection
-    session = _SESSIONS.get(raw)
-    if session is None:
-        session = _SESSIONS[raw] = _Session(cursor)
-    return session
+def _text_of(session: Session, cursor: CursorWrapper, group: Sequence[Statement]) -> str:
+    """Return the text that runs a group with its values."""
+    key = tuple([statement.sql for statement in group])
+    # in the order in which the joined text names them
+    parts = sorted(group, key=lambda statement: not statement.is_blind)
+    values = [value for statement in parts for value in statement.values]
+    return session.text(cursor, key, lambda: _joined(group), values)
 
 
 def _joined(group: Sequence[Statement]) -> str:
@@ -177,7 +184,7 @@ def _joined(group: Sequence[Statement]) -> str:
     inserted = [
         f"part_{number} AS ({statement.sql})"
         for number, statement in enumerate(group)
-        if statement.is_insertion
+        if statement.is_blind
     ]
     head = f"WITH {', '.join(inserted)} " if inserted else ""
     return f"{head}SELECT {', '.join(required) or '1'}"

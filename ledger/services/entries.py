@@ -8,15 +8,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.persistence.sequences import next_ids
 from ledger.domain.postings import Book, Line, check_balanced, reversal_lines
 from ledger.errors import ImmutableRecord
 from ledger.models import Entry, EntryKind, Posting
 from ledger.selectors import find_entry, get_entry
-from ledger.services.rows import insert_rows, mark_inserted
+from ledger.services.batches import Statement, insertions, run_batch
+from ledger.services.rows import mark_inserted
 from markets.domain.funds import Wallet
 from markets.services.assets import ensure_assets
 
 _ENTRY_COLUMNS = (
+    "id",
     "key",
     "kind",
     "strategy_id",
@@ -71,30 +74,43 @@ def write_entries(
         Imbalanced: a draft does not balance; nothing is written.
         Unbookable: an amount has too many digits; nothing is written.
     """
+    entries, statements = draft_entries(drafts=drafts, asset_ids=asset_ids)
+    run_batch(statements)
+    return entries
+
+
+def draft_entries(
+    *, drafts: Sequence[EntryDraft], asset_ids: Mapping[str, int] | None = None
+) -> tuple[list[Entry], list[Statement]]:
+    """Return entries with their ids, and what writes them; the caller runs it at once.
+
+    Args:
+        drafts: what to book; each key is new.
+        asset_ids: ids of asset codes that the caller knows already.
+
+    Raises:
+        Imbalanced: a draft does not balance.
+        Unbookable: an amount has too many digits.
+    """
+    if not drafts:
+        return [], []
     for draft in drafts:
         check_balanced(draft.key, draft.lines)
-    entries = _insert_entries(drafts)
+    entries = _made(drafts)
     known = dict(asset_ids or {})
     unknown = {line.asset for draft in drafts for line in draft.lines} - known.keys()
     if unknown:
         known |= {code: asset.pk for code, asset in ensure_assets(sorted(unknown)).items()}
-    insert_rows(
-        Posting,
-        _POSTING_COLUMNS,
-        [
-            (
-                entry.pk,
-                line.book,
-                line.account_id,
-                line.wallet or "",
-                known[line.asset],
-                line.amount,
-            )
-            for entry, draft in zip(entries, drafts, strict=True)
-            for line in draft.lines
-        ],
-    )
-    return entries
+    postings = [
+        (entry.pk, line.book, line.account_id, line.wallet or "", known[line.asset], line.amount)
+        for entry, draft in zip(entries, drafts, strict=True)
+        for line in draft.lines
+    ]
+    rows = [[getattr(entry, column) for column in _ENTRY_COLUMNS] for entry in entries]
+    return entries, [
+        *insertions(Entry, _ENTRY_COLUMNS, rows),
+        *insertions(Posting, _POSTING_COLUMNS, postings),
+    ]
 
 
 def book_entry(
@@ -198,7 +214,8 @@ def _sort_key(line: Line) -> tuple[object, ...]:
     return (line.book, line.asset, line.account_id or 0, line.wallet or "", line.amount)
 
 
-def _insert_entries(drafts: Sequence[EntryDraft]) -> list[Entry]:
+def _made(drafts: Sequence[EntryDraft]) -> list[Entry]:
+    """Return the rows of drafts, with ids."""
     now = timezone.now()
     entries = [
         Entry(
@@ -214,8 +231,6 @@ def _insert_entries(drafts: Sequence[EntryDraft]) -> list[Entry]:
         )
         for draft in drafts
     ]
-    rows = [[getattr(entry, column) for column in _ENTRY_COLUMNS] for entry in entries]
-    ids = insert_rows(Entry, _ENTRY_COLUMNS, rows, key="key")
-    for entry in entries:
-        mark_inserted(entry, ids[entry.key])
+    for entry, pk in zip(entries, next_ids(Entry, len(entries)), strict=True):
+        mark_inserted(entry, pk)
     return entries

@@ -15,13 +15,15 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import from_ms
 from arbplatform.core.decimals import ZERO, Amount, Fraction, Quantity
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sequences import next_ids
 from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines, stored_cost
 from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
-from ledger.services.entries import EntryDraft, write_entries
+from ledger.services.batches import Statement, insertions, run_batch
+from ledger.services.entries import EntryDraft, draft_entries
 from ledger.services.logs import draft_log, write_logs
 from ledger.services.reservations import keep_reserved
-from ledger.services.rows import insert_rows, mark_inserted
+from ledger.services.rows import mark_inserted
 from markets.domain.orders import Side, VenueFill
 from markets.services.assets import ensure_assets
 
@@ -29,6 +31,7 @@ FEE_FRACTION_MAX = Fraction("0.02")
 """A larger part of what was traded is no fee but a wrong unit, unless the balance shows it."""
 
 _FILL_COLUMNS = (
+    "id",
     "order_id",
     "account_id",
     "market_id",
@@ -112,7 +115,7 @@ def book_fills(
     locked.filled_quantity = max(locked.filled_quantity, booked.quantity)
     locked.filled_cost = booked.cost
     locked.save(update_fields=["filled_quantity", "filled_cost", "updated_at"])
-    keep_reserved([locked], {locked.pk: booked.quantity})
+    run_batch(keep_reserved([locked], {locked.pk: booked.quantity}))
     return booked.fills
 
 
@@ -121,12 +124,28 @@ def book_batch(
 ) -> dict[int, Booked]:
     """Book executions of several orders, which the caller has locked, in few statements.
 
+    Args, Raises: as ``draft_batch``.
+
+    Returns:
+        By order id, what is booked for it now.
+    """
+    booked, statements = draft_batch(batch, is_fee_proven=is_fee_proven)
+    run_batch(statements)
+    return booked
+
+
+def draft_batch(
+    batch: Sequence[tuple[Order, Sequence[VenueFill]]], *, is_fee_proven: bool = False
+) -> tuple[dict[int, Booked], list[Statement]]:
+    """Book executions of several orders with what the caller writes besides.
+
     Args:
         batch: orders from ``lock_orders`` with what their venues reported.
         is_fee_proven: whether balances show the fees, however large they are.
 
     Returns:
-        By order id, what is booked for it now.
+        By order id, what is booked for it then, and what books it: the caller runs that in the
+        same transaction.
 
     Raises:
         Unbookable: an amount has more digits than the books keep; nothing may be committed.
@@ -178,13 +197,14 @@ class _Booking:
         elif key not in self.with_fee and self._has_fee(order, reported):
             self._add_late_fee(order, self.known[key], reported)
 
-    def write(self) -> dict[int, Booked]:
-        """Write everything that is new."""
+    def write(self) -> tuple[dict[int, Booked], list[Statement]]:
+        """Return what is booked once everything new is written, and what writes it."""
+        statements: list[Statement] = []
         if self.drafts:
-            entries = write_entries(
+            entries, statements = draft_entries(
                 drafts=[draft.entry for draft in self.drafts], asset_ids=self.asset_ids
             )
-            self._insert(entries)
+            statements += self._insert(entries)
         lacking = {order_id for order_id, _trade_id in self.known.keys() - self.with_fee}
         for order_id, booked in self.booked.items():
             booked.is_fee_missing = order_id in lacking
@@ -192,9 +212,9 @@ class _Booking:
                 self._log_overfill(self.orders[order_id], booked)
         if self.logs:
             write_logs(self.logs)
-        return self.booked
+        return self.booked, statements
 
-    def _insert(self, entries: list[Entry]) -> None:
+    def _insert(self, entries: list[Entry]) -> list[Statement]:
         fills, late_fees = [], []
         for draft, entry in zip(self.drafts, entries, strict=True):
             draft.make.entry = entry
@@ -204,10 +224,10 @@ class _Booking:
             else:
                 late_fees.append(draft.make)
                 self.booked[draft.order_id].late_fees.append(draft.make)
-        if fills:
-            _insert_fills(fills)
         if late_fees:
+            # keys are looked at when the transaction ends: their entries are there by then
             LateFee.objects.bulk_create(late_fees)
+        return _insertions_of(fills) if fills else []
 
     def _add_fill(self, order: Order, reported: VenueFill) -> None:
         key = f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}"
@@ -334,14 +354,13 @@ def _asset_ids(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[str, 
     return ids
 
 
-def _insert_fills(fills: Sequence[Fill]) -> None:
+def _insertions_of(fills: Sequence[Fill]) -> list[Statement]:
     now = timezone.now()
-    for fill in fills:
+    for fill, pk in zip(fills, next_ids(Fill, len(fills)), strict=True):
         fill.created_at = now
+        mark_inserted(fill, pk)
     rows = [[getattr(fill, column) for column in _FILL_COLUMNS] for fill in fills]
-    ids = insert_rows(Fill, _FILL_COLUMNS, rows, key="entry_id")
-    for fill in fills:
-        mark_inserted(fill, ids[fill.entry_id])
+    return insertions(Fill, _FILL_COLUMNS, rows)
 
 
 def _entry(

@@ -29,13 +29,13 @@ from ledger.domain.orders import (
 )
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import relock_orders
+from ledger.services.batches import run_batch, updates
 from ledger.services.crashpoints import JournalPoint
 from ledger.services.ends import describe_end, explain_end
-from ledger.services.fills import Booked, book_batch
+from ledger.services.fills import Booked, draft_batch
 from ledger.services.logs import draft_log, write_logs
 from ledger.services.lookups import Missing, Unreachable
 from ledger.services.reservations import keep_reserved
-from ledger.services.rows import update_row
 from ledger.services.sending import Lost, Refused, Reported
 from markets.errors import AnswerUnreadable, OrderAbsent, VenueAuthFailed
 
@@ -52,7 +52,7 @@ _STATES = {
 
 _UNDECIDED = frozenset({OrderState.SUBMITTING, OrderState.UNKNOWN})
 
-_FIELDS = [
+_FIELDS = (
     "state",
     "venue_order_id",
     "filled_quantity",
@@ -66,7 +66,7 @@ _FIELDS = [
     "first_missed_at",
     "next_lookup_at",
     "updated_at",
-]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,22 @@ def record(
     """
     occasion = _Occasion(clock.now(), is_lookup)
     locked = relock_orders(orders)
-    booked = book_batch([(order, _fills_of(knowledge[order.pk])) for order in locked])
+    booked, statements = draft_batch([(order, _fills_of(knowledge[order.pk])) for order in locked])
     logs = []
+    rows = []
     for order in locked:
         before = OrderState(order.state)
         _learn(order, knowledge[order.pk], booked[order.pk], occasion)
         _doubt_key(order, knowledge[order.pk])
         _schedule(order, booked[order.pk], occasion)
         order.updated_at = occasion.now
-        update_row(Order, order.pk, {name: getattr(order, name) for name in _FIELDS})
+        rows.append([order.pk, *[getattr(order, name) for name in _FIELDS]])
         if order.state != before:
             logs += _describe(order, before, is_lookup=is_lookup)
         if is_lookup and (booked[order.pk].is_news or _has_ended(before, order)):
             _wake(order)
-    keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
+    reserved = keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
+    run_batch([*statements, *updates(Order, _FIELDS, rows), *reserved])
     if logs:
         write_logs(logs)
     reached(JournalPoint.BOOKED)

@@ -9,6 +9,7 @@ happened already, such as an execution of an order that was thought to be over, 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from django.db import IntegrityError, connection
 
@@ -21,7 +22,7 @@ from ledger.domain.orders import LIVE_STATES
 from ledger.domain.reservations import left_to_spend, most_spent, spends_quote
 from ledger.models import Order
 from ledger.selectors import read_purse
-from ledger.services.rows import insert_rows, to_sql
+from ledger.services.batches import Statement, insertions, run_batch
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
@@ -76,7 +77,7 @@ def reserve_orders(wants: Sequence[Want]) -> None:
     Raises:
         IntegrityError: less is free than is wanted; ``explain_refusal`` says what.
     """
-    insert_rows(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants])
+    run_batch(insertions(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]))
 
 
 def row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
@@ -124,21 +125,25 @@ def explain_refusal(wants: Sequence[Want]) -> FundsReserved:
 
 def release_orders(order_ids: Sequence[int]) -> None:
     """Give back all that is set aside for orders that never left."""
+    run_batch(_releases(order_ids))
+
+
+def _releases(order_ids: Sequence[int]) -> list[Statement]:
+    """Return what gives back all that is set aside for orders; its totals follow by triggers."""
     if not order_ids:
-        return
-    marks = ", ".join(["%s"] * len(order_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {_TABLE} SET amount = %s WHERE purpose = %s "  # noqa: S608  constants
-            f"AND owner_id IN ({marks})",
-            [*to_sql([ZERO]), ReservationPurpose.ORDER.value, *order_ids],
-        )
+        return []
+    sql = f"DELETE FROM {_TABLE} WHERE purpose = %s AND owner_id "  # noqa: S608  a constant
+    purpose = ReservationPurpose.ORDER.value
+    if connection.vendor == "sqlite":
+        marks = ", ".join(["%s"] * len(order_ids))
+        return [Statement(f"{sql} IN ({marks})", [purpose, *order_ids], is_blind=True)]
+    return [Statement(f"{sql} = ANY(%s::bigint[])", [purpose, list(order_ids)], is_blind=True)]
 
 
-def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> None:
-    """Bring what is set aside for orders in line with what they may still spend.
+def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> list[Statement]:
+    """Return what brings funds set aside for orders in line with what they may still spend.
 
-    Called in the transaction that books their executions, under the orders' locks. Funds that are
+    Run in the transaction that books their executions, under the orders' locks. Funds that are
     spent are so never counted twice, and nothing is refused: an order that turned out to be alive
     after all gets its reservation back.
 
@@ -156,25 +161,23 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> No
         )
         if quantity > ZERO:
             kept.append(want_of(order, order.market, quantity=quantity))
-    if not kept:
-        release_orders([order.pk for order in orders])
-        return
     spent = {order.pk for order in orders} - {want.owner_id for want in kept}
-    _write_kept(kept)
-    release_orders(sorted(spent))
+    return [*_writings(kept), *_releases(sorted(spent))]
 
 
-def _write_kept(wants: Sequence[Want]) -> None:
-    """Write new amounts; one statement, so that the totals are locked in the order of keys."""
-    marks = ", ".join([f"({', '.join(['%s'] * len(RESERVATION_COLUMNS))})"] * len(wants))
-    values = [value for want in wants for value in to_sql(row_of(want, is_forced=True))]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {_TABLE} ({', '.join(RESERVATION_COLUMNS)}) VALUES {marks} "  # noqa: S608  constants
-            "ON CONFLICT (purpose, owner_id) "
+def _writings(wants: Sequence[Want]) -> list[Statement]:
+    """Return what writes new amounts: each in one go, so that totals are locked in their order."""
+    return [
+        replace(
+            statement,
+            sql=f"{statement.sql} ON CONFLICT (purpose, owner_id) "
             "DO UPDATE SET amount = excluded.amount, is_forced = excluded.is_forced",
-            values,
+            is_blind=False,
         )
+        for statement in insertions(
+            Reservation, RESERVATION_COLUMNS, [row_of(want, is_forced=True) for want in wants]
+        )
+    ]
 
 
 def _all_that_is_free(account_id: int, asset_id: int) -> Amount:

@@ -22,6 +22,7 @@ from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
 from markets.gateway.error_map import Malformed, TooLate
+from markets.gateway.last_door import LastDoor
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.quirks import quirks_for
@@ -102,7 +103,6 @@ class CheckedCalls:
             )
         self.last_http_response = None
         self.http_status = 0
-        self._ask_to_leave()
         try:
             answer = super().fetch(url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:
@@ -118,7 +118,7 @@ class CheckedCalls:
         self.raw_answer = answer
         return answer
 
-    def _ask_to_leave(self) -> None:
+    def ask_to_leave(self) -> None:
         """Give up an order that must not leave, or not any more.
 
         Raises:
@@ -261,6 +261,8 @@ def build_client(
     client.order_account = account_key(credentials.api_key) if credentials else ""
     client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
     client.session.max_redirects = 0  # a redirect could carry a signed request elsewhere
+    for scheme in ("http://", "https://"):
+        client.session.mount(scheme, LastDoor(client))
     if spec.rest_origin or spec.ws_origin:
         rewritten = rewrite_urls(
             client.urls, rest_origin=spec.rest_origin, ws_origin=spec.ws_origin
@@ -280,11 +282,12 @@ def known_codes(client: Client) -> Mapping[str, type[BaseException]]:
 
 
 def is_never_sent(error: BaseException) -> bool:
-    """Return whether a connection never came about, so that no byte of a request left."""
+    """Return whether no byte of a request left: it was held back, or there was no connection."""
     return any(isinstance(link, _NEVER_SENT) for link in _chain(error))
 
 
 _NEVER_SENT = (
+    TooLate,
     http_errors.NewConnectionError,
     http_errors.ConnectTimeoutError,
     http_errors.NameResolutionError,

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from arbplatform.persistence.sequences import BLOCK, next_ids, stock_ids
+from arbplatform.persistence.sequences import BLOCK, COUNT_MAX, next_ids, stock_ids
 from markets.models import Asset
 
 
@@ -36,7 +36,7 @@ def test_ids_follow_when_more_are_asked_for_than_are_at_hand():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("count", [0, BLOCK + 1])
+@pytest.mark.parametrize("count", [0, COUNT_MAX + 1])
 def test_none_or_too_many_at_once_are_refused(count):
     with pytest.raises(ValueError, match=str(count)):
         next_ids(Asset, count)

@@ -16,7 +16,8 @@ def to_literal(value: object) -> str:
     """Return ``value`` as a literal of SQL.
 
     Args:
-        value: text, a number, a truth value, a moment with its time zone, or ``None``.
+        value: text, a number, a truth value, a moment with its time zone, ``None``, or a list of
+            such values: then the literal is one of an array.
 
     Raises:
         TypeError: it is something else.
@@ -50,6 +51,37 @@ def _moment(value: datetime) -> str:
     return f"'{value.isoformat()}'"
 
 
+def _list(values: list[object]) -> str:
+    kinds = set(map(type, values))
+    write = _ELEMENTS.get(kinds.pop(), _element) if len(kinds) == 1 else _element
+    return "'{" + ",".join(map(write, values)).replace("'", "''") + "}'"
+
+
+def _element(value: object) -> str:
+    """Return a value as it stands in an array."""
+    write = _ELEMENTS.get(type(value))
+    if write is not None:
+        return write(value)
+    if isinstance(value, str):
+        return _quoted(str(value.value) if isinstance(value, Enum) else str(value))
+    raise TypeError(f"{type(value).__name__} has no literal in an array of SQL")
+
+
+def _quoted(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("A text with the character 0 cannot be stored.")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_ELEMENTS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _value: "NULL",
+    bool: lambda value: "t" if value else "f",
+    int: str,
+    str: _quoted,
+    Decimal: lambda value: _number(value).strip("'"),
+    datetime: lambda value: _moment(value).replace("'", '"'),
+}
+
 _WRITERS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _value: "NULL",
     bool: lambda value: "TRUE" if value else "FALSE",
@@ -57,4 +89,5 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     str: _text,
     Decimal: _number,
     datetime: _moment,
+    list: _list,
 }

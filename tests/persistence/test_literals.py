@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.services.literals import to_literal
+from arbplatform.persistence.literals import to_literal
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -32,19 +32,28 @@ class Colour(StrEnum):
         ("it's \\' %s; --", "'it''s \\'' %s; --'"),
         (Colour.RED, "'r''ed'"),
         (MOMENT, "'2026-01-02T03:04:05.678901+00:00'"),
+        ([], "'{}'"),
+        ([1, -2], "'{1,-2}'"),
+        ([D("-0.5"), None], "'{-0.5,NULL}'"),
+        (["it's", 'a \\ "b"', "", "NULL"], '\'{"it\'\'s","a \\\\ \\"b\\"","","NULL"}\''),
+        ([True, None], "'{t,NULL}'"),
+        ([Colour.RED], "'{\"r''ed\"}'"),
+        ([MOMENT], "'{\"2026-01-02T03:04:05.678901+00:00\"}'"),
     ],
 )
 def test_a_value_is_written_as_a_literal(value, literal):
     assert to_literal(value) == literal
 
 
-@pytest.mark.parametrize("value", ["a\0b", D("NaN"), D("Infinity"), MOMENT.replace(tzinfo=None)])
+@pytest.mark.parametrize(
+    "value", ["a\0b", ["a\0b"], D("NaN"), D("Infinity"), MOMENT.replace(tzinfo=None)]
+)
 def test_what_no_column_can_hold_is_refused(value):
     with pytest.raises(ValueError, match=r"cannot be stored|has no time zone"):
         to_literal(value)
 
 
-@pytest.mark.parametrize("value", [1.5, b"x", ["a"], object()])
+@pytest.mark.parametrize("value", [1.5, b"x", {"a": 1}, object(), [1.5], [[1]]])
 def test_what_has_no_literal_is_refused(value):
     with pytest.raises(TypeError, match="has no literal"):
         to_literal(value)
@@ -58,11 +67,14 @@ def test_what_has_no_literal_is_refused(value):
     count=st.integers(-(2**62), 2**62),
 )
 def test_the_server_reads_what_was_written(text, number, count):
-    literals = ", ".join(map(to_literal, (text, number, count, MOMENT)))
+    values = (text, number, count, MOMENT, [text, ""], [number], [count, None], [MOMENT])
+    kinds = ("text", "numeric", "bigint", "timestamptz")
+    types = ", ".join([*kinds, *(f"{kind}[]" for kind in kinds)])
+    literals = ", ".join(map(to_literal, values))
     with connection.cursor() as cursor:
-        cursor.execute("PREPARE echo (text, numeric, bigint, timestamptz) AS SELECT $1, $2, $3, $4")
+        cursor.execute(f"PREPARE echo ({types}) AS SELECT $1, $2, $3, $4, $5, $6, $7, $8")
         try:
             cursor.execute(f"EXECUTE echo({literals})")
-            assert cursor.fetchone() == (text, number, count, MOMENT)
+            assert cursor.fetchone() == values
         finally:
             cursor.execute("DEALLOCATE echo")
