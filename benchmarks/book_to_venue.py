@@ -319,6 +319,7 @@ def register(url: str) -> list[int]:
 
 def trade_ours(stages: Path) -> int:
     """Run an engine as ``manage.py run_engine`` does, and write down how long its stages took."""
+    os.environ["LOG_LEVEL"] = "ERROR"  # without Redis, which nobody needs here, an engine complains
     import django  # noqa: PLC0415
 
     django.setup()
