@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, command_button, plain
@@ -84,7 +85,8 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             {"fields": ("wallet", "asset", "show_booked", "show_stated", "show_evidence", "entry")},
         ),
         (
-            _("History"),
+            # a word of its own: the bare one is also that of a button of the console
+            pgettext_lazy("of a difference", "History"),
             {
                 "fields": (
                     "first_seen_at",

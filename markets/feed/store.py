@@ -7,7 +7,7 @@ away in the round before that. A writer that dies confirms nothing any more.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from hashlib import blake2s
 from typing import Any, Final, NamedTuple
 
@@ -179,7 +179,7 @@ class BookStore:
         alive_at_ms = dict(zip(venues, alive, strict=True))
         found: dict[Key, Book] = {}
         for (spec, symbol), text in zip(keys, texts, strict=True):
-            book = text and _book(text, spec, symbol, depth, alive_at_ms[spec.code])
+            book = text and _book_or_none(text, spec, symbol, depth, alive_at_ms[spec.code])
             if book:
                 found[spec.code, symbol] = book
         return found
@@ -205,6 +205,24 @@ class BookStore:
         ]
         found.sort(key=lambda row: (row.status.venue, row.status.symbol, row.writer))
         return found[:STATES_MAX]
+
+
+def _book_or_none(
+    text: bytes, spec: VenueSpec, symbol: str, depth: int, alive_at_ms: Mapping[bytes, bytes]
+) -> Book | None:
+    """Return a book that may be believed: whoever wrote it may be of another version."""
+    try:
+        book = _book(text, spec, symbol, depth, alive_at_ms)
+    except (TypeError, ValueError, DecimalException):
+        return None
+    if book is None or not all(map(_is_sound, (*book.bids, *book.asks))):
+        return None
+    return None if book.is_crossed else book
+
+
+def _is_sound(level: Level) -> bool:
+    price, quantity = level
+    return price.is_finite() and quantity.is_finite() and price > 0 and quantity > 0
 
 
 def _book(

@@ -4,15 +4,24 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from arbplatform.core.errors import Unavailable
 from arbplatform.core.histograms import Summary, say_duration
 from arbplatform.wording import render
+from markets.services.feeds import FeedStateChoice
 from strategies.domain.engine_stats import STAGE_TITLES
 from strategies.services.engine_speeds import EngineSpeed, StageSpeed, read_speeds
 
 BYTES_PER_MIB: Final = 1_048_576
 DASH: Final = "–"
+QUEUE_TITLES: Final[Mapping[str, Any]] = {
+    "decisions": gettext_lazy("decisions"),
+    "deciding": gettext_lazy("deciding"),
+    "helpers": gettext_lazy("helpers"),
+    "superseded": gettext_lazy("superseded"),
+}
+"""Names of queues, for people; one that is not here is shown as the engine calls it."""
 
 
 def describe_speeds() -> dict[str, Any]:
@@ -31,9 +40,9 @@ def _describe(speed: EngineSpeed) -> dict[str, Any]:
         "stages": [_describe_stage(each) for each in speed.stages],
         "facts": (
             (_("Strategies held"), len(stats.strategies)),
-            (_("Feeds"), _list(stats.feeds)),
-            (_("Waiting"), _list(stats.queues)),
-            (_("Dropped"), _list(stats.drops)),
+            (_("Feeds"), _list(stats.feeds, dict(FeedStateChoice.choices))),
+            (_("Waiting"), _list(stats.queues, QUEUE_TITLES)),
+            (_("Dropped"), _list(stats.drops, QUEUE_TITLES)),
             (_("Conflated"), stats.conflated),
             (_("Memory"), f"{stats.rss_bytes // BYTES_PER_MIB} MiB"),
         ),
@@ -57,5 +66,5 @@ def _durations(summary: Summary) -> list[str]:
     return [say_duration(us) for us in durations_us]
 
 
-def _list(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in counts.items()) or DASH
+def _list(counts: Mapping[str, int], titles: Mapping[str, Any]) -> str:
+    return ", ".join(f"{titles.get(name, name)} {n}" for name, n in counts.items()) or DASH

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_celery_beat.models import PeriodicTask
 
 from accounts.models import VenueAccount
@@ -20,7 +21,7 @@ HOLDER_LENGTH_MAX = 80
 class StrategyDriverChoice(models.TextChoices):
     """``StrategyDriver`` with labels."""
 
-    STREAM = StrategyDriver.STREAM.value, _("stream")
+    STREAM = StrategyDriver.STREAM.value, pgettext_lazy("driver", "stream")
     SCHEDULE = StrategyDriver.SCHEDULE.value, _("schedule")
 
 

@@ -92,7 +92,7 @@ def list_stats(*, clock: Clock = SYSTEM_CLOCK) -> list[EngineStats]:
 def _parse(text: bytes) -> EngineStats | None:
     try:
         return EngineStats.from_dict(orjson.loads(text))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         logger.warning("The figures of an engine of another version cannot be read: %r", error)
         return None
 

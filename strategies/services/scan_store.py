@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from arbplatform.background.queues import connect
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
+from arbplatform.core.errors import ArbError
 from markets.domain.orders import Side
 from strategies.domain.edge import Edge
 from strategies.domain.evidence import intent_from_json, intent_to_json
@@ -100,7 +101,7 @@ def read_scan(*, clock: Clock = SYSTEM_CLOCK) -> Scan | None:
         return None
     try:
         scan = scan_from_json(orjson.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArbError, AttributeError, KeyError, TypeError, ValueError) as error:
         logger.warning("What a scanner of another version sees cannot be read: %r", error)
         return None
     age_ms = clock.now_ms() - round(scan.scanned_at.timestamp() * 1_000)

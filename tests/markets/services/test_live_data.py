@@ -70,11 +70,33 @@ def test_who_wants_to_hear_it_from_the_venue_does(alpha, client, asked):
     assert asked() == 2
 
 
-@pytest.mark.parametrize(("age_ms", "depth"), [(1_100, 20), (100, 21)])
-def test_an_old_book_or_one_that_is_too_short_is_not_taken(alpha, client, asked, age_ms, depth):
+@pytest.mark.parametrize(("age_ms", "depth"), [(1_100, 20), (100, 21), (-5_000, 20)])
+def test_a_book_of_another_time_or_one_that_is_too_short_is_not_taken(
+    alpha, client, asked, age_ms, depth
+):
     follow(client, alpha, age_ms=age_ms)
 
     assert data.fetch_book(symbol=SYMBOL, depth=depth) == make_book("alpha", SYMBOL)
+    assert asked() == 1
+
+
+@pytest.mark.parametrize("bid", ["NaN", "Infinity", "0", "-1", "40000", "magic"])
+def test_a_book_that_cannot_be_true_is_not_taken(alpha, client, asked, bid):
+    follow(client, alpha, bid=bid)
+
+    assert data.fetch_book(symbol=SYMBOL) == make_book("alpha", SYMBOL)
+    assert asked() == 1
+
+
+@pytest.mark.parametrize("text", [b"one", b"one\n7", b"one\n[1,2]", b"one\n{}", b"\xff\n["])
+def test_one_book_of_another_version_takes_no_other_book_away(alpha, beta, client, asked, text):
+    follow(client, beta)
+    client.set(f"arb:book:alpha:{SYMBOL}", text)
+
+    report = data.fetch_books([(alpha, SYMBOL), (beta, SYMBOL)])
+
+    assert report.books["alpha", SYMBOL] == make_book("alpha", SYMBOL)
+    assert report.books["beta", SYMBOL].sequence == 5
     assert asked() == 1
 
 

@@ -18,6 +18,13 @@ def test_every_stage_is_shown_with_its_percentiles(console, engine):  # noqa: F8
     assert 'data-live-every="2"' in html
 
 
+def test_states_and_queues_are_named_in_the_language_of_the_reader(console, engine):  # noqa: F811
+    html = console.get(ADDRESS, headers={"accept-language": "zh-hans"}).content.decode()
+
+    assert "正常 40, 过旧 2" in html
+    assert "决策 " in html
+
+
 def test_without_redis_the_page_says_so_and_shows_the_list(console, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import orjson
 import pytest
 import redis
 
@@ -101,8 +102,11 @@ def test_what_cannot_be_read_is_left_out(settings, redis_server, clock):  # noqa
     settings.REDIS_URL = redis_server.url
     publish_stats(stats_of("engine-a", clock), clock=clock)
     with redis.Redis.from_url(redis_server.url) as client:
-        client.zadd(INDEX_KEY, {"engine-b": clock.now_ms(), "engine-c": clock.now_ms()})
+        names = ("engine-b", "engine-c", "engine-d")
+        client.zadd(INDEX_KEY, dict.fromkeys(names, clock.now_ms()))
         client.set("arb:engine:engine-b", b'{"name": "engine-b"}')
+        values = stats_of("engine-d", clock).to_dict()
+        client.set("arb:engine:engine-d", orjson.dumps({**values, "stages": []}))
 
     assert [each.name for each in list_stats(clock=clock)] == ["engine-a"]
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal as D
 
+import orjson
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
@@ -12,6 +13,7 @@ from markets.models import Venue
 from markets.services.data import fetch_books, fetch_tickers
 from strategies.domain.scan import Kind
 from strategies.domain.view import MarketKey
+from strategies.services import scan_store
 from strategies.services.live_scan import LiveScanner
 from strategies.services.scan_store import (
     KEPT_MS,
@@ -179,6 +181,14 @@ def test_the_newest_result_is_shown_instead_of_a_scan_until_it_is_old(scanner, c
 
     assert read_scan(clock=clock) is None
     assert scan_markets(clock=clock).source is Source.REST
+
+
+@pytest.mark.parametrize("changed", [{"errors": []}, {"sightings": [{"edge": ["x", "1"]}]}])
+def test_a_result_of_another_version_is_not_shown(scanner, clock, monkeypatch, changed):
+    values = {**scan_to_json(scanner.scan()), **changed}
+    monkeypatch.setattr(scan_store, "_read", lambda: orjson.dumps(values))
+
+    assert read_scan(clock=clock) is None
 
 
 def test_live_opportunities_are_listed_over_http(user_api, scanner):
