@@ -53,7 +53,7 @@ class Drain:
     def report(self, **_: Any) -> None:
         """Say in the log how long it took."""
         if self.has_begun:
-            logger.warning("The worker has drained: it took %.1f s.", self.elapsed_ms / 1_000)
+            logger.warning("The process has drained: it took %.1f s.", self.elapsed_ms / 1_000)
 
 
 DRAIN: Final = Drain()

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import warnings
 
 import uvicorn
 
@@ -19,6 +20,8 @@ def main(descriptor: int) -> None:
     Args:
         descriptor: number of the open, listening socket.
     """
+    # the console's own files come from the disk piece by piece, which Django warns of once
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
     config = uvicorn.Config(
         "arbplatform.asgi:application",
         lifespan="off",

@@ -60,7 +60,8 @@ def current(client: Any, *, now_ms: int) -> list[MarketPair]:
         RedisError, OSError: it does not answer.
     """
     members = client.zrevrangebyscore(KEY, "+inf", now_ms, start=0, num=MARKETS_MAX)
-    split = (member.decode().partition(_SEPARATOR) for member in members)
+    # a name that cannot be read is no market's, and must not hide the others
+    split = (member.decode(errors="replace").partition(_SEPARATOR) for member in members)
     return [(venue, symbol) for venue, _, symbol in split if symbol]
 
 

@@ -279,8 +279,9 @@ def _message(sentence: Sequence[Any]) -> Message:
 def _stored(
     venue: str, field: bytes, text: bytes, alive_at_ms: Mapping[bytes, bytes]
 ) -> StoredStatus | None:
-    symbol, _, writer = field.decode().partition("|")
+    confirmed_at_ms = None
     try:
+        symbol, _, writer = field.decode().partition("|")
         row = orjson.loads(text)
         written_at_ms = row.pop("written_at_ms")
         reason = row.pop("reason")
@@ -291,12 +292,11 @@ def _stored(
             reason=reason and _message(reason),
             **row,
         )
-    except (KeyError, TypeError, ValueError):
+        if status.state is FeedState.HEALTHY:
+            sign_ms = int(alive_at_ms.get(writer.encode(), 0))
+            confirmed_at_ms = max(status.updated_at_ms or 0, sign_ms)
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None  # of an engine of another version
-    confirmed_at_ms = None
-    if status.state is FeedState.HEALTHY:
-        sign_ms = int(alive_at_ms.get(writer.encode(), 0))
-        confirmed_at_ms = max(status.updated_at_ms or 0, sign_ms)
     return StoredStatus(status, writer, written_at_ms, confirmed_at_ms)
 
 

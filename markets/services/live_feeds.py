@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
@@ -143,7 +144,7 @@ class LiveFeeds:
         while True:
             try:
                 is_feeder, watched, specs = await asyncio.to_thread(self._read_watched)
-            except (RedisError, OSError, OperationalError, InterfaceError) as error:
+            except (RedisError, OSError, AnyDatabaseError) as error:
                 logger.warning("Which markets are watched cannot be read: %s", error)
             else:
                 self._take_watched(is_feeder, watched, specs)

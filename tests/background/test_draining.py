@@ -46,7 +46,7 @@ def test_the_log_says_how_long_it_took(drain, clock, caplog):
 
     drain.report()
 
-    assert "The worker has drained: it took 1.8 s." in caplog.text
+    assert "The process has drained: it took 1.8 s." in caplog.text
 
 
 def test_celery_tells_when_a_worker_ends(monkeypatch):

@@ -105,6 +105,19 @@ def test_states_are_listed_with_their_sentences_and_forgotten_with_their_engine(
     ]
 
 
+def test_what_another_version_says_hides_nothing_else(client):
+    store = BookStore(client, writer="one")
+    write(store, statuses=[FeedStatus("alpha", SYMBOL, FeedState.HEALTHY, None, NOW_MS, NOW_MS)])
+    client.hset("arb:feed:alpha", mapping={b"\xff|two": b"{}", b"X/Y|two": b"7", b"Z/Y|two": b"[]"})
+    interest.register(client, [KEY], now_ms=NOW_MS)
+    client.zadd(interest.KEY, {b"\xff": NOW_MS + 1})
+
+    (found,) = store.read_statuses(["alpha"], now_ms=NOW_MS)
+
+    assert found.status.symbol == SYMBOL
+    assert interest.current(client, now_ms=NOW_MS) == [KEY]
+
+
 def test_what_is_watched_is_watched_for_half_a_minute(client):
     interest.register(client, [KEY, ("beta", "ETH/BTC")], now_ms=NOW_MS)
     interest.register(client, [KEY], now_ms=NOW_MS + 1_000)
@@ -146,6 +159,12 @@ class Follower:
         await self.told.until_so(lambda: is_so(store.read_many([(spec, SYMBOL)], 5).get(KEY)))
 
 
+def told(client):
+    """Return what is said of the one feed."""
+    [stored] = BookStore(client).read_statuses(["alpha"], now_ms=0)
+    return stored.status
+
+
 async def test_a_live_book_reaches_other_processes_and_leaves_them_with_its_gate(
     simulator, alpha, client
 ):
@@ -163,11 +182,12 @@ async def test_a_live_book_reaches_other_processes_and_leaves_them_with_its_gate
     move(simulator, "50003")
     await engine.told.until_state("resyncing")
     await engine.until_read(client, alpha, lambda book: book is None)
-    [stored] = BookStore(client).read_statuses(["alpha"], now_ms=0)
+    # nor can a snapshot be had, which a later round says
+    await engine.told.until_so(lambda: "cannot be reached" in str(told(client).reason))
+    status = told(client)
     await engine.feeds.close()
 
-    assert (stored.status.state, stored.status.gap_count) == (FeedState.RESYNCING, 1)
-    assert "cannot be reached" in str(stored.status.reason)  # nor can a snapshot be had
+    assert (status.state, status.gap_count) == (FeedState.RESYNCING, 1)
     assert BookStore(client).read_statuses(["alpha"], now_ms=0) == []
 
 
