@@ -107,7 +107,12 @@ class Crew:
                 errand = self._patient.popleft()
             else:
                 return
-            job = errand.begin()
+            try:
+                job = errand.begin()
+            except Exception:
+                # whoever made room for it has nothing to do with it
+                logger.exception("an errand could not be begun")
+                continue
             if job is not None:
                 self._idle.pop().put((errand, job))
 
@@ -120,7 +125,9 @@ class Crew:
                     result = job()
                 except Exception as error:  # noqa: BLE001  whoever asked is told
                     tell, result = errand.fail, error
-                    _mend_connections()
+                except BaseException as error:  # noqa: BLE001  a plugin that exits ends no thread
+                    tell, result = errand.fail, RuntimeError(f"{type(error).__name__}: {error}")
+                _mend_connections()
                 self._loop.call_soon_threadsafe(self._finished, inbox, tell, result)
         except RuntimeError:
             logger.info("the loop ended before its thread")
@@ -157,6 +164,11 @@ class _Awaited:
 
 
 def _mend_connections() -> None:
-    """Close database connections that an error has left unusable; the next job opens new ones."""
+    """Close database connections that an error has left unusable; the next job opens new ones.
+
+    Not only after jobs that raise: a decision tells of a database that is away in its report, and
+    its thread would else go on with a dead connection for ever.
+    """
     for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()

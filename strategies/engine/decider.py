@@ -17,11 +17,13 @@ from markets.domain.book import Book
 from markets.domain.live_book import LiveBook
 from markets.models import Market
 from strategies.engine.echoes import Echoes
+from strategies.engine.nominating import Guarded
 from strategies.engine.ports import Books, Job, Threads
+from strategies.engine.tally import Tally
 from strategies.sdk import Intent, MarketKey, Nominator
 from strategies.services.claims import TickClaim
 from strategies.services.deciding import Basis, LeftMemory, split_markets
-from strategies.services.decisions import BookFailure, Findings
+from strategies.services.decisions import BookFailure
 from strategies.services.explanations import Explanation
 from strategies.services.streaming import StreamReport, StreamTurn, decide_on_stream
 
@@ -90,28 +92,6 @@ class Surroundings:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What one strategy did since it was last explained."""
-
-    findings: Findings | None = None
-    has_executed: bool = False
-    decisions: int = 0
-    opportunities: int = 0
-    executions: int = 0
-    failures: int = 0
-
-    def add(self, report: StreamReport) -> None:
-        """Count a decision."""
-        self.decisions += 1
-        self.opportunities += report.written_count
-        self.executions += report.execution_count
-        self.failures += bool(report.error)
-        if report.findings is not None and (report.execution_count or not self.has_executed):
-            self.findings = report.findings
-            self.has_executed = bool(report.execution_count)
-
-
-@dataclass(slots=True)
 class _Flight:
     """The decision that a thread makes at this moment."""
 
@@ -129,6 +109,10 @@ class Decider:
         run_id: in which it was taken.
         claim: the engine's right to send its orders.
         around: what it shares with the others.
+
+    Attributes:
+        engagements: how often it has, or may have, begun an execution: what was read before the
+            end of the last one must not be decided on.
     """
 
     def __init__(
@@ -145,7 +129,7 @@ class Decider:
         self._nominator: Nominator | None = None
         self._echoes = Echoes()
         self._memory = LeftMemory()
-        self._tally = _Tally()
+        self._tally = Tally()
         self._flight: _Flight | None = None
         self._is_asked = self._is_due = self._is_forced = self._is_over = False
         self._nominated_at_ns = 0
@@ -153,6 +137,7 @@ class Decider:
         self._superseded = self._idle = 0
         self._idled_at_ms = 0.0
         self._is_alarm_set = False
+        self.engagements = 0
 
     @property
     def markets(self) -> Mapping[MarketKey, Market]:
@@ -182,7 +167,8 @@ class Decider:
         if before is not None and before.setup is basis.setup:
             return False
         self._markets, self._disabled = split_markets(basis.setup)
-        self._nominator = basis.setup.plugin.nominator(basis.setup.rules)
+        nominator = basis.setup.plugin.nominator(basis.setup.rules)
+        self._nominator = None if nominator is None else Guarded(nominator, self.strategy_id)
         for key in self._markets:
             book = self._around.books.book(*key)
             if book is not None and self._nominator is not None:
@@ -217,7 +203,7 @@ class Decider:
 
     def explain(self) -> Explanation | None:
         """Return what it did since it was last asked; ``None``: nothing."""
-        tally, self._tally = self._tally, _Tally()
+        tally, self._tally = self._tally, Tally()
         if not tally.decisions:
             return None
         return Explanation(
@@ -265,8 +251,9 @@ class Decider:
         flight, self._flight = self._flight, None
         self._count(report, flight)
         now_ms = self._around.clock.monotonic_ms()
+        self.engagements += bool(report.execution_count or report.is_left_undone)
         if report.basis is not None:
-            self.install(report.basis)
+            self._go_on_with(report.basis)
         if report.is_left_undone:
             self._around.let_go(self.strategy_id)
         if report.error or report.is_away or report.has_fallen_short:
@@ -282,7 +269,20 @@ class Decider:
     def fail(self, error: Exception) -> None:
         """Take note that a decision could not even be reported."""
         logger.error("a decision of strategy %s broke", self.strategy_id, exc_info=error)
+        self.engagements += 1
+        # how far it had come is not known: whoever takes it next looks what was begun
+        self._around.let_go(self.strategy_id)
         self.end(StreamReport(is_away=True))
+
+    def _go_on_with(self, basis: Basis) -> None:
+        """Decide on what was read after an execution.
+
+        With other markets only after the next reading: nobody tells of their books yet.
+        """
+        if self._basis is not None and self._basis.setup is basis.setup:
+            self.install(basis)
+        else:
+            self._basis = None
 
     def _settle(self, report: StreamReport, flight: _Flight | None, now_ms: float) -> None:
         """Rest as what came of a decision demands."""
@@ -365,9 +365,11 @@ class Decider:
                 failures.append(BookFailure(key, self._around.books.reason(*key)))
             else:
                 live[key] = book
+        exact = {key: book.to_book(depth) for key, book in live.items()}
+        # last: what raised before must not leave a flight that nobody ends
         versions = {key: book.version for key, book in live.items()}
         self._flight = _Flight(live, versions, self._nominated_at_ns if self._is_due else 0)
-        return {key: book.to_book(depth) for key, book in live.items()}, failures
+        return exact, failures
 
     def _is_current(self, intent: Intent) -> bool:
         """Return whether the books of an intent are still those that it was made from.

@@ -97,7 +97,7 @@ class LeaseKeeper:
         self._leases: dict[int, HeldStrategy] = {}
         self._retiring: set[int] = set()
         self._cooling: dict[int, float] = {}
-        self._announced: frozenset[int] = frozenset()
+        self._announced: Mapping[int, int] = {}
         self._is_draining = False
         self._is_drain_noted = False
         self._stopping = Event()
@@ -255,10 +255,14 @@ class LeaseKeeper:
         self._release()
 
     def announce(self) -> None:
-        """Say what may be decided on, if that has changed."""
-        now = frozenset(self.held())
+        """Say what may be decided on, if that has changed.
+
+        A strategy that was lost and taken again in between is held under another lease: whoever
+        decides on it must hear of it, or it would go on with a claim that is over.
+        """
+        now = {pk: item.fence for pk, item in self.held().items()}
         if now != self._announced:
-            self.on_change(now)
+            self.on_change(frozenset(now))
             self._announced = now
             self._hurry.set()
 

@@ -36,6 +36,7 @@ from strategies.engine.crew import Crew
 from strategies.engine.decider import Counts, Decider, Surroundings
 from strategies.engine.ports import Feeds, Held, Keeper
 from strategies.errors import BookNotLive
+from strategies.services.deciding import Basis
 from strategies.services.engine_stats import publish_stats, withdraw_stats
 from strategies.services.explanations import write_explanations
 from strategies.services.streaming import note_stream_failure, read_stream_basis
@@ -230,8 +231,10 @@ class EngineLoop:
             run_id=decider.run_id,
             clock=self._clock,
         )
+        before = decider.engagements
         try:
             basis = await self._helpers.run(job)
+            self._install(decider, basis, before)
         except ArbError as error:
             await self._note_failure(decider, str(error))
         except (OperationalError, InterfaceError) as error:
@@ -239,12 +242,15 @@ class EngineLoop:
         except Exception as error:
             logger.exception("what strategy %s rests on cannot be read", decider.strategy_id)
             await self._note_failure(decider, f"{type(error).__name__}: {error}")
-        else:
+
+    def _install(self, decider: Decider, basis: Basis, before: int) -> None:
+        """Let a strategy decide on what was read, unless it has traded since that was asked for."""
+        if decider.engagements == before:
             if decider.install(basis):
                 self._board.place(decider, decider.markets)
                 self._want_soon()
             self._offsets_ms |= basis.footing.risk.grounds.clock_offsets_ms
-            decider.force()
+        decider.force()
 
     async def _note_failure(self, decider: Decider, error: str) -> None:
         note = partial(note_stream_failure, claim=decider.claim, error=error, clock=self._clock)

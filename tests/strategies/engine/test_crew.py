@@ -1,9 +1,12 @@
 """Threads that do what blocks."""
 
 import asyncio
+import sys
 import threading
+from contextlib import suppress
 
 import pytest
+from django.db import OperationalError, connection
 
 from strategies.engine import crew as crews
 from strategies.engine.crew import Crew
@@ -122,3 +125,39 @@ async def test_a_closed_crew_takes_nothing_and_says_whether_it_ended_in_time():
     gate.set()
     assert await errand.told is True
     assert await members.close(timeout_s=5) is True
+
+
+async def test_a_plugin_that_exits_ends_no_thread(crew):
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        await crew.run(lambda: sys.exit(3))
+
+    assert await crew.run(lambda: 1) == 1
+    assert crew.busy == 0
+
+
+async def test_an_errand_that_cannot_be_begun_disturbs_nobody(crew):
+    broken, other = Note(lambda: 1), Note(lambda: 2)
+    broken.begin = lambda: 1 // 0
+
+    crew.ask(broken)
+    crew.ask(other)
+
+    assert await other.told == 2
+    assert (crew.waiting, broken.told.done()) == (0, False)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: sessions")
+@pytest.mark.django_db(transaction=True)
+async def test_a_thread_whose_connection_has_died_opens_another_one_though_no_job_raised(crew):
+    def end_session():
+        with suppress(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    def read():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return cursor.fetchone()[0]
+
+    await crew.run(end_session)
+
+    assert await crew.run(read) == 1

@@ -10,6 +10,7 @@ from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.models import Order
 from ledger.selectors import imbalances
 from ledger.services.halts import change_trading
+from markets.domain.live_book import LiveBook
 from markets.errors import VenueRejected
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine.decider import (
@@ -23,6 +24,8 @@ from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.endings import FAILURES_MAX
 from strategies.services.explanations import write_explanations
+from strategies.services.setups import SETUPS
+from strategies.services.streaming import read_stream_basis
 from tests.strategies.engine.stage import TOKEN, offer
 from tests.strategies.samples import Hooked
 
@@ -205,6 +208,68 @@ def test_after_an_execution_it_decides_on_funds_and_gates_read_anew(watched):
     assert after is not before
     assert after.free != before.free
     assert after.setup is before.setup
+
+
+def test_after_an_execution_other_markets_wait_until_their_books_are_told_of(watched):
+    offer(watched)
+    SETUPS.clear()  # as after a synchronisation of a venue
+    watched.crew.work()
+
+    assert watched.counts.executed == 1
+    assert watched.decider.basis is None
+    offer(watched)
+    assert watched.crew.work() == 0
+    setup = read_stream_basis(
+        strategy_id=watched.decider.strategy_id,
+        run_id=watched.decider.run_id,
+        clock=watched.clock,
+    )
+    assert watched.decider.install(setup) is True
+
+
+def test_a_decision_of_which_nothing_is_known_gives_the_strategy_back(watched):
+    offer(watched)
+    errand, _is_urgent = watched.crew.asked.popleft()
+    assert errand.begin() is not None
+
+    errand.fail(RuntimeError("a bug of the platform"))
+
+    assert watched.let_go == [watched.decider.strategy_id]
+    assert not watched.decider.is_busy
+    assert watched.decider.engagements == 1
+
+
+def test_books_that_cannot_be_read_leave_it_free(watched, monkeypatch):
+    monkeypatch.setattr(LiveBook, "to_book", lambda _book, _depth: 1 // 0)
+    offer(watched)
+
+    with pytest.raises(ZeroDivisionError):
+        watched.crew.work()
+
+    assert not watched.decider.is_busy
+    monkeypatch.undo()
+    watched.decider.force()
+    assert watched.crew.work() == 1
+
+
+def test_a_nominator_that_raises_is_not_asked_again_and_disturbs_nobody(watched, monkeypatch):
+    def raise_bug(*_args):
+        raise RuntimeError("a bug of a plugin")
+
+    kind = type(watched.decider.basis.setup.plugin.nominator(watched.decider.basis.setup.rules))
+    monkeypatch.setattr(kind, "update", raise_bug)
+    monkeypatch.setattr(kind, "drop", raise_bug)
+
+    offer(watched)
+    watched.books.close_gate("beta")
+    monkeypatch.undo()
+    watched.books.closed.clear()
+    watched.crew.asked.clear()
+    watched.decider.begin()
+    watched.books.show("alpha")
+
+    assert watched.decider.is_busy
+    assert watched.counts.nominated == 3
 
 
 def test_an_execution_that_fails_gives_it_a_rest(watched):

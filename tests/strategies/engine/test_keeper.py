@@ -137,6 +137,22 @@ def test_without_the_database_leases_lapse_and_are_taken_anew_when_it_is_back(
     assert len(keeper.announced[-1]) == 4
 
 
+def test_what_was_lost_and_taken_again_between_two_looks_is_announced_anew(
+    streams, make_keeper, clock
+):
+    keeper = make_keeper()
+    keeper.turn()
+    clock.advance_ms(LEASE_MS)
+    keeper.renew()
+    keeper.take()
+    announced = len(keeper.announced)
+
+    keeper.announce()
+
+    assert {item.fence for item in keeper.held().values()} == {2}
+    assert keeper.announced[announced:] == [frozenset(row.pk for row in streams)]
+
+
 def test_a_confirmation_that_comes_too_late_prolongs_nothing(streams, make_keeper, clock):
     keeper = make_keeper()
     keeper.turn()

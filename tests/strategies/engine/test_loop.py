@@ -315,3 +315,61 @@ def test_a_strategy_that_cannot_be_read_is_counted_as_failing_and_stopped(engine
     play(engine, lambda: beside(wait_for_fault))
 
     assert not Opportunity.objects.exists()
+
+
+def test_what_was_read_before_an_execution_is_not_decided_on_after_it(engine, cross, monkeypatch):
+    read, stale, told = loops.read_stream_basis, [], []
+
+    def read_slowly(**wanted):
+        basis = read(**wanted)
+        if engine.loop.counts.decided and not stale:
+            stale.append(basis)
+            deadline_s = time.monotonic() + TIMEOUT_S
+            while not engine.loop.counts.executed and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+        return basis
+
+    class Watched(loops.Decider):
+        def install(self, basis):
+            told.append(basis)
+            return super().install(basis)
+
+    monkeypatch.setattr(loops, "read_stream_basis", read_slowly)
+    monkeypatch.setattr(loops, "Decider", Watched)
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        await until(lambda: stale)
+        offer(engine)
+        await until(lambda: engine.loop.counts.executed)
+        count = len(told)
+        await until(lambda: len(told) > count + 1)
+
+    play(engine, scene)
+
+    assert stale[0] not in told
+
+
+def test_a_reading_that_cannot_be_used_is_not_the_last_one(engine, cross, monkeypatch):
+    failures = []
+
+    class Failing(loops.Decider):
+        def install(self, basis):
+            if not failures:
+                failures.append(basis)
+                raise RuntimeError("a bug of a plugin")
+            return super().install(basis)
+
+    monkeypatch.setattr(loops, "Decider", Failing)
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        await until(lambda: engine.loop.counts.decided)
+
+    play(engine, scene)
+
+    cross.refresh_from_db()
+    assert failures
+    assert cross.state == StrategyState.RUNNING
