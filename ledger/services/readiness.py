@@ -74,12 +74,15 @@ class Readiness:
         """
         if run_id in self._ready:
             return True
-        since = [self._began_at, self._distrusted.get(run_id), started_at - AGE_MAX]
+        distrusted_at = self._distrusted.get(run_id)
+        since = [self._began_at, distrusted_at, started_at - AGE_MAX]
         waiting = list_unreconciled(account_ids, max(filter(None, since)))
         if waiting:
             self._ask(waiting)
             return False
         with self._lock:
+            if self._distrusted.get(run_id) != distrusted_at:
+                return False  # it was taken over while this was read
             if len(self._ready) >= RUNS_MAX:
                 self._ready.clear()
             self._ready.add(run_id)

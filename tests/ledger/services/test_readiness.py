@@ -6,6 +6,8 @@ import pytest
 
 from arbplatform.core.clock import FixedClock
 from ledger.models import AccountReconciliation
+from ledger.selectors.reconciliation import list_unreconciled
+from ledger.services import readiness as services
 from ledger.services.openings import ensure_opened
 from ledger.services.readiness import ASK_EVERY_MS, Readiness, prepare
 from ledger.services.reconciler import reconcile_account
@@ -98,3 +100,23 @@ def test_a_start_has_only_old_accounts_compared(opened, beta, clock, sent_tasks)
     prepare(account_ids=[opened.pk, beta[0].pk], now=clock.now())
 
     assert sent_tasks == [("ledger.reconcile_account", {"account_id": beta[0].pk})]
+
+
+def test_a_take_over_in_the_middle_of_a_look_is_not_forgotten(
+    readiness, opened, clock, monkeypatch
+):
+    look = list_unreconciled
+
+    def take_over(*asked):
+        waiting = look(*asked)
+        readiness.distrust(1, since=clock.now() + timedelta(milliseconds=1))
+        return waiting
+
+    monkeypatch.setattr(services, "list_unreconciled", take_over)
+    assert not is_ready(readiness, opened, clock)
+    monkeypatch.undo()
+
+    assert not is_ready(readiness, opened, clock)
+    clock.advance_ms(1)
+    reconcile_account(account_id=opened.pk, clock=clock)
+    assert is_ready(readiness, opened, clock)

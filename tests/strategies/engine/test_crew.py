@@ -136,8 +136,11 @@ async def test_a_plugin_that_exits_ends_no_thread(crew):
 
 
 async def test_an_errand_that_cannot_be_begun_disturbs_nobody(crew):
-    broken, other = Note(lambda: 1), Note(lambda: 2)
-    broken.begin = lambda: 1 // 0
+    class Broken(Note):
+        def begin(self):
+            raise ValueError("no")
+
+    broken, other = Broken(lambda: 1), Note(lambda: 2)
 
     crew.ask(broken)
     crew.ask(other)

@@ -18,10 +18,12 @@ from markets.domain.live_book import LiveBook
 from markets.models import Venue
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine import loop as loops
+from strategies.engine.decider import Decider
 from strategies.engine.loop import EngineLoop
 from strategies.models import Execution, Opportunity, Run, Strategy
 from strategies.services.engine_stats import list_stats
 from strategies.services.setups import SETUPS
+from strategies.services.streaming import read_stream_basis
 from tests.strategies.engine.stage import hold
 from tests.strategies.samples import Hooked
 
@@ -318,10 +320,11 @@ def test_a_strategy_that_cannot_be_read_is_counted_as_failing_and_stopped(engine
 
 
 def test_what_was_read_before_an_execution_is_not_decided_on_after_it(engine, cross, monkeypatch):
-    read, stale, told = loops.read_stream_basis, [], []
+    stale: list[Any] = []
+    told: list[Any] = []
 
     def read_slowly(**wanted):
-        basis = read(**wanted)
+        basis = read_stream_basis(**wanted)
         if engine.loop.counts.decided and not stale:
             stale.append(basis)
             deadline_s = time.monotonic() + TIMEOUT_S
@@ -329,7 +332,7 @@ def test_what_was_read_before_an_execution_is_not_decided_on_after_it(engine, cr
                 time.sleep(0.01)
         return basis
 
-    class Watched(loops.Decider):
+    class Watched(Decider):
         def install(self, basis):
             told.append(basis)
             return super().install(basis)
@@ -352,9 +355,9 @@ def test_what_was_read_before_an_execution_is_not_decided_on_after_it(engine, cr
 
 
 def test_a_reading_that_cannot_be_used_is_not_the_last_one(engine, cross, monkeypatch):
-    failures = []
+    failures: list[Any] = []
 
-    class Failing(loops.Decider):
+    class Failing(Decider):
         def install(self, basis):
             if not failures:
                 failures.append(basis)
