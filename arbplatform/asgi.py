@@ -12,13 +12,15 @@ http = get_asgi_application()
 # both need the apps to be ready
 from arbplatform.push.application import push_application  # noqa: E402
 from markets.selectors import find_unknown_markets  # noqa: E402
-from markets.services.feeds import register_interest  # noqa: E402
+from markets.services.feeds import find_untold, register_topics  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http,
         "websocket": push_application(
-            register_interest=register_interest, find_unknown=find_unknown_markets
+            register_interest=register_topics,
+            find_unknown=find_unknown_markets,
+            find_untold=find_untold,
         ),
     }
 )

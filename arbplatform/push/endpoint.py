@@ -21,8 +21,9 @@ from arbplatform.push.errors import (
     TooManyMessages,
     TooManyTopics,
     UnknownMarket,
+    UntoldTopic,
 )
-from arbplatform.push.hub import Hub, MarketPair
+from arbplatform.push.hub import Hub
 from arbplatform.push.origin import Receive, Scope, Send, header
 from arbplatform.push.outbox import Outbox
 from arbplatform.push.protocol import Command, answer, parse_command, refusal
@@ -44,8 +45,11 @@ TOKEN_HEADER: Final = "token "  # noqa: S105  the word before one
 REFUSED: Final = 4400
 """What a connection is closed with whose first message was wrong."""
 
+MarketPair = tuple[str, str]
 FindUnknown = Callable[[Collection[MarketPair]], Collection[MarketPair]]
 """Returns those markets (venue, symbol) that do not exist; may ask the database."""
+FindUntold = Callable[[Collection[Topic]], Collection[Topic]]
+"""Returns those topics about trades that no stream of their venue tells; may ask the database."""
 
 
 class Endpoint:
@@ -54,10 +58,18 @@ class Endpoint:
     Args:
         hub: all clients of the process.
         find_unknown: tells which markets do not exist.
+        find_untold: tells which topics no stream of their venue tells.
     """
 
-    def __init__(self, hub: Hub, *, find_unknown: FindUnknown = lambda _markets: ()) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        find_unknown: FindUnknown = lambda _markets: (),
+        find_untold: FindUntold = lambda _topics: (),
+    ) -> None:
         self._hub = hub
+        self._find_untold = find_untold
         self._find_unknown = find_unknown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +152,7 @@ class Endpoint:
             if topic.rule.is_staff_only and not connection.identity.is_staff:
                 raise StaffTopic(topic=topic.name)
         together = self._hub.topics_of(connection).union(topics)
-        markets = {(topic.venue, topic.symbol) for topic in together if topic.venue}
+        markets = {topic.stream for topic in together if topic.venue}
         if len(together) > TOPICS_MAX or len(markets) > MARKETS_MAX:
             raise TooManyTopics(limit=TOPICS_MAX, markets=MARKETS_MAX)
         new = {(topic.venue, topic.symbol) for topic in topics if topic.venue}
@@ -148,6 +160,10 @@ class Endpoint:
             unknown = await database_sync_to_async(self._find_unknown)(new)
             for venue, symbol in sorted(unknown):
                 raise UnknownMarket(venue=venue, symbol=symbol)
+        tapes = {topic for topic in topics if topic.rule.is_tape}
+        if tapes:
+            for topic in await database_sync_to_async(self._find_untold)(tapes):
+                raise UntoldTopic(venue=topic.venue, topic=topic.name)
 
 
 class Connection:

@@ -18,7 +18,8 @@ class UnknownTopic(NotFound):
     code = 1030
     summary = (
         "There is no topic {topic}. Topics are ticker:VENUE:SYMBOL, book:VENUE:SYMBOL, "
-        "opportunities, executions, strategies and logs."
+        "trades:VENUE:SYMBOL, kline:VENUE:SYMBOL:TIMEFRAME such as 1m, opportunities, "
+        "executions, strategies and logs."
     )
 
 
@@ -54,6 +55,16 @@ class StaffTopic(Denied):
 
     code = 1034
     summary = "Only members of staff may subscribe to {topic}."
+
+
+class UntoldTopic(InvalidInput):
+    """The venue does not tell on a stream what a topic is about."""
+
+    code = 1041
+    summary = (
+        "The venue {venue} does not stream {topic}. Read it from the API, or choose another "
+        "timeframe or venue."
+    )
 
 
 class ClosingError:

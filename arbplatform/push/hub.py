@@ -38,9 +38,8 @@ SLOW_S: Final = 10.0
 SETTLE_S: Final = 2.0
 """How long an answer waits for Redis to confirm a subscription [s]."""
 
-MarketPair = tuple[str, str]
-RegisterInterest = Callable[[Collection[MarketPair]], None]
-"""Told every few seconds which markets (venue, symbol) clients watch; may block and fail."""
+RegisterInterest = Callable[[Collection[Topic]], None]
+"""Told every few seconds which topics of markets clients watch; may block and fail."""
 MakeSource = Callable[[Deliver, Announce], Source]
 
 
@@ -65,7 +64,7 @@ class Hub:
     It does something only while there are clients.
 
     Args:
-        register_interest: told which markets are watched.
+        register_interest: told which topics of markets are watched.
         open_source: makes where messages come from.
         clock: tells the time.
     """
@@ -259,10 +258,10 @@ class Hub:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._watched.wait(), INTEREST_S)
             self._watched.clear()
-            markets = {(topic.venue, topic.symbol) for topic in self._readers if topic.venue}
-            if not markets:
+            watched = {topic for topic in self._readers if topic.rule.has_market}
+            if not watched:
                 continue
             try:
-                await asyncio.to_thread(self._register_interest, markets)
+                await asyncio.to_thread(self._register_interest, watched)
             except (OSError, RedisError) as error:
                 logger.warning("Nobody hears which markets clients watch: %s", error)

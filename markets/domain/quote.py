@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from arbplatform.core.decimals import Amount, Price, Quantity
+from markets.domain.orders import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,22 @@ class Candle:
     low: Price
     close: Price
     volume: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What two others have traded, as the venue tells everybody.
+
+    Attributes:
+        traded_at_ms: when, by the venue's clock [ms since epoch].
+        price: [quote per base].
+        quantity: [base].
+        side: what the taker did; ``None`` when the venue does not tell.
+        id: the venue's own name of it; ``None`` when it has none.
+    """
+
+    traded_at_ms: int
+    price: Price
+    quantity: Quantity
+    side: Side | None = None
+    id: str | None = None

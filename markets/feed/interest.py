@@ -5,7 +5,11 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
+from arbplatform.push.errors import UnknownTopic
+from arbplatform.push.topics import Topic, parse_topic
+
 KEY: Final = "arb:interest"
+TOPICS_KEY: Final = "arb:interest:topics"
 TTL_MS: Final = 30_000
 """So long is a market followed after somebody has said last that it is watched [ms]."""
 MARKETS_MAX: Final = 1_000
@@ -63,6 +67,48 @@ def current(client: Any, *, now_ms: int) -> list[MarketPair]:
     # a name that cannot be read is no market's, and must not hide the others
     split = (member.decode(errors="replace").partition(_SEPARATOR) for member in members)
     return [(venue, symbol) for venue, _, symbol in split if symbol]
+
+
+def register_topics(client: Any, topics: Collection[Topic], *, now_ms: int) -> None:
+    """Note that somebody wants to hear what is traded, for the next ``TTL_MS``.
+
+    Args:
+        client: of Redis.
+        topics: about trades and bars.
+        now_ms: the present moment [ms since epoch].
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    if not topics:
+        return
+    pipe = client.pipeline(transaction=False)
+    until_ms = now_ms + TTL_MS
+    pipe.zadd(TOPICS_KEY, {topic.name: until_ms for topic in topics})
+    pipe.zremrangebyscore(TOPICS_KEY, "-inf", now_ms)
+    pipe.execute()
+
+
+def current_topics(client: Any, *, now_ms: int) -> list[Topic]:
+    """Return what somebody wants to hear of trades and bars.
+
+    Args:
+        client: of Redis.
+        now_ms: the present moment [ms since epoch].
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    members = client.zrevrangebyscore(TOPICS_KEY, "+inf", now_ms, start=0, num=MARKETS_MAX)
+    found = []
+    for member in members:
+        try:
+            topic = parse_topic(member.decode(errors="replace"))
+        except UnknownTopic:
+            continue  # of a server of another version
+        if topic.rule.is_tape:
+            found.append(topic)
+    return found
 
 
 def take_feeder(client: Any, name: str) -> bool:

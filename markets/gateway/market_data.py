@@ -10,7 +10,8 @@ from arbplatform.core.decimals import ONE, ZERO
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.book import Book, Level
 from markets.domain.fees import FeeMode, FeeSchedule
-from markets.domain.quote import Candle, Ticker
+from markets.domain.orders import Side
+from markets.domain.quote import Candle, Ticker, Trade
 from markets.domain.rules import MarketRules
 from markets.domain.symbols import split_symbol
 from markets.gateway.answers import (
@@ -25,6 +26,7 @@ from markets.gateway.error_map import Malformed
 from markets.gateway.quirks import Quirks
 
 CANDLE_LENGTH = 6
+_SIDES = frozenset(Side)
 SEARCH_DEPTH_MAX = 4
 STEP_UNSTATED = Decimal("1e-8")
 """Grid of a market whose venue counts significant digits instead of stating a step."""
@@ -145,6 +147,32 @@ def parse_tickers(
     if not found and not states_emptiness(raw):
         raise Malformed(Message("the answer holds no ticker"))
     return found
+
+
+def parse_trades(answer: Sequence[Any]) -> list[Trade]:
+    """Return what was traded, in the order in which it was told; what is no trade is left out."""
+    trades = []
+    for row in answer:
+        try:
+            trades.append(_trade(require_mapping(row, "trade")))
+        except Malformed:
+            continue
+    return trades
+
+
+def _trade(row: Mapping[str, Any]) -> Trade:
+    traded_at_ms = whole_or_none(row.get("timestamp"))
+    if traded_at_ms is None:
+        raise Malformed(Message("the answer holds a trade without its time"))
+    price, quantity = (need_number(row.get(key), key) for key in ("price", "amount"))
+    side, name = row.get("side"), row.get("id")
+    return Trade(
+        traded_at_ms,
+        price,
+        quantity,
+        Side(side) if side in _SIDES else None,
+        None if name is None else str(name),
+    )
 
 
 def parse_candles(answer: object, raw: object) -> list[Candle]:

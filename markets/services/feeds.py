@@ -16,6 +16,7 @@ from redis.retry import Retry
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Unavailable
+from arbplatform.push.topics import Topic
 from markets.domain.book import Book
 from markets.domain.feeds import FeedState
 from markets.feed import interest
@@ -108,6 +109,38 @@ def register_interest(pairs: Collection[MarketPair], *, clock: Clock = SYSTEM_CL
     """
     if not is_alone():
         interest.register(redis_client(), pairs, now_ms=clock.now_ms())
+
+
+def register_topics(topics: Collection[Topic], *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Have an engine follow what topics are about for the next half minute.
+
+    Args:
+        topics: that name a market.
+        clock: tells the time.
+
+    Raises:
+        RedisError, OSError: Redis does not answer.
+    """
+    pairs = {(topic.venue, topic.symbol) for topic in topics if not topic.rule.is_tape}
+    register_interest(pairs, clock=clock)
+    tapes = [topic for topic in topics if topic.rule.is_tape]
+    if tapes and not is_alone():
+        interest.register_topics(redis_client(), tapes, now_ms=clock.now_ms())
+
+
+def find_untold(topics: Collection[Topic]) -> list[Topic]:
+    """Return those topics about trades or bars that no stream of their venue tells.
+
+    Args:
+        topics: a bounded number of them.
+    """
+    # ccxt.pro takes a second and much memory to import: a web process does when first asked
+    from markets.gateway.ccxt_tapes import can_tell  # noqa: PLC0415
+
+    specs = {venue.code: venue.to_spec() for venue in list_venues(is_enabled=True)}
+    asked = {(topic.venue, topic.timeframe) for topic in topics if topic.venue in specs}
+    untold = {one for one in asked if not can_tell(specs[one[0]], one[1])}
+    return [topic for topic in topics if (topic.venue, topic.timeframe) in untold]
 
 
 def is_alone() -> bool:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.push.publisher import publish_many
-from arbplatform.push.topics import book_topic, ticker_topic
+from arbplatform.push.topics import Topic, book_topic, ticker_topic
 from markets.domain.feeds import FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed import interest
@@ -23,14 +23,16 @@ from markets.feed.store import BookRow, BookStore, Key, origin_of
 from markets.gateway.base import VenueSpec
 from markets.selectors import list_venues
 from markets.services.feeds import is_alone, redis_client
+from markets.services.live_tapes import LiveTapes
 
 logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
 """How often it is looked which markets are watched [s]."""
 
-Watched = tuple[bool, list[Key], dict[str, VenueSpec]]
-"""Whether this engine follows what is only watched, what is watched, and how to reach venues."""
+Watched = tuple[bool, list[Key], list[Topic], dict[str, VenueSpec]]
+"""Whether this engine follows what is only watched, which markets and which trades and bars are
+watched, and how to reach venues."""
 
 
 class LiveFeeds:
@@ -67,6 +69,7 @@ class LiveFeeds:
         self._origins: dict[str, str] = {}
         self._sharing: Sharing | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._tapes = LiveTapes(clock=clock)
         self.hub = open_hub(self)
         if client is not None:
             store = BookStore(client, writer=name)
@@ -118,6 +121,7 @@ class LiveFeeds:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+        await self._tapes.close()
         if self._sharing is not None:
             await self._sharing.close()
         if self._client is not None:
@@ -143,11 +147,12 @@ class LiveFeeds:
         """Learn again and again what is watched."""
         while True:
             try:
-                is_feeder, watched, specs = await asyncio.to_thread(self._read_watched)
+                is_feeder, watched, tapes, specs = await asyncio.to_thread(self._read_watched)
             except (RedisError, OSError, AnyDatabaseError) as error:
                 logger.warning("Which markets are watched cannot be read: %s", error)
             else:
                 self._take_watched(is_feeder, watched, specs)
+                self._tapes.want(tapes if is_feeder else (), specs)
             await asyncio.sleep(LOOK_S)
 
     def _read_watched(self) -> Watched:
@@ -155,10 +160,11 @@ class LiveFeeds:
         now_ms = self._clock.now_ms()
         is_feeder = interest.take_feeder(self._client, self._name)
         watched = interest.current(self._client, now_ms=now_ms)
-        if not is_feeder or not watched:
-            return is_feeder, watched, {}
+        tapes = interest.current_topics(self._client, now_ms=now_ms) if is_feeder else []
+        if not is_feeder or not (watched or tapes):
+            return is_feeder, watched, tapes, {}
         try:
-            return is_feeder, watched, {spec.code: spec for spec in self._list_specs()}
+            return is_feeder, watched, tapes, {spec.code: spec for spec in self._list_specs()}
         finally:
             close_old_connections()
 

@@ -19,6 +19,7 @@ from knox.models import AuthToken
 from arbplatform.push.application import push_application
 from arbplatform.push.hub import Hub
 from markets.selectors import find_unknown_markets
+from markets.services.feeds import find_untold
 from tests.processes import redis_server
 
 __all__ = ["redis_server"]
@@ -31,7 +32,7 @@ class Server:
 
     Attributes:
         hub: its clients.
-        interest: which markets it said that clients watch.
+        interest: which topics of markets it said that clients watch.
         port: of 127.0.0.1.
     """
 
@@ -53,6 +54,7 @@ class Server:
         sockets = push_application(
             register_interest=self.interest.append,
             find_unknown=find_unknown_markets,
+            find_untold=find_untold,
             hub=self.hub,
         )
         config = uvicorn.Config(

@@ -13,6 +13,7 @@ from knox.models import AuthToken
 from arbplatform.push import endpoint, hub, topics
 from arbplatform.push.publisher import publish
 from arbplatform.push.topics import Delivery, TopicKind, TopicRule, book_topic, ticker_topic
+from markets.models import Venue
 from tests.markets.conftest import alpha, venues  # noqa: F401  fixtures
 from tests.push.conftest import connect, cookie_of, in_thread
 
@@ -175,7 +176,7 @@ async def test_markets_that_clients_watch_are_registered_as_of_interest(server, 
         await socket.ask(op="subscribe", topics=watched)
 
         await until(lambda: server.interest)
-    assert server.interest[0] == {("alpha", "BTC/USDT"), ("alpha", "ETH/USDT")}
+    assert {topic.name for topic in server.interest[0]} == set(watched[:2])
 
 
 async def test_a_market_that_does_not_exist_is_refused_and_nothing_is_subscribed(
@@ -191,6 +192,34 @@ async def test_a_market_that_does_not_exist_is_refused_and_nothing_is_subscribed
         answered = await socket.ask(op="subscribe", topics=["executions"])
         assert answered["data"]["topics"] == ["executions"]
     assert server.interest == []
+
+
+@pytest.mark.parametrize("topic", ["kline:alpha:BTC/USDT:7m", "trades:muted:BTC/USDT"])
+async def test_what_a_venue_does_not_stream_is_refused_when_it_is_asked_for(
+    server,
+    token,
+    alpha,  # noqa: F811
+    topic,
+):
+    await in_thread(lambda: mute_venue(alpha))
+    async with connect(server, token=token) as socket:
+        refused = await socket.ask(op="subscribe", topics=["trades:alpha:BTC/USDT", topic])
+        assert (refused["code"], topic in refused["msg"]) == (1041, True)
+
+        good = ["kline:alpha:BTC/USDT:1m", "trades:alpha:BTC/USDT"]
+        answered = await socket.ask(op="subscribe", topics=good)
+        assert answered["data"]["topics"] == good
+        await until(lambda: server.interest)
+    assert {named.name for named in server.interest[0]} == set(good)
+
+
+def mute_venue(alpha):  # noqa: F811
+    """Add a venue of a class without streams, with the markets of ``alpha``."""
+    muted = Venue.objects.create(code="muted", name="Muted", ccxt_id="zebpay")
+    for market in alpha.markets.all():
+        market.pk, market.venue = None, muted
+        market._state.adding = True
+        market.save()
 
 
 async def test_a_topic_that_does_not_exist_is_refused(server, token):
