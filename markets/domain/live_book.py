@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from math import inf
 
 from markets.domain.book import Book, Level
 from markets.domain.book_side import UNREADABLE, AmbiguousPrice, BookSide, WireLevel
+
+_NEW_LEVEL = partial(tuple.__new__, Level)
+"""``Level._make`` without its call of Python: two sides of 20 levels for each decision."""
 
 DEPTH_MAX = 1_000
 """Levels kept of each side, unless a feed asks for others."""
@@ -212,8 +216,8 @@ class LiveBook:
             book = Book(
                 self.venue,
                 self.symbol,
-                tuple(Level(Decimal(p), Decimal(q)) for p, q in self.bids.top(depth)),
-                tuple(Level(Decimal(p), Decimal(q)) for p, q in self.asks.top(depth)),
+                _exact_levels(self.bids.top(depth)),
+                _exact_levels(self.asks.top(depth)),
                 self.received_at_ms,
                 self.venue_time_ms,
                 self.sequence,
@@ -247,3 +251,7 @@ class LiveBook:
             self.best_ask_quantity = float(asks.quantities[0])
         else:
             self.best_ask = self.best_ask_quantity = 0.0
+
+
+def _exact_levels(wire: Sequence[tuple[str, str]]) -> tuple[Level, ...]:
+    return tuple([_NEW_LEVEL((Decimal(price), Decimal(quantity))) for price, quantity in wire])

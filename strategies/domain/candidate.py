@@ -1,7 +1,7 @@
 """What a chain is made of before it is sized: trades, the terms they must meet, and their caps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from operator import itemgetter
@@ -13,6 +13,7 @@ from arbplatform.core.decimals import (
     Amount,
     Bps,
     Fraction,
+    Price,
     Quantity,
     ceil_to_step,
 )
@@ -67,12 +68,17 @@ class Trade:
         side: of our order.
         book: of the market; the side that we take is not empty.
         free: what the account has of the asset that we spend [units of it].
+        factors: effect of the fee.
     """
 
     rules: MarketRules
     side: Side
     book: Book
     free: Amount
+    factors: Factors = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", fee_factors(self.rules.fees, self.side))
 
     @property
     def spent_asset(self) -> str:
@@ -83,11 +89,6 @@ class Trade:
     def levels(self) -> Sequence[Level]:
         """The side of the book that the order takes, best first."""
         return self.book.asks if self.side is Side.BUY else self.book.bids
-
-    @property
-    def factors(self) -> Factors:
-        """Effect of the fee."""
-        return fee_factors(self.rules.fees, self.side)
 
     @property
     def at_top(self) -> PricedLeg:
@@ -111,7 +112,7 @@ class CappedLeg:
     Attributes:
         trade: where it comes from.
         leg: the function of size.
-        uncapped: all that the book offers.
+        uncapped: what the book offers, as far as it matters: to behind what can be traded.
         cap: what ends its ladder.
         budget: what it may spend from stock at its limit price [units spent]; ``None`` when it
             spends what the leg before brings.
@@ -144,24 +145,27 @@ def cap_leg(trade: Trade, terms: Terms, *, is_first: bool, is_from_stock: bool) 
         is_from_stock: whether the leg is paid from the free balance; else from what the leg
             before brings, and the balance only covers what the venue sets aside above that.
     """
+    stock = max(ZERO, trade.free * terms.balance_share)
+    budget, payable, kind = None, UNLIMITED, CapKind.BALANCE
+    if is_from_stock:
+        if trade.factors.spend != ONE:
+            stock = max(ZERO, stock - FEE_ROUNDING_ALLOWANCE)
+        budget = min(stock, terms.spend_max) if is_first else stock
+        payable = budget / trade.factors.spend
+        kind = CapKind.BALANCE if budget == stock else CapKind.SPEND_MAX
     ladder = build_ladder(
         trade.levels,
         side=trade.side,
         tick=trade.rules.tick,
         share=terms.participation,
         depth=terms.depth,
+        enough=_make_enough(payable, trade.side, trade.rules.quantity_max),
     )
-    stock = max(ZERO, trade.free * terms.balance_share)
     caps = [(ladder.depth, CapKind.DEPTH)]
     if trade.rules.quantity_max is not None:
         caps.append((trade.rules.quantity_max, CapKind.QUANTITY_MAX))
-    budget = None
     if is_from_stock:
-        if trade.factors.spend != ONE:
-            stock = max(ZERO, stock - FEE_ROUNDING_ALLOWANCE)
-        budget = min(stock, terms.spend_max) if is_first else stock
-        kind = CapKind.BALANCE if budget == stock else CapKind.SPEND_MAX
-        caps.append((_quantity_within(budget / trade.factors.spend, trade.side, ladder), kind))
+        caps.append((_quantity_within(payable, trade.side, ladder), kind))
     quantity, cap = min(caps, key=itemgetter(0))
     leg = ChainLeg(
         side=trade.side,
@@ -173,6 +177,23 @@ def cap_leg(trade: Trade, terms: Terms, *, is_first: bool, is_from_stock: bool) 
         funds=ZERO if is_from_stock else stock,
     )
     return CappedLeg(trade, leg, ladder, cap, budget)
+
+
+def _make_enough(
+    payable: Amount, side: Side, quantity_max: Quantity | None
+) -> Callable[[Price, Quantity], bool] | None:
+    """Return what tells that a ladder reaches further than can be paid, or than is allowed.
+
+    Strictly further, and by the very division that finds what can be paid: so that a longer ladder
+    would be cut at the same quantity, and for the same reason.
+    """
+    if payable >= UNLIMITED and quantity_max is None:
+        return None
+    most = UNLIMITED if quantity_max is None else quantity_max
+    if side is Side.SELL:
+        most = min(most, payable)
+        return lambda _price, quantity: quantity > most
+    return lambda price, quantity: quantity > most or payable / price < quantity
 
 
 def _quantity_within(budget: Amount, side: Side, ladder: Ladder) -> Quantity:

@@ -13,8 +13,9 @@ function that nothing beats (``Chain.ceiling``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from arbplatform.core.decimals import ONE, ZERO, Amount, Fraction, Quantity
 from markets.domain.orders import Side
@@ -44,6 +45,7 @@ class ChainLeg:
         notional_min: smallest quantity x limit price [quote].
         funds: what the account has of the asset that the leg spends, beside what the leg before
             brings [units of it]. Covers what the venue sets aside above the expected cost.
+        lots_min: the smallest order, whatever its notional [lots].
     """
 
     side: Side
@@ -53,6 +55,10 @@ class ChainLeg:
     quantity_min: Quantity = ZERO
     notional_min: Amount = ZERO
     funds: Amount = ZERO
+    lots_min: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lots_min", max(1, _ceil(self.quantity_min / self.lot)))
 
     @property
     def lots_max(self) -> int:
@@ -123,12 +129,21 @@ class ChainLeg:
             quantity = min(quantity, self.ladder.quantity_within(budget))
         return self.lots_to(_floor(quantity / self.lot))
 
+    def allows(self, lots: int) -> bool:
+        """Return whether the venue takes an order of exactly ``lots``, and the ladder has it."""
+        ladder, quantity = self.ladder, lots * self.lot
+        if lots < self.lots_min or quantity > ladder.depth:
+            return False
+        return quantity * ladder.worst_price(quantity) >= self.notional_min
+
     def lots_from(self, lots: int) -> int | None:
         """Return the fewest allowed lots that are not below ``lots``; ``None``: none are."""
-        lots = max(lots, self._lots_floor())
+        lots = max(lots, self.lots_min)
         while (quantity := lots * self.lot) <= self.ladder.depth:
             level = self.ladder.level_of(quantity)
             price = self.ladder.prices[level]
+            if quantity * price >= self.notional_min:
+                return lots
             # Inside one level the notional at the worst price grows with the size; a sell that
             # reaches into the next one falls back.
             lots = max(lots, _ceil(self.notional_min / (price * self.lot)))
@@ -140,7 +155,7 @@ class ChainLeg:
     def lots_to(self, lots: int) -> int | None:
         """Return the most allowed lots that are not above ``lots``; ``None``: none are."""
         lots = min(lots, self.lots_max)
-        while lots >= self._lots_floor():
+        while lots >= self.lots_min:
             quantity = lots * self.lot
             level = self.ladder.level_of(quantity)
             if quantity * self.ladder.prices[level] >= self.notional_min:
@@ -148,12 +163,8 @@ class ChainLeg:
             lots = _floor(self.ladder.quantities[level - 1] / self.lot) if level else 0
         return None
 
-    def _lots_floor(self) -> int:
-        return max(1, _ceil(self.quantity_min / self.lot))
 
-
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """The cash flows of a chain at one size.
 
     Attributes:
@@ -203,25 +214,30 @@ class Chain:
             ``None`` when no choice of the other legs is allowed, or none meets ``edge_min`` and
             ``dust_max``.
         """
-        pivot = self.legs[self.pivot]
-        if pivot.lots_from(lots) != lots:
+        legs, start = self.legs, self.pivot
+        if not legs[start].allows(lots):
             return None
-        chosen = {self.pivot: lots}
-        for index in reversed(range(self.pivot)):
-            after = self.legs[index + 1]
-            needed = after.needs(chosen[index + 1] * after.lot) + self._allowance(index)
-            found = self.legs[index].lots_bringing(needed)
+        chosen, quantities = [lots], [lots * legs[start].lot]
+        for index in range(start - 1, -1, -1):
+            needed = legs[index + 1].needs(quantities[0]) + self._allowance(index)
+            found = legs[index].lots_bringing(needed)
             if found is None:
                 return None
-            chosen[index] = found
-        for index in range(self.pivot + 1, len(self.legs)):
-            before = self.legs[index - 1]
-            brought = before.received(chosen[index - 1] * before.lot) - self._allowance(index - 1)
-            found = self.legs[index].lots_within(brought)
+            chosen.insert(0, found)
+            quantities.insert(0, found * legs[index].lot)
+        received = [
+            leg.received(quantity)
+            for leg, quantity in zip(legs[: start + 1], quantities, strict=True)
+        ]
+        for index in range(start + 1, len(legs)):
+            leg = legs[index]
+            found = leg.lots_within(received[-1] - self._allowance(index - 1))
             if found is None:
                 return None
-            chosen[index] = found
-        flow = self._flow_of(tuple(chosen[index] for index in range(len(self.legs))))
+            chosen.append(found)
+            quantities.append(found * leg.lot)
+            received.append(leg.received(quantities[-1]))
+        flow = self._flow_of(chosen, quantities, received)
         is_good = (
             flow.profit >= self.edge_min * flow.spent[0]
             and flow.leftover_value <= self.dust_max * flow.spent[0]
@@ -275,20 +291,22 @@ class Chain:
             return range(0)
         return range(max(fewest, _ceil(quantity / pivot.lot)), pivot.lots_max + 1)
 
-    def _flow_of(self, lots: tuple[int, ...]) -> Flow:
-        pairs = list(zip(self.legs, lots, strict=True))
-        quantities = tuple(count * leg.lot for leg, count in pairs)
-        sized = list(zip(self.legs, quantities, strict=True))
-        spent = tuple(leg.spent(quantity) for leg, quantity in sized)
-        received = tuple(leg.received(quantity) for leg, quantity in sized)
-        leftovers = tuple(
-            brought - used for brought, used in zip(received[:-1], spent[1:], strict=True)
-        )
-        value = sum(
-            (amount * self._value(index) for index, amount in enumerate(leftovers)), start=ZERO
-        )
+    def _flow_of(self, lots: list[int], quantities: list[Quantity], received: list[Amount]) -> Flow:
+        spent = [leg.spent(quantity) for leg, quantity in zip(self.legs, quantities, strict=True)]
+        leftovers = [brought - used for brought, used in zip(received[:-1], spent[1:], strict=True)]
+        value = ZERO
+        for amount, worth in zip(leftovers, self.leftover_values, strict=False):
+            value += amount * worth
         profit = received[-1] - spent[0] + value
-        return Flow(lots, quantities, spent, received, leftovers, value, profit)
+        return Flow(
+            tuple(lots),
+            tuple(quantities),
+            tuple(spent),
+            tuple(received),
+            tuple(leftovers),
+            value,
+            profit,
+        )
 
     def _value(self, junction: int) -> Amount:
         return self.leftover_values[junction] if self.leftover_values else ZERO

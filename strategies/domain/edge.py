@@ -128,9 +128,19 @@ def round_trip_edge(legs: Iterable[PricedLeg]) -> Edge:
     Args:
         legs: the trades, in sequence; each spends what the one before brings.
     """
-    taken = tuple(legs)
-    gross = round_trip_rate(PricedLeg(leg.side, leg.price, NO_FEE) for leg in taken)
-    return Edge((gross - 1) * BPS_PER_UNIT, (round_trip_rate(taken) - 1) * BPS_PER_UNIT)
+    gross_gained = gross_lost = gained = lost = ONE
+    for side, price, (spend, receive) in legs:
+        gained *= receive
+        lost *= spend
+        if side is Side.BUY:
+            lost *= price
+            gross_lost *= price
+        else:
+            gained *= price
+            gross_gained *= price
+    return Edge(
+        (gross_gained / gross_lost - ONE) * BPS_PER_UNIT, (gained / lost - ONE) * BPS_PER_UNIT
+    )
 
 
 def cross_venue_edge(

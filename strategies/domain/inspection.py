@@ -1,12 +1,16 @@
 """Which books a decision may rest on: fresh, whole and taken at about the same moment."""
 
 from collections.abc import Iterable, Iterator
+from operator import ge, itemgetter, le
 from typing import Any
 
+from arbplatform.core.decimals import ZERO
 from markets.domain.book import Book
 from strategies.domain.intents import Rejection
 from strategies.domain.reasons import reject
 from strategies.domain.view import MarketKey, MarketView
+
+_PRICE_OF = itemgetter(0)
 
 
 def name_market(key: MarketKey) -> str:
@@ -47,12 +51,13 @@ def reject_book(
 
 def _is_ordered(book: Book, depth: int) -> bool:
     """Return whether all prices are positive and none is better than one that stands before it."""
-    asks = [level.price for level in book.asks[:depth]]
-    bids = [level.price for level in book.bids[:depth]]
+    asks = list(map(_PRICE_OF, book.asks[:depth]))
+    bids = list(map(_PRICE_OF, book.bids[:depth]))
     return (
-        asks == sorted(asks)
-        and bids == sorted(bids, reverse=True)
-        and all(price > 0 for price in (*asks[:1], *bids[-1:]))
+        all(map(le, asks, asks[1:]))
+        and all(map(ge, bids, bids[1:]))
+        and (not asks or asks[0] > ZERO)
+        and (not bids or bids[-1] > ZERO)
     )
 
 

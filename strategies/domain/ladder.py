@@ -1,7 +1,7 @@
 """One side of a book as functions of size: what it costs, how far it reaches."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 
@@ -26,7 +26,7 @@ class Ladder:
     concave on the bid side, and both are exact.
     """
 
-    __slots__ = ("notionals", "prices", "quantities")
+    __slots__ = ("depth", "notionals", "prices", "quantities")
 
     def __init__(self, levels: Iterable[tuple[Price, Quantity]]) -> None:
         """Add up the levels.
@@ -49,11 +49,8 @@ class Ladder:
         """Up to and including each level [base]."""
         self.notionals: Sequence[Amount] = notionals
         """Up to and including each level [quote]."""
-
-    @property
-    def depth(self) -> Quantity:
+        self.depth: Quantity = quantity
         """All that is there [base]."""
-        return self.quantities[-1] if self.quantities else ZERO
 
     def level_of(self, quantity: Quantity) -> int:
         """Return the index of the worst level that an order of ``quantity`` touches.
@@ -79,7 +76,7 @@ class Ladder:
         """
         if not quantity:
             return ZERO
-        index = self.level_of(quantity)
+        index = bisect_left(self.quantities, quantity)
         return self.notionals[index] - (self.quantities[index] - quantity) * self.prices[index]
 
     def quantity_worth(self, notional: Amount) -> Quantity:
@@ -125,6 +122,7 @@ class Ladder:
         part.prices = self.prices[: index + 1]
         part.quantities = [*self.quantities[:index], quantity]
         part.notionals = [*self.notionals[:index], self.notional(quantity)]
+        part.depth = quantity
         return part
 
 
@@ -135,6 +133,7 @@ def build_ladder(
     tick: Price,
     share: Fraction = ONE,
     depth: int | None = None,
+    enough: Callable[[Price, Quantity], bool] | None = None,
 ) -> Ladder:
     """Return what an order can take from one side of a book.
 
@@ -146,15 +145,29 @@ def build_ladder(
         tick: price grid [quote per base], positive.
         share: of each level that we count on, since others want it too; above 0, at most 1.
         depth: how many levels to look at; ``None`` for all.
+        enough: asked after each level with its price and all that is there up to it; the levels
+            behind the first one for which it holds are left out. ``None``: none are.
     """
     to_grid = ceil_to_step if side is Side.BUY else floor_to_step
     taken = levels if depth is None else islice(levels, depth)
-    return Ladder(
-        (price, quantity * share)
-        for price, quantity in ((_on_grid(p, tick, to_grid), q) for p, q in taken)
-        if price > 0 and quantity > 0
-    )
+    return Ladder(_take(taken, tick, share, to_grid, enough))
 
 
-def _on_grid(price: Price, tick: Price, to_grid: Callable[[Decimal, Decimal], Decimal]) -> Price:
-    return price if price % tick == 0 else to_grid(price, tick)
+def _take(
+    levels: Iterable[Level],
+    tick: Price,
+    share: Fraction,
+    to_grid: Callable[[Decimal, Decimal], Decimal],
+    enough: Callable[[Price, Quantity], bool] | None,
+) -> Iterator[tuple[Price, Quantity]]:
+    total = ZERO
+    for price, quantity in levels:
+        on_grid = to_grid(price, tick) if price % tick else price
+        if on_grid <= 0 or quantity <= 0:
+            continue
+        counted = quantity if share == ONE else quantity * share
+        yield on_grid, counted
+        if enough is not None:
+            total += counted
+            if enough(on_grid, total):
+                return

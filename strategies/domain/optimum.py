@@ -53,6 +53,12 @@ class _Cursor:
     leg: ChainLeg
     level: int = 0
     taken: Quantity = ZERO
+    spent_per_base: Amount = ZERO
+    rate: Fraction = ZERO
+    """What a unit spent brings."""
+
+    def __post_init__(self) -> None:
+        self._look()
 
     @property
     def is_at_end(self) -> bool:
@@ -63,20 +69,22 @@ class _Cursor:
         """What the present level still holds [base]."""
         return self.leg.ladder.quantities[self.level] - self.taken
 
-    @property
-    def spent_per_base(self) -> Amount:
-        price = self.leg.ladder.prices[self.level] if self.leg.side is Side.BUY else ONE
-        return price * self.leg.factors.spend
-
-    @property
-    def rate(self) -> Fraction:
-        """What a unit spent brings."""
-        price = ONE if self.leg.side is Side.BUY else self.leg.ladder.prices[self.level]
-        return price * self.leg.factors.receive / self.spent_per_base
-
     def finish_level(self) -> None:
         self.taken = self.leg.ladder.quantities[self.level]
         self.level += 1
+        self._look()
+
+    def _look(self) -> None:
+        """Compute once for each level what its price means."""
+        if self.is_at_end:
+            return
+        leg, price = self.leg, self.leg.ladder.prices[self.level]
+        if leg.side is Side.BUY:
+            self.spent_per_base = price * leg.factors.spend
+            self.rate = leg.factors.receive / self.spent_per_base
+        else:
+            self.spent_per_base = leg.factors.spend
+            self.rate = price * leg.factors.receive / self.spent_per_base
 
 
 def find_peak(chain: Chain) -> Peak:

@@ -82,27 +82,21 @@ def moment_of(book: Book, offset_ms: int | None) -> int:
     return min(book.received_at_ms, book.venue_time_ms + offset_ms)
 
 
-@dataclass(frozen=True, slots=True)
 class _Case:
-    intent: Intent
-    limits: Limits
-    grounds: Grounds
+    """An intent with what it rests on, looked up once for all checks."""
 
-    @property
-    def keys(self) -> list[MarketKey]:
-        keys = (MarketKey(leg.venue, leg.symbol) for leg in self.intent.legs)
-        return list(dict.fromkeys(keys))
+    __slots__ = ("books", "grounds", "intent", "keys", "limits", "moments")
 
-    @property
-    def books(self) -> list[tuple[MarketKey, Book]]:
-        books = self.grounds.view.books
-        return [(key, books[key]) for key in self.keys if key in books]
+    def __init__(self, intent: Intent, limits: Limits, grounds: Grounds) -> None:
+        self.intent, self.limits, self.grounds = intent, limits, grounds
+        self.keys = list(dict.fromkeys(MarketKey(leg.venue, leg.symbol) for leg in intent.legs))
+        books = grounds.view.books
+        self.books = [(key, books[key]) for key in self.keys if key in books]
+        offsets = grounds.clock_offsets_ms
+        self.moments = [moment_of(book, offsets.get(book.venue)) for _key, book in self.books]
 
     def rules_of(self, leg: LegIntent) -> MarketRules:
         return self.grounds.view.rules[MarketKey(leg.venue, leg.symbol)]
-
-    def moment_of(self, book: Book) -> int:
-        return moment_of(book, self.grounds.clock_offsets_ms.get(book.venue))
 
 
 def _check_markets(case: _Case) -> Iterator[Denial]:
@@ -125,8 +119,8 @@ def _check_crossed(case: _Case) -> Iterator[Denial]:
 
 def _check_age(case: _Case) -> Iterator[Denial]:
     limit = case.limits.book_age_ms_max
-    for key, book in case.books:
-        age_ms = case.grounds.view.now_ms - case.moment_of(book)
+    for (key, _book), moment_ms in zip(case.books, case.moments, strict=True):
+        age_ms = case.grounds.view.now_ms - moment_ms
         if limit is not None and abs(age_ms) > limit:
             yield make_denial(
                 "book_stale", symbol=key.symbol, venue=key.venue, value=age_ms, limit=limit
@@ -135,8 +129,7 @@ def _check_age(case: _Case) -> Iterator[Denial]:
 
 def _check_skew(case: _Case) -> Iterator[Denial]:
     limit = case.limits.book_skew_ms_max
-    moments = [case.moment_of(book) for _key, book in case.books]
-    skew_ms = max(moments, default=0) - min(moments, default=0)
+    skew_ms = max(case.moments, default=0) - min(case.moments, default=0)
     if limit is not None and skew_ms > limit:
         yield make_denial("books_skewed", value=skew_ms, limit=limit)
 

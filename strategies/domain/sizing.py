@@ -14,6 +14,7 @@ from arbplatform.core.decimals import (
     STORED_DECIMAL_PLACES,
     ZERO,
     Amount,
+    Bps,
     Price,
     floor_to_step,
     to_plain,
@@ -124,11 +125,12 @@ def _size(
     best = find_best(chain, peak)
     if best.flow is None:
         return explain_none(capped, chain, peak, subject=subject)
-    refusal = _reject_flow(best.flow, capped[0].trade.spent_asset, terms, subject=subject)
+    edge_bps = _edge_bps(best.flow)
+    refusal = _reject_flow(best.flow, edge_bps, capped[0].trade.spent_asset, terms, subject)
     if refusal is not None:
         return refusal
     sizing = _describe(capped, chain, peak, best)
-    return _to_intent(capped, best.flow, terms, sizing, subject=subject, mode=mode)
+    return _to_intent(capped, best.flow, edge_bps, terms, sizing, subject=subject, mode=mode)
 
 
 def _choose_pivot(legs: tuple[ChainLeg, ...], leftover_values: tuple[Amount, ...]) -> int:
@@ -148,8 +150,9 @@ def _bid_after_fee(book: Book, rules: MarketRules) -> Price:
     return effective_price(price, Side.SELL, fee_factors(rules.fees, Side.SELL))
 
 
-def _reject_flow(flow: Flow, asset: str, terms: Terms, *, subject: str) -> Rejection | None:
-    edge_bps = _edge_bps(flow)
+def _reject_flow(
+    flow: Flow, edge_bps: Bps, asset: str, terms: Terms, subject: str
+) -> Rejection | None:
     if edge_bps > terms.edge_bps_max:
         return reject(subject, "edge_too_good", edge_bps=edge_bps, edge_bps_max=terms.edge_bps_max)
     if flow.profit < terms.profit_min:
@@ -168,6 +171,7 @@ def _reject_flow(flow: Flow, asset: str, terms: Terms, *, subject: str) -> Rejec
 def _to_intent(
     capped: Sequence[CappedLeg],
     flow: Flow,
+    edge_bps: Bps,
     terms: Terms,
     sizing: dict[str, str],
     *,
@@ -196,7 +200,7 @@ def _to_intent(
         summary=subject,
         legs=legs,
         mode=mode,
-        edge_bps=_edge_bps(flow),
+        edge_bps=edge_bps,
         notional=_stored(flow.spent[0], ROUND_CEILING),
         expected_profit=_stored(flow.profit, ROUND_FLOOR),
         profit_asset=capped[0].trade.spent_asset,

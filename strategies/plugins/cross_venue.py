@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import permutations
+from functools import cached_property
+from itertools import product
 
 from pydantic import Field, field_validator
 
@@ -127,10 +128,13 @@ class CrossVenue(StrategyPlugin[CrossVenueParams]):
         intents.sort(key=lambda intent: (-intent.expected_profit, intent.summary))
         return Evaluation(tuple(intents), nearest(rejections))
 
-    def _look_at_all(self, view: MarketView) -> Iterator[Intent | Rejection]:
-        terms = self.params.to_terms(
+    @cached_property
+    def _terms(self) -> Terms:
+        return self.params.to_terms(
             spend_max=self.params.max_notional, max_dust_bps=self.params.max_dust_bps
         )
+
+    def _look_at_all(self, view: MarketView) -> Iterator[Intent | Rejection]:
         for symbol in self.params.symbols:
             keys = [key for key in view.rules if key.symbol == symbol]
             if len(keys) < self.venues_min:
@@ -146,16 +150,15 @@ class CrossVenue(StrategyPlugin[CrossVenueParams]):
                     continue
                 books[key] = view.books[key]
                 yield from reject_empty_sides(books[key], subject=name_market(key))
-            for buy_at, sell_at in permutations(books, 2):
-                if books[buy_at].asks and books[sell_at].bids:
-                    yield self._look_at(view, buy_at, sell_at, terms)
+            buys = [_trade(view, key, Side.BUY) for key, book in books.items() if book.asks]
+            sells = [_trade(view, key, Side.SELL) for key, book in books.items() if book.bids]
+            for buy, sell in product(buys, sells):
+                if buy.rules.venue != sell.rules.venue:
+                    yield self._look_at(buy, sell)
 
-    def _look_at(
-        self, view: MarketView, buy_at: MarketKey, sell_at: MarketKey, terms: Terms
-    ) -> Intent | Rejection:
-        subject = f"{buy_at.symbol} {buy_at.venue} → {sell_at.venue}"
-        buy = _trade(view, buy_at, Side.BUY)
-        sell = _trade(view, sell_at, Side.SELL)
+    def _look_at(self, buy: Trade, sell: Trade) -> Intent | Rejection:
+        subject = f"{buy.rules.symbol} {buy.rules.venue} → {sell.rules.venue}"
+        terms = self._terms
         return (
             reject_at_top((buy, sell), terms, subject=subject)
             or reject_skew(

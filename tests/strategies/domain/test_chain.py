@@ -126,6 +126,20 @@ def test_a_sell_that_falls_below_the_least_notional_in_a_worse_level_is_made_lar
     assert leg.lots_to(3) == 2, "one unit at 10 is just enough"
 
 
+@given(
+    levels=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4),
+    side=st.sampled_from(Side),
+    minima=st.tuples(st.integers(0, 3), st.integers(0, 40)),
+    lots=st.integers(1, 12),
+)
+def test_lots_are_allowed_when_none_more_are_needed(levels, side, minima, lots):
+    steps = sorted(levels, reverse=side is Side.SELL)
+    ladder = Ladder((D(price), D(size)) for price, size in steps)
+    leg = ChainLeg(side, ladder, NO_FEE, D("1.5"), D(minima[0]), D(minima[1]))
+
+    assert leg.allows(lots) is (leg.lots_from(lots) == lots)
+
+
 def test_the_coarsest_lot_is_measured_at_the_start_of_the_chain():
     buy_btc = ChainLeg(Side.BUY, Ladder([(D(60_000), D(1))]), NO_FEE, lot=D("0.00001"))
     buy_eth = ChainLeg(Side.BUY, Ladder([(D("0.05"), D(10))]), NO_FEE, lot=D("0.1"))

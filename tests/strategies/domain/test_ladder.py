@@ -100,3 +100,14 @@ def test_only_the_share_of_each_level_within_the_depth_is_counted_on():
     ladder = build_ladder(levels, side=Side.BUY, tick=D(1), share=D("0.5"), depth=2)
 
     assert (list(ladder.prices), list(ladder.quantities)) == ([D(10), D(11)], [D(2), D(5)])
+
+
+def test_levels_behind_what_is_enough_are_left_out():
+    levels = make_levels([("100", "1"), ("101", "2"), ("102", "3")])
+
+    ladder = build_ladder(
+        levels, side=Side.BUY, tick=D(1), share=D("0.5"), enough=lambda _price, total: total > 1
+    )
+
+    assert list(ladder.prices) == [100, 101], "1.5 of them is more than 1, 0.5 is not"
+    assert ladder.depth == D("1.5")
