@@ -8,7 +8,7 @@ from ledger.selectors import imbalances
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState
+from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution, Opportunity
 from strategies.services.evidence import recompute
 from strategies.services.runs import start_strategy
@@ -56,7 +56,11 @@ def strategy(simulator, settings):
     }
     (account,) = register(simulator, ["alpha"])
     strategy = create_strategy(
-        name="around", slug=HookedCycle.slug, params=params, account_ids=[account.pk]
+        driver=StrategyDriver.SCHEDULE,
+        name="around",
+        slug=HookedCycle.slug,
+        params=params,
+        account_ids=[account.pk],
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     return strategy
