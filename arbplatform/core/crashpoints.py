@@ -22,6 +22,11 @@ def reached(point: StrEnum) -> None:
     _OBSERVERS[-1](point)
 
 
+def is_observed() -> bool:
+    """Return whether somebody wants to know of each point: then each has to be one."""
+    return len(_OBSERVERS) > 1
+
+
 @contextmanager
 def observe(observer: Callable[[StrEnum], None]) -> Iterator[None]:
     """Call ``observer`` at every point for the time of a test; what it raises is the crash."""

@@ -1,15 +1,15 @@
 """Queries about orders and their fills."""
 
-from collections.abc import Collection, Iterable, Sequence
-from copy import copy
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from accounts.selectors import SECRET_FIELDS
+from arbplatform.persistence.folded import opened
 from arbplatform.persistence.prepared import session_of
 from ledger.domain.orders import OrderState
 from ledger.errors import OrderNotFound
@@ -96,7 +96,8 @@ def relock_orders(orders: Iterable[Order]) -> list[Order]:
             cursor.execute(_relock_sql(f"IN ({', '.join(['%s'] * len(known))})", ""), list(known))
         else:
             sql = _relock_sql("= ANY(%s::bigint[])", " FOR UPDATE")
-            cursor.execute(session_of(cursor).text(cursor, sql, lambda: sql, [list(known)]))
+            text = session_of(cursor).text(cursor, sql, lambda: sql, [list(known)])
+            cursor.execute(opened(text))
         return [_renew(known[pk], values) for pk, *values in cursor.fetchall()]
 
 
@@ -220,21 +221,27 @@ def list_standing_fills(execution_id: int) -> list[Fill]:
 
 
 def _renew(order: Order, values: Sequence[Any]) -> Order:
-    fresh = copy(order)
-    for field, value in zip(_CHANGING_FIELDS, values, strict=True):
-        setattr(fresh, field.attname, _from_sql(field, value))
+    fresh = Order.__new__(Order)  # as copy() does it, without the detour over pickling
+    fresh.__dict__.update(order.__getstate__())
+    converters = _converters(connection.vendor)
+    for field, converts, value in zip(_CHANGING_FIELDS, converters, values, strict=True):
+        read = value
+        for convert in converts:
+            read = convert(read, field.cached_col, connection)
+        setattr(fresh, field.attname, read)
     return fresh
 
 
-def _from_sql(field: "Field[Any, Any]", value: Any) -> Any:
-    """Return what the ORM would read; SQLite keeps times as text and amounts as digits."""
-    column = field.cached_col
-    for convert in (
-        *connection.ops.get_db_converters(column),
-        *field.get_db_converters(connection),
-    ):
-        value = convert(value, column, connection)
-    return value
+@lru_cache(maxsize=2)
+def _converters(_vendor: str) -> list[list[Callable[[Any, Any, Any], Any]]]:
+    """Return how the ORM reads each field; SQLite keeps times as text and amounts as digits."""
+    return [
+        [
+            *connection.ops.get_db_converters(field.cached_col),
+            *field.get_db_converters(connection),
+        ]
+        for field in _CHANGING_FIELDS
+    ]
 
 
 @lru_cache(maxsize=64)

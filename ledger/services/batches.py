@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
+from arbplatform.persistence.folded import closed
 from arbplatform.persistence.prepared import Session, session_of
 from ledger.services.rows import PARAMETERS_MAX, Row, insert_sql, to_sql
 
@@ -119,8 +120,12 @@ def batch_transaction() -> Iterator[None]:
             yield
 
 
-def run_batch(statements: Sequence[Statement]) -> None:
+def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None:
     """Run statements one after the other, within a transaction or ``batch_transaction``.
+
+    Args:
+        statements: what to run.
+        is_last: whether nothing of the transaction follows: a ``folded_atomic`` is committed.
 
     Raises:
         Unmet: a requirement did not hold; nothing was written.
@@ -135,7 +140,7 @@ def run_batch(statements: Sequence[Statement]) -> None:
         session = session_of(cursor)
         text = "; ".join([_text_of(session, cursor, group) for group in _groups(statements)])
         try:
-            cursor.execute(text)
+            cursor.execute(closed(text) if is_last else text)
         except IntegrityError as error:
             head, _, name = str(error).partition(":")
             if head != _UNMET:

@@ -18,8 +18,7 @@ from ledger.services.rows import mark_inserted
 from markets.domain.funds import Wallet
 from markets.services.assets import ensure_assets
 
-_ENTRY_COLUMNS = (
-    "id",
+_DRAFTED = (
     "key",
     "kind",
     "strategy_id",
@@ -28,8 +27,8 @@ _ENTRY_COLUMNS = (
     "reverses_id",
     "memo",
     "occurred_at",
-    "created_at",
 )
+_ENTRY_COLUMNS = ("id", *_DRAFTED, "created_at")
 _POSTING_COLUMNS = ("entry_id", "book", "account_id", "wallet", "asset_id", "amount")
 
 
@@ -74,18 +73,20 @@ def write_entries(
         Imbalanced: a draft does not balance; nothing is written.
         Unbookable: an amount has too many digits; nothing is written.
     """
-    entries, statements = draft_entries(drafts=drafts, asset_ids=asset_ids)
+    now = timezone.now()
+    ids, statements = draft_entries(drafts=drafts, now=now, asset_ids=asset_ids)
     run_batch(statements)
-    return entries
+    return [_made(draft, pk, now) for draft, pk in zip(drafts, ids, strict=True)]
 
 
 def draft_entries(
-    *, drafts: Sequence[EntryDraft], asset_ids: Mapping[str, int] | None = None
-) -> tuple[list[Entry], list[Statement]]:
-    """Return entries with their ids, and what writes them; the caller runs it at once.
+    *, drafts: Sequence[EntryDraft], now: datetime, asset_ids: Mapping[str, int] | None = None
+) -> tuple[list[int], list[Statement]]:
+    """Return the ids of entries, and what writes them; the caller runs it at once.
 
     Args:
         drafts: what to book; each key is new.
+        now: when it is booked.
         asset_ids: ids of asset codes that the caller knows already.
 
     Raises:
@@ -96,18 +97,21 @@ def draft_entries(
         return [], []
     for draft in drafts:
         check_balanced(draft.key, draft.lines)
-    entries = _made(drafts)
+    ids = next_ids(Entry, len(drafts))
     known = dict(asset_ids or {})
     unknown = {line.asset for draft in drafts for line in draft.lines} - known.keys()
     if unknown:
         known |= {code: asset.pk for code, asset in ensure_assets(sorted(unknown)).items()}
     postings = [
-        (entry.pk, line.book, line.account_id, line.wallet or "", known[line.asset], line.amount)
-        for entry, draft in zip(entries, drafts, strict=True)
+        (pk, line.book, line.account_id, line.wallet or "", known[line.asset], line.amount)
+        for pk, draft in zip(ids, drafts, strict=True)
         for line in draft.lines
     ]
-    rows = [[getattr(entry, column) for column in _ENTRY_COLUMNS] for entry in entries]
-    return entries, [
+    rows = [
+        (pk, *[getattr(draft, column) for column in _DRAFTED], now)
+        for pk, draft in zip(ids, drafts, strict=True)
+    ]
+    return ids, [
         *insertions(Entry, _ENTRY_COLUMNS, rows),
         *insertions(Posting, _POSTING_COLUMNS, postings),
     ]
@@ -214,23 +218,8 @@ def _sort_key(line: Line) -> tuple[object, ...]:
     return (line.book, line.asset, line.account_id or 0, line.wallet or "", line.amount)
 
 
-def _made(drafts: Sequence[EntryDraft]) -> list[Entry]:
-    """Return the rows of drafts, with ids."""
-    now = timezone.now()
-    entries = [
-        Entry(
-            key=draft.key,
-            kind=draft.kind,
-            strategy_id=draft.strategy_id,
-            execution_id=draft.execution_id,
-            transfer_id=draft.transfer_id,
-            reverses_id=draft.reverses_id,
-            memo=draft.memo,
-            occurred_at=draft.occurred_at,
-            created_at=now,
-        )
-        for draft in drafts
-    ]
-    for entry, pk in zip(entries, next_ids(Entry, len(entries)), strict=True):
-        mark_inserted(entry, pk)
-    return entries
+def _made(draft: EntryDraft, pk: int, now: datetime) -> Entry:
+    """Return the row of a draft that was written."""
+    entry = Entry(created_at=now, **{column: getattr(draft, column) for column in _DRAFTED})
+    mark_inserted(entry, pk)
+    return entry

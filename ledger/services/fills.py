@@ -17,7 +17,7 @@ from arbplatform.core.decimals import ZERO, Amount, Fraction, Quantity
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines, stored_cost
-from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
+from ledger.models import EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.batches import Statement, insertions, run_batch
 from ledger.services.entries import EntryDraft, draft_entries
@@ -201,10 +201,11 @@ class _Booking:
         """Return what is booked once everything new is written, and what writes it."""
         statements: list[Statement] = []
         if self.drafts:
-            entries, statements = draft_entries(
-                drafts=[draft.entry for draft in self.drafts], asset_ids=self.asset_ids
+            drafts = [draft.entry for draft in self.drafts]
+            entry_ids, statements = draft_entries(
+                drafts=drafts, now=timezone.now(), asset_ids=self.asset_ids
             )
-            statements += self._insert(entries)
+            statements += self._insert(entry_ids)
         lacking = {order_id for order_id, _trade_id in self.known.keys() - self.with_fee}
         for order_id, booked in self.booked.items():
             booked.is_fee_missing = order_id in lacking
@@ -214,10 +215,10 @@ class _Booking:
             write_logs(self.logs)
         return self.booked, statements
 
-    def _insert(self, entries: list[Entry]) -> list[Statement]:
+    def _insert(self, entry_ids: list[int]) -> list[Statement]:
         fills, late_fees = [], []
-        for draft, entry in zip(self.drafts, entries, strict=True):
-            draft.make.entry = entry
+        for draft, entry_id in zip(self.drafts, entry_ids, strict=True):
+            draft.make.entry_id = entry_id
             if isinstance(draft.make, Fill):
                 fills.append(draft.make)
                 self.booked[draft.order_id].fills.append(draft.make)
@@ -355,9 +356,8 @@ def _asset_ids(batch: Sequence[tuple[Order, Sequence[VenueFill]]]) -> dict[str, 
 
 
 def _insertions_of(fills: Sequence[Fill]) -> list[Statement]:
-    now = timezone.now()
     for fill, pk in zip(fills, next_ids(Fill, len(fills)), strict=True):
-        fill.created_at = now
+        fill.created_at = timezone.now()
         mark_inserted(fill, pk)
     rows = [[getattr(fill, column) for column in _FILL_COLUMNS] for fill in fills]
     return insertions(Fill, _FILL_COLUMNS, rows)

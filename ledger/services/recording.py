@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import Clock, to_ms
-from arbplatform.core.crashpoints import reached
+from arbplatform.core.crashpoints import is_observed, reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from arbplatform.logs import redact
+from arbplatform.persistence.folded import folded_atomic
 from arbplatform.persistence.retries import retried
 from ledger.domain.orders import (
     CANCEL_WATCH_MS,
@@ -82,7 +82,7 @@ class _Occasion:
 
 
 @retried
-@transaction.atomic
+@folded_atomic()
 def record(
     *,
     orders: Sequence[Order],
@@ -125,9 +125,11 @@ def record(
         if is_lookup and (booked[order.pk].is_news or _has_ended(before, order)):
             _wake(order)
     reserved = keep_reserved(locked, {pk: after.quantity for pk, after in booked.items()})
-    run_batch([*statements, *updates(Order, _FIELDS, rows), *reserved])
     if logs:
         write_logs(logs)
+    # the commit comes with it, unless somebody wants to see what is between the two
+    is_last = not is_observed()
+    run_batch([*statements, *updates(Order, _FIELDS, rows), *reserved], is_last=is_last)
     reached(JournalPoint.BOOKED)
     return locked
 
