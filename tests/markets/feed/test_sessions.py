@@ -149,6 +149,8 @@ def test_a_session_whose_writer_was_killed_is_read_without_a_hole(tmp_path):
         (gzip.compress(b"no line of ours\n"), "not enough values|invalid literal"),
         (gzip.compress(b"1 dance alpha x\n"), "is not a valid EntryKind"),
     ],
+    # compressed content tells the time: two test processes would give it different names
+    ids=["no gzip", "no line of ours", "no kind of ours"],
 )
 def test_what_is_no_session_is_refused_in_a_sentence(tmp_path, content, cause):
     path = tmp_path / "000000.session.gz"
