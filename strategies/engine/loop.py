@@ -92,6 +92,7 @@ class EngineLoop:
         self._deciders: dict[int, Decider] = {}
         self._leaving: dict[int, Decider] = {}
         self._refreshers: dict[int, asyncio.Task[None]] = {}
+        self._reporting: asyncio.Task[None] | None = None
         self._held: frozenset[int] = frozenset()
         self._statuses: dict[tuple[str, str], FeedStatus] = {}
         self._offsets_ms: dict[str, int] = {}
@@ -127,7 +128,8 @@ class EngineLoop:
             while True:
                 # by chance, lest it come together with every renewal of the leases
                 await asyncio.sleep(REPORT_S * uniform(0.8, 1.2))  # noqa: S311
-                await self._report()
+                self._reporting = asyncio.create_task(self._report())
+                await asyncio.shield(self._reporting)
         finally:
             await self._close()
 
@@ -331,6 +333,8 @@ class EngineLoop:
         """Write down what was found last, and end feeds and threads."""
         for pk in list(self._deciders):
             self._dismiss(self._deciders[pk])
+        if self._reporting is not None:
+            await self._reporting  # what it has taken from the deciders must not be lost
         await self._report()
         await self._helpers.run(partial(withdraw_stats, self._keeper.engine.name))
         if self._accounts is not None:

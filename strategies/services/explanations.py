@@ -73,7 +73,7 @@ def _write(described: Sequence[tuple[Explanation, dict[str, object] | None]]) ->
         if changes:
             mine = Strategy.objects.filter(pk=item.claim.strategy_id, tick_token=item.claim.token)
             mine.update(**changes)
-    for item, _decision in described:
+    for item, decision in described:
         Run.objects.filter(pk=item.run_id).update(
             tick_count=F("tick_count") + item.decision_count,
             opportunity_count=F("opportunity_count") + item.opportunity_count,

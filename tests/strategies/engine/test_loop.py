@@ -188,6 +188,28 @@ def test_a_held_strategy_gets_its_books_and_trades_what_they_offer(engine, cross
     assert engine.feeds.is_closed
 
 
+def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cross, monkeypatch):
+    engine.keeper.give(cross)
+    is_publishing, go_on = Event(), Event()
+
+    def publish_slowly(_stats, *, clock):
+        if engine.loop.counts.executed:
+            is_publishing.set()
+            go_on.wait(10)
+
+    monkeypatch.setattr("strategies.engine.loop.publish_stats", publish_slowly)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        offer(engine)
+        await until(is_publishing.is_set)
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+
+    play(engine, scene)
+
+    assert Run.objects.get().execution_count == engine.loop.counts.executed == 1
+
+
 def test_figures_and_findings_are_passed_on_every_second(engine, cross):
     engine.keeper.give(cross)
     seen = []
