@@ -70,6 +70,13 @@ class Crew:
         self._hand_out()
         return True
 
+    def hurry(self, errand: Errand) -> None:
+        """Do an errand as an urgent one that was asked for as a patient one and still waits."""
+        if errand in self._patient:
+            self._patient.remove(errand)
+            self._urgent.append(errand)
+            self._hand_out()
+
     async def run(self, job: Job, *, is_urgent: bool = False) -> Any:
         """Return what ``job`` returns in a thread, or raise what it raises.
 

@@ -131,7 +131,8 @@ class Decider:
         self._memory = LeftMemory()
         self._tally = Tally()
         self._flight: _Flight | None = None
-        self._is_asked = self._is_due = self._is_forced = self._is_over = False
+        self._is_asked = self._is_patient = False
+        self._is_due = self._is_forced = self._is_over = False
         self._nominated_at_ns = 0
         self._rests_until_ms = 0.0
         self._superseded = self._idle = 0
@@ -320,12 +321,19 @@ class Decider:
 
     def _ask(self) -> None:
         """Ask for a thread if there is something to decide and none has been asked for."""
-        if self._is_asked or self._is_over or self._flight is not None or self._basis is None:
+        if self._is_over or self._flight is not None or self._basis is None:
+            return
+        if self._is_asked and not self._is_patient:
             return
         is_urgent = self._is_due and not self._is_barred()
-        if not is_urgent and not self._is_forced:
+        if not is_urgent and (self._is_asked or not self._is_forced):
             return
         if self._must_wait(self._around.clock.monotonic_ms()):
+            return
+        self._is_patient = not is_urgent
+        if self._is_asked:
+            # what a book offers must not wait behind those that only say how things stand
+            self._around.crew.hurry(self)
             return
         self._is_asked = True
         if not self._around.crew.ask(self, is_urgent=is_urgent):

@@ -35,6 +35,9 @@ class Threads(Protocol):
     def ask(self, errand: Errand, *, is_urgent: bool = True) -> bool:
         """Have an errand done as soon as a thread is free; return ``False`` if it is refused."""
 
+    def hurry(self, errand: Errand) -> None:
+        """Do an errand as an urgent one that was asked for as a patient one and still waits."""
+
 
 class Books(Protocol):
     """Where live books come from."""

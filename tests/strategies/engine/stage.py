@@ -75,6 +75,10 @@ class HandCrew:
         self.asked.append((errand, is_urgent))
         return True
 
+    def hurry(self, errand):
+        self.asked.remove((errand, False))
+        self.asked.append((errand, True))
+
     def work(self, times_max=20):
         """Do errands until there are none; return how many jobs were done."""
         done = 0

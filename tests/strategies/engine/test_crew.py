@@ -99,6 +99,22 @@ async def test_patient_errands_leave_the_reserve_to_urgent_ones(crew):
     await asyncio.gather(*(each.told for each in patient))
 
 
+async def test_a_patient_errand_that_has_become_urgent_waits_no_longer(crew):
+    gate = threading.Event()
+    blocking, waiting = Note(gate.wait), Note(lambda: "done")
+    crew.ask(blocking, is_urgent=False)
+    crew.ask(waiting, is_urgent=False)
+    assert (crew.busy, crew.waiting) == (1, 1)
+
+    crew.hurry(waiting)
+    crew.hurry(blocking)
+
+    assert await waiting.told == "done"
+    assert (waiting.begun, crew.waiting) == (1, 0)
+    gate.set()
+    await blocking.told
+
+
 async def test_a_full_queue_refuses_and_counts(crew, monkeypatch):
     monkeypatch.setattr(crews, "WAITING_MAX", 1)
     gate = threading.Event()

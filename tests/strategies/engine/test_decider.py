@@ -67,6 +67,16 @@ def test_each_second_it_decides_in_any_case_and_says_why_it_does_not_trade(watch
     assert codes == {"edge_below_min"}
 
 
+def test_what_a_book_offers_does_not_wait_behind_what_only_says_how_things_stand(watched):
+    watched.decider.force()
+
+    offer(watched)
+
+    assert list(watched.crew.asked) == [(watched.decider, True)]
+    assert watched.crew.work() == 1
+    assert watched.counts.executed == 1
+
+
 def test_what_changes_before_a_thread_is_free_is_one_decision_on_the_newest_books(watched):
     offer(watched)
     offer(watched, quantity="0.5")
