@@ -7,7 +7,7 @@ something: the account is compared with its venue soon.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -119,6 +119,7 @@ class AccountStreams:
         self._clock = clock
         self._open: dict[int, _Open] = {}
         self._events: dict[Event, None] = {}
+        self._followed: set[int] = set()
         self._has_events = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._look()), loop.create_task(self._follow())]
@@ -154,32 +155,56 @@ class AccountStreams:
                 await opened.stream.close()
         for account_id, key in wanted.items():
             if account_id not in self._open:
-                ear = AccountEar(account_id, note=self.note, hint=self._compare, clock=self._clock)
-                stream = self._open_stream(key.spec, key.credentials, ear)
-                self._open[account_id] = _Open(key, stream)
+                self._listen(key)
+
+    def _listen(self, key: AccountKey) -> None:
+        ear = AccountEar(key.account_id, note=self.note, hint=self._compare, clock=self._clock)
+        try:
+            stream = self._open_stream(key.spec, key.credentials, ear)
+        except Exception as error:  # noqa: BLE001  the other accounts are heard all the same
+            # the class says enough; the words could hold a secret
+            logger.warning(
+                "Account %s cannot be listened to: %s", key.account_id, type(error).__name__
+            )
+        else:
+            self._open[key.account_id] = _Open(key, stream)
 
     async def _follow(self) -> None:
-        """Have orders looked up, one after the other."""
+        """Have orders looked up, those of one account one after the other.
+
+        A venue that does not answer must not keep the events of the others.
+        """
         while True:
             await self._has_events.wait()
-            if not self._events:
-                self._has_events.clear()
-                continue
-            account_id, client_order_id, venue_order_id = event = next(iter(self._events))
-            del self._events[event]
-            job = partial(
-                follow_event,
-                account_id=account_id,
-                client_order_id=client_order_id,
-                venue_order_id=venue_order_id,
-            )
-            try:
-                await self._run(job)
-            except Exception:
-                logger.exception("An event of account %s could not be followed", account_id)
+            self._has_events.clear()
+            for event in list(self._events):
+                account_id = event[0]
+                if account_id not in self._followed:
+                    del self._events[event]
+                    self._followed.add(account_id)
+                    self._start(self._look_up(event))
+
+    async def _look_up(self, event: Event) -> None:
+        account_id, client_order_id, venue_order_id = event
+        job = partial(
+            follow_event,
+            account_id=account_id,
+            client_order_id=client_order_id,
+            venue_order_id=venue_order_id,
+        )
+        try:
+            await self._run(job)
+        except Exception:
+            logger.exception("An event of account %s could not be followed", account_id)
+        finally:
+            self._followed.discard(account_id)
+            self._has_events.set()
 
     def _compare(self, account_id: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._ask_comparison(account_id))
+        self._start(self._ask_comparison(account_id))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks = [each for each in self._tasks if not each.done()] + [task]
 
     async def _ask_comparison(self, account_id: int) -> None:

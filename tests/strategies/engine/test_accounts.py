@@ -49,9 +49,13 @@ class Heard:
         self.listeners = {}
         self.closed = []
         self.jobs = []
+        self.deaf = set()
+        self.hanging = {}
 
     def open_stream(self, spec, credentials, listener):
         heard, name = self, spec.code
+        if name in self.deaf:
+            raise ValueError("this venue has no such thing")
 
         class Stream:
             async def close(self):
@@ -64,6 +68,9 @@ class Heard:
         if job.func is read_account_keys:
             return list(self.keys)
         self.jobs.append((job.func.__name__, job.args, job.keywords))
+        hanging = self.hanging.get(job.keywords.get("account_id"))
+        if hanging is not None:
+            await hanging
         return None
 
     async def until(self, is_so):
@@ -122,6 +129,40 @@ async def test_an_account_that_is_not_used_any_more_is_not_listened_to(heard, ke
     await heard.until(lambda: heard.closed)
 
     assert heard.closed == [keys[1].spec.code]
+
+
+async def test_a_venue_that_does_not_answer_keeps_no_event_of_another_one(heard, keys):
+    slow, quick = (key.account_id for key in keys)
+    heard.hanging[slow] = asyncio.get_running_loop().create_future()
+    first, second = (heard.listeners[key.spec.code] for key in keys)
+
+    first.order_changed(order("1"))
+    first.order_changed(order("2"))
+    second.order_changed(order("3"))
+    await heard.until(lambda: len(heard.jobs) == 2)
+
+    followed = [(job[2]["account_id"], job[2]["venue_order_id"]) for job in heard.jobs]
+    assert followed == [(slow, "1"), (quick, "3")]
+
+    heard.hanging.pop(slow).set_result(None)
+    await heard.until(lambda: len(heard.jobs) == 3)
+    assert heard.jobs[2][2]["venue_order_id"] == "2"
+
+
+async def test_an_account_that_cannot_be_listened_to_keeps_no_other_from_it(
+    keys, monkeypatch, caplog
+):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    made = Heard(keys)
+    made.deaf.add(keys[0].spec.code)
+    streams = AccountStreams(held=lambda: [1], run=made.run, open_stream=made.open_stream)
+
+    await made.until(lambda: made.listeners)
+    await streams.close()
+
+    assert list(made.listeners) == [keys[1].spec.code]
+    assert "ValueError" in caplog.text
+    assert "no such thing" not in caplog.text
 
 
 def test_only_accounts_that_may_be_used_are_listened_to(streams, db):
