@@ -323,8 +323,8 @@ def trade_ours(stages: Path) -> int:
     import django  # noqa: PLC0415
 
     django.setup()
-    from strategies.engine.loop import trade  # noqa: PLC0415
     from strategies.engine.process import run_engine  # noqa: PLC0415
+    from strategies.engine.trading import trade  # noqa: PLC0415
 
     recorder = StageRecorder()
     code = run_engine(partial(trade, recorder=recorder))

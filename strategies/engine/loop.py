@@ -7,15 +7,13 @@ write down what was found, so that no decision ever waits behind a report.
 
 import asyncio
 import logging
-import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from random import uniform
 from typing import Final
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -24,17 +22,14 @@ from arbplatform.core.stages import Stage, StageRecorder
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.gates import BookListener
-from markets.feed.private import PrivateListener, PrivateStream
-from markets.feed.reader import RestReader
-from markets.gateway.base import Credentials, VenueSpec
 from markets.models import Venue
-from markets.services.live_feeds import open_live_feeds
 from strategies.domain.engine_stats import EngineStats
 from strategies.engine.accounts import AccountStreams, OpenStream
 from strategies.engine.board import Board
 from strategies.engine.crew import Crew
 from strategies.engine.decider import Counts, Decider, Surroundings
 from strategies.engine.ports import Feeds, Held, Keeper
+from strategies.engine.process import read_rss_mb
 from strategies.errors import BookNotLive
 from strategies.services.deciding import Basis
 from strategies.services.engine_stats import publish_stats, withdraw_stats
@@ -48,6 +43,8 @@ DECIDERS: Final = 8
 RESERVE: Final = 4
 """Of these, the ones that are kept for decisions that a book has nominated."""
 HELPERS: Final = 2
+EARS: Final = 2
+"""Threads that look up what venues tell of orders: one that hangs holds up nobody else's."""
 REFRESH_S: Final = 1.0
 """How often what a decision rests on is read anew, and a decision made in any case [s]."""
 REPORT_S: Final = 1.0
@@ -90,19 +87,20 @@ class EngineLoop:
         self._clock = clock
         self._board = Board()
         self._deciders: dict[int, Decider] = {}
-        self._leaving: dict[int, Decider] = {}
+        self._leaving: tuple[Decider, ...] = ()
         self._refreshers: dict[int, asyncio.Task[None]] = {}
         self._reporting: asyncio.Task[None] | None = None
         self._held: frozenset[int] = frozenset()
         self._statuses: dict[tuple[str, str], FeedStatus] = {}
         self._offsets_ms: dict[str, int] = {}
-        self._is_want_due = False
+        self._is_want_due = self._is_closing = False
 
     async def run(self) -> None:
         """Work until cancelled; by then the keeper has given back what could be given back."""
         self._loop = asyncio.get_running_loop()
         self._crew = Crew(DECIDERS, name="decider", reserve=RESERVE)
         self._helpers = Crew(HELPERS, name="helper")
+        self._ears = Crew(EARS, name="ear")
         self._feeds = self._open_feeds(self)
         self._around = Surroundings(
             books=self,
@@ -117,7 +115,7 @@ class EngineLoop:
         if self._open_account is not None:
             self._accounts = AccountStreams(
                 held=lambda: self._held,
-                run=self._helpers.run,
+                run=self._ears.run,
                 open_stream=self._open_account,
                 clock=self._clock,
             )
@@ -137,8 +135,10 @@ class EngineLoop:
 
     def is_busy(self, strategy_id: int) -> bool:
         """Return whether a thread decides for a strategy at this moment."""
-        deciders = (self._deciders.get(strategy_id), self._leaving.get(strategy_id))
-        return any(each is not None and each.is_busy for each in deciders)
+        decider = self._deciders.get(strategy_id)
+        if decider is not None and decider.is_busy:
+            return True
+        return any(each.strategy_id == strategy_id and each.is_busy for each in self._leaving)
 
     def _told(self, held: frozenset[int]) -> None:
         """Take note that something else is held; no decision begins on what is not."""
@@ -191,6 +191,8 @@ class EngineLoop:
 
     def _follow(self) -> None:
         """Make the deciders those of the strategies that are held."""
+        if self._is_closing:
+            return
         held = self._keeper.held()
         for pk, decider in list(self._deciders.items()):
             item = held.get(pk)
@@ -212,8 +214,10 @@ class EngineLoop:
 
     def _dismiss(self, decider: Decider) -> None:
         decider.close()
+        # before it is no decider any more: a thread of the keeper that asks in between whether the
+        # strategy is busy must find it in one place or the other
+        self._leaving = (*self._leaving, decider)
         del self._deciders[decider.strategy_id]
-        self._leaving[decider.strategy_id] = decider
         self._refreshers.pop(decider.strategy_id).cancel()
         self._board.remove(decider)
         self._want_soon()
@@ -287,9 +291,8 @@ class EngineLoop:
 
     async def _report(self) -> None:
         """Pass on figures and findings; trading does not depend on it."""
-        gone = [each for each in self._leaving.values() if not each.is_busy]
-        for each in gone:
-            del self._leaving[each.strategy_id]
+        gone = [each for each in self._leaving if not each.is_busy]
+        self._leaving = tuple(each for each in self._leaving if each not in gone)
         deciders = [*self._deciders.values(), *gone]
         found = [item for each in deciders if (item := each.explain())]
         publish = partial(publish_stats, self.stats(), clock=self._clock)
@@ -324,76 +327,34 @@ class EngineLoop:
             conflated=self.counts.conflated,
             feeds=dict(states),
             strategies=tuple(sorted(self._deciders)),
-            rss_bytes=_rss_bytes(),
+            rss_bytes=round(read_rss_mb() * 2**20),
         )
 
     # --- the end ----------------------------------------------------------------------------
 
     async def _close(self) -> None:
-        """Write down what was found last, and end feeds and threads."""
+        """Write down what was found last, and end feeds and threads; each, whatever fails."""
+        self._is_closing = True
         for pk in list(self._deciders):
             self._dismiss(self._deciders[pk])
-        if self._reporting is not None:
-            await self._reporting  # what it has taken from the deciders must not be lost
-        await self._report()
-        await self._helpers.run(partial(withdraw_stats, self._keeper.engine.name))
+        steps: list[Callable[[], Awaitable[object]]] = [
+            self._report_last,
+            partial(self._helpers.run, partial(withdraw_stats, self._keeper.engine.name)),
+            self._feeds.close,
+            partial(self._crew.close, timeout_s=CLOSE_S),
+            partial(self._ears.close, timeout_s=CLOSE_S),
+            partial(self._helpers.close, timeout_s=CLOSE_S),
+        ]
         if self._accounts is not None:
-            await self._accounts.close()
-        await self._feeds.close()
-        await self._crew.close(timeout_s=CLOSE_S)
-        await self._helpers.close(timeout_s=CLOSE_S)
+            steps.insert(2, self._accounts.close)
+        for step in steps:
+            try:
+                await step()
+            except Exception:
+                logger.exception("a part of the engine did not end in order")
 
-
-async def trade(
-    keeper: Keeper, clock: Clock = SYSTEM_CLOCK, recorder: StageRecorder | None = None
-) -> None:
-    """Trade what a keeper holds on the streams of its venues, until cancelled.
-
-    Args:
-        keeper: keeps the leases of this process.
-        clock: tells the time.
-        recorder: counts how long stages take, if somebody wants to read it here.
-    """
-
-    def open_feeds(listener: BookListener) -> Feeds:
-        return open_live_feeds(
-            listener,
-            name=keeper.engine.name,
-            timeout_ms=settings.VENUE_TIMEOUT_MS,
-            clock=clock,
-        )
-
-    reader = RestReader()
-
-    def open_account(
-        spec: VenueSpec, credentials: Credentials, listener: PrivateListener
-    ) -> PrivateStream:
-        return PrivateStream(
-            spec,
-            credentials,
-            listener=listener,
-            reader=reader,
-            timeout_ms=settings.VENUE_TIMEOUT_MS,
-            clock=clock,
-        )
-
-    loop = EngineLoop(
-        keeper=keeper,
-        open_feeds=open_feeds,
-        recorder=recorder,
-        clock=clock,
-        open_account=open_account,
-    )
-    try:
-        await loop.run()
-    finally:
-        reader.close()
-
-
-def _rss_bytes() -> int:
-    """Return the memory of this process [bytes]; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  once a second
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+    async def _report_last(self) -> None:
+        if self._reporting is not None:
+            # what it has taken from the deciders must not be lost
+            await asyncio.wait([self._reporting])
+        await self._report()

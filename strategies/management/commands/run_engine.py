@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from strategies.engine.loop import trade
 from strategies.engine.process import run_engine
+from strategies.engine.trading import trade
 
 
 class Command(BaseCommand):

@@ -305,6 +305,117 @@ def test_a_strategy_is_busy_while_a_thread_decides_for_it(engine, hooked):
         gate.set()
 
 
+def test_a_strategy_that_leaves_in_the_middle_of_a_decision_is_busy_at_every_moment(
+    engine, hooked, monkeypatch
+):
+    gate, inside = Event(), Event()
+    answers: list[bool] = []
+    asking: list[bool] = []
+
+    class Asked(Decider):
+        """Has somebody ask whether it is busy whenever it is looked at."""
+
+        @property
+        def strategy_id(self):
+            if inside.is_set() and not gate.is_set() and not asking:
+                asking.append(True)
+                answers.append(engine.loop.is_busy(hooked.pk))
+                asking.clear()
+            return hooked.pk
+
+        @strategy_id.setter
+        def strategy_id(self, value):
+            assert value == hooked.pk
+
+    def hold_up():
+        inside.set()
+        gate.wait(TIMEOUT_S)
+
+    monkeypatch.setattr(loops, "Decider", Asked)
+    engine.keeper.give(hooked)
+    Hooked.hook = hold_up
+
+    async def scene():
+        await until(inside.is_set)
+        engine.keeper.take(hooked)
+        await asyncio.sleep(0.05)
+        gate.set()
+        await until(lambda: not engine.keeper.is_busy(hooked.pk))
+
+    try:
+        play(engine, scene)
+    finally:
+        gate.set()
+
+    assert answers
+    assert all(answers)
+
+
+def test_a_strategy_that_is_lost_twice_is_busy_until_both_decisions_have_ended(engine, hooked):
+    gates, inside = [Event(), Event()], [Event(), Event()]
+    turns = iter(zip(inside, gates, strict=True))
+
+    def hold_up():
+        entered, gate = next(turns, (Event(), Event()))
+        entered.set()
+        gate.wait(TIMEOUT_S if entered in inside else 0)
+
+    engine.keeper.give(hooked)
+    Hooked.hook = hold_up
+
+    async def scene():
+        await until(inside[0].is_set)
+        engine.keeper.take(hooked)
+        await beside(lambda: engine.keeper.give(hooked))
+        engine.keeper.on_change(frozenset(engine.keeper.leases))
+        await until(inside[1].is_set)
+        engine.keeper.take(hooked)
+        gates[1].set()
+        await asyncio.sleep(0.3)
+        assert engine.keeper.is_busy(hooked.pk) is True
+        gates[0].set()
+        await until(lambda: not engine.keeper.is_busy(hooked.pk))
+
+    try:
+        play(engine, scene)
+    finally:
+        for gate in gates:
+            gate.set()
+
+    assert Run.objects.get().tick_count == engine.loop.counts.decided == 2
+
+
+def test_an_engine_ends_its_feeds_whatever_else_fails(engine, cross, monkeypatch, caplog):
+    def fail(_name):
+        raise RuntimeError("no figures")
+
+    monkeypatch.setattr(loops, "withdraw_stats", fail)
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+
+    play(engine, scene)
+
+    assert engine.feeds.is_closed
+    assert "a part of the engine did not end in order" in caplog.text
+
+
+def test_what_is_told_while_the_engine_ends_is_not_begun(engine, cross, monkeypatch):
+    def give_late(_name):
+        engine.keeper.on_change(frozenset([cross.pk]))
+
+    monkeypatch.setattr(loops, "withdraw_stats", give_late)
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+
+    play(engine, scene)
+
+    assert engine.loop.stats().strategies == ()
+
+
 def test_a_venue_that_is_switched_off_is_fed_no_more(engine, cross):
     engine.keeper.give(cross)
 
