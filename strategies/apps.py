@@ -9,3 +9,10 @@ class StrategiesConfig(AppConfig):
 
     name = "strategies"
     verbose_name = _("Strategies")
+
+    def ready(self) -> None:
+        """Name what is not kept for ever."""
+        from arbplatform.retention.kinds import register  # noqa: PLC0415  needs the models
+        from strategies.services.retention import KINDS  # noqa: PLC0415  needs the models
+
+        register(*KINDS)

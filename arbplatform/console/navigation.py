@@ -100,6 +100,7 @@ GROUPS = (
             Page(_("Periodic tasks"), "schedule", "django_celery_beat.periodictask"),
             Page(_("Intervals"), "timer", "django_celery_beat.intervalschedule"),
             Page(_("Crontabs"), "event_repeat", "django_celery_beat.crontabschedule"),
+            Page(_("Retention"), "auto_delete", "retention.retention"),
         ),
         is_folded=True,
     ),

@@ -14,6 +14,7 @@ from arbplatform.settings.api import *  # noqa: F403
 from arbplatform.settings.console import *  # noqa: F403
 from arbplatform.settings.env import BASE_DIR, DATA_DIR, env
 from arbplatform.settings.logs import *  # noqa: F403
+from arbplatform.settings.retention import *  # noqa: F403
 
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS")
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "arbplatform.api.apps.ApiConfig",
+    "arbplatform.retention.apps.RetentionConfig",
     "markets",
     "accounts",
     "ledger",
@@ -218,6 +220,7 @@ CELERY_TASK_ROUTES = {
             "ledger.take_equity_snapshot",
             "markets.sync_all_markets",
             "markets.sync_markets",
+            "retention.prune",
         ),
     }.items()
     for task in tasks
@@ -246,6 +249,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
         ("strategies: measure pegs", "strategies.measure_pegs", 30),
+        ("retention: remove what is old", "retention.prune", 300),
     )
 }
 

@@ -108,7 +108,10 @@ class ReconciliationRun(models.Model):
         verbose_name = _("reconciliation")
         verbose_name_plural = _("reconciliations")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["account", "started_at"])]
+        indexes = [
+            models.Index(fields=["account", "started_at"]),
+            models.Index(fields=["started_at"], name="reconciliation_run_started"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.account}"

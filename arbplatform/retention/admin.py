@@ -1,0 +1,71 @@
+"""The page of retention: how long rows are kept, how many there are and what was removed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import display
+
+from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.retention.kinds import Kind, find_kind
+from arbplatform.retention.models import Retention
+from arbplatform.retention.pruning import ensure_rows
+
+
+@admin.register(Retention)
+class RetentionAdmin(ReadOnlyAdmin):
+    """Rows that are not kept for ever; how long is said by the settings."""
+
+    list_display = (
+        "show_kind",
+        "show_days",
+        "show_stays",
+        "row_count",
+        "oldest_at",
+        "show_size",
+        "last_run_at",
+        "last_removed_count",
+        "removed_count",
+        "is_behind",
+    )
+    fields = (*list_display, "reached_at", "measured_at")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show every kind, those too that were never looked at."""
+        ensure_rows()
+        return super().changelist_view(request, extra_context)
+
+    @display(description=_("kind"), ordering="kind")
+    def show_kind(self, row: Retention) -> str:
+        """Show what the rows are."""
+        kind = find_kind(row.kind)
+        return str(kind.title) if kind else row.kind
+
+    @display(description=_("kept for"))
+    def show_days(self, row: Retention) -> str:
+        """Show how long rows are kept, and the name of the setting."""
+        kind = find_kind(row.kind)
+        return say_days(kind) if kind else "–"
+
+    @display(description=_("always kept"))
+    def show_stays(self, row: Retention) -> str:
+        """Show what of them is kept all the same."""
+        kind = find_kind(row.kind)
+        return str(kind.stays) if kind and kind.stays else "–"
+
+    @display(description=_("size"), ordering="size_bytes")
+    def show_size(self, row: Retention) -> str:
+        """Show what the table and its indexes take, where the database tells."""
+        return "–" if row.size_bytes is None else filesizeformat(row.size_bytes)
+
+
+def say_days(kind: Kind) -> str:
+    """Return how long rows of a kind are kept, for people."""
+    if not kind.days:
+        return str(_("for ever"))
+    return ngettext("{days} day", "{days} days", kind.days).format(days=kind.days)
