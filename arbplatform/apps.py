@@ -1,7 +1,6 @@
 """The composition root as a Django app."""
 
 from django.apps import AppConfig
-from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.decimals import use_exact_context
@@ -20,8 +19,6 @@ class PlatformConfig(AppConfig):
         sqlite.install()
         from arbplatform import celery, watch  # noqa: F401, PLC0415  binds our broker; needs models
         from arbplatform.console.foreign_names import name_foreign_models  # noqa: PLC0415
-        from arbplatform.console.theme import theme_the_rest  # noqa: PLC0415  needs models
 
         watch.install()
         name_foreign_models()
-        theme_the_rest(admin.site)

@@ -1,9 +1,9 @@
 """The console as a Django app: Django's admin with our site."""
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
-class ConsoleAdminConfig(AdminConfig):
-    """Makes ``admin.site`` the themed one before any page is registered."""
+class ConsoleAdminConfig(SimpleAdminConfig):
+    """Makes ``admin.site`` the themed one, which loads its pages when they are needed."""
 
     default_site = "arbplatform.console.site.ConsoleSite"

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,6 @@ from pathlib import Path
 from arbplatform.management.children import ChildSpec
 from arbplatform.management.preflight import free_port, is_port_free
 from arbplatform.management.probes import answers_http
-from arbplatform.management.stack import manage
 from markets.simulator.demo import DEMO_VENUES, demo_config
 
 SEED = 7
@@ -61,8 +61,10 @@ class SimulatedVenues:
         """Return how to run it."""
         return ChildSpec(
             name="simulator",
-            command=manage(
-                *("simulate", "--config", str(self.directory / CONFIG_FILE)),
+            # not by `manage.py simulate`: it would load Django, which the venues do without
+            command=(
+                *(sys.executable, "-m", "markets.simulator"),
+                *("--config", str(self.directory / CONFIG_FILE)),
                 *("--port", str(self.port), "--state-dir", str(self.directory / "state")),
             ),
             environment=environment,

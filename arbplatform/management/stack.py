@@ -46,12 +46,16 @@ class StackOptions:
         inherited = os.environ.get("PYTHONPATH", "")
         return {
             "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
+            # the C library would keep a pool of freed memory for each of many threads
+            "MALLOC_ARENA_MAX": "2",
             **os.environ,
             "ARB_DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": redis_url,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(BASE_DIR), inherited))),
             "PYTHONUNBUFFERED": "1",
+            # the web server makes the system checks for all; they load every page and address
+            "CELERY_SKIP_CHECKS": "1",
         }
 
 
@@ -96,7 +100,7 @@ def engine(environment: Mapping[str, str], directory: Path) -> ChildSpec:
     """Return the engine, which runs the strategies that are driven by streams."""
     return ChildSpec(
         name="engine",
-        command=manage("run_engine"),
+        command=manage("run_engine", "--skip-checks"),
         environment=environment,
         directory=directory,
         stop_timeout_s=WORKER_STOP_TIMEOUT_S,
@@ -107,7 +111,7 @@ def scanner(environment: Mapping[str, str], directory: Path) -> ChildSpec:
     """Return the scanner, which looks for what earns on all enabled venues."""
     return ChildSpec(
         name="scanner",
-        command=manage("run_scanner"),
+        command=manage("run_scanner", "--skip-checks"),
         environment=environment,
         directory=directory,
     )

@@ -5,6 +5,10 @@ import sys
 import warnings
 
 import uvicorn
+from django.core.management.base import BaseCommand, SystemCheckError
+from django.db import connections
+
+from arbplatform.asgi import application
 
 GRACEFUL_SHUTDOWN_S = 3
 SOCKET_MESSAGE_BYTES_MAX = 262_144
@@ -22,8 +26,9 @@ def main(descriptor: int) -> None:
     """
     # the console's own files come from the disk piece by piece, which Django warns of once
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
+    check_system()
     config = uvicorn.Config(
-        "arbplatform.asgi:application",
+        application,
         lifespan="off",
         access_log=False,
         log_level="warning",
@@ -37,6 +42,20 @@ def main(descriptor: int) -> None:
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+def check_system() -> None:
+    """Make Django's checks for all processes: the others do without the pages that they load.
+
+    Raises:
+        SystemExit: what must be mended first.
+    """
+    try:
+        BaseCommand().check(databases=list(connections))
+    except SystemCheckError as error:
+        sys.exit(str(error))
+    finally:
+        connections.close_all()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from django.urls import reverse
 from knox.models import AuthToken
 
 LANGUAGES = ("en", "zh-hans")
+admin.site.load_pages()  # type: ignore[attr-defined]  # it is a ConsoleSite
 PAGES = sorted(admin.site._registry.values(), key=lambda page: page.opts.label_lower)
 IDS = [page.opts.label_lower for page in PAGES]
 EXPECTED = {
