@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from arbplatform.core.errors import ArbError, Unavailable
+from arbplatform.core.errors import ArbError
+from arbplatform.management.errors import DatabaseUnusable, RedisUnusable
 
 ADMIN_NAME = "admin"
 PASSWORD_BYTES = 12
@@ -34,14 +35,12 @@ def check_database() -> None:
     """Refuse to go on without a database.
 
     Raises:
-        Unavailable: it cannot be reached or refuses us; the sentence holds no password.
+        DatabaseUnusable: it cannot be reached or refuses us; the sentence holds no password.
     """
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        raise Unavailable(
-            "The database {address} cannot be used: {reason}. Check DATABASE_URL, and that the "
-            "server runs and lets this user in.",
+        raise DatabaseUnusable(
             address=describe_database(),
             reason=_first_line(error, connection.settings_dict.get("PASSWORD")),
         ) from None
@@ -51,16 +50,14 @@ def check_redis() -> None:
     """Refuse to go on without the server that carries the tasks.
 
     Raises:
-        Unavailable: it does not answer; the sentence holds no password.
+        RedisUnusable: it does not answer; the sentence holds no password.
     """
     parts = urlsplit(settings.REDIS_URL)
     try:
         with closing(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5)) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise Unavailable(
-            "The Redis server at {address} cannot be used: {reason}. Check REDIS_URL, or leave it "
-            "empty to use the embedded server.",
+        raise RedisUnusable(
             address=f"{parts.hostname}:{parts.port}" if parts.hostname else parts.path,
             reason=_first_line(error, parts.password),
         ) from None
@@ -89,7 +86,8 @@ def ensure_administrator(password: str = "") -> Administrator:
 def to_report(error: ArbError) -> dict[str, object]:
     """Return a refusal as the supervisor takes it, to be told in the terminal's language."""
     context = {name: str(value) for name, value in error.message.context.items()}
-    return {"error": {"template": error.message.template, "context": context}}
+    told = {"code": error.code, "template": error.message.template, "context": context}
+    return {"error": told}
 
 
 def describe_database() -> str:

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import SubprocessError
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from arbplatform.core.errors import Message, Unavailable
+from arbplatform.core.errors import Message
+from arbplatform.management.errors import PartNotStarting
 from arbplatform.management.terminal import BoundedLog, Terminal
 
 RESTART_DELAY_MIN_S = 0.5
@@ -97,7 +99,7 @@ class Child:
             timeout_s: how long at most [s].
 
         Raises:
-            Unavailable: it ends again and again, or does not answer in time.
+            PartNotStarting: it ends again and again, or does not answer in time.
         """
         if self.spec.is_ready is None:
             return
@@ -108,11 +110,7 @@ class Child:
             if self.restart_count >= FAILED_STARTS_MAX:
                 break
             await asyncio.sleep(PROBE_INTERVAL_S)
-        raise Unavailable(
-            "The part {name} does not start. Read the end of logs/{name}.log in the data "
-            "directory, mend what it says and start again.",
-            name=self.spec.name,
-        )
+        raise PartNotStarting(name=self.spec.name)
 
     async def stop(self) -> None:
         """Let the child end in order; kill it when that takes too long."""
@@ -174,11 +172,11 @@ class Child:
             delay_s = min(delay_s * 2, RESTART_DELAY_MAX_S)
 
     async def _run_once(self) -> int:
-        pipe = await LinePipe.open(self._relay)
         self._process = None
+        pipe = await LinePipe.open(self._relay)
         try:
             self._process = await spawn(self.spec, stdout=pipe.write_end, stderr=pipe.write_end)
-        except OSError as error:
+        except (OSError, SubprocessError) as error:
             self._relay(f"cannot be started: {error}")
             return -1
         else:

@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from arbplatform.core.errors import Conflict, Message, Unavailable
+from arbplatform.core.errors import Message, Unavailable
+from arbplatform.management.errors import DirectoryNotEmpty
 from arbplatform.management.speech import label, render
 from arbplatform.management.stack import StackOptions
 from arbplatform.management.supervisor import Supervisor, until_signal
@@ -49,7 +50,7 @@ async def run_demo(
         0 when every needed type traded and every book balances, else 1.
 
     Raises:
-        Conflict: the directory is not empty.
+        DirectoryNotEmpty: the directory is not empty.
         Unavailable: the platform did not start.
     """
     directory = _choose_directory(data_dir)
@@ -80,11 +81,7 @@ def _choose_directory(data_dir: Path | None) -> Path:
     if data_dir is None:
         return Path(tempfile.mkdtemp(prefix="arbplatform-demo-"))
     if data_dir.is_dir() and any(data_dir.iterdir()):
-        raise Conflict(
-            "The directory {path} is not empty, and the demo would mix its trades with what is "
-            "there. Name an empty one.",
-            path=str(data_dir),
-        )
+        raise DirectoryNotEmpty(path=str(data_dir))
     return data_dir
 
 

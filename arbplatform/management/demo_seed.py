@@ -18,9 +18,9 @@ from accounts.selectors import list_accounts
 from accounts.services.accounts import create_account, test_connection
 from accounts.services.balances import sync_balances
 from arbplatform.core.clock import SYSTEM_CLOCK
-from arbplatform.core.errors import Unavailable
 from arbplatform.management.bootstrap import describe_database
 from arbplatform.management.demo_venues import CONFIG_FILE, write_private
+from arbplatform.management.errors import VenuesSilent
 from markets.models import Venue
 from markets.selectors import list_venues
 from markets.services.markets import sync_markets
@@ -75,7 +75,7 @@ def ensure_demo(simulator_url: str) -> bool:
         Whether this was the first time.
 
     Raises:
-        Unavailable: they do not answer.
+        VenuesSilent: they do not answer.
         ArbError: a service refused.
     """
     directory = Path(settings.DATA_DIR) / "simulator"
@@ -163,11 +163,7 @@ def _wait_for(simulator_url: str) -> None:
         if _answers(simulator_url):
             return
         time.sleep(POLL_S)
-    raise Unavailable(
-        "The simulated venues at {url} do not answer. Read the end of logs/simulator.log in the "
-        "data directory, mend what it says and start again.",
-        url=simulator_url,
-    )
+    raise VenuesSilent(url=simulator_url)
 
 
 def _answers(simulator_url: str) -> bool:

@@ -46,7 +46,8 @@ class SimulatedVenues:
             config = demo_config(seed=SEED, keys=keys)
             write_private(config_path, config.model_dump_json(indent=1))
         port_path = directory / PORT_FILE
-        port = int(port_path.read_text()) if port_path.exists() else 0
+        text = port_path.read_text() if port_path.exists() else ""
+        port = int(text) if text.isdecimal() else 0
         if not port or not is_port_free(port):
             port = free_port()
             write_private(port_path, str(port))

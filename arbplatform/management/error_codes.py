@@ -73,7 +73,7 @@ def _row(error: type[ArbError]) -> str:
 def _import_all(package: str) -> None:
     root = importlib.import_module(package)
     for module in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
-        if not any(part in module.name for part in NOT_IMPORTED):
+        if module.name.endswith(".errors") or not any(part in module.name for part in NOT_IMPORTED):
             importlib.import_module(module.name)
 
 

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return asyncio.run(run)
     except ArbError as error:
-        sys.stderr.write(f"{render(error.message)}\n")
+        told = Message("Error {code}: {what}", {"code": error.code, "what": error.message})
+        sys.stderr.write(f"{render(told)}\n")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

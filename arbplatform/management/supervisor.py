@@ -13,6 +13,7 @@ from arbplatform.management import preflight, stack
 from arbplatform.management.children import Child, ChildSpec, LinePipe, spawn
 from arbplatform.management.demo_venues import SimulatedVenues
 from arbplatform.management.embedded_redis import embedded_redis
+from arbplatform.management.errors import TOLD_BY_STEPS, StepFailed
 from arbplatform.management.terminal import BoundedLog, Terminal
 
 PROCESSES_FILE = "processes.json"
@@ -49,9 +50,11 @@ class Supervisor:
     async def __aenter__(self) -> "Supervisor":
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             # a cancelled start, too, must leave no process behind
             await self.__aexit__()
+            if isinstance(error, OSError):  # of all that a start does, the disk is left to refuse
+                raise preflight.unusable(self.options.data_dir, error) from error
             raise
         return self
 
@@ -91,14 +94,11 @@ class Supervisor:
             log.close()
         report: dict[str, Any] = json.loads(output[-1]) if output else {}
         if "error" in report:
-            raise Unavailable(report["error"]["template"], **report["error"]["context"])
+            told = report["error"]
+            kind = TOLD_BY_STEPS.get(told["code"], Unavailable)
+            raise kind(told["template"], **told["context"])
         if code or not report:
-            raise Unavailable(
-                "The step {name} failed. Read the end of logs/{name}.log in the data directory "
-                "{path}.",
-                name=name,
-                path=str(self.options.data_dir),
-            )
+            raise StepFailed(name=name, path=str(self.options.data_dir))
         return report
 
     @property
@@ -126,7 +126,9 @@ class Supervisor:
             venues = SimulatedVenues.of(options.data_dir)
             self._add(venues.to_child(self._environment))
             bootstrap += ["--simulator", venues.url]
+        self._terminal.say(Message("Preparing the database …"))
         self.prepared = await self.run_command("bootstrap", *bootstrap)
+        self._terminal.say(Message("Starting the processes …"))
         directory = options.data_dir
         self._add(
             stack.web(self._environment, directory, descriptor=listener.fileno(), url=self.url)
@@ -165,8 +167,9 @@ class Supervisor:
         names = {name: child.pid for name, child in self._children.items() if child.pid}
         path = self.options.data_dir / PROCESSES_FILE
         draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps({"url": self.url, "processes": names}))
-        draft.replace(path)
+        with suppress(OSError):  # a full disk must not keep a child from being started again
+            draft.write_text(json.dumps({"url": self.url, "processes": names}))
+            draft.replace(path)
 
 
 def address_of(host: str, port: int) -> str:

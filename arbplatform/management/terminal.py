@@ -2,8 +2,10 @@
 
 import os
 import sys
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from arbplatform.core.errors import Message
 from arbplatform.management.speech import render
@@ -72,17 +74,24 @@ class BoundedLog:
         self._path = path
         self._size_max = size_max
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file: BinaryIO = path.open("ab")
+        self._file = self._open()
 
     def write(self, line: str) -> None:
-        """Append one line."""
+        """Append one line, or lose it when the disk is full: who wrote it must not wait for us."""
         data = f"{line}\n".encode(errors="replace")
-        if self._file.tell() + len(data) > self._size_max:
-            self._file.close()
+        with suppress(OSError):
+            if self._file.tell() + len(data) > self._size_max:
+                self._turn()
+            self._file.write(data)
+
+    def _turn(self) -> None:
+        with suppress(FileNotFoundError):  # it was renamed already, and no new one could be made
             self._path.replace(self._path.with_suffix(".old.log"))
-            self._file = self._path.open("ab")
-        self._file.write(data)
-        self._file.flush()
+        full, self._file = self._file, self._open()
+        full.close()
+
+    def _open(self) -> FileIO:
+        return self._path.open("ab", buffering=0)
 
     def close(self) -> None:
         """Close the file."""

@@ -51,9 +51,9 @@ def test_a_second_start_on_the_same_data_is_refused_in_one_sentence(platform, st
     assert second.wait() == 1
     *_, sentence = second.output.splitlines()
     assert sentence == (
-        f"arbplatform already runs on the data directory {platform.data_dir} (process "
-        f"{platform.process.pid}). Stop that one first, or choose another directory with "
-        "--data-dir."
+        f"Error 1050: The data directory {platform.data_dir} is in use by an arbplatform that "
+        f"runs already (process {platform.process.pid}). Stop that one first, or choose another "
+        "directory with --data-dir."
     )
     assert platform.get("/healthz")[0] == 200
 
@@ -68,8 +68,8 @@ def test_a_busy_port_is_refused_in_one_sentence_and_nothing_stays_behind(start):
         assert refused.wait() == 1
     *_, sentence = refused.output.splitlines()
     assert sentence == (
-        f"The port {port} is in use by another program. Stop that one, or choose another port "
-        "with --port."
+        f"Error 1051: The port {port} is in use by another program. Stop that one, or choose "
+        "another port with --port."
     )
     assert processes_of(refused.data_dir) == {}
 
@@ -167,12 +167,15 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(start, tmp_path):
     [
         (
             "postgres://arb:planted-secret@127.0.0.1:{port}/arb",
-            "The database postgresql://arb@127.0.0.1:{port}/arb cannot be used: ",
+            "Error 1057: The database postgresql://arb@127.0.0.1:{port}/arb cannot be used: ",
         ),
-        ("sqlite:////nowhere/at/all.db", "The database /nowhere/at/all.db cannot be used: "),
-        ("mysql://arb:planted-secret@127.0.0.1/arb", "DATABASE_URL is not the address of a"),
-        ("postgres://arb:planted/secret@127.0.0.1/arb", "DATABASE_URL is not the address of a"),
-        ("nonsense", "DATABASE_URL is not the address of a database."),
+        (
+            "sqlite:////nowhere/at/all.db",
+            "Error 1057: The database /nowhere/at/all.db cannot be used: ",
+        ),
+        ("mysql://arb:planted-secret@127.0.0.1/arb", "Error 1056: DATABASE_URL is not"),
+        ("postgres://arb:planted/secret@127.0.0.1/arb", "Error 1056: DATABASE_URL is not"),
+        ("nonsense", "Error 1056: DATABASE_URL is not the address of a database."),
     ],
 )
 def test_a_wrong_database_is_refused_in_one_sentence_without_its_password(start, url, reason):
@@ -195,7 +198,7 @@ def test_a_redis_server_that_does_not_answer_is_refused_in_one_sentence(start):
 
     assert refused.wait() == 1
     *_, sentence = refused.output.splitlines()
-    assert sentence.startswith(f"The Redis server at 127.0.0.1:{port} cannot be used: ")
+    assert sentence.startswith(f"Error 1055: The Redis server at 127.0.0.1:{port} cannot be used: ")
     assert "Traceback" not in refused.output
     assert "planted" not in refused.output
 
@@ -204,7 +207,7 @@ def test_a_refusal_is_told_in_the_language_of_the_terminal(start):
     refused = start("--no-demo", "--port", "0", DATABASE_URL="nonsense", LC_ALL="zh_CN.UTF-8")
 
     assert refused.wait() == 1
-    assert "DATABASE_URL 不是" in refused.output.splitlines()[-1]
+    assert "错误 1056：DATABASE_URL 不是" in refused.output.splitlines()[-1]
 
 
 def test_a_data_directory_that_cannot_be_made_is_refused_in_one_sentence(start, tmp_path):
@@ -215,7 +218,7 @@ def test_a_data_directory_that_cannot_be_made_is_refused_in_one_sentence(start, 
 
     assert refused.wait() == 1
     assert refused.output.splitlines()[-1].startswith(
-        f"The data directory {obstacle / 'data'} cannot be used: "
+        f"Error 1053: The data directory {obstacle / 'data'} cannot be used: "
     )
 
 

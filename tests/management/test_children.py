@@ -44,6 +44,7 @@ async def until(condition):
 
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+VERBOSE = "for _ in range(3_000): print('x' * 99)\nprint('said everything')\n" + SLEEP
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
 
 
@@ -56,6 +57,17 @@ async def test_shows_and_logs_what_the_child_writes(make_child, screen, tmp_path
 
     assert screen.getvalue() == "part      | ready\n"
     assert (tmp_path / "logs" / "part.log").read_text() == "ready\n"
+
+
+async def test_a_full_disk_does_not_hold_up_a_child(make_child, screen, tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "part.log").symlink_to("/dev/full")
+    # more than fits into the pipe between them
+    child = make_child(VERBOSE)
+
+    child.start()
+    await until(lambda: "said everything" in screen.getvalue())
+    await child.stop()
 
 
 async def test_starts_a_child_again_that_ends_and_says_how_it_ended(make_child, screen):

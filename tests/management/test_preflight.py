@@ -9,7 +9,7 @@ from arbplatform.management import preflight
 def test_a_data_directory_has_one_owner_at_a_time(tmp_path):
     first = preflight.lock_data_dir(tmp_path / "data")
 
-    with pytest.raises(Conflict, match="already runs on the data directory"):
+    with pytest.raises(Conflict, match="by an arbplatform that runs already"):
         preflight.lock_data_dir(tmp_path / "data")
 
     first.close()

@@ -1,4 +1,7 @@
+import errno
 import io
+import os
+from pathlib import Path
 
 from arbplatform.core.errors import Message
 from arbplatform.management.terminal import BoundedLog, Terminal
@@ -68,3 +71,27 @@ def test_a_log_is_continued_after_a_restart(tmp_path):
         log.close()
 
     assert (tmp_path / "part.log").read_text() == "before\nafter\n"
+
+
+def test_a_log_on_a_full_disk_loses_lines_and_nothing_else():
+    log = BoundedLog(Path("/dev/full"))
+
+    log.write("nobody can keep this")
+    log.close()
+
+
+def test_a_log_that_could_not_be_turned_goes_on_in_a_new_file(tmp_path, monkeypatch):
+    log = BoundedLog(tmp_path / "part.log", size_max=10)
+    log.write("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        log.write("two is lost")
+    log.write("three is kept")
+    log.close()
+
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"part.log": "three is kept\n", "part.old.log": "one\n"}
+
+
+def refuse(*_args, **_options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
