@@ -36,15 +36,22 @@ class LiveSurvey:
     Attributes:
         rules: of all markets to watch.
         too_many: by code, venues with more cycles than can be watched: their pairs are.
+        standing_since_ms: since when what earned last has been seen [ms since epoch].
     """
 
-    def __init__(self, rules: Mapping[MarketKey, MarketRules], *, starts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        rules: Mapping[MarketKey, MarketRules],
+        *,
+        starts: Sequence[str],
+        standing_since_ms: Mapping[Steps, int] | None = None,
+    ) -> None:
         """Prepare for markets that have no price yet.
 
         Args:
             rules: of all markets to watch; those that are not active are passed over.
             starts: assets in which a cycle should begin and end, the preferred one first.
-
+            standing_since_ms: of the survey that this one takes the place of.
         """
         self.rules = rules
         self.too_many: dict[str, Message] = {}
@@ -54,7 +61,12 @@ class LiveSurvey:
         self._pairs = PairNominator(active, threshold=threshold)
         self._cycles = CycleNominator(self._watches(active), active, threshold=threshold)
         self._tops: dict[MarketKey, Book] = {}
-        self._first_seen_ms: dict[Steps, int] = {}
+        self.standing_since_ms = dict(standing_since_ms or {})
+
+    @property
+    def tops(self) -> Mapping[MarketKey, Book]:
+        """The best prices that are known and can be used, as books of one level."""
+        return self._tops
 
     def update(self, tickers: Iterable[Ticker]) -> None:
         """Take new best prices; a market whose prices cannot be used is forgotten.
@@ -75,10 +87,11 @@ class LiveSurvey:
             elif key in self._tops:
                 self._forget(key)
 
-    def drop(self, venue: str) -> None:
-        """Forget the prices of a venue that cannot be seen any more."""
-        for key in [key for key in self._tops if key.venue == venue]:
-            self._forget(key)
+    def drop(self, keys: Iterable[MarketKey]) -> None:
+        """Forget the prices of markets that cannot be seen any more."""
+        for key in keys:
+            if key in self._tops:
+                self._forget(key)
 
     def survey(self) -> Survey:
         """Return what earns now, after fees, the highest edge first."""
@@ -104,9 +117,11 @@ class LiveSurvey:
             nominations: all that there are now; what is not among them was lost sight of.
             now_ms: the present.
         """
-        before = self._first_seen_ms
-        self._first_seen_ms = {item.steps: before.get(item.steps, now_ms) for item in nominations}
-        return self._first_seen_ms
+        before = self.standing_since_ms
+        self.standing_since_ms = {
+            item.steps: before.get(item.steps, now_ms) for item in nominations
+        }
+        return self.standing_since_ms
 
     def _forget(self, key: MarketKey) -> None:
         del self._tops[key]

@@ -101,10 +101,11 @@ class ScannerProcess:
         await self._in_thread(lambda: publish_scan(self._scanner.scan()))
 
     async def _rest(self) -> None:
-        """Follow no venue any more."""
+        """Follow no venue any more, and believe nothing that was told when that begins again."""
         if self._hub is not None:
             hub, self._hub = self._hub, None
             await hub.close()
+            await self._in_thread(self._scanner.forget)
 
     async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _clean, work)

@@ -19,6 +19,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import Price
 from arbplatform.core.errors import LimitExceeded
 from markets.domain.book import Book
 from markets.domain.quote import Ticker
@@ -47,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 BOOKS_PER_SCAN = 6
 """Books that are asked for in one scan, at most."""
+UNTOLD_MS_MAX = 180_000
+"""A price that was not told again for so long is forgotten: of a market that is still listed, it is
+told once a minute even if nothing has changed [ms]."""
 
 Books = Mapping[MarketKey, Book]
 FetchBooks = Callable[[Sequence[tuple[VenueSpec, str]]], Books]
@@ -82,21 +86,30 @@ class LiveScanner:
         self._watch = watch or _name_as_watched
         self._lock = Lock()
         self._specs: dict[str, VenueSpec] = {}
-        self._survey = _survey_of({})
+        self._survey = _survey_of({}, {})
         self._tickers: dict[MarketKey, Ticker] = {}
+        self._told_ms: dict[MarketKey, int] = {}
         self._confirmed: dict[Steps, tuple[int, Sighting]] = {}
         self._errors: dict[str, Failure] = {}
         self._feeds: dict[str, Source] = {}
 
     def reload(self) -> list[VenueSpec]:
-        """Read which venues and markets there are, and return how to reach the venues."""
+        """Read which venues and markets there are, and return how to reach the venues.
+
+        Called by the thread that scans, or while nobody does.
+        """
         specs = {v.code: v.to_spec() for v in list_venues(is_enabled=True)[:THREADS]}
         rules = {MarketKey(*key): item for key, item in list_rules(specs).items()}
+        old, made = self._survey, None
+        if rules != old.rules:
+            # finding all cycles may take seconds, in which prices go on coming in
+            made = _survey_of(rules, old.standing_since_ms)
         with self._lock:
             self._specs = specs
-            if rules != self._survey.rules:
+            if made is not None:
                 self._tickers = {k: t for k, t in self._tickers.items() if k in rules}
-                self._survey = _survey_of(rules)
+                self._told_ms = {k: told_ms for k, told_ms in self._told_ms.items() if k in rules}
+                self._survey = made
                 self._survey.update(self._tickers.values())
             self._errors = {code: item for code, item in self._errors.items() if code in specs}
             self._feeds = {code: item for code, item in self._feeds.items() if code in specs}
@@ -110,10 +123,16 @@ class LiveScanner:
             tickers: of any of its markets.
             source: how they came.
         """
+        now_ms = self._clock.now_ms()
         with self._lock:
-            told = [t for t in tickers if MarketKey(venue, t.symbol) in self._survey.rules]
-            self._tickers.update((MarketKey(venue, ticker.symbol), ticker) for ticker in told)
-            self._survey.update(told)
+            told = {
+                key: ticker
+                for ticker in tickers
+                if (key := MarketKey(venue, ticker.symbol)) in self._survey.rules
+            }
+            self._tickers.update(told)
+            self._told_ms.update(dict.fromkeys(told, now_ms))
+            self._survey.update(told.values())
             self._errors.pop(venue, None)
             self._feeds[venue] = source
 
@@ -125,25 +144,33 @@ class LiveScanner:
             failure: why.
         """
         with self._lock:
-            self._survey.drop(venue)
-            for key in [key for key in self._tickers if key.venue == venue]:
-                del self._tickers[key]
+            self._forget([key for key in self._tickers if key.venue == venue])
             self._errors[venue] = failure
             self._feeds.pop(venue, None)
+
+    def forget(self) -> None:
+        """Forget all prices and what was made of them: nobody tells of changes any more."""
+        with self._lock:
+            self._forget(list(self._tickers))
+            self._survey.first_seen_ms((), self._clock.now_ms())
+            self._confirmed, self._errors, self._feeds = {}, {}, {}
 
     def scan(self) -> Scan:
         """Return what earns now, the best of it judged on real books."""
         started = time.monotonic()
         now_ms = self._clock.now_ms()
         with self._lock:
+            oldest_ms = now_ms - UNTOLD_MS_MAX
+            self._forget([key for key, told_ms in self._told_ms.items() if told_ms < oldest_ms])
             found, rules = self._survey.survey(), self._survey.rules
             first_seen_ms = self._survey.first_seen_ms(found.nominations, now_ms)
             tickers, feeds = list(self._tickers.values()), dict(self._feeds)
             errors, specs = dict(self._errors), dict(self._specs)
             for venue, message in self._survey.too_many.items():
                 errors.setdefault(venue, Failure(LimitExceeded.code, message))
+        prices = price_assets(tickers, rules) if found.nominations else {}
         nominations = found.nominations[:CONFIRMED_MAX]
-        self._confirm(nominations, specs, tickers, rules)
+        self._confirm(nominations, specs, prices, rules)
         now_ms = self._clock.now_ms()
         return Scan(
             source=Source.STREAM,
@@ -164,6 +191,13 @@ class LiveScanner:
             feeds=feeds,
         )
 
+    def _forget(self, keys: Collection[MarketKey]) -> None:
+        """Forget the prices of markets. Called under the lock."""
+        self._survey.drop(keys)
+        for key in keys:
+            del self._tickers[key]
+            del self._told_ms[key]
+
     def _sighting_of(self, nomination: Nomination) -> Sighting:
         confirmed = self._confirmed.get(nomination.steps)
         if confirmed is None:
@@ -174,7 +208,7 @@ class LiveScanner:
         self,
         nominations: Sequence[Nomination],
         specs: Mapping[str, VenueSpec],
-        tickers: Iterable[Ticker],
+        prices: Mapping[str, Price],
         rules: Mapping[MarketKey, MarketRules],
     ) -> None:
         """Judge what has live books, and of the rest what waited longest."""
@@ -189,7 +223,6 @@ class LiveScanner:
         chosen, missing = self._choose(waiting, live)
         asked = [(specs[key.venue], key.symbol) for key in missing if key.venue in specs]
         books = {**live, **self._fetch(asked)} if asked else live
-        prices = price_assets(tickers, rules)
         now_ms = self._clock.now_ms()
         for item in chosen:
             seen = sight(item, books=books, rules=rules, prices=prices, now_ms=now_ms)
@@ -209,8 +242,11 @@ class LiveScanner:
         return chosen, missing
 
 
-def _survey_of(rules: Mapping[MarketKey, MarketRules]) -> LiveSurvey:
-    return LiveSurvey(rules, starts=(settings.REPORTING_ASSET, *START_ASSETS))
+def _survey_of(
+    rules: Mapping[MarketKey, MarketRules], standing_since_ms: Mapping[Steps, int]
+) -> LiveSurvey:
+    starts = (settings.REPORTING_ASSET, *START_ASSETS)
+    return LiveSurvey(rules, starts=starts, standing_since_ms=standing_since_ms)
 
 
 def _fetch_books(keys: Sequence[tuple[VenueSpec, str]]) -> Books:

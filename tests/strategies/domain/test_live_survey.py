@@ -69,12 +69,12 @@ def test_the_highest_edge_comes_first():
     assert subjects == ["ETH/USDT alpha → beta", "BTC/USDT alpha → beta"]
 
 
-def test_a_venue_that_is_lost_earns_nothing_any_more():
+def test_a_market_that_is_lost_earns_nothing_any_more():
     live = LiveSurvey(RULES, starts=STARTS)
     live.update([ticker("alpha", "BTC/USDT"), ticker("beta", "BTC/USDT", 50)])
     assert live.survey().nominations
 
-    live.drop("beta")
+    live.drop([MarketKey("beta", "BTC/USDT"), MarketKey("beta", "ETH/USDT")])
 
     assert (live.survey().nominations, live.survey().markets) == ((), 1)
 
@@ -88,6 +88,17 @@ def test_since_when_a_round_trip_stands_is_told_until_it_breaks():
     assert live.first_seen_ms([found], 2_000)[found.steps] == 1_000
     assert live.first_seen_ms([], 3_000) == {}
     assert live.first_seen_ms([found], 4_000)[found.steps] == 4_000
+
+
+def test_what_stood_before_the_rules_changed_goes_on_standing():
+    before = LiveSurvey(RULES, starts=STARTS)
+    before.update([ticker("alpha", "BTC/USDT"), ticker("beta", "BTC/USDT", 50)])
+    (found,) = before.survey().nominations
+    before.first_seen_ms([found], 1_000)
+
+    after = LiveSurvey(RULES, starts=STARTS, standing_since_ms=before.standing_since_ms)
+
+    assert after.first_seen_ms([found], 2_000) == {found.steps: 1_000}
 
 
 def test_an_unknown_market_is_passed_over():

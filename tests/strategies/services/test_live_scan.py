@@ -9,12 +9,12 @@ import pytest
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from arbplatform.core.errors import Message
 from markets.domain.quote import Ticker
-from markets.models import Venue
+from markets.models import Market, Venue
 from markets.services.data import fetch_books, fetch_tickers
 from strategies.domain.scan import Kind
 from strategies.domain.view import MarketKey
 from strategies.services import scan_store
-from strategies.services.live_scan import LiveScanner
+from strategies.services.live_scan import UNTOLD_MS_MAX, LiveScanner
 from strategies.services.scan_store import (
     KEPT_MS,
     read_scan,
@@ -162,6 +162,44 @@ def test_a_market_that_is_listed_no_more_is_forgotten(scanner):
 
     assert [spec.code for spec in specs] == ["alpha"]
     assert (scanner.scan().markets, scanner.scan().venue_count) == (3, 1)
+
+
+def test_a_price_that_nobody_tells_again_is_forgotten(scanner, clock):
+    """The market was taken from the list; its venue says nothing of it any more."""
+    clock.advance_ms(UNTOLD_MS_MAX)
+    told = [Ticker("alpha", "BTC/USDT", D(49990), D(50000), None, received_at_ms=0)]
+    scanner.tickers_changed("alpha", told, Source.STREAM)
+    assert (find(scanner.scan(), PAIR).nomination.subject, scanner.scan().markets) == (PAIR, 6)
+
+    clock.advance_ms(1)
+
+    assert (scanner.scan().markets, scanner.scan().sightings) == (1, ())
+
+
+def test_who_takes_over_again_believes_nothing_of_before(scanner, clock):
+    """It had lost the lease, and followed no venue in the meantime."""
+    scanner.scan()
+    scanner.forget()
+    clock.advance_ms(60_000)
+
+    scan = scanner.scan()
+
+    assert (scan.markets, scan.sightings, scan.feeds) == (0, (), {})
+    for code, bid, ask in (("alpha", "49990", "50000"), ("beta", "50500", "50510")):
+        prices = [Ticker(code, "BTC/USDT", D(bid), D(ask), None, received_at_ms=0)]
+        scanner.tickers_changed(code, prices, Source.STREAM)
+    assert find(scanner.scan(), PAIR).standing_ms == 0
+
+
+def test_what_stands_goes_on_standing_when_the_rules_of_a_market_change(scanner, clock):
+    scanner.scan()
+    clock.advance_ms(700)
+    Market.objects.filter(symbol="ETH/BTC").update(is_active=False)
+
+    scanner.reload()
+
+    scan = scanner.scan()
+    assert (scan.markets, find(scan, PAIR).standing_ms) == (4, 700)
 
 
 def test_a_result_survives_the_way_through_redis(scanner):
