@@ -25,8 +25,9 @@ class ScanView(APIView):
     def get(self, request: Request) -> Response:
         """Return the best round trips of this moment, those that can be traded first.
 
-        Sizes and profits are for unlimited funds. While a scanner process runs, prices stream in
-        and a result is a second old; without one the venues are asked, at most every two seconds.
+        What is too good to be true comes last. Sizes and profits are for unlimited funds. While a
+        scanner process runs, prices stream in and a result is a second old; without one the venues
+        are asked, at most every two seconds.
         """
         return _answer(ScanQuerySerializer(data=request.query_params), "sort")
 

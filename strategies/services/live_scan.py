@@ -30,6 +30,7 @@ from markets.services.data import THREADS, fetch_books
 from markets.services.feeds import read_live_books, register_interest
 from strategies.domain.live_survey import LiveSurvey, Steps
 from strategies.domain.scan import Nomination
+from strategies.domain.shortlist import shortlist
 from strategies.domain.view import MarketKey
 from strategies.services.sightings import (
     CONFIRMED_MAX,
@@ -165,11 +166,14 @@ class LiveScanner:
             found, rules = self._survey.survey(), self._survey.rules
             first_seen_ms = self._survey.first_seen_ms(found.nominations, now_ms)
             tickers, feeds = list(self._tickers.values()), dict(self._feeds)
+            tops = dict(self._survey.tops)
             errors, specs = dict(self._errors), dict(self._specs)
             for venue, message in self._survey.too_many.items():
                 errors.setdefault(venue, Failure(LimitExceeded.code, message))
         prices = price_assets(tickers, rules) if found.nominations else {}
-        nominations = found.nominations[:CONFIRMED_MAX]
+        nominations = shortlist(
+            found.nominations, tops=tops, rules=rules, prices=prices, limit=CONFIRMED_MAX
+        )
         self._confirm(nominations, specs, prices, rules)
         now_ms = self._clock.now_ms()
         return Scan(

@@ -17,7 +17,8 @@ from markets.domain.book import Book
 from markets.models import Venue
 from markets.selectors import list_rules, list_venues
 from markets.services.data import THREADS, fetch_books, fetch_tickers
-from strategies.domain.scan import Nomination, survey
+from strategies.domain.scan import Nomination, survey, usable_tops
+from strategies.domain.shortlist import shortlist
 from strategies.domain.view import MarketKey
 from strategies.services.scan_store import forget_stored_scan, read_scan
 from strategies.services.sightings import (
@@ -68,9 +69,15 @@ def _scan(clock: Clock) -> Scan:
     report = fetch_tickers(venues)
     tickers = [ticker for by_symbol in report.tickers.values() for ticker in by_symbol.values()]
     found = survey(tickers, rules, starts=(settings.REPORTING_ASSET, *START_ASSETS))
-    nominations = found.nominations[:CONFIRMED_MAX]
-    books = _fetch_books_of(nominations, venues)
     prices = price_assets(tickers, rules)
+    nominations = shortlist(
+        found.nominations,
+        tops=dict(usable_tops(tickers, rules)),
+        rules=rules,
+        prices=prices,
+        limit=CONFIRMED_MAX,
+    )
+    books = _fetch_books_of(nominations, venues)
     now_ms = clock.now_ms()
     return Scan(
         source=Source.REST,

@@ -18,7 +18,7 @@ from strategies.domain.scan import Kind, Nomination, confirm
 from strategies.domain.view import MarketKey
 
 CONFIRMED_MAX = 40
-"""Nominations that are confirmed on books, those with the highest edge first."""
+"""Nominations that are confirmed on books, the most promising first."""
 DEPTH = 20
 START_ASSETS = ("USDC", "BTC", "ETH")
 """Where a cycle begins that does not pass through the reporting asset."""
@@ -101,7 +101,7 @@ class Scan:
         pairs: ordered pairs of venues that trade the same symbol.
         cycles: directed ways around three markets of one venue.
         nominated: round trips that earn at the best prices.
-        sightings: the best of those, confirmed; the highest edge first.
+        sightings: the most promising of those, confirmed.
         errors: by code, venues that do not answer.
         feeds: by code, how the best prices of a venue come in.
     """
@@ -120,6 +120,8 @@ class Scan:
 
     def select(self, *, kind: Kind | None, by_profit: bool, limit: int) -> list[Sighting]:
         """Return the best sightings, those that can be traded first.
+
+        What is too good to be true comes after everything else.
 
         Args:
             kind: only these.
@@ -173,11 +175,22 @@ def price_assets(
     return {asset: price for asset, (price, _path) in derived.items()}
 
 
-def _by_edge(item: Sighting) -> tuple[bool, Bps, str]:
-    return (item.intent is None, -item.edge_bps, item.nomination.subject)
+def _by_edge(item: Sighting) -> tuple[bool, bool, Bps, str]:
+    nomination = item.nomination
+    return (
+        nomination.is_suspicious,
+        item.intent is None,
+        -item.edge_bps,
+        nomination.subject,
+    )
 
 
-def _by_profit(item: Sighting) -> tuple[bool, bool, Amount, str]:
-    profit = item.profit
-    subject = item.nomination.subject
-    return (item.intent is None, profit is None, -(profit or Amount(0)), subject)
+def _by_profit(item: Sighting) -> tuple[bool, bool, bool, Amount, str]:
+    nomination, profit = item.nomination, item.profit
+    return (
+        nomination.is_suspicious,
+        item.intent is None,
+        profit is None,
+        -(profit or Amount(0)),
+        nomination.subject,
+    )

@@ -202,6 +202,21 @@ def test_what_stands_goes_on_standing_when_the_rules_of_a_market_change(scanner,
     assert (scan.markets, find(scan, PAIR).standing_ms) == (4, 700)
 
 
+def test_what_is_too_good_to_be_true_comes_last(scanner):
+    for code, bid, ask in (("alpha", "1", "2"), ("beta", "5000", "5001")):
+        prices = [Ticker(code, "ETH/USDT", D(bid), D(ask), None, received_at_ms=0)]
+        scanner.tickers_changed(code, prices, Source.STREAM)
+
+    scan = scanner.scan()
+
+    names = [item.nomination.subject for item in scan.sightings]
+    assert (names[0], len(names) > 1) == (PAIR, True)
+    for by_profit in (True, False):
+        chosen = scan.select(kind=None, by_profit=by_profit, limit=40)
+        doubts = [item.nomination.is_suspicious for item in chosen]
+        assert doubts == [False] + [True] * (len(names) - 1)
+
+
 def test_a_result_survives_the_way_through_redis(scanner):
     scan = replace(
         scanner.scan(),
