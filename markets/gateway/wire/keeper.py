@@ -11,8 +11,13 @@ from arbplatform.core.errors import Message
 from markets.domain.live_book import BookFault, LiveBook
 from markets.gateway.wire.messages import BookKind, BookMessage, Step, WireBook
 
-HELD_MAX = 2_000
-"""Most differences that wait for what belongs before them; the oldest go first."""
+HELD_MAX = 200
+"""Most differences that wait for what belongs before them; the oldest go first. At ten a second
+that is longer than any snapshot is waited for."""
+HELD_LEVELS_MAX = 5_000
+"""Most levels in them, so that many books which wait for a venue's REST stay small."""
+OLD_MAX = 50
+"""So many messages in a row that say nothing new are no echo of a snapshot any more."""
 
 NO_SNAPSHOT = Message("There has been no snapshot of the book yet.")
 OUT_OF_SIGHT = Message("The price has left the levels that the snapshot of the book told of.")
@@ -37,6 +42,33 @@ class Verdict(Enum):
     snapshot is needed; in the second case later messages may do as well."""
 
 
+class Held:
+    """Differences that wait for what belongs before them: the newest, a bounded number."""
+
+    __slots__ = ("_levels", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[BookMessage] = []
+        self._levels = 0
+
+    def add(self, message: BookMessage) -> None:
+        """Keep one more; the oldest make room."""
+        messages = self._messages
+        messages.append(message)
+        self._levels += _size(message)
+        while len(messages) > HELD_MAX or (self._levels > HELD_LEVELS_MAX and len(messages) > 1):
+            self._levels -= _size(messages.pop(0))
+
+    def clear(self) -> None:
+        """Keep none."""
+        if self._messages:
+            self._messages, self._levels = [], 0
+
+    def in_order(self) -> list[BookMessage]:
+        """Return them as the venue made them, whatever has overtaken what."""
+        return sorted(self._messages, key=_previous)
+
+
 THROWN_AWAY = frozenset({Verdict.MISMATCH, Verdict.BROKEN})
 
 
@@ -59,6 +91,7 @@ class BookKeeper:
         "_held",
         "_is_gapped",
         "_is_refreshing",
+        "_old_count",
         "_rule",
         "_state",
         "_wire",
@@ -75,19 +108,15 @@ class BookKeeper:
         self.is_current = False
         self.reason: Message | None = NO_SNAPSHOT
         self._state: int | None = None
-        self._held: list[BookMessage] = []
+        self._held = Held()
         self._is_gapped = False
         self._is_refreshing = False
-
-    @property
-    def needs_rest_snapshot(self) -> bool:
-        """Whether only a snapshot by REST can begin or heal the book."""
-        return self._wire.read_snapshot is not None and not self.is_current
+        self._old_count = 0
 
     def reset(self) -> None:
         """Forget everything, as after a connection was lost."""
         self._state = None
-        self._held = []
+        self._held.clear()
         self._is_gapped = False
         self._is_refreshing = False
         self.is_current = False
@@ -111,26 +140,25 @@ class BookKeeper:
             received_at_ms: when it came [ms since epoch, our clock].
         """
         if message.kind is BookKind.SNAPSHOT:
-            self._held = []
+            self._held.clear()
             return self._settle(self._replace(message, received_at_ms))
         if not self.is_current:
             return self._hold(message, received_at_ms)
         step = self._rule(self._state, message)
         if step is Step.NEXT:
+            self._old_count = 0
             if self._is_refreshing:
-                self._keep(message)
+                self._held.add(message)
             verdict = self._apply(message, received_at_ms)
             if verdict is not Verdict.WAITING:
                 return verdict
             self._close(OUT_OF_SIGHT, message)
             return Verdict.BROKEN
         if step is Step.OLD:
-            return Verdict.IGNORED
+            return self._doubt(message)
         reason = "A message is missing: after number {state} came what changes {previous}."
         numbers = {"state": self._state, "previous": message.previous}
-        self._close(Message(reason, numbers), message)
-        self._is_gapped = True
-        return Verdict.GAP
+        return self._gap(Message(reason, numbers), message)
 
     def adopt(self, snapshot: BookMessage, *, received_at_ms: int) -> Verdict:
         """Take a snapshot that came by REST, and everything that was held back for it.
@@ -145,14 +173,14 @@ class BookKeeper:
         if missing is None:
             if self.is_current:
                 self._is_refreshing = False
-                self._held = []
+                self._held.clear()
                 return Verdict.IGNORED
             self.reason = Message(
                 "The snapshot ends at number {number}, before the messages that were received.",
                 {"number": snapshot.last},
             )
             return Verdict.WAITING
-        self._held = []
+        self._held.clear()
         verdict = self._replace(snapshot, received_at_ms)
         for message in missing:
             if verdict in THROWN_AWAY:
@@ -163,7 +191,7 @@ class BookKeeper:
     def _chain(self, snapshot: BookMessage) -> list[BookMessage] | None:
         """Return what of the held messages follows a snapshot; ``None``: something lies between."""
         state, chain = snapshot.last, []
-        for message in sorted(self._held, key=_previous):
+        for message in self._held.in_order():
             step = self._rule(state, message)
             if step is Step.GAP:
                 return None
@@ -176,15 +204,15 @@ class BookKeeper:
         """Keep a difference for later, unless it is the one that was missing."""
         if self._state is None:
             if self._wire.read_snapshot is not None:
-                self._keep(message)
+                self._held.add(message)
             return Verdict.WAITING
         step = self._rule(self._state, message)
         if step is not Step.NEXT:
-            self._keep(message)
+            self._held.add(message)
             self._is_gapped = self._is_gapped or step is Step.GAP
             return Verdict.WAITING
         if self._wire.read_snapshot is not None:
-            self._keep(message)
+            self._held.add(message)
         verdict = self._apply(message, received_at_ms)
         if self._is_gapped and verdict not in THROWN_AWAY:
             verdict = self._catch_up(verdict, received_at_ms)
@@ -193,8 +221,10 @@ class BookKeeper:
     def _catch_up(self, verdict: Verdict, received_at_ms: int) -> Verdict:
         """Apply what was held behind a gap that has closed, in whatever order it came."""
         self._is_gapped = False
-        held = sorted(self._held, key=_previous)
-        self._held = held if self._wire.read_snapshot is not None else []
+        is_kept = self._wire.read_snapshot is not None
+        held = self._held.in_order()
+        if not is_kept:
+            self._held.clear()
         for message in held:
             step = self._rule(self._state, message)
             if step is Step.NEXT:
@@ -203,8 +233,8 @@ class BookKeeper:
                     break
             elif step is Step.GAP:
                 self._is_gapped = True
-                if self._held is not held:
-                    self._held.append(message)
+                if not is_kept:
+                    self._held.add(message)
         return verdict
 
     def _settle(self, verdict: Verdict) -> Verdict:
@@ -217,19 +247,33 @@ class BookKeeper:
         if verdict is Verdict.WAITING:
             self.is_current, self.reason = False, OUT_OF_SIGHT
             return verdict
-        self._held = []
+        self._held.clear()
         self.is_current, self.reason = True, None
         return Verdict.APPLIED
+
+    def _doubt(self, message: BookMessage) -> Verdict:
+        """Ignore what is known already, but not for ever: the venue may count from a lower number.
+
+        After a snapshot the stream repeats what that knew. A venue whose numbers have begun anew
+        repeats nothing, and its book would stand still here without a sign.
+        """
+        self._old_count += 1
+        if self._old_count < OLD_MAX:
+            return Verdict.IGNORED
+        reason = "{count} messages in a row ended before number {state}: the venue counts anew."
+        return self._gap(Message(reason, {"count": OLD_MAX, "state": self._state}), message)
+
+    def _gap(self, reason: Message, message: BookMessage) -> Verdict:
+        self._close(reason, message)
+        self._is_gapped = True
+        return Verdict.GAP
 
     def _close(self, reason: Message, message: BookMessage) -> None:
         self.is_current, self.reason = False, reason
         self._is_refreshing = False
-        self._held = [message]
-
-    def _keep(self, message: BookMessage) -> None:
-        self._held.append(message)
-        if len(self._held) > HELD_MAX:
-            del self._held[0]
+        self._old_count = 0
+        self._held.clear()
+        self._held.add(message)
 
     def _replace(self, snapshot: BookMessage, received_at_ms: int) -> Verdict:
         self._state = snapshot.last
@@ -277,6 +321,10 @@ class BookKeeper:
     def _throw_away(self, reason: Message) -> None:
         self.reset()
         self.reason = reason
+
+
+def _size(message: BookMessage) -> int:
+    return len(message.bids) + len(message.asks)
 
 
 def _previous(message: BookMessage) -> int:

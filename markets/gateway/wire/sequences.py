@@ -37,13 +37,19 @@ def continues(state: int | None, message: BookMessage) -> Step:
 def rises(state: int | None, message: BookMessage) -> Step:
     """Numbers rise but leave numbers out, so a loss shows in the checksum only: Bitget.
 
-    A venue that leaves out the numbers altogether, as it once did, is left to the checksum.
+    A venue that leaves out the numbers altogether, as it once did, is left to the checksum; one
+    that leaves out the checksum cannot be followed.
     """
+    if message.checksum is None:
+        return Step.GAP
     if state is None or message.last is None or message.last > state:
         return Step.NEXT
     return Step.OLD if message.last == state else Step.GAP
 
 
-def is_uncounted(_state: int | None, _message: BookMessage) -> Step:
-    """No numbers at all: only the checksum tells whether something is missing. So does Kraken."""
-    return Step.NEXT
+def is_uncounted(_state: int | None, message: BookMessage) -> Step:
+    """No numbers at all: only the checksum tells whether something is missing. So does Kraken.
+
+    Where that is missing as well, nobody could tell.
+    """
+    return Step.GAP if message.checksum is None else Step.NEXT

@@ -10,15 +10,16 @@ from markets.domain.live_book import LiveBook
 from markets.gateway.wire import keeper as keeper_module
 from markets.gateway.wire.checksums import interleaved_crc32
 from markets.gateway.wire.gate import GATE_BY_REST, GATE_FULL
-from markets.gateway.wire.keeper import BookKeeper, Verdict
+from markets.gateway.wire.keeper import OLD_MAX, BookKeeper, Verdict
 from markets.gateway.wire.messages import BookKind, BookMessage, Step
 from markets.gateway.wire.protocols import wire_book_for
-from markets.gateway.wire.sequences import continues, covers, rises
+from markets.gateway.wire.sequences import continues, covers, is_uncounted, rises
 
 BINANCE = wire_book_for("binance", is_spot=True)
 OKX = wire_book_for("okx", is_spot=True)
 BYBIT = wire_book_for("bybit", is_spot=True)
 BITGET = wire_book_for("bitget", is_spot=True)
+KRAKEN = wire_book_for("kraken", is_spot=True)
 
 
 def make_keeper(wire):
@@ -50,11 +51,10 @@ GAP, BROKEN, MISMATCH = Verdict.GAP, Verdict.BROKEN, Verdict.MISMATCH
 def test_differences_wait_for_the_snapshot_and_what_it_knows_already_is_left_out():
     keeper = make_keeper(BINANCE)
 
-    assert keeper.needs_rest_snapshot
     assert str(keeper.reason) == "There has been no snapshot of the book yet."
     assert take(keeper, delta(0, 5), delta(5, 8), delta(8, 12)) == [WAITING] * 3
     assert adopt(keeper, snapshot(6)) is APPLIED
-    assert (keeper.is_current, keeper.reason, keeper.needs_rest_snapshot) == (True, None, False)
+    assert (keeper.is_current, keeper.reason) == (True, None)
     assert keeper.book.best_bid_quantity == 12.0
     assert keeper.book.sequence == 12
     assert take(keeper, delta(12, 13)) == [APPLIED]
@@ -134,7 +134,6 @@ def test_a_lost_message_of_a_venue_with_snapshots_in_its_stream_heals_by_the_nex
 
     assert take(keeper, delta(3, 4)) == [WAITING]
     assert take(keeper, snapshot(5), delta(6, 7), delta(7, 8)) == [APPLIED, GAP, WAITING]
-    assert not keeper.needs_rest_snapshot
     assert take(keeper, snapshot(9), delta(9, 10)) == [APPLIED, APPLIED]
     assert keeper.is_current
 
@@ -279,10 +278,54 @@ def test_only_so_many_messages_wait(monkeypatch):
     assert keeper.book.best_bid_quantity == 9.0
 
 
+def test_few_large_messages_wait_where_many_small_ones_would(monkeypatch):
+    monkeypatch.setattr(keeper_module, "HELD_LEVELS_MAX", 3)
+    keeper = make_keeper(BINANCE)
+    take(keeper, *(delta(n, n + 1) for n in range(5, 9)))
+    large = BookMessage("AB", BookKind.DELTA, 9, 10, [("9", "1")] * 4, [])
+
+    assert adopt(keeper, snapshot(5)) is WAITING
+    take(keeper, large)
+    assert adopt(keeper, snapshot(8)) is WAITING
+    assert adopt(keeper, snapshot(9)) is APPLIED
+
+
+def test_what_a_snapshot_knew_may_be_repeated_but_not_for_ever():
+    keeper = make_keeper(BINANCE)
+    adopt(keeper, snapshot(900))
+    old = [delta(n, n + 1) for n in range(OLD_MAX)]
+
+    assert take(keeper, *old[:-1], delta(900, 901), *old[:-1]) == [
+        *[IGNORED] * (OLD_MAX - 1),
+        APPLIED,
+        *[IGNORED] * (OLD_MAX - 1),
+    ]
+    assert keeper.is_current
+    assert take(keeper, old[-1]) == [GAP]
+    assert not keeper.is_current
+    assert str(keeper.reason) == (
+        "50 messages in a row ended before number 901: the venue counts anew."
+    )
+    assert adopt(keeper, snapshot(OLD_MAX - 1)) is APPLIED
+    assert keeper.book.best_bid_quantity == float(OLD_MAX)
+
+
+@pytest.mark.parametrize("wire", [BITGET, KRAKEN, OKX])
+def test_a_difference_that_nothing_verifies_closes_the_gate(wire):
+    keeper = make_keeper(wire)
+    take(keeper, snapshot(5))
+
+    assert take(keeper, delta(None, 6)) == [GAP]
+    assert not keeper.is_current
+
+
 def test_a_message_of_bitget_behind_a_newer_one_closes_the_gate_until_a_snapshot():
     keeper = make_keeper(BITGET)
+    book = LiveBook("v", "A/B")
+    book.replace([("10", "9")], [("11", "1")], received_at_ms=1)
+    ninth = delta(None, 9, checksum=interleaved_crc32(book))
 
-    assert take(keeper, snapshot(5), delta(None, 9), delta(None, 9)) == [APPLIED, APPLIED, IGNORED]
+    assert take(keeper, snapshot(5), ninth, ninth) == [APPLIED, APPLIED, IGNORED]
     assert take(keeper, delta(None, 7), delta(None, 12)) == [GAP, WAITING]
     assert take(keeper, snapshot(20)) == [APPLIED]
     assert take(keeper, delta(20, 25), delta(24, 26)) == [APPLIED, GAP]
@@ -302,13 +345,27 @@ def test_a_message_of_bitget_behind_a_newer_one_closes_the_gate_until_a_snapshot
         (continues, 5, 5, 4, Step.NEXT),
         (continues, 5, 4, 5, Step.OLD),
         (continues, 5, 3, 4, Step.GAP),
-        (rises, None, None, 3, Step.NEXT),
-        (rises, 5, None, None, Step.NEXT),
-        (rises, 5, None, 4, Step.GAP),
+        (rises, None, None, 3, Step.GAP),
+        (is_uncounted, None, None, None, Step.GAP),
     ],
 )
 def test_rules_of_sequence(rule, state, previous, last, step):
     assert rule(state, delta(previous, last, size=1)) is step
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "last", "step"),
+    [
+        (rises, None, 3, Step.NEXT),
+        (rises, 5, None, Step.NEXT),
+        (rises, 5, 5, Step.OLD),
+        (rises, 5, 4, Step.GAP),
+        (continues, 5, None, Step.NEXT),
+        (is_uncounted, None, None, Step.NEXT),
+    ],
+)
+def test_rules_of_sequence_that_rest_on_a_checksum(rule, state, last, step):
+    assert rule(state, delta(None, last, size=1, checksum=1)) is step
 
 
 def cut_keeper():
@@ -330,7 +387,6 @@ def test_a_price_that_leaves_the_levels_of_the_snapshot_closes_the_gate():
 
     assert take(keeper, GONE, change(6, asks=[("14", "4")])) == [BROKEN, WAITING]
     assert not keeper.is_current
-    assert keeper.needs_rest_snapshot
     assert str(keeper.reason) == (
         "The price has left the levels that the snapshot of the book told of."
     )

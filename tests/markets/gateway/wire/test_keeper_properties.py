@@ -272,7 +272,8 @@ def test_a_network_that_does_its_duty_keeps_the_book_current():
     for wire in (protocol("binance"), protocol("okx"), protocol("kraken")):
         depth = KRAKEN_DEPTH if wire.is_refilled else None
 
-        network = run(MadeUpVenue(wire, depth=depth), script)
+        venue = MadeUpVenue(wire, depth=depth, has_checksum=wire.checksum is not None)
+        network = run(venue, script)
 
         assert network.keeper.is_current
         assert network.keeper.book.best_bid_quantity == 5.0
