@@ -43,6 +43,7 @@ class FeedHub:
         random: source of chance for pauses between connections.
         timeout_ms: for connecting and for REST requests that streams need [ms].
         tape: is told what was heard, for a recording.
+        reader: reads over REST; closed with the feeds.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class FeedHub:
         random: Random | None = None,
         timeout_ms: int = TIMEOUT_MS,
         tape: Tape = NO_TAPE,
+        reader: RestReader | None = None,
     ) -> None:
         self._gates = Gates(listener, clock.now_ms)
         self._kit = FeedKit(
-            reader=RestReader(),
+            reader=reader or RestReader(),
             clock=clock,
             timing=timing,
             random=random or Random(),  # noqa: S311  no secret depends on it

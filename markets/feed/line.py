@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import islice
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from arbplatform.core.clock import Clock
 from arbplatform.core.errors import Message
 from markets.feed.pace import STEADY_MS, Backoff, DialBudget
-from markets.feed.reasons import failed
+from markets.feed.reasons import SILENT, failed
 from markets.feed.timing import Timing
 from markets.gateway.ccxt_stream import VenueStreams
 from markets.gateway.sockets import Socket
@@ -26,8 +26,8 @@ class LineOwner(Protocol):
         """The connection stands; subscriptions follow."""
         ...
 
-    def line_subscribed(self, line: "Line", symbols: Sequence[str]) -> None:
-        """Subscriptions of these markets were sent."""
+    def line_subscribed(self, line: "Line", symbols: Sequence[str], message: Any) -> None:
+        """The subscription ``message`` of these markets is about to be sent."""
         ...
 
     def line_said(self, line: "Line", payload: str | bytes, at_ms: int) -> None:
@@ -125,8 +125,15 @@ class Line:
             self._leaving[symbol] = self._joining[symbol] = None
             self._has_mail.set()
 
-    def ping(self, now_ms: int) -> None:
-        """Ask for a sign of life, if that was not done just now."""
+    def look(self, now_ms: int) -> None:
+        """Ask a silent connection for a sign of life, and give up one that stays silent."""
+        silent_ms = 0 if self._socket is None else now_ms - self._socket.frame_at_ms
+        if silent_ms > self._timing.dead_after_ms:
+            self.drop(SILENT)
+        elif silent_ms > self._timing.ping_after_ms:
+            self._ping(now_ms)
+
+    def _ping(self, now_ms: int) -> None:
         if now_ms - self._pinged_at_ms >= self._timing.ping_after_ms:
             self._pinged_at_ms = now_ms
             self._is_ping_due = True
@@ -222,9 +229,9 @@ class Line:
     async def _join(self, socket: Socket) -> None:
         symbols = self._next_of(self._joining)
         phrase = await self._streams.compose(symbols)
-        await socket.send(phrase.message)
-        if self._socket is socket:
-            self._owner.line_subscribed(self, symbols)
+        if self._socket is socket:  # told first: the answer may come before the sending returns
+            self._owner.line_subscribed(self, symbols, phrase.message)
+            await socket.send(phrase.message)
 
     def _next_of(self, waiting: dict[str, None]) -> list[str]:
         """Take as many markets as one message may hold."""

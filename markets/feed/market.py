@@ -30,7 +30,9 @@ class MarketFeed:
         state: whether it may be used.
         reason: what led to the state; ``None`` while it is healthy.
         since_ms: when the state began [ms since epoch].
-        heard_at_ms: when the venue last said something about this market [ms since epoch].
+        heard_at_ms: when the venue last said something new about this market [ms since epoch].
+        told_since_ms: since when the venue is known to tell of this market on the connection that
+            stands: it has confirmed the subscription, or said something; ``None``: it is not.
         checked_at_ms: when the book was last compared with what the venue says over REST.
         changed_at_ms: when the book last changed; ``None``: never.
         gap_count: gaps, wrong checksums and broken books so far.
@@ -58,6 +60,7 @@ class MarketFeed:
         "resync_at_ms",
         "since_ms",
         "state",
+        "told_since_ms",
     )
 
     def __init__(self, book: LiveBook, now_ms: int) -> None:
@@ -66,6 +69,7 @@ class MarketFeed:
         self.reason: Message | None = NOT_YET
         self.since_ms = now_ms
         self.heard_at_ms = 0
+        self.told_since_ms: float | None = None
         self.checked_at_ms = 0
         self.changed_at_ms: int | None = None
         self.gap_count = 0

@@ -27,6 +27,11 @@ NO_ADDRESS: Final = Message(
 NO_ANSWER: Final = Message("No connection came about within the time limit.")
 
 
+def refused(cause: str) -> Message:
+    """Return the sentence about a subscription that the venue has not accepted."""
+    return Message("The venue refuses the subscription: {cause}.", {"cause": cause})
+
+
 def broken(fault: BookFault) -> Message:
     """Return the sentence about a book that cannot be true."""
     return Message("The book is {fault}.", {"fault": fault.value})

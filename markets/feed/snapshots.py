@@ -20,7 +20,8 @@ class Snapshots:
         spec: how to reach the venue.
         reader: reads over REST.
         depth: says how many levels of a side to ask for.
-        arrived: is told symbol, book and the depth that was asked for.
+        now_ms: reads the clock of the feeds [ms].
+        arrived: is told symbol, book, the depth that was asked for, and when it was asked [ms].
         failed: is told symbol and reason.
     """
 
@@ -30,12 +31,14 @@ class Snapshots:
         reader: RestReader,
         *,
         depth: Callable[[], int],
-        arrived: Callable[[str, Book, int], None],
+        now_ms: Callable[[], float],
+        arrived: Callable[[str, Book, int, float], None],
         failed: Callable[[str, Message], None],
     ) -> None:
         self._spec = spec
         self._reader = reader
         self._depth = depth
+        self._now_ms = now_ms
         self._arrived = arrived
         self._failed = failed
         self._waiting: dict[str, None] = {}
@@ -65,7 +68,7 @@ class Snapshots:
         while self._waiting:
             symbol = next(iter(self._waiting))
             del self._waiting[symbol]
-            depth = self._depth()
+            depth, asked_at_ms = self._depth(), self._now_ms()
             try:
                 book = await self._reader.book(self._spec, symbol, depth)
             except ArbError as error:
@@ -74,4 +77,4 @@ class Snapshots:
                 logger.exception("The snapshot of %s could not be read", symbol)
                 self._failed(symbol, NO_SNAPSHOT)
             else:
-                self._arrived(symbol, book, depth)
+                self._arrived(symbol, book, depth, asked_at_ms)

@@ -14,7 +14,6 @@ class Timing:
         dead_after_ms: so long after it, it is given up and opened anew [ms].
         silence_ms: a market without a message for so long is compared with REST [ms].
         grace_ms: how long a message may be under way when REST shows other prices [ms].
-        answer_ms: longest wait for an answer to a subscription before the snapshot is read [ms].
         suspect_ms: a stream that was found frozen and says nothing for so long after it was
             subscribed anew gets another connection [ms].
         poll_after_ms: a venue without connection for so long is read over REST [ms].
@@ -30,7 +29,6 @@ class Timing:
     dead_after_ms: int = 10_000
     silence_ms: int = 30_000
     grace_ms: int = 1_000
-    answer_ms: int = 1_000
     suspect_ms: int = 30_000
     poll_after_ms: int = 5_000
     poll_pause_ms: int = 500

@@ -14,6 +14,7 @@ from markets.domain.feeds import FeedState
 from markets.domain.live_book import DEPTH_MAX, LiveBook
 from markets.feed.gates import Gates
 from markets.feed.market import MarketFeed
+from markets.feed.pace import Backoff
 from markets.feed.polling import Polling
 from markets.feed.reader import RestReader
 from markets.feed.reasons import CLOSED, NO_PROOF, POLLED_TOO_OLD
@@ -48,6 +49,13 @@ class FeedKit:
     timeout_ms: int
     tape: Tape = NO_TAPE
     heard_at_ns: int = 0
+
+    def backoff(self) -> Backoff:
+        """Return the pauses of one thing that is tried again and again."""
+        timing = self.timing
+        return Backoff(
+            self.random, first_ms=timing.first_pause_ms, longest_ms=timing.longest_pause_ms
+        )
 
 
 class VenueFeed(ABC):

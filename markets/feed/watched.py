@@ -16,7 +16,7 @@ from markets.domain.live_book import BookFault
 from markets.feed.gates import Gates
 from markets.feed.heartbeat import Heartbeat
 from markets.feed.market import MarketFeed
-from markets.feed.pace import Backoff, DialBudget
+from markets.feed.pace import DialBudget
 from markets.feed.reasons import EMPTY, FROZEN, SILENT, UNKNOWN_MARKET, broken, failed
 from markets.feed.venue import FeedKit, VenueFeed
 from markets.gateway.base import VenueSpec
@@ -63,10 +63,7 @@ class WatchedVenue(VenueFeed):
 
     async def _watch(self, feed: MarketFeed) -> None:
         """Follow one market for as long as it is wanted."""
-        timing, symbol = self._timing, feed.book.symbol
-        backoff = Backoff(
-            self._kit.random, first_ms=timing.first_pause_ms, longest_ms=timing.longest_pause_ms
-        )
+        symbol, backoff = feed.book.symbol, self._kit.backoff()
         while True:
             try:
                 await self._learn_markets()

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import Message
 from markets.domain.book import Book
 from markets.domain.feeds import FeedState
 from markets.domain.live_book import BookFault, LiveBook
@@ -15,17 +15,17 @@ from markets.feed.heartbeat import Heartbeat
 from markets.feed.line import Line
 from markets.feed.lines import Lines
 from markets.feed.market import MarketFeed
-from markets.feed.pace import Backoff
 from markets.feed.reasons import (
     EMPTY,
     FROZEN,
-    NO_PROOF,
     RESTING,
-    SILENT,
     UNKNOWN_MARKET,
     WAITING,
+    failed,
+    refused,
 )
 from markets.feed.snapshots import Snapshots
+from markets.feed.subscriptions import Subscriptions
 from markets.feed.venue import FeedKit, VenueFeed, wire_levels
 from markets.gateway.base import VenueSpec
 from markets.gateway.ccxt_stream import VenueStreams
@@ -38,7 +38,10 @@ DEPTH_WANTED = 20
 """A book that knows fewer levels of a side, although there may be more, is read anew."""
 MANY_MARKETS = 100
 """With more markets than this, snapshots are made smaller so that they cost less."""
-ANSWERS_MAX = 1_000
+RELEARN_MS = 600_000
+"""A market that the venue did not have is looked for again after so long [ms]."""
+SIGNS_OF_LIFE = frozenset({"ping", "pong", b"ping", b"pong"})
+"""All that a venue says that is no JSON."""
 
 BREAKS = frozenset({Verdict.GAP, Verdict.MISMATCH, Verdict.BROKEN})
 
@@ -62,13 +65,15 @@ class WiredVenue(VenueFeed):
         self._lines = Lines(self, self._streams, kit)
         self._keepers: dict[str, BookKeeper] = {}
         self._by_id: dict[str, MarketFeed] = {}
-        self._unanswered: deque[tuple[Line, int, Sequence[str]]] = deque(maxlen=ANSWERS_MAX)
+        self._subscriptions = Subscriptions()
         self._preparing: asyncio.Task[None] | None = None
         self._is_ready = False
+        self._learnt_at_ms = 0
         self._snapshots = Snapshots(
             spec,
             kit.reader,
             depth=self._snapshot_depth,
+            now_ms=self._now_ms,
             arrived=self._snapshot_arrived,
             failed=self._snapshot_failed,
         )
@@ -81,8 +86,6 @@ class WiredVenue(VenueFeed):
             quiet=self._found_quiet,
         )
 
-    # -- what is wanted ------------------------------------------------------------------------
-
     def _new_book(self, symbol: str) -> LiveBook:
         depth, wire = self._streams.facts.depth, self._wire
         if wire.is_refilled and depth is not None:
@@ -94,34 +97,45 @@ class WiredVenue(VenueFeed):
             self._keepers[symbol] = BookKeeper(self._wire, self.feeds[symbol].book)
         if self._is_ready:
             self._allot(symbols)
-        elif symbols and self._preparing is None:
-            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+        elif symbols:
+            self._prepare_soon()
 
     def _removed(self, feed: MarketFeed) -> None:
         symbol = feed.book.symbol
         del self._keepers[symbol]
         self._snapshots.forget(symbol)
+        self._subscriptions.forget(symbol)
         market_id = self._streams.market_id(symbol) if self._is_ready else None
         if market_id is not None:
             self._by_id.pop(market_id, None)
         self._lines.remove(symbol)
 
+    def _prepare_soon(self) -> None:
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
     async def _prepare(self) -> None:
-        """Learn the venue's markets, then put the wanted ones on connections."""
-        backoff = Backoff(
-            self._kit.random,
-            first_ms=self._timing.first_pause_ms,
-            longest_ms=self._timing.longest_pause_ms,
-        )
-        while not self._is_ready:
+        """Learn the venue's markets, then put those that are wanted on connections."""
+        backoff = self._kit.backoff()
+        while True:
             try:
                 self._streams.adopt_markets(await self._kit.reader.markets(self.spec))
-                self._is_ready = True
-            except ArbError as error:
-                for feed in self.feeds.values():
-                    self._gates.move(feed, FeedState.DOWN, error.message)
+                break
+            except Exception as error:  # noqa: BLE001  whatever it was: it is tried again
+                logger.info("%s: no markets: %r", self.spec.code, error)
+                for symbol in self._without_line():
+                    self._gates.move(self.feeds[symbol], FeedState.DOWN, failed(error))
                 await asyncio.sleep(backoff.next_ms() / 1_000)
-        self._allot(sorted(self.feeds))
+        self._is_ready, self._learnt_at_ms = True, self._now_ms()
+        self._allot(self._without_line())
+
+    def _is_relearning_due(self, now_ms: int) -> bool:
+        """Return whether a market that was not known may have been listed meanwhile."""
+        is_known = len(self._by_id) == len(self.feeds)
+        return self._is_ready and not is_known and now_ms - self._learnt_at_ms > RELEARN_MS
+
+    def _without_line(self) -> list[str]:
+        return sorted(symbol for symbol in self.feeds if self._lines.of(symbol) is None)
 
     def _allot(self, symbols: Sequence[str]) -> None:
         for symbol in symbols:
@@ -130,6 +144,7 @@ class WiredVenue(VenueFeed):
                 self._gates.move(feed, FeedState.DOWN, UNKNOWN_MARKET)
                 continue
             self._by_id[market_id] = feed
+            feed.book.tick = self._streams.tick(symbol)
             self._lines.add(symbol)
         self._kit.tape.venue(self.spec, {key: feed.book for key, feed in self._by_id.items()})
 
@@ -138,40 +153,47 @@ class WiredVenue(VenueFeed):
     def line_opened(self, line: Line) -> None:
         """Forget what the books were: changes were missed."""
         self._kit.tape.lost(self.spec.code, list(line.symbols))
-        for symbol in line.symbols:
-            feed = self.feeds[symbol]
+        for feed in self._feeds_of(line.symbols):
             feed.reconnect_count += line.open_count > 1
             feed.is_polled = False
-            self._keepers[symbol].reset()
+            feed.told_since_ms = None
+            self._keepers[feed.book.symbol].reset()
             self._gates.move(feed, FeedState.RESYNCING, WAITING)
 
     def line_closed(self, line: Line, reason: Message) -> None:
         """Close every gate of the line."""
-        for symbol in line.symbols:
-            self._snapshots.forget(symbol)
-            feed = self.feeds[symbol]
-            feed.resync_at_ms = None
+        self._subscriptions.lost(line.number)
+        for feed in self._feeds_of(line.symbols):
+            self._snapshots.forget(feed.book.symbol)
+            feed.resync_at_ms = feed.told_since_ms = None
             self._gates.move(feed, FeedState.DOWN, reason)
 
-    def line_subscribed(self, line: Line, symbols: Sequence[str]) -> None:
-        """Read snapshots once the venue has answered, where the stream sends none."""
-        now_ms = self._now_ms()
-        for symbol in symbols:
-            if symbol in self.feeds:
-                self.feeds[symbol].resync_at_ms = now_ms + self._timing.dead_after_ms
-        if self._wire.read_snapshot is not None:
-            self._unanswered.append((line, now_ms, symbols))
+    def line_subscribed(self, line: Line, symbols: Sequence[str], message: Any) -> None:
+        """Wait for the venue to confirm it, or to say something about the markets."""
+        self._subscriptions.sent(line.number, symbols, message)
+        for feed in self._feeds_of(symbols):
+            feed.resync_at_ms = self._now_ms() + self._timing.dead_after_ms
+            feed.told_since_ms = None
+            if feed.is_healthy:  # by what was left of an earlier subscription
+                self._gates.move(feed, FeedState.RESYNCING, WAITING)
+                self._keepers[feed.book.symbol].reset()
 
     def line_said(self, line: Line, payload: str | bytes, at_ms: int) -> None:
-        """Take in what a message says about books."""
+        """Take in what a message says about books.
+
+        Raises:
+            ValueError: it is neither JSON nor a sign of life.
+        """
         self._kit.heard_at_ns = time.monotonic_ns()
         try:
             decoded = self._wire.decode(payload)
         except ValueError:
-            return  # a sign of life in the venue's own manner
+            if payload in SIGNS_OF_LIFE:
+                return
+            raise
         messages = self._wire.read(decoded)
         if not messages:
-            self._answered(line)
+            self._answered(line, decoded, at_ms)
             return
         self._kit.tape.frame(self.spec.code, payload)
         for message in messages:
@@ -179,24 +201,47 @@ class WiredVenue(VenueFeed):
             if feed is not None:
                 self._take(feed, message, at_ms)
 
-    def _answered(self, line: Line) -> None:
-        for entry in self._unanswered:
-            if entry[0] is line:
-                self._unanswered.remove(entry)
-                self._ask_snapshots(entry[2])
-                return
+    def _answered(self, line: Line, answer: Any, at_ms: int) -> None:
+        """Take in what may be the answer to a subscription."""
+        symbols, cause = self._subscriptions.answer(line.number, answer)
+        if cause is None:
+            for feed in self._feeds_of(symbols):
+                self._is_told(feed, at_ms)
+            return
+        logger.warning("%s refuses a subscription: %s", self.spec.code, cause)
+        # most venues do not say which one: it is one of those that nothing was heard of yet
+        for feed in self._feeds_of(symbols or line.symbols):
+            if feed.told_since_ms is None and feed.state is FeedState.RESYNCING:
+                self._gates.move(feed, FeedState.RESYNCING, refused(cause))
+                feed.note_failure(at_ms)
+
+    def _is_told(self, feed: MarketFeed, at_ms: int) -> None:
+        """Note that the venue tells of a market; only a snapshot asked for from now on is good."""
+        if feed.told_since_ms is None:
+            feed.told_since_ms = at_ms
+            if self._wire.read_snapshot is not None:
+                self._snapshots.ask(feed.book.symbol)
+
+    def _feeds_of(self, symbols: Collection[str]) -> Iterator[MarketFeed]:
+        """Yield the feeds of those markets that are still wanted."""
+        return (feed for symbol in list(symbols) if (feed := self.feeds.get(symbol)) is not None)
 
     # -- books ---------------------------------------------------------------------------------
 
     def _take(self, feed: MarketFeed, message: BookMessage, at_ms: int) -> None:
-        feed.heard_at_ms = at_ms
-        if feed.is_suspect:
-            feed.trust()
+        self._is_told(feed, at_ms)
         keeper = self._keepers[feed.book.symbol]
         verdict = keeper.take(message, received_at_ms=at_ms)
+        if verdict is not Verdict.IGNORED:  # what is known already proves nothing
+            feed.heard_at_ms = at_ms
+            feed.trust()
+        self._settle(feed, keeper, verdict, at_ms)
+
+    def _settle(self, feed: MarketFeed, keeper: BookKeeper, verdict: Verdict, at_ms: int) -> None:
+        """Bring the gate in line with what became of a message: open only if nothing is missing."""
         if verdict is Verdict.APPLIED:
             self._current(feed, at_ms)
-        elif verdict in BREAKS:
+        elif verdict in BREAKS or (feed.is_healthy and not keeper.is_current):
             self._broke(feed, keeper, at_ms)
         elif feed.state is FeedState.STALE:
             self._reopen(feed)
@@ -230,12 +275,14 @@ class WiredVenue(VenueFeed):
         """Get a snapshot: over REST, or by subscribing anew."""
         symbol = feed.book.symbol
         feed.resync_at_ms = now_ms + self._timing.dead_after_ms
-        if self._wire.read_snapshot is not None and (not feed.is_suspect or feed.is_redialled):
+        is_told = feed.told_since_ms is not None and (not feed.is_suspect or feed.is_redialled)
+        if self._wire.read_snapshot is not None and is_told:
             self._snapshots.ask(symbol)
             return
         line = self._lines.open_of(symbol)
         if line is not None:
             self._keepers[symbol].reset()
+            feed.told_since_ms = None
             line.renew(symbol)
 
     def _found_frozen(self, feed: MarketFeed) -> None:
@@ -257,14 +304,13 @@ class WiredVenue(VenueFeed):
         few, many = self._streams.facts.snapshot_depths
         return few if len(self.feeds) <= MANY_MARKETS else many
 
-    def _ask_snapshots(self, symbols: Sequence[str]) -> None:
-        for symbol in symbols:
-            if symbol in self.feeds:
-                self._snapshots.ask(symbol)
-
-    def _snapshot_arrived(self, symbol: str, book: Book, depth: int) -> None:
+    def _snapshot_arrived(self, symbol: str, book: Book, depth: int, asked_at_ms: float) -> None:
         feed = self.feeds.get(symbol)
-        if feed is None or self._lines.open_of(symbol) is None:
+        if feed is None or feed.told_since_ms is None:
+            return
+        if asked_at_ms < feed.told_since_ms:
+            # changes after it and before the stream would be missed without a sign
+            self._snapshots.ask(symbol)
             return
         now_ms, self._kit.heard_at_ns = self._now_ms(), 0
         keeper = self._keepers[symbol]
@@ -276,11 +322,9 @@ class WiredVenue(VenueFeed):
         verdict = keeper.adopt(snapshot, received_at_ms=now_ms)
         if verdict is Verdict.APPLIED:
             feed.checked_at_ms = now_ms
-            self._current(feed, now_ms)
-        elif verdict in BREAKS:
-            self._broke(feed, keeper, now_ms)
-        elif verdict is Verdict.WAITING:
+        elif verdict is Verdict.WAITING and not feed.is_healthy:
             feed.note_failure(now_ms)  # the snapshot was too old
+        self._settle(feed, keeper, verdict, now_ms)
 
     def _snapshot_failed(self, symbol: str, reason: Message) -> None:
         feed = self.feeds.get(symbol)
@@ -293,26 +337,13 @@ class WiredVenue(VenueFeed):
     # -- looking after everything --------------------------------------------------------------
 
     def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
-        for line in self._lines:
-            self._look_at_line(line, now_ms)
-        while self._unanswered and now_ms - self._unanswered[0][1] > self._timing.answer_ms:
-            self._ask_snapshots(self._unanswered.popleft()[2])
+        for line in list(self._lines):
+            line.look(now_ms)
+        if self._is_relearning_due(now_ms):
+            self._prepare_soon()
         for feed in feeds:
             self._look_at_feed(feed, now_ms)
         self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
-
-    def _look_at_line(self, line: Line, now_ms: int) -> None:
-        if not line.is_open:
-            return
-        silent_ms = now_ms - line.alive_at_ms
-        if silent_ms > self._timing.dead_after_ms:
-            line.drop(SILENT)
-        elif silent_ms > self._timing.stale_after_ms:
-            for symbol in line.symbols:
-                if self.feeds[symbol].is_healthy:
-                    self._gates.move(self.feeds[symbol], FeedState.STALE, NO_PROOF)
-        if silent_ms > self._timing.ping_after_ms:
-            line.ping(now_ms)
 
     def _look_at_feed(self, feed: MarketFeed, now_ms: int) -> None:
         line = self._lines.open_of(feed.book.symbol)

@@ -24,6 +24,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import PRECISION_DIGITS
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.client import configuration_of
+from markets.gateway.market_data import step_or_none
 from markets.gateway.origins import is_under, rewrite_urls
 from markets.gateway.sockets import Socket
 from markets.gateway.stream_facts import facts_for
@@ -186,6 +187,12 @@ class VenueStreams:
         if market is None:
             return None
         return symbol if self.facts.is_named_by_symbol else str(market["id"])
+
+    def tick(self, symbol: str) -> float:
+        """Return the smallest difference of two prices [quote per base]; 0.0: it is not stated."""
+        exchange = self._exchange
+        step = step_or_none(exchange.markets[symbol]["precision"]["price"], exchange.precisionMode)
+        return 0.0 if step is None else float(step)
 
     async def compose(self, symbols: Sequence[str], *, is_leaving: bool = False) -> Phrase:
         """Return what subscribes to the books of markets, or ends that.

@@ -18,7 +18,6 @@ FAST = Timing(
     dead_after_ms=8_000,
     silence_ms=600_000,
     grace_ms=250,
-    answer_ms=200,
     suspect_ms=500,
     poll_after_ms=50,
     poll_pause_ms=20,

@@ -1,6 +1,7 @@
 """Sessions played back give the books that there were, for every kind of entry."""
 
 from decimal import Decimal
+from zlib import crc32
 
 import orjson
 import pytest
@@ -76,15 +77,16 @@ def test_a_gap_and_a_lost_connection_close_the_book_until_a_snapshot():
 
 
 def test_a_venue_whose_clients_cut_the_book_is_cut_as_it_was():
-    text = '{"channel":"book","type":"%s","data":[{"symbol":"BTC/USD","bids":[%s],"asks":[]}]}'
+    text = '{"channel":"book","type":"%s","data":[{"symbol":"BTC/USD","bids":[%s],"asks":[]%s}]}'
+    checksum = f',"checksum":{crc32(b"135212510")}'
     levels = ",".join(f'{{"price":{n}.5,"qty":1.0}}' for n in (12, 11))
     frames = [
-        Entry(1, EntryKind.FRAME, "kraken-main", (text % ("snapshot", levels)).encode()),
+        Entry(1, EntryKind.FRAME, "kraken-main", (text % ("snapshot", levels, "")).encode()),
         Entry(
             2,
             EntryKind.FRAME,
             "kraken-main",
-            (text % ("update", '{"price":13.5,"qty":2}')).encode(),
+            (text % ("update", '{"price":13.5,"qty":2}', checksum)).encode(),
         ),
     ]
 
