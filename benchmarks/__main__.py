@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.results import Row, read_row, render
+from benchmarks.parts.results import Row, read_row, render
 
 TOTAL_S = 600
 """What everything together may take [s]."""

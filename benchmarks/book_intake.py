@@ -23,7 +23,8 @@ from typing import Any
 import ccxt.pro
 import orjson
 
-from benchmarks.results import Row, at_most, make_parser, report, times_better
+from benchmarks.parts.results import Row, at_most, report, times_better
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.live_book import LiveBook
 from markets.gateway.wire.binance import BINANCE
 from markets.gateway.wire.decoding import decode_bare
@@ -258,4 +259,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

@@ -11,7 +11,6 @@ Targets: ≤ 600 MB; no growth: not more than 3 % between the first third and th
 import asyncio
 import gc
 import re
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,10 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.pump import RunningPump, make_symbols, running_pump
-from benchmarks.results import Row, at_most, make_parser, report
-from benchmarks.scratch import scratch_platform
+from benchmarks.parts.pump import RunningPump, make_symbols, running_pump
+from benchmarks.parts.results import Row, at_most, report
+from benchmarks.parts.scratch import scratch_platform
+from benchmarks.parts.scripts import make_parser, run_script
 
 VENUES = ("one", "two", "three", "four", "five")
 SYMBOLS = 1_000
@@ -150,4 +150,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

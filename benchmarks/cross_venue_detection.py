@@ -10,7 +10,6 @@ At the end the kernel must hold exactly the pairs that the full scan finds.
 """
 
 import math
-import sys
 import time
 from decimal import Decimal
 from random import Random
@@ -19,7 +18,8 @@ from statistics import median
 import numpy as np
 
 from arbplatform.core.decimals import use_exact_context
-from benchmarks.results import Row, at_most, make_parser, report
+from benchmarks.parts.results import Row, at_most, report
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.fees import FeeSchedule
 from markets.domain.rules import MarketRules
 from strategies.domain.kernels.nominators import PairNominator
@@ -157,4 +157,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -18,7 +18,6 @@ planted. Growth is judged by CPU time, all else by wall time.
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ import numpy as np
 import rustworkx as rx
 
 from arbplatform.core.decimals import use_exact_context
-from benchmarks.results import Row, at_most, make_parser, report, times_better
+from benchmarks.parts.results import Row, at_most, report, times_better
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.fees import FeeSchedule
 from markets.domain.rules import MarketRules
 from strategies.domain.cycles import CycleIndex, Market
@@ -320,4 +320,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

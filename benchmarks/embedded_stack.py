@@ -13,7 +13,6 @@ booked arbitrage <= 60 s after the start.
 
 import json
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -23,9 +22,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.results import at_most, make_parser, report
+from benchmarks.parts.processes import ROOT, memory_mb, with_children
+from benchmarks.parts.results import at_most, report
+from benchmarks.parts.scripts import make_parser, run_script
 
-ROOT = Path(__file__).resolve().parent.parent
 TARGET_MB = 900
 TARGET_S = 60
 TIMEOUT_S = 120
@@ -34,29 +34,6 @@ PREFORK_RUNS_S = 20
 FIRST_BOOKED = """
     SELECT count(*) FROM strategies_execution WHERE state = 'completed'
 """
-
-
-def memory_mb(pids: list[int]) -> tuple[float, float]:
-    """Return PSS and RSS of processes together [MB]."""
-    sums = {"Pss": 0, "Rss": 0}
-    for pid in pids:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-        for name in sums:
-            found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
-            sums[name] += int(found[1]) if found else 0
-    return sums["Pss"] / 1024, sums["Rss"] / 1024
-
-
-def with_children(pid: int) -> list[int]:
-    """Return a process and all that descend from it; those that end meanwhile are left out."""
-    found = [pid]
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found += with_children(int(child))
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
 
 
 def count_booked(data_dir: Path) -> int:
@@ -148,4 +125,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -11,14 +11,14 @@ CPU time is counted, so that other work on the machine matters less; medians of 
 Which evaluations are worth it at all is another question: ``benchmarks.detection``.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from statistics import median
 
 from arbplatform.core.decimals import use_exact_context
-from benchmarks.results import Row, at_most, make_parser, report, times_better
+from benchmarks.parts.results import Row, at_most, report, times_better
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.book import Book, Level
 from markets.domain.fees import FeeSchedule
 from markets.domain.orders import Side
@@ -193,4 +193,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -11,7 +11,6 @@ Usage: ``python -m benchmarks.intake [--seconds 5]``. Target: ≥ 10,000 updates
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,9 +21,10 @@ from typing import Any
 import ccxt.pro
 import uvloop
 
-from benchmarks.pump import STAMP_MODULUS, RunningPump, make_symbols, running_pump, stamp
-from benchmarks.results import Row, at_least, at_most, make_parser, report
-from benchmarks.scratch import percentile, scratch_platform
+from benchmarks.parts.pump import STAMP_MODULUS, RunningPump, make_symbols, running_pump, stamp
+from benchmarks.parts.results import Row, at_least, at_most, percentile, report
+from benchmarks.parts.scratch import scratch_platform
+from benchmarks.parts.scripts import make_parser, run_script
 
 SYMBOLS = 100
 VENUES = ("one", "two")
@@ -211,4 +211,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -12,20 +12,23 @@ Usage: ``python -m benchmarks.ledger_writes [--groups 400]``. Targets: one group
 >= 4 x, a hundred >= 10 x the reference.
 """
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from benchmarks.results import Row, make_parser, report, times_better
-from benchmarks.scratch import scratch_platform
+from benchmarks.parts.results import Row, report, times_better
+from benchmarks.parts.scratch import scratch_platform
+from benchmarks.parts.scripts import (
+    DATABASES,
+    make_database_parser,
+    run_on_databases,
+    run_script,
+)
 
 BATCHES = (1, 10, 100)
 TARGETS = {1: 4.0, 100: 10.0}
-HERE_FLAG = "--here"
 
 
 class Stage:
@@ -231,7 +234,7 @@ def measure_here(groups: int) -> int:
         books = imbalances() or list_total_errors() or "balanced, running totals right"
         vendor = connection.vendor
         connection.close()
-    name = "PostgreSQL" if vendor == "postgresql" else "SQLite"
+    name = DATABASES[vendor]
     print(f"{name}: 1 order, 2 fills, 12 postings a group; {groups} groups each")
     print(f"one column of one row: {rates['commit']:.0f} a second; books afterwards: {books}")
     return report(row_of(name, batch, rates) for batch in BATCHES)
@@ -249,21 +252,12 @@ def row_of(name: str, batch: int, rates: dict[str, float]) -> Row:
 
 def main() -> int:
     """Measure on both databases; return 1 when a target is missed on one."""
-    parser = make_parser(__doc__)
+    parser = make_database_parser(__doc__)
     parser.add_argument("--groups", type=int, default=400)
-    parser.add_argument(HERE_FLAG, action="store_true", help="only on DATABASE_URL, or SQLite")
     options = parser.parse_args()
     groups = 100 if options.quick else options.groups
-    if options.here or os.environ.get("DATABASE_URL"):
-        return measure_here(groups)
-    command = [sys.executable, "-m", "benchmarks.ledger_writes", HERE_FLAG]
-    command += ["--groups", str(groups)]
-    results = [
-        subprocess.run(prefix + command, check=False).returncode
-        for prefix in ([], [sys.executable, "-m", "tests.postgres", "--durable"])
-    ]
-    return 1 if any(results) else 0
+    return run_on_databases(options.database, partial(measure_here, groups))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -11,12 +11,12 @@ Usage: ``python -m benchmarks.matching_engine [--orders 100000]``. Target: >= 50
 
 import gc
 import random
-import sys
 import time
 from collections import deque
 from decimal import Decimal
 
-from benchmarks.results import at_least, make_parser, report
+from benchmarks.parts.results import at_least, report
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.orders import Side, TimeInForce
 from markets.simulator.cli import COLLECT_AFTER
 from markets.simulator.exchange.listing import ListingRules
@@ -140,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from arbplatform.core.decimals import use_exact_context
-from benchmarks.results import Row, at_least, at_most, make_parser, report
+from benchmarks.parts.results import Row, at_least, at_most, report
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.fees import FeeSchedule
 from markets.domain.live_book import LiveBook
 from markets.domain.rules import MarketRules
@@ -244,4 +245,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

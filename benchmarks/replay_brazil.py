@@ -9,21 +9,30 @@ Usage: ``python -m benchmarks.replay_brazil [--start 0] [--frames 16267]``. Targ
 realised PnL in BRL, always buying EX1 and selling EX2, no difference to the statements.
 """
 
-import sys
 import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Row, make_parser, report
-from benchmarks.scratch import ROOT, scratch_platform
+from benchmarks.parts.processes import ROOT
+from benchmarks.parts.results import Row, report
+from benchmarks.parts.scratch import scratch_platform
+from benchmarks.parts.scripts import make_parser, run_script
+from benchmarks.parts.venues import make_config, register_accounts, replay
 from markets.simulator.running import RunningSimulator, start_in_thread
 
 RECORDING = ROOT.parent / "shared" / "data/orderbooks/measurevolume/ORDER_BOOK_h00-h09.jsonl.xz"
 FRAMES = 16_267
 SYMBOL = "BTC/BRL"
 FUNDS = {"BTC": "50", "BRL": "2500000"}
+MARKET = {
+    "lot": "0.000001",
+    "quantity_min": "0.000001",
+    "maker_fee": "0.001",
+    "taker_fee": "0.001",
+}
+CODES = ("ex1", "ex2")
 PARAMS = {
     "symbols": [SYMBOL],
     "min_edge_bps": "0.5",
@@ -33,57 +42,22 @@ PARAMS = {
 }
 
 
-def make_config(start: int, frames: int) -> dict[str, Any]:
+def make_recorded_venues(start: int, frames: int) -> dict[str, Any]:
     """Return the two venues."""
-    market = {
-        "symbol": SYMBOL,
-        "tick": "0.01",
-        "lot": "0.000001",
-        "quantity_min": "0.000001",
-        "notional_min": "10",
-        "maker_fee": "0.001",
-        "taker_fee": "0.001",
-    }
-    replay = {"path": str(RECORDING), "symbol": SYMBOL, "speed": 0, "start": start}
-    return {
-        "seed": 7,
-        "venues": [
-            {
-                "code": code,
-                "assets": ["BTC", "BRL"],
-                "markets": [market],
-                "replay": {**replay, "exchange": code.upper(), "count": frames, "levels": 100},
-                "accounts": [
-                    {
-                        "label": "main",
-                        "api_key": f"key-of-{code}",
-                        "api_secret": f"secret-of-{code}",
-                        "balances": {"spot": FUNDS},
-                    }
-                ],
-            }
-            for code in ("ex1", "ex2")
-        ],
-    }
+    part = {"start": start, "count": frames, "levels": 100}
+    quotes = {code: replay(RECORDING, SYMBOL, code.upper(), **part) for code in CODES}
+    return make_config(CODES, symbols=[SYMBOL], funds=FUNDS, market=MARKET, quotes=quotes)
 
 
 def play(simulator: RunningSimulator) -> Counter[str]:
     """Register all, then run one tick after each frame; return the outcomes of the ticks."""
-    from accounts.services.accounts import create_account  # noqa: PLC0415  after django.setup()
-    from markets.services.markets import sync_markets  # noqa: PLC0415
-    from markets.services.venues import create_venue  # noqa: PLC0415
-    from strategies.domain.states import StrategyDriver  # noqa: PLC0415
+    from strategies.domain.states import StrategyDriver  # noqa: PLC0415  after django.setup()
     from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
     from strategies.services.ticks import run_tick  # noqa: PLC0415
 
     simulator.control.advance_replay(2)
-    accounts = []
-    for code in ("ex1", "ex2"):
-        venue = create_venue(code=code, ccxt_id="binance", rest_origin=f"{simulator.url}/{code}")
-        sync_markets(venue_id=venue.pk)
-        key, secret = f"key-of-{code}", f"secret-of-{code}"
-        accounts.append(create_account(venue=venue, label="main", api_key=key, api_secret=secret))
+    accounts = register_accounts(simulator.url, CODES)
     strategy = create_strategy(
         name="brazil",
         slug="cross-venue",
@@ -146,7 +120,7 @@ def main() -> int:
         return report([Row(name, 0, note="the recording is not there")])
     frames = min(options.frames, 2_000) if options.quick else options.frames
     with scratch_platform():
-        config = make_config(options.start, frames)
+        config = make_recorded_venues(options.start, frames)
         with start_in_thread(config) as simulator:
             began = time.monotonic()
             outcomes = play(simulator)
@@ -155,4 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

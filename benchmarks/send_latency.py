@@ -10,23 +10,26 @@ turn with the ticks in the same run.
 
 It runs on SQLite (WAL, every commit on disk) and on PostgreSQL (fsync, local socket) from a wheel.
 
-Usage: ``python -m benchmarks.send_latency [--ticks 300]``. Target: p50 <= 1.5 ms on PostgreSQL.
+Usage: ``python -m benchmarks.send_latency [--ticks 300] [--database sqlite|postgresql]``.
+Target: p50 <= 1.5 ms on PostgreSQL.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 import time
 from functools import partial
 from typing import Any
 
-from benchmarks.results import Row, at_most, make_parser, report
-from benchmarks.scratch import percentile, scratch_platform
+from benchmarks.parts.results import Row, at_most, percentile, report
+from benchmarks.parts.scratch import scratch_platform
+from benchmarks.parts.scripts import (
+    DATABASES,
+    make_database_parser,
+    run_on_databases,
+    run_script,
+)
 
 TARGET_MS = 1.5
 WARM_UP = 30
-HERE_FLAG = "--here"
 LEVELS = 20
 
 
@@ -120,11 +123,10 @@ def measure_here(ticks: int) -> int:
         wrong = imbalances() or list_stray_reservations()
         vendor = connection.vendor
         connection.close()
-    name = "PostgreSQL" if vendor == "postgresql" else "SQLite"
     p50, p99 = statistics.median(sendings), percentile(sendings, 0.99)
     one_row = statistics.median(commits)
     print(f"books and reservations afterwards: {wrong or 'right'}")
-    subject = f"decision to both legs sent, {name}"
+    subject = f"decision to both legs sent, {DATABASES[vendor]}"
     against = {"reference": one_row, "reference_name": "commit of one row"}
     median = Row(f"{subject}: p50", p50, "ms", ratio=p50 / one_row, **against)
     if vendor == "postgresql":
@@ -135,21 +137,12 @@ def measure_here(ticks: int) -> int:
 
 def main() -> int:
     """Measure on both databases; return 1 when the target is missed."""
-    parser = make_parser(__doc__)
+    parser = make_database_parser(__doc__)
     parser.add_argument("--ticks", type=int, default=300)
-    parser.add_argument(HERE_FLAG, action="store_true", help="only on DATABASE_URL, or SQLite")
     options = parser.parse_args()
     ticks = options.ticks // 10 if options.quick else options.ticks
-    if options.here or os.environ.get("DATABASE_URL"):
-        return measure_here(ticks)
-    command = [sys.executable, "-m", "benchmarks.send_latency", HERE_FLAG]
-    command += ["--ticks", str(ticks)]
-    results = [
-        subprocess.run(prefix + command, check=False).returncode
-        for prefix in ([], [sys.executable, "-m", "tests.postgres", "--durable"])
-    ]
-    return 1 if any(results) else 0
+    return run_on_databases(options.database, partial(measure_here, ticks))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

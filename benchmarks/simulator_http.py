@@ -12,7 +12,6 @@ import asyncio
 import hmac
 import socket
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -25,7 +24,8 @@ import uvloop
 from aiohttp import web
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from benchmarks.results import at_least, at_most, make_parser, report
+from benchmarks.parts.results import at_least, at_most, report
+from benchmarks.parts.scripts import make_parser, run_script
 from markets.simulator import server
 from markets.simulator.demo import demo_config
 from markets.simulator.running import HOST, start_in_thread
@@ -188,4 +188,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

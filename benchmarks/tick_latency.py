@@ -11,78 +11,49 @@ Usage: ``python -m benchmarks.tick_latency [--ticks 300]``. Target: p50 <= 60 ms
 """
 
 import http.client
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import ccxt
 
-from benchmarks.results import at_most, make_parser, report
-from benchmarks.scratch import percentile, scratch_platform, simulator_process
+from benchmarks.parts.results import at_most, percentile, report
+from benchmarks.parts.scratch import scratch_platform, simulator_process
+from benchmarks.parts.scripts import make_parser, run_script
+from benchmarks.parts.venues import (
+    BARE,
+    MAIN,
+    make_config,
+    make_frame,
+    register_accounts,
+    replay,
+)
 
 TARGET_MS = 60
 WARM_UP = 20
 SYMBOL = "BTC/USDT"
 LEVELS = 20
 FUNDS = {"BTC": "1000", "USDT": "100000000"}
-SIDES = ("cheap", "dear")
+CODES = ("alpha", "beta")
 STAGES = ("read", "fetch", "evaluate", "execute", "finish")
 
 
 def write_recording(path: Path, frames: int) -> None:
     """Write books in which alpha is always 1 % cheaper than beta; every level changes each time."""
-    with path.open("w") as file:
-        for number in range(2 * frames):
-            exchange, middle = SIDES[number % 2], 50_000 + 500 * (number % 2)
-            shift = number // 2 % 50 / 100
-            bids = [[f"{middle - 5 - i + shift:.2f}", f"{1 + shift:.5f}"] for i in range(LEVELS)]
-            asks = [[f"{middle + 5 + i + shift:.2f}", f"{1 + shift:.5f}"] for i in range(LEVELS)]
-            frame = {"timestamp": number, "exchange": exchange, "bids": bids, "asks": asks}
-            file.write(json.dumps(frame) + "\n")
-
-
-def make_config(recording: Path) -> dict[str, Any]:
-    """Return two venues that show the recording, advanced by hand."""
-    market = {
-        "symbol": SYMBOL,
-        "tick": "0.01",
-        "lot": "0.00001",
-        "quantity_min": "0.00001",
-        "notional_min": "10",
-    }
-    replay = {"path": str(recording), "symbol": SYMBOL, "speed": 0}
-    return {
-        "seed": 7,
-        "venues": [
-            {
-                "code": code,
-                "assets": ["BTC", "USDT"],
-                "markets": [market],
-                "replay": {**replay, "exchange": exchange},
-                "accounts": [
-                    {
-                        "label": label,
-                        "api_key": f"{label}-{code}",
-                        "api_secret": f"secret-{label}-{code}",
-                        "balances": {"spot": FUNDS},
-                    }
-                    for label in ("main", "bare")
-                ],
-            }
-            for code, exchange in zip(("alpha", "beta"), SIDES, strict=True)
-        ],
-    }
+    lines = []
+    for number in range(2 * frames):
+        code, middle = CODES[number % 2], 50_000 + 500 * (number % 2)
+        shift = number // 2 % 50 / 100
+        lines.append(make_frame(number, code, middle, size=1 + shift, levels=LEVELS, shift=shift))
+    path.write_text("\n".join(lines) + "\n")
 
 
 def make_bare_calls(url: str) -> Callable[[], None]:
     """Return a function that makes the four calls of a tick with nothing but ccxt."""
     venues = []
-    for code in ("alpha", "beta"):
+    for code in CODES:
         options = {"fetchCurrencies": False, "fetchMargins": False, "defaultType": "spot"}
         venue = ccxt.binance({"enableRateLimit": False, "options": options})
         venue.urls["api"] = {
@@ -91,7 +62,7 @@ def make_bare_calls(url: str) -> Callable[[], None]:
         }
         venue.options["fetchMarkets"] = {"types": ["spot"]}
         venue.load_markets()
-        venue.apiKey, venue.secret = f"bare-{code}", f"secret-bare-{code}"
+        venue.apiKey, venue.secret = f"{BARE}-{code}", f"secret-{BARE}-{code}"
         venues.append(venue)
     threads = ThreadPoolExecutor(2)
     prices = ((0, "buy", 50_100), (1, "sell", 50_400))
@@ -112,20 +83,12 @@ def make_bare_calls(url: str) -> Callable[[], None]:
 
 def make_ticks(url: str) -> Callable[[], dict[str, float]]:
     """Register venues, accounts and a strategy; return a function that runs one tick of it."""
-    from accounts.services.accounts import create_account  # noqa: PLC0415  after django.setup()
-    from markets.services.markets import sync_markets  # noqa: PLC0415
-    from markets.services.venues import create_venue  # noqa: PLC0415
-    from strategies.domain.states import StrategyDriver  # noqa: PLC0415
+    from strategies.domain.states import StrategyDriver  # noqa: PLC0415  after django.setup()
     from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
     from strategies.services.ticks import TickOutcome, run_tick  # noqa: PLC0415
 
-    accounts = []
-    for code in ("alpha", "beta"):
-        venue = create_venue(code=code, ccxt_id="binance", rest_origin=f"{url}/{code}")
-        sync_markets(venue_id=venue.pk)
-        key, secret = f"main-{code}", f"secret-main-{code}"
-        accounts.append(create_account(venue=venue, label="main", api_key=key, api_secret=secret))
+    accounts = register_accounts(url, CODES)
     strategy = create_strategy(
         name="bench",
         slug="cross-venue",
@@ -201,7 +164,11 @@ def main() -> int:
     with scratch_platform() as directory:
         recording = directory / "recording.jsonl"
         write_recording(recording, 2 * (ticks + WARM_UP) + 4)
-        with simulator_process(make_config(recording), directory) as url:
+        quotes = {code: replay(recording, SYMBOL, code) for code in CODES}
+        config = make_config(
+            CODES, symbols=[SYMBOL], funds=FUNDS, quotes=quotes, labels=(MAIN, BARE)
+        )
+        with simulator_process(config, directory) as url:
             ours, theirs, stages = measure(ticks, url)
             books = check_books()
     ours_p50, theirs_p50 = statistics.median(ours), statistics.median(theirs)
@@ -222,4 +189,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -17,14 +17,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
-from benchmarks.scratch import ROOT, STOP_TIMEOUT_S
+from benchmarks.parts.processes import outlive_interrupts, running
 from tests.markets.fakes.exchange import Spec
 from tests.markets.fakes.okx import FakeOkx
 
@@ -202,20 +202,12 @@ class RunningPump:
 @contextmanager
 def running_pump(symbols: Sequence[str]) -> Iterator[RunningPump]:
     """Run a pump in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.pump", str(len(symbols))],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    command = ("-m", "benchmarks.parts.pump", len(symbols))
+    with running(command, output=subprocess.PIPE) as process:
         assert process.stdout is not None
         where = json.loads(process.stdout.readline())
         host = f"127.0.0.1:{where['port']}"
         yield RunningPump(where["rest"], f"ws://{host}/okx", f"http://{host}")
-    finally:
-        process.terminate()
-        process.wait(STOP_TIMEOUT_S)
 
 
 def make_symbols(count: int) -> list[str]:
@@ -225,7 +217,8 @@ def make_symbols(count: int) -> list[str]:
 
 def main() -> None:
     """Be the venue."""
-    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    outlive_interrupts()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(make_symbols(int(sys.argv[1]))))
 
 

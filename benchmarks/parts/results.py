@@ -5,10 +5,10 @@ a line that begins with ``MARK``, which is how the runner reads it. The exit cod
 target is met.
 """
 
-import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
 
 MARK = "@row "
 """Begins a line that holds a row as JSON."""
@@ -113,15 +113,6 @@ def times_better(
     )
 
 
-def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser of arguments with what every benchmark understands: ``--quick``."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--quick", action="store_true", help="seconds instead of minutes: a smoke test, no figures"
-    )
-    return parser
-
-
 def report(rows: Iterable[Row]) -> int:
     """Print rows for people and for the runner; return the exit code of the script."""
     found = list(rows)
@@ -159,6 +150,12 @@ def show(value: float) -> str:
     if size >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if size >= 10 else f"{value:.3g}"
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Return the least of ``values`` that at least ``share`` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def _divide(value: float, by: float | None) -> float | None:

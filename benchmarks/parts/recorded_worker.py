@@ -1,7 +1,7 @@
 """A Celery worker that writes down every tick that it claims: ``scheduled_scale`` reads it.
 
-Usage: ``python -m benchmarks.recorded_worker FILE [worker options]``. One line of JSON a batch or
-tick: when it began and ended [s since epoch], when it was due [ms], whose ticks it was.
+Usage: ``python -m benchmarks.parts.recorded_worker FILE [worker options]``. One line of JSON a
+batch or tick; ``claims`` says what is in it.
 """
 
 import json
