@@ -1,24 +1,17 @@
-"""Rows of benchmarks, and the script that runs them all."""
-
-from pathlib import Path
+"""Rows of benchmarks: figures beside targets and references."""
 
 import pytest
 
-from benchmarks import __main__ as runner
-from benchmarks.__main__ import EARLIER, ENGINE, TOTAL_S, Benchmark, Result, choose, run
 from benchmarks.parts.results import (
-    MARK,
     Row,
     at_least,
     at_most,
+    percentile,
     read_row,
     render,
     report,
     times_better,
 )
-from benchmarks.parts.scripts import make_parser
-
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
 
 def test_a_limit_is_met_up_to_the_limit_itself():
@@ -57,69 +50,16 @@ def test_rows_without_a_target_miss_nothing():
     assert report([Row("memory", 12, "MB")]) == 0
 
 
-def test_every_script_understands_quick():
-    assert make_parser("").parse_args(["--quick"]).quick
-
-
-def test_every_script_has_its_time():
-    scripts = {path.stem for path in SCRIPTS.glob("*.py") if path.stem != "__main__"}
-    assert {benchmark.name for benchmark in ENGINE + EARLIER} == scripts
-
-
-def test_no_script_gets_more_than_what_is_left_of_the_whole_time(monkeypatch):
-    given = []
-
-    def take_all(benchmark, _arguments, limit_s):
-        given.append(limit_s)
-        time["s"] += limit_s
-        return Result(benchmark.name, [], limit_s)
-
-    time = {"s": 0.0}
-    monkeypatch.setattr(runner, "run", take_all)
-    monkeypatch.setattr("time.monotonic", lambda: time["s"])
-    long = [Benchmark(str(number), 400) for number in range(3)]
-
-    runner.run_all(long, is_quick=False, is_bounded=True)
-    assert given == [400, TOTAL_S - 400, 1]
-
-    given.clear()
-    runner.run_all(long, is_quick=False, is_bounded=False)
-    assert given == [400, 400, 400]
-
-
-def test_only_what_exists_can_be_chosen():
-    assert [item.name for item in choose(["matching_engine"])] == ["matching_engine"]
-    assert choose([]) == ENGINE + EARLIER
-    with pytest.raises(SystemExit, match=rf"There is no nonsense\. There are: {ENGINE[0].name}"):
-        choose(["nonsense"])
-
-
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    """Return a function that makes a script in the place of the benchmarks."""
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "__init__.py").touch()
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-    def make(text: str, limit_s: int = 20) -> Benchmark:
-        (tmp_path / "benchmarks" / "made.py").write_text(text, encoding="utf-8")
-        return Benchmark("made", limit_s)
-
-    return make
-
-
-def test_a_script_that_takes_too_long_is_stopped_and_what_it_found_is_kept(script):
-    row = Row("first", 1)
-    made = script(
-        f'import time\nprint(\'{MARK}\' + \'{{"name": "first", "figure": 1}}\')\ntime.sleep(60)',
-        limit_s=1,
-    )
-    result = run(made, [], made.limit_s)
-    assert (result.rows, result.trouble) == ([row], "stopped after 1 s")
-    assert not result.is_good
-
-
-def test_a_script_that_fails_is_told_from_one_that_misses(script):
-    result = run(script("import sys\nsys.exit(3)"), [], 20)
-    assert (result.rows, result.trouble) == ([], "no figures, exit code 3")
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [
+        ([3, 1, 2], 0.5, 2),
+        (range(1, 101), 0.99, 99),
+        (range(1, 101), 0.991, 100),
+        (range(1, 151), 0.99, 149),
+        ([7], 0.99, 7),
+        ([1, 2], 0, 1),
+    ],
+)
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(values, share, expected):
+    assert percentile(values, share) == expected
