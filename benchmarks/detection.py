@@ -31,10 +31,9 @@ import numpy as np
 import rustworkx as rx
 
 from arbplatform.core.decimals import use_exact_context
-from benchmarks.parts.results import Row, at_most, report, times_better
+from benchmarks.parts.quotes import US_PER_S, Quote, cost_us, make_rules, play
+from benchmarks.parts.results import Row, at_most, percentile, report, times_better
 from benchmarks.parts.scripts import make_parser, run_script
-from markets.domain.fees import FeeSchedule
-from markets.domain.rules import MarketRules
 from strategies.domain.cycles import CycleIndex, Market
 from strategies.domain.kernels.cycles import CycleKernel
 from strategies.domain.kernels.nominators import CycleNominator, Watch
@@ -43,21 +42,15 @@ from strategies.domain.view import MarketKey
 
 LISTING = Path(__file__).parents[2] / "shared/data/markets/binance_20240908/exchangeInfo.json"
 VENUE = "venue"
-FEE = Decimal("0.001")
 EDGE_MIN = Decimal("0.0005")
 UPDATES = 200_000
 FLASHES = 0.001
 LIQUID = 100
-ROUNDS = 3
 GROWTH = 10
 P50_US_MAX = 10
 HOTTEST_US_MAX = 100
 GROWTH_RATIO_MAX = 1.5
 RATIO_MIN = 10_000
-US_PER_S = 1e6
-
-Quote = tuple[MarketKey, float, float]
-"""Market, best bid, best ask."""
 
 
 def read_markets() -> tuple[str, list[Market]]:
@@ -111,14 +104,6 @@ def make_stream(index: CycleIndex, keys: Mapping[Market, MarketKey], count: int)
     return stream
 
 
-def make_rules(market: Market) -> MarketRules:
-    """Return rules of a market with the usual fee."""
-    return MarketRules(
-        *(VENUE, market.symbol, market.base, market.quote, Decimal("1e-8"), Decimal("1e-8")),
-        *(Decimal(0), None, Decimal(0), FeeSchedule(maker=FEE, taker=FEE)),
-    )
-
-
 @dataclass
 class Play:
     """A stream played through the nominator.
@@ -142,7 +127,7 @@ class Bench:
         self.keys = {market: MarketKey(VENUE, market.symbol) for market in self.markets}
         self.index = CycleIndex(self.markets)
         self.threshold = least_rate(edge_min=EDGE_MIN, profit_min=Decimal(0), spend_max=Decimal(1))
-        rules = {key: make_rules(market) for market, key in self.keys.items()}
+        rules = {key: make_rules(key) for key in self.keys.values()}
         watch = Watch(VENUE, self.index, range(len(self.index.cycles)))
         self.nominator = CycleNominator([watch], rules, threshold=self.threshold)
         self.hottest = max(self.markets, key=lambda m: len(self.index.by_market[m.symbol])).symbol
@@ -156,28 +141,19 @@ class Bench:
 
     def play(self) -> Play:
         """Take all quotes, one by one."""
-        update, clock = self.nominator.update, time.perf_counter_ns
-        for key, bid, ask in self.first:
-            update(key, bid, ask)
-        took_us, hottest_us, yes = [], [], 0
-        for key, bid, ask in self.stream:
-            began = clock()
-            answer = update(key, bid, ask)
-            took_us.append((clock() - began) / 1e3)
-            yes += answer
-            if key.symbol == self.hottest:
-                hottest_us.append(took_us[-1])
+        for quote in self.first:
+            self.nominator.update(*quote)
+        took_us, yes = play(self.nominator.update, self.stream)
+        hottest_us = [
+            took
+            for took, (key, _bid, _ask) in zip(took_us, self.stream, strict=True)
+            if key.symbol == self.hottest
+        ]
         return Play(took_us, hottest_us, yes)
 
     def cost_us(self) -> float:
         """Return the CPU time of an update, on average over the whole stream [us]."""
-        update, costs = self.nominator.update, []
-        for _ in range(ROUNDS):
-            began = time.process_time()
-            for key, bid, ask in self.stream:
-                update(key, bid, ask)
-            costs.append((time.process_time() - began) * US_PER_S / len(self.stream))
-        return min(costs)
+        return cost_us(self.nominator.update, self.stream)
 
     def plant(self) -> None:
         """Let the most idle market that is part of a cycle offer a profit of 1 % now."""
@@ -255,7 +231,7 @@ def measure(*, is_quick: bool) -> list[Row]:
     name, markets = read_markets()
     small, large = Bench(markets, updates), Bench(grow(markets, GROWTH), updates)
     played, grown = small.play(), large.play()
-    cost_us, grown_us = small.cost_us(), large.cost_us()
+    small_us, grown_us = small.cost_us(), large.cost_us()
     quiet_us = small.search_by_networkx(5)
     check(small)
     small.plant()
@@ -271,13 +247,13 @@ def measure(*, is_quick: bool) -> list[Row]:
         at_most(
             f"decision per update, {len(small.index.cycles)} cycles: p50",
             *(p50, "µs", P50_US_MAX),
-            note=f"{name}, {len(markets)} markets; p99 {np.percentile(played.took_us, 99):.1f} µs; "
+            note=f"{name}, {len(markets)} markets; p99 {percentile(played.took_us, 0.99):.1f} µs; "
             f"{played.yes} of {len(small.stream)} updates were nominated",
         ),
         at_most(
             f"hottest market, {small.hottest} in {hot_count} cycles: mean",
             *(hottest_us, "µs", HOTTEST_US_MAX),
-            note=f"p99 {np.percentile(played.hottest_us, 99):.1f} µs",
+            note=f"p99 {percentile(played.hottest_us, 0.99):.1f} µs",
         ),
         times_better(
             "decision per update, p50, beside a search of the whole graph",
@@ -293,7 +269,7 @@ def measure(*, is_quick: bool) -> list[Row]:
         at_most(
             f"{len(large.markets)} markets, {len(large.index.cycles)} cycles: CPU per update",
             *(grown_us, "µs", P50_US_MAX),
-            reference=cost_us,
+            reference=small_us,
             reference_name=f"{len(markets)} markets",
             ratio_max=GROWTH_RATIO_MAX,
             note=f"p50 {median(grown.took_us):.2f} µs; hottest market, mean "

@@ -17,10 +17,10 @@ from decimal import Decimal
 from statistics import median
 
 from arbplatform.core.decimals import use_exact_context
+from benchmarks.parts.quotes import make_rules
 from benchmarks.parts.results import Row, at_most, report, times_better
 from benchmarks.parts.scripts import make_parser, run_script
 from markets.domain.book import Book, Level
-from markets.domain.fees import FeeSchedule
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.candidate import Terms, Trade, cap_leg
@@ -67,23 +67,6 @@ def make_book(key: MarketKey, *, bid: str, ask: str, step: str, size: str) -> Bo
     )
 
 
-def make_rules(key: MarketKey, tick: str, lot: str) -> MarketRules:
-    """Return rules like those of a large venue."""
-    base, quote = key.symbol.split("/")
-    return MarketRules(
-        venue=key.venue,
-        symbol=key.symbol,
-        base=base,
-        quote=quote,
-        tick=Decimal(tick),
-        lot=Decimal(lot),
-        quantity_min=Decimal(lot),
-        quantity_max=None,
-        notional_min=Decimal("0.0001"),
-        fees=FeeSchedule(maker=Decimal("0.001"), taker=Decimal("0.001")),
-    )
-
-
 def make_view(books: list[Book], rules: list[MarketRules]) -> MarketView:
     """Return a view with ample funds."""
     return MarketView(
@@ -106,7 +89,10 @@ def cross_venue(edge: bool) -> tuple[StrategyPlugin[CrossVenueParams], MarketVie
             make_book(CHEAP, bid="60000", ask="60001", step="5", size="0.05"),
             make_book(DEAR, bid=bid, ask=ask, step="3", size="0.05"),
         ],
-        [make_rules(key, "0.01", "0.00001") for key in (CHEAP, DEAR)],
+        [
+            make_rules(key, tick="0.01", lot="0.00001", notional_min="0.0001")
+            for key in (CHEAP, DEAR)
+        ],
     )
     params = CrossVenueParams(symbols=(CHEAP.symbol,), max_notional=Decimal(10**6))
     return CrossVenue(params), view
@@ -122,9 +108,9 @@ def triangular(edge: bool) -> tuple[StrategyPlugin[TriangularParams], MarketView
             make_book(ETH, bid=bid, ask=ask, step="0.3", size="1"),
         ],
         [
-            make_rules(CHEAP, "0.01", "0.00001"),
-            make_rules(ETH_BTC, "0.00001", "0.0001"),
-            make_rules(ETH, "0.01", "0.0001"),
+            make_rules(CHEAP, tick="0.01", lot="0.00001", notional_min="0.0001"),
+            make_rules(ETH_BTC, tick="0.00001", lot="0.0001", notional_min="0.0001"),
+            make_rules(ETH, tick="0.01", lot="0.0001", notional_min="0.0001"),
         ],
     )
     params = TriangularParams(assets=("BTC", "ETH", "USDT"), max_start_amount=Decimal(10**6))

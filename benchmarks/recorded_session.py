@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from arbplatform.core.decimals import use_exact_context
+from benchmarks.parts.quotes import make_rules
 from benchmarks.parts.results import Row, at_least, at_most, report
 from benchmarks.parts.scripts import make_parser, run_script
-from markets.domain.fees import FeeSchedule
 from markets.domain.live_book import LiveBook
 from markets.domain.rules import MarketRules
 from markets.gateway.wire.binance import BINANCE
@@ -44,7 +44,6 @@ TICKS = {
 }
 DEPTH_MAX = 5_000
 EQUAL_PERCENT_MIN = 99.9
-FEE = Decimal("0.001")
 QUICK_LINES = 4_000
 
 Top: TypeAlias = tuple[str, str, str, str]
@@ -124,23 +123,6 @@ def follow(path: Path, lines: int | None = None) -> Follower:
     return follower
 
 
-def make_rules(key: MarketKey, lot: str) -> MarketRules:
-    """Return rules like those of the market in the recording."""
-    base, quote = key.symbol.split("/")
-    return MarketRules(
-        venue=key.venue,
-        symbol=key.symbol,
-        base=base,
-        quote=quote,
-        tick=Decimal("0.01"),
-        lot=Decimal(lot),
-        quantity_min=Decimal(lot),
-        quantity_max=None,
-        notional_min=Decimal(5),
-        fees=FeeSchedule(maker=FEE, taker=FEE),
-    )
-
-
 def _number(number: int, path: Path, lines: int | None) -> Iterator[tuple[int, int, Any]]:
     return ((received_ns, number, message) for received_ns, message in read_lines(path, lines))
 
@@ -188,7 +170,10 @@ class Pair:
             MarketKey("spot", self.symbol): "0.00001",
             MarketKey("perpetual", self.symbol): "0.001",
         }
-        rules = {key: make_rules(key, lot) for key, lot in lots.items()}
+        rules = {
+            key: make_rules(key, tick="0.01", lot=lot, notional_min="5")
+            for key, lot in lots.items()
+        }
         free = {
             AssetKey(key.venue, asset): Decimal(10**9)
             for key in rules
@@ -239,8 +224,8 @@ def main() -> int:
     options = make_parser(__doc__).parse_args()
     use_exact_context()
     if not SESSION.exists():
-        print(f"The recorded session {SESSION} is not here.")
-        return report([])
+        print(f"The recorded session {SESSION} is not here: nothing to follow.")
+        return report([Row("books equal to the venue's own", 0, note="the recording is not here")])
     return report(measure(QUICK_LINES if options.quick else None))
 
 

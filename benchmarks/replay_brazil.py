@@ -116,8 +116,8 @@ def main() -> int:
     options = parser.parse_args()
     name = "ten recorded hours: profit in one direction, exact books"
     if not Path(RECORDING).exists():
-        print(f"The recording {RECORDING} is not there: nothing to replay.")
-        return report([Row(name, 0, note="the recording is not there")])
+        print(f"The recording {RECORDING} is not here: nothing to replay.")
+        return report([Row(name, 0, note="the recording is not here")])
     frames = min(options.frames, 2_000) if options.quick else options.frames
     with scratch_platform():
         config = make_recorded_venues(options.start, frames)

@@ -24,7 +24,7 @@ import uvloop
 from aiohttp import web
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from benchmarks.parts.results import at_least, at_most, report
+from benchmarks.parts.results import at_least, at_most, percentile, report
 from benchmarks.parts.scripts import make_parser, run_script
 from markets.simulator import server
 from markets.simulator.demo import demo_config
@@ -173,7 +173,7 @@ def main() -> int:
         ("simulator, signed orders, journal", rate, latencies),
         ("bare aiohttp echo", echo_rate, echo_latencies),
     ):
-        p99 = statistics.quantiles(found, n=100)[98]
+        p99 = percentile(found, 0.99)
         print(f"{name:<34}{per_s:>9.0f}{statistics.median(found):>9.3f}{p99:>9.3f}")
     return report(
         [

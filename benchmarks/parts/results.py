@@ -55,12 +55,27 @@ def at_most(
     reference: float | None = None,
     reference_name: str = "",
     ratio_max: float | None = None,
+    is_turned: bool = False,
     note: str = "",
 ) -> Row:
-    """Return a row whose figure should not exceed ``limit``, nor ``ratio_max`` x its reference."""
+    """Return a row whose figure should not exceed ``limit``.
+
+    Args:
+        name: what was measured.
+        figure: ours [``unit``].
+        unit: of figure, limit and reference.
+        limit: that is the target.
+        reference: theirs, of the same run.
+        reference_name: who they are.
+        ratio_max: figure by reference should not exceed that either.
+        is_turned: the ratio is that of reference by figure: by how much ours is less.
+        note: one sentence.
+    """
     ratio = _divide(figure, reference)
     is_met = figure <= limit and (ratio is None or ratio_max is None or ratio <= ratio_max)
-    target = f"≤ {limit:g} {unit}".rstrip()
+    if is_turned and reference is not None:
+        ratio = _divide(reference, figure)
+    target = f"≤ {limit:,g} {unit}".rstrip()
     if ratio_max is not None:
         target += f", ratio ≤ {ratio_max:g}"
     return Row(name, figure, unit, target, is_met, reference, reference_name, ratio, note)
@@ -78,7 +93,7 @@ def at_least(
 ) -> Row:
     """Return a row whose figure should reach ``limit``."""
     ratio = _divide(figure, reference)
-    target = f"≥ {limit:g} {unit}".rstrip()
+    target = f"≥ {limit:,g} {unit}".rstrip()
     return Row(name, figure, unit, target, figure >= limit, reference, reference_name, ratio, note)
 
 
@@ -108,7 +123,7 @@ def times_better(
     pair = (reference, figure) if is_cost else (figure, reference)
     ratio = _divide(*pair) or 0.0
     return Row(
-        *(name, figure, unit, f"≥ {ratio_min:g} x", ratio >= ratio_min),
+        *(name, figure, unit, f"≥ {ratio_min:,g} x", ratio >= ratio_min),
         *(reference, reference_name, ratio, note),
     )
 

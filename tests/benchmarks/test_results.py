@@ -29,6 +29,11 @@ def test_a_figure_within_its_limit_misses_when_it_is_too_far_from_its_reference(
     assert far.target == "≤ 1.5 ms, ratio ≤ 2"
 
 
+def test_a_limit_may_be_shown_by_how_much_less_than_the_reference_it_is():
+    row = at_most("p50", 2, "µs", 10, reference=200, reference_name="all", is_turned=True)
+    assert (row.ratio, row.is_met) == (100, True)
+
+
 def test_times_better_turns_costs_around():
     rate = times_better("rows", 800, "/s", 4, reference=200, reference_name="save()")
     cost = times_better("scan", 5, "µs", 100, reference=1000, reference_name="all", is_cost=True)
