@@ -18,13 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from benchmarks.parts.following import following, wait_until
 from benchmarks.parts.pump import RunningPump, make_symbols, running_pump
 from benchmarks.parts.results import Row, at_most, report
 from benchmarks.parts.scratch import scratch_platform
-from benchmarks.parts.scripts import make_parser, run_script
+from benchmarks.parts.scripts import make_parser, run_loop, run_script
 
 VENUES = ("one", "two", "three", "four", "five")
 SYMBOLS = 1_000
@@ -140,12 +138,8 @@ def main() -> int:
     options = parser.parse_args()
     symbols = make_symbols(SYMBOLS // 20 if options.quick else SYMBOLS)
     seconds = options.minutes * 60 or SHORT_S
-    with (
-        scratch_platform(has_tables=False),
-        running_pump(symbols) as pump,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        seen = runner.run(soak(pump, symbols=symbols, seconds=seconds))
+    with scratch_platform(has_tables=False), running_pump(symbols) as pump:
+        seen = run_loop(soak(pump, symbols=symbols, seconds=seconds))
     print(f"{seen.total} books after {seen.ready_s:.1f} s, {seen.rate:.0f} updates/s")
     if seen.healed_s:
         print(f"all books live again {max(seen.healed_s):.1f} s after a cut at most")

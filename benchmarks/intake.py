@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ccxt.pro
-import uvloop
 
 from benchmarks.parts.following import following, wait_until
 from benchmarks.parts.pump import STAMP_MODULUS, RunningPump, make_symbols, running_pump, stamp
 from benchmarks.parts.quotes import make_rules
 from benchmarks.parts.results import Row, at_least, at_most, percentile, report
 from benchmarks.parts.scratch import scratch_platform
-from benchmarks.parts.scripts import make_parser, run_script
+from benchmarks.parts.scripts import make_parser, run_loop, run_script
 from strategies.domain.kernels.nominators import PairNominator
 from strategies.domain.view import MarketKey
 
@@ -154,16 +153,12 @@ def main() -> int:
     options = parser.parse_args()
     seconds = 1.0 if options.quick else options.seconds
     symbols = make_symbols(SYMBOLS)
-    with (
-        scratch_platform(has_tables=False),
-        running_pump(symbols) as pump,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with scratch_platform(has_tables=False), running_pump(symbols) as pump:
         intake = make_intake(symbols)
-        (rate, ages, cores), (most, flood_ages, _) = runner.run(
+        (rate, ages, cores), (most, flood_ages, _) = run_loop(
             take_in(pump, intake, symbols, seconds)
         )
-        bare = runner.run(take_in_bare(pump, symbols, seconds))
+        bare = run_loop(take_in_bare(pump, symbols, seconds))
     print(f"{2 * SYMBOLS} markets, updates of 10 levels; nominated {intake.nominated}")
     name = "socket to decision"
     return report(

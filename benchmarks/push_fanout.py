@@ -16,16 +16,15 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
-import uvloop
 from channels.layers import InMemoryChannelLayer
 
 from benchmarks.parts.results import Row, percentile, report, times_better
 from benchmarks.parts.scratch import scratch_platform
-from benchmarks.parts.scripts import make_parser, run_script
+from benchmarks.parts.scripts import make_parser, run_loop, run_script
 
 PACE_HZ = 5
 MARK = b'"n":'
@@ -45,6 +44,15 @@ class QuickLayer(InMemoryChannelLayer):  # type: ignore[misc]  # no type informa
         """Keep everything."""
 
 
+class Server(uvicorn.Server):
+    """A server that leaves signals to the script."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
 class Clients:
     """Sockets in a process of their own; what each one heard is counted there."""
 
@@ -54,15 +62,16 @@ class Clients:
         arguments = (port, number, expected, theirs)
         self._process = context.Process(target=_listen, args=arguments, daemon=True)
         self._process.start()
+        theirs.close()  # so that its end is the end of what is read here
 
     async def result(self) -> Any:
         """Return what the process says next."""
         return await asyncio.to_thread(self._pipe.recv)
 
     def close(self) -> None:
-        """End the process."""
-        self._process.join(PATIENCE_S)
+        """End the process; it has nothing to clean up."""
         self._process.kill()
+        self._process.join()
 
 
 def _listen(port: int, number: int, expected: int, pipe: Any) -> None:
@@ -104,7 +113,7 @@ async def serving(application: Any) -> AsyncIterator[int]:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  uvicorn offers no event
         await asyncio.sleep(0.01)
@@ -121,15 +130,17 @@ async def measure(
     """Return deliveries per second, CPU per delivery [µs] and how late messages were [ms]."""
     async with serving(application) as port:
         listeners = Clients(port, clients, messages)
-        assert await listeners.result() == "connected"
-        await asyncio.sleep(1.0)
-        began, cpu = time.monotonic(), time.process_time()
-        for _ in range(messages):
-            await publish(time.monotonic_ns())
-            await asyncio.sleep(pace_s)
-        heard, late_ms = await listeners.result()
-        took_s, cpu_s = time.monotonic() - began, time.process_time() - cpu
-        listeners.close()
+        try:
+            assert await listeners.result() == "connected"
+            await asyncio.sleep(1.0)
+            began, cpu = time.monotonic(), time.process_time()
+            for _ in range(messages):
+                await publish(time.monotonic_ns())
+                await asyncio.sleep(pace_s)
+            heard, late_ms = await listeners.result()
+            took_s, cpu_s = time.monotonic() - began, time.process_time() - cpu
+        finally:
+            listeners.close()
     if heard < clients * messages:
         raise SystemExit(f"Only {heard} of {clients * messages} messages arrived.")
     return heard / took_s, cpu_s / heard * 1e6, late_ms
@@ -200,11 +211,11 @@ def _message(at_ns: int) -> str:
 
 def compare(*, clients: int, messages: int) -> list[Row]:
     """Measure both, at most and at a pace; return the rows."""
-    ours_most = uvloop.run(_both(make_ours, clients, messages, pace_s=0))
-    reference_most = uvloop.run(_both(make_reference, clients, max(5, messages // 10), pace_s=0))
+    ours_most = run_loop(_both(make_ours, clients, messages, pace_s=0))
+    reference_most = run_loop(_both(make_reference, clients, max(5, messages // 10), pace_s=0))
     paced = max(5, messages // 10)
-    _rate, _cpu, ours_late = uvloop.run(_both(make_ours, clients, paced, pace_s=1 / PACE_HZ))
-    _rate, _cpu, their_late = uvloop.run(_both(make_reference, clients, paced, pace_s=1 / PACE_HZ))
+    _rate, _cpu, ours_late = run_loop(_both(make_ours, clients, paced, pace_s=1 / PACE_HZ))
+    _rate, _cpu, their_late = run_loop(_both(make_reference, clients, paced, pace_s=1 / PACE_HZ))
     name = "Channels group_send, in memory"
     return [
         times_better(

@@ -7,12 +7,18 @@ A script ends with::
 """
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import uvloop
 
 from benchmarks.parts.processes import end_in_order, running
+
+Found = TypeVar("Found")
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 """What people call a database, by what Django calls it."""
@@ -44,6 +50,27 @@ def run_script(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
+
+
+def run_loop(work: Coroutine[Any, Any, Found]) -> Found:
+    """Run a coroutine on a loop of its own; SIGTERM cancels it, so that it tidies up.
+
+    A handler that raises, as ``end_in_order`` installs, would be ignored inside of uvloop.
+    """
+
+    async def run() -> Found:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    finally:
+        end_in_order()  # the loop has taken its handler with it
 
 
 def run_on_databases(chosen: str | None, measure: Callable[[], int]) -> int:

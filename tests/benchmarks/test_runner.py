@@ -123,27 +123,36 @@ def test_a_script_that_takes_too_long_is_stopped_and_that_is_a_missed_row(script
     assert not result.is_good
 
 
-def test_a_script_that_is_stopped_tidies_up_and_leaves_no_process_behind(script, tmp_path):
+SLEEPERS = {
+    "blocking": "time.sleep(60)",
+    "on a loop": "run_loop(asyncio.sleep(60))",
+    "in a process": "running(('-c', 'import time; time.sleep(60)')).__enter__().wait()",
+}
+
+
+@pytest.mark.parametrize("sleeper", SLEEPERS)
+def test_a_script_that_is_stopped_tidies_up_and_leaves_no_process_behind(script, tmp_path, sleeper):
     made = script(
         f"""
-import subprocess, sys, time
+import asyncio, subprocess, sys, time
 from pathlib import Path
 sys.path.insert(0, "{SCRIPTS.parent}")
 import benchmarks
 benchmarks.__path__.append("{SCRIPTS}")
-from benchmarks.parts.scripts import run_script
+from benchmarks.parts.processes import running
+from benchmarks.parts.scripts import run_loop, run_script
 def main():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     Path("{tmp_path}/child").write_text(str(child.pid))
     try:
-        time.sleep(60)
+        {SLEEPERS[sleeper]}
     finally:
         Path("{tmp_path}/tidy").touch()
 run_script(main)
 """,
-        limit_s=4,
+        limit_s=2,
     )
-    assert run(made).trouble == "stopped after 4 s"
+    assert run(made).trouble == "stopped after 2 s"
     assert (tmp_path / "tidy").exists()
     child = Path("/proc", (tmp_path / "child").read_text(), "stat")
     until = time.monotonic() + 5
