@@ -84,14 +84,22 @@ def measure_here(groups: int) -> int:
 
 def rows_of(vendor: str, rates: dict[str, float]) -> Iterator[Row]:
     """Yield what came of each size of transactions on one database."""
-    against = {"reference": rates["save"], "reference_name": "ORM save() each"}
+    saved, by_orm = rates["save"], "ORM save() each"
     for batch in BATCHES:
         name, rate = f"groups booked, {batch} a transaction", rates[str(batch)]
         subject, unit = f"{name}, {DATABASES[vendor]}", "groups/s"
         if vendor == "postgresql" and batch in TARGETS:
-            yield times_better(subject, rate, unit, TARGETS[batch], **against)
+            target = TARGETS[batch]
+            yield times_better(
+                *(subject, rate, unit, target), reference=saved, reference_name=by_orm
+            )
         else:
-            yield Row(subject, rate, unit, ratio=rate / rates["save"], **against)
+            yield Row(
+                *(subject, rate, unit),
+                reference=saved,
+                reference_name=by_orm,
+                ratio=rate / saved,
+            )
     if "copy" in rates:
         best = rates[str(COPY_BATCH)]
         yield Row(

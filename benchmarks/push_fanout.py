@@ -224,22 +224,23 @@ def compare(*, clients: int, messages: int) -> list[Row]:
             reference_name=name,
             is_cost=True,
         ),
-        _compared("deliveries", ours_most[0], "/s", reference_most[0], name),
+        Row(
+            *("deliveries", ours_most[0], "/s"),
+            reference=reference_most[0],
+            reference_name=name,
+            ratio=ours_most[0] / reference_most[0],
+        ),
         *(
-            _compared(
-                *(
-                    f"late at {PACE_HZ} messages/s: p{share * 100:.0f}",
-                    percentile(ours_late, share),
-                ),
-                *("ms", percentile(their_late, share), name),
+            Row(
+                f"late at {PACE_HZ} messages/s: p{share * 100:.0f}",
+                percentile(ours_late, share),
+                "ms",
+                reference=percentile(their_late, share),
+                reference_name=name,
             )
             for share in (0.5, 0.99)
         ),
     ]
-
-
-def _compared(name: str, figure: float, unit: str, reference: float, reference_name: str) -> Row:
-    return Row(name, figure, unit, reference=reference, reference_name=reference_name)
 
 
 async def _both(make: Any, clients: int, messages: int, *, pace_s: float) -> Any:

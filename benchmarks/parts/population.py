@@ -9,7 +9,8 @@ BATCH = 500
 
 def make_strategies(accounts: Sequence[Any], symbols: Sequence[str], count: int) -> None:
     """Write ``count`` cross-venue strategies down that run each second, in turn on each symbol."""
-    from strategies.services.runs import start_strategy  # noqa: PLC0415  after django.setup()
+    from strategies.domain.states import StrategyDriver  # noqa: PLC0415  after django.setup()
+    from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
 
     for number, symbol in enumerate(symbols):
@@ -19,7 +20,7 @@ def make_strategies(accounts: Sequence[Any], symbols: Sequence[str], count: int)
             params={"symbols": [symbol], "max_notional": "500"},
             account_ids=[account.pk for account in accounts],
             interval_ms=1_000,
-            driver="schedule",
+            driver=StrategyDriver.SCHEDULE,
         )
         start_strategy(strategy_id=strategy.pk, user=None)
     copy_strategies(count - len(symbols))

@@ -32,7 +32,7 @@ def main() -> None:
         return SYSTEM_CLOCK.now_ms() / 1_000
 
     run_batch, run_tick = batch_ticks.run_batch, ticks.run_tick
-    claim_tick = ticks.claim_tick
+    claim_tick = ticks.claim_tick  # type: ignore[attr-defined]  # replaced where it is used
     claimed: dict[int, float] = {}
     with open(sys.argv[1], "a", encoding="utf-8") as file:  # noqa: PTH123
 

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -91,8 +91,9 @@ class Stopwatch:
                 self.note_order(request.headers.get("X-MBX-APIKEY", ""))
             return await answer(handler, request)
 
-        Connection._write = write  # type: ignore[method-assign]  # noqa: SLF001
-        RequestHandler.__call__ = note  # type: ignore[method-assign]
+        replace: Callable[..., None] = setattr
+        replace(Connection, "_write", write)
+        replace(RequestHandler, "__call__", note)
 
 
 class Venues:
@@ -119,7 +120,7 @@ class Venues:
 
     def _read(self) -> str:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line: str = self._process.stdout.readline()
         if not line:
             raise SystemExit("the venues have ended")
         return line
@@ -140,7 +141,7 @@ def main(config: Path, state_dir: Path) -> None:
     outlive_interrupts()
     stopwatch = Stopwatch()
     stopwatch.attach()
-    sockets.FAST_MS = int(PACE_S * 1_000)  # type: ignore[attr-defined,misc]
+    sockets.FAST_MS = int(PACE_S * 1_000)  # type: ignore[attr-defined]
     with start_in_thread(json.loads(config.read_text()), state_dir) as venues:
         print(venues.url, flush=True)
         for line in sys.stdin:

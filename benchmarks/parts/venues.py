@@ -93,10 +93,12 @@ def register_accounts(url: str, codes: Iterable[str], *, has_streams: bool = Fal
 
     accounts = []
     for code in codes:
-        origins = {"rest_origin": f"{url}/{code}"}
-        if has_streams:
-            origins["ws_origin"] = f"{url.replace('http', 'ws')}/{code}"
-        venue = create_venue(code=code, ccxt_id="binance", **origins)
+        venue = create_venue(
+            code=code,
+            ccxt_id="binance",
+            rest_origin=f"{url}/{code}",
+            ws_origin=f"{url.replace('http', 'ws')}/{code}" if has_streams else "",
+        )
         sync_markets(venue_id=venue.pk)
         key, secret = f"{MAIN}-{code}", f"secret-{MAIN}-{code}"
         accounts.append(create_account(venue=venue, label=MAIN, api_key=key, api_secret=secret))

@@ -167,7 +167,7 @@ run_script(main)
     assert wait_for(lambda: not child.exists() or " Z " in child.read_text())
 
 
-def wait_for(condition) -> bool:
+def wait_for(condition):
     until = time.monotonic() + 20
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)

@@ -10,7 +10,13 @@ from benchmarks.parts.results import Row, at_most, times_better
 from benchmarks.parts.runner import LEFT_OUT, Result
 from benchmarks.parts.summary import BEGIN, END, read_summary, summarize, to_markdown
 
-MACHINE = {"cores": 2, "cpu": "a CPU", "system": "Linux", "python": "3.11.7", "load": "0.1"}
+MACHINE: dict[str, str | int] = {
+    "cores": 2,
+    "cpu": "a CPU",
+    "system": "Linux",
+    "python": "3.11.7",
+    "load": "0.1",
+}
 RESULTS = [
     Result(
         "intake",
