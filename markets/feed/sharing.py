@@ -50,9 +50,20 @@ class Shared(Protocol):
 
 
 class Round(NamedTuple):
-    """What is passed on at once."""
+    """What is passed on at once.
+
+    Attributes:
+        rows: books.
+        changed: since when each of them was to be written [ms since epoch].
+        gone: books whose gates have closed.
+        statuses: of feeds.
+        forgotten: feeds that are not followed any more.
+        alive_at_ms: by venue, up to when the books that are written say everything.
+        now_ms: the present moment [ms since epoch].
+    """
 
     rows: list[BookRow]
+    changed: dict[Key, int]
     gone: list[Key]
     statuses: list[FeedStatus]
     forgotten: list[Key]
@@ -137,9 +148,17 @@ class Sharing:
                 continue
             this = self._next(now_ms)
             if not await loop.run_in_executor(self._thread, self._write, this):
-                self._gone.update(dict.fromkeys(this.gone))
-                self._forgotten.update(dict.fromkeys(this.forgotten))
+                self._note_again(this)
                 await asyncio.sleep(PAUSE_S)
+
+    def _note_again(self, this: Round) -> None:
+        """Note what Redis did not take: a book of before must not be confirmed by later rounds."""
+        self._gone.update(dict.fromkeys(this.gone))
+        self._forgotten.update(dict.fromkeys(this.forgotten))
+        for key, since_ms in this.changed.items():
+            self._changed[key] = min(since_ms, self._changed.get(key, since_ms))
+        for status in this.statuses:
+            self._states.setdefault((status.venue, status.symbol), status)
 
     def _note_due(self, now_ms: int) -> None:
         """Note everything again from time to time, so that what is quiet does not expire."""
@@ -167,8 +186,9 @@ class Sharing:
             if now_ms - self._written_ms.get(key, 0) >= EVERY_MS and key[0] in origins
         ]
         rows: list[BookRow] = []
+        changed: dict[Key, int] = {}
         for key in islice(due, ROWS_MAX):
-            del self._changed[key]
+            changed[key] = self._changed.pop(key)
             book = self._feeds.book(*key)
             if book is not None:
                 self._written_ms[key] = now_ms
@@ -176,7 +196,7 @@ class Sharing:
         states, self._states = list(self._states.values()), {}
         gone, self._gone = list(self._gone), {}
         forgotten, self._forgotten = list(self._forgotten), {}
-        return Round(rows, gone, states, forgotten, self._alive_at_ms(), now_ms)
+        return Round(rows, changed, gone, states, forgotten, self._alive_at_ms(), now_ms)
 
     def _alive_at_ms(self) -> dict[str, int]:
         """Return, by venue, up to when the books that are written say everything."""

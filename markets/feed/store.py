@@ -27,6 +27,11 @@ RENEW_MS: Final = 5_000
 """A quiet book is written again after so long [ms]."""
 STATES_MAX: Final = 10_000
 """Feeds that are listed, at most."""
+WRITERS_MAX: Final = 100
+"""Engines whose feeds are listed, at most; those that said something last come first."""
+WRITERS_KEY: Final = "arb:feed:writers"
+FORGOTTEN_MS: Final = 60_000
+"""An engine that has said nothing for so long leaves nothing behind [ms]."""
 
 # A book is taken away by who wrote it: another engine may have a better one of the same market.
 _TAKE_AWAY: Final = """
@@ -35,6 +40,14 @@ if kept and string.sub(kept, 1, string.len(ARGV[1])) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end
 return 0
+"""
+
+# What engines leave behind that were killed: their last signs of life.
+_FORGET_SILENT: Final = """
+local all = redis.call('HGETALL', KEYS[1])
+for at = 1, #all, 2 do
+  if tonumber(all[at + 1]) < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[1], all[at]) end
+end
 """
 
 Key = tuple[str, str]
@@ -140,10 +153,17 @@ class BookStore:
         for row in rows:
             text = self._mark + orjson.dumps(row[2:])
             pipe.set(_book_key(row.venue, row.symbol), text, px=KEPT_MS)
+        venues = set()
         for status in statuses:
-            field = f"{status.symbol}|{self._writer}"
-            pipe.hset(_feed_key(status.venue), field, _status_text(status, now_ms))
-            pipe.pexpire(_feed_key(status.venue), KEPT_MS)
+            venues.add(status.venue)
+            place = _feed_key(status.venue, self._writer)
+            pipe.hset(place, status.symbol, _status_text(status, now_ms))
+            pipe.pexpire(place, KEPT_MS)
+        if venues:
+            pipe.zadd(WRITERS_KEY, {self._writer: now_ms})
+            pipe.zremrangebyscore(WRITERS_KEY, "-inf", now_ms - FORGOTTEN_MS)
+        for venue in venues:
+            pipe.eval(_FORGET_SILENT, 1, _alive_key(venue), now_ms - FORGOTTEN_MS)
         for venue, moment_ms in alive_at_ms.items():
             pipe.hset(_alive_key(venue), self._writer, moment_ms)
             pipe.pexpire(_alive_key(venue), KEPT_MS)
@@ -158,7 +178,7 @@ class BookStore:
         pipe = self._client.pipeline(transaction=False)
         for venue, symbol in keys:
             pipe.eval(_TAKE_AWAY, 1, _book_key(venue, symbol), self._mark)
-            pipe.hdel(_feed_key(venue), f"{symbol}|{self._writer}")
+            pipe.hdel(_feed_key(venue, self._writer), symbol)
         pipe.execute()
 
     def read_many(self, keys: Sequence[tuple[VenueSpec, str]], depth: int) -> dict[Key, Book]:
@@ -172,10 +192,11 @@ class BookStore:
             return {}
         venues = sorted({spec.code for spec, _ in keys})
         pipe = self._client.pipeline(transaction=False)
-        pipe.mget([_book_key(spec.code, symbol) for spec, symbol in keys])
+        # signs of life first: one that is newer than the book could be about the next book
         for venue in venues:
             pipe.hgetall(_alive_key(venue))
-        texts, *alive = pipe.execute()
+        pipe.mget([_book_key(spec.code, symbol) for spec, symbol in keys])
+        *alive, texts = pipe.execute()
         alive_at_ms = dict(zip(venues, alive, strict=True))
         found: dict[Key, Book] = {}
         for (spec, symbol), text in zip(keys, texts, strict=True):
@@ -191,16 +212,22 @@ class BookStore:
             venues: codes.
             now_ms: the present moment [ms since epoch].
         """
+        writers = self._client.zrevrange(WRITERS_KEY, 0, WRITERS_MAX - 1)
+        places = [
+            (venue, writer.decode(errors="replace")) for venue in venues for writer in writers
+        ]
         pipe = self._client.pipeline(transaction=False)
         for venue in venues:
-            pipe.hgetall(_feed_key(venue))
             pipe.hgetall(_alive_key(venue))
+        for place in places:
+            pipe.hgetall(_feed_key(*place))
         answers = pipe.execute()
+        alive = dict(zip(venues, answers, strict=False))
         found = [
             stored
-            for number, venue in enumerate(venues)
-            for field, text in answers[2 * number].items()
-            if (stored := _stored(venue, field, text, answers[2 * number + 1])) is not None
+            for (venue, writer), rows in zip(places, answers[len(venues) :], strict=True)
+            for symbol, text in rows.items()
+            if (stored := _stored(venue, writer, symbol, text, alive[venue])) is not None
             and stored.written_at_ms >= now_ms - KEPT_MS
         ]
         found.sort(key=lambda row: (row.status.venue, row.status.symbol, row.writer))
@@ -277,17 +304,16 @@ def _message(sentence: Sequence[Any]) -> Message:
 
 
 def _stored(
-    venue: str, field: bytes, text: bytes, alive_at_ms: Mapping[bytes, bytes]
+    venue: str, writer: str, symbol: bytes, text: bytes, alive_at_ms: Mapping[bytes, bytes]
 ) -> StoredStatus | None:
     confirmed_at_ms = None
     try:
-        symbol, _, writer = field.decode().partition("|")
         row = orjson.loads(text)
         written_at_ms = row.pop("written_at_ms")
         reason = row.pop("reason")
         status = FeedStatus(
             venue=venue,
-            symbol=symbol,
+            symbol=symbol.decode(),
             state=FeedState(row.pop("state")),
             reason=reason and _message(reason),
             **row,
@@ -304,8 +330,8 @@ def _book_key(venue: str, symbol: str) -> str:
     return f"arb:book:{venue}:{symbol}"
 
 
-def _feed_key(venue: str) -> str:
-    return f"arb:feed:{venue}"
+def _feed_key(venue: str, writer: str) -> str:
+    return f"arb:feed:{venue}:{writer}"
 
 
 def _alive_key(venue: str) -> str:

@@ -85,16 +85,20 @@ class LiveFeeds:
     # -- as a listener -------------------------------------------------------------------------
 
     def book_changed(self, book: LiveBook) -> None:
-        """Let the engine decide first; then note that others want to know."""
-        self._listener.book_changed(book)
-        if self._sharing is not None:
-            self._sharing.book_changed(book)
+        """Let the engine decide first; then note that others want to know, whatever it raised."""
+        try:
+            self._listener.book_changed(book)
+        finally:
+            if self._sharing is not None:
+                self._sharing.book_changed(book)
 
     def feed_changed(self, status: FeedStatus) -> None:
         """Let the engine close its gate first; then note that others must."""
-        self._listener.feed_changed(status)
-        if self._sharing is not None:
-            self._sharing.feed_changed(status)
+        try:
+            self._listener.feed_changed(status)
+        finally:
+            if self._sharing is not None:
+                self._sharing.feed_changed(status)
 
     # -- as feeds ------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What an engine passes on through a real Redis, and what others may conclude from it."""
 
 import asyncio
+import time
 from decimal import Decimal
 from random import Random
 
@@ -13,7 +14,14 @@ from markets.domain.feeds import FeedState, FeedStatus
 from markets.errors import VenueUnavailable
 from markets.feed import interest
 from markets.feed.hub import FeedHub
-from markets.feed.store import KEPT_MS, BookRow, BookStore, origin_of
+from markets.feed.store import (
+    FORGOTTEN_MS,
+    KEPT_MS,
+    WRITERS_KEY,
+    BookRow,
+    BookStore,
+    origin_of,
+)
 from markets.gateway.base import VenueSpec
 from markets.services.live_feeds import LiveFeeds
 from tests.markets.feed.stage import FAST, SYMBOL, Recorder, move, streams
@@ -108,7 +116,8 @@ def test_states_are_listed_with_their_sentences_and_forgotten_with_their_engine(
 def test_what_another_version_says_hides_nothing_else(client):
     store = BookStore(client, writer="one")
     write(store, statuses=[FeedStatus("alpha", SYMBOL, FeedState.HEALTHY, None, NOW_MS, NOW_MS)])
-    client.hset("arb:feed:alpha", mapping={b"\xff|two": b"{}", b"X/Y|two": b"7", b"Z/Y|two": b"[]"})
+    client.hset("arb:feed:alpha:two", mapping={b"\xff": b"{}", b"X/Y": b"7", b"Z/Y": b"[]"})
+    client.zadd(WRITERS_KEY, {b"two": NOW_MS, b"\xff": NOW_MS})
     interest.register(client, [KEY], now_ms=NOW_MS)
     client.zadd(interest.KEY, {b"\xff": NOW_MS + 1})
 
@@ -116,6 +125,42 @@ def test_what_another_version_says_hides_nothing_else(client):
 
     assert found.status.symbol == SYMBOL
     assert interest.current(client, now_ms=NOW_MS) == [KEY]
+
+
+def test_an_engine_that_was_killed_leaves_nothing_behind(client):
+    status = FeedStatus("alpha", SYMBOL, FeedState.HEALTHY, None, NOW_MS, NOW_MS)
+    later_ms = NOW_MS + FORGOTTEN_MS + 1
+    write(BookStore(client, writer="killed"), statuses=[status], alive={"alpha": NOW_MS})
+
+    write(BookStore(client, writer="one"), statuses=[status], now_ms=later_ms)
+
+    assert client.zrange(WRITERS_KEY, 0, -1) == [b"one"]
+    assert client.hgetall("arb:alive:alpha") == {}
+    assert 0 < client.pttl("arb:feed:alpha:killed") <= KEPT_MS
+    [left] = BookStore(client).read_statuses(["alpha"], now_ms=later_ms)
+    assert left.writer == "one"
+
+
+def test_a_sign_of_life_is_read_before_the_book_that_it_confirms():
+    asked = []
+
+    class Pipeline:
+        def hgetall(self, key):
+            asked.append(key)
+
+        def mget(self, keys):
+            asked.extend(keys)
+
+        def execute(self):
+            return [{}, [None]]
+
+    class Client:
+        def pipeline(self, *, transaction):
+            assert not transaction
+            return Pipeline()
+
+    assert BookStore(Client()).read_many([(SPEC, SYMBOL)], 5) == {}
+    assert asked == ["arb:alive:alpha", f"arb:book:alpha:{SYMBOL}"]
 
 
 def test_what_is_watched_is_watched_for_half_a_minute(client):
@@ -142,8 +187,8 @@ def test_one_engine_is_the_feeder_until_it_leaves(client):
 class Follower:
     """Live feeds of one engine, and what comes of them."""
 
-    def __init__(self, client, name, specs):
-        self.told = Recorder()
+    def __init__(self, client, name, specs, told=None):
+        self.told = told or Recorder()
         self.feeds = LiveFeeds(
             listener=self.told,
             name=name,
@@ -227,3 +272,73 @@ async def test_without_redis_an_engine_goes_on(simulator, alpha, redis_server, c
     await engine.feeds.close()
 
     assert streams(simulator) == set()
+
+
+class Moody:
+    """Redis as one engine sees it: away for so long as a test says."""
+
+    def __init__(self, client):
+        self._client = client
+        self.is_away = False
+        self.refused = 0
+
+    def pipeline(self, **options):
+        if self.is_away:
+            self.refused += 1
+            raise redis.ConnectionError("away")
+        return self._client.pipeline(**options)
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+
+async def proofs_of_before(engine, client, spec):
+    """Return the newest proof that the book of before the change got, until the new one is read."""
+    newest_ms = 0
+
+    def is_new(book):
+        nonlocal newest_ms
+        if book.bids[0].price == 50001:
+            return True
+        newest_ms = max(newest_ms, book.received_at_ms)
+        return False
+
+    await engine.until_read(client, spec, is_new)
+    return newest_ms
+
+
+async def test_a_book_that_redis_did_not_take_is_not_confirmed_in_its_place(
+    simulator, alpha, client
+):
+    moody = Moody(client)
+    engine = Follower(moody, "one", [])
+    engine.feeds.want({alpha: [SYMBOL]})
+    await engine.until_read(client, alpha, lambda book: book and book.bids[0].price == 50000)
+
+    moody.is_away = True
+    move(simulator, "50001")
+    await engine.told.until_bid(50001.0)
+    await engine.told.until_so(lambda: moody.refused)
+    changed_ms = time.time_ns() // 1_000_000
+    moody.is_away = False
+
+    assert await proofs_of_before(engine, client, alpha) < changed_ms
+    await engine.feeds.close()
+
+
+async def test_what_an_engine_raises_hides_no_change_from_the_others(simulator, alpha, client):
+    class Failing(Recorder):
+        def book_changed(self, book):
+            super().book_changed(book)
+            raise RuntimeError("the engine has a fault")
+
+    engine = Follower(client, "one", [], Failing())
+    engine.feeds.want({alpha: [SYMBOL]})
+    await engine.told.until_state("healthy")
+
+    move(simulator, "50001")
+    await engine.told.until_bid(50001.0)
+    changed_ms = time.time_ns() // 1_000_000
+
+    assert await proofs_of_before(engine, client, alpha) <= changed_ms
+    await engine.feeds.close()
