@@ -1,6 +1,7 @@
 """Which markets somebody watches now, kept in Redis until nobody renews it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from redis.exceptions import RedisError
@@ -44,13 +45,7 @@ def register(client: Any, pairs: Collection[MarketPair], *, now_ms: int) -> None
     Raises:
         RedisError, OSError: it does not answer.
     """
-    if not pairs:
-        return
-    pipe = client.pipeline(transaction=False)
-    until_ms = now_ms + TTL_MS
-    pipe.zadd(KEY, {_SEPARATOR.join(pair): until_ms for pair in pairs})
-    pipe.zremrangebyscore(KEY, "-inf", now_ms)
-    pipe.execute()
+    _renew(client, KEY, map(_SEPARATOR.join, pairs), now_ms)
 
 
 def current(client: Any, *, now_ms: int) -> list[MarketPair]:
@@ -63,9 +58,7 @@ def current(client: Any, *, now_ms: int) -> list[MarketPair]:
     Raises:
         RedisError, OSError: it does not answer.
     """
-    members = client.zrevrangebyscore(KEY, "+inf", now_ms, start=0, num=MARKETS_MAX)
-    # a name that cannot be read is no market's, and must not hide the others
-    split = (member.decode(errors="replace").partition(_SEPARATOR) for member in members)
+    split = (name.partition(_SEPARATOR) for name in _wanted(client, KEY, now_ms))
     return [(venue, symbol) for venue, _, symbol in split if symbol]
 
 
@@ -80,13 +73,7 @@ def register_topics(client: Any, topics: Collection[Topic], *, now_ms: int) -> N
     Raises:
         RedisError, OSError: it does not answer.
     """
-    if not topics:
-        return
-    pipe = client.pipeline(transaction=False)
-    until_ms = now_ms + TTL_MS
-    pipe.zadd(TOPICS_KEY, {topic.name: until_ms for topic in topics})
-    pipe.zremrangebyscore(TOPICS_KEY, "-inf", now_ms)
-    pipe.execute()
+    _renew(client, TOPICS_KEY, (topic.name for topic in topics), now_ms)
 
 
 def current_topics(client: Any, *, now_ms: int) -> list[Topic]:
@@ -99,16 +86,27 @@ def current_topics(client: Any, *, now_ms: int) -> list[Topic]:
     Raises:
         RedisError, OSError: it does not answer.
     """
-    members = client.zrevrangebyscore(TOPICS_KEY, "+inf", now_ms, start=0, num=MARKETS_MAX)
     found = []
-    for member in members:
-        try:
-            topic = parse_topic(member.decode(errors="replace"))
-        except UnknownTopic:
-            continue  # of a server of another version
-        if topic.rule.is_tape:
-            found.append(topic)
-    return found
+    for name in _wanted(client, TOPICS_KEY, now_ms):
+        with suppress(UnknownTopic):  # of a server of another version
+            found.append(parse_topic(name))
+    return [topic for topic in found if topic.rule.is_tape]
+
+
+def _renew(client: Any, key: str, names: Iterable[str], now_ms: int) -> None:
+    until_ms = dict.fromkeys(names, now_ms + TTL_MS)
+    if not until_ms:
+        return
+    pipe = client.pipeline(transaction=False)
+    pipe.zadd(key, until_ms)
+    pipe.zremrangebyscore(key, "-inf", now_ms)
+    pipe.execute()
+
+
+def _wanted(client: Any, key: str, now_ms: int) -> list[str]:
+    """Return names, the newest first; what cannot be read is nobody's and hides no other."""
+    names = client.zrevrangebyscore(key, "+inf", now_ms, start=0, num=MARKETS_MAX)
+    return [name.decode(errors="replace") for name in names]
 
 
 def take_feeder(client: Any, name: str) -> bool:
@@ -131,7 +129,5 @@ def leave_feeder(client: Any, name: str) -> None:
         client: of Redis.
         name: of the engine.
     """
-    try:
+    with suppress(RedisError, OSError):  # it ends by itself
         client.eval(_RELEASE, 1, FEEDER_KEY, name)
-    except (RedisError, OSError):
-        return  # it ends by itself
