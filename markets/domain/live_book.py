@@ -171,10 +171,11 @@ class LiveBook:
         """Note a proof that nothing has changed.
 
         Args:
-            received_at_ms: when it came [ms since epoch, our clock].
+            received_at_ms: when it came, as our clock counts now: one that was set back makes
+                moments earlier that were noted before [ms since epoch].
             sequence: the number of the state that is the same as ours; ``None``: no new one.
         """
-        self.received_at_ms = max(received_at_ms, self.received_at_ms)
+        self.received_at_ms = received_at_ms
         if sequence is not None:
             self.sequence = sequence
 
@@ -234,7 +235,7 @@ class LiveBook:
         self, received_at_ms: int, venue_time_ms: int | None, sequence: int | None
     ) -> None:
         self.version += 1
-        self.received_at_ms = max(received_at_ms, self.received_at_ms)
+        self.received_at_ms = received_at_ms
         self.venue_time_ms = venue_time_ms
         self.sequence = sequence
         bids, asks = self.bids, self.asks

@@ -1,12 +1,12 @@
 """Opens and closes the gates before live books, and tells who listens in the same step."""
 
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
 from arbplatform.core.errors import Message
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
+from markets.feed.ages import Ages
 from markets.feed.market import MarketFeed
 
 logger = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ class Gates:
 
     Args:
         listener: is told; what it raises is logged and stops nothing.
-        now_ms: tells the time [ms since epoch].
+        ages: the clocks of the feeds.
     """
 
-    def __init__(self, listener: BookListener, now_ms: Callable[[], int]) -> None:
+    def __init__(self, listener: BookListener, ages: Ages) -> None:
         self._listener = listener
-        self._now_ms = now_ms
+        self._ages = ages
 
     def open(self, feed: MarketFeed) -> None:
         """Let a book be decided upon."""
@@ -42,7 +42,7 @@ class Gates:
 
     def move(self, feed: MarketFeed, state: FeedState, reason: Message | None) -> None:
         """Bring a feed into a state, and tell if that is news."""
-        if feed.move(state, reason, self._now_ms()):
+        if feed.move(state, reason, self._ages.now_ms()):
             self.tell_state(feed)
 
     def tell_book(self, feed: MarketFeed) -> None:
@@ -56,6 +56,6 @@ class Gates:
         """Tell what state a feed is in."""
         logger.info("Feed %s %s: %s", feed.book.venue, feed.book.symbol, feed.state.value)
         try:
-            self._listener.feed_changed(feed.status())
+            self._listener.feed_changed(feed.status(self._ages))
         except Exception:
             logger.exception("What listens to feeds failed")

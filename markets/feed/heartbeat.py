@@ -27,7 +27,7 @@ class Heartbeat:
         spec: how to reach the venue.
         reader: reads over REST.
         timing: how long to wait for what.
-        now_ms: tells the time [ms since epoch].
+        now_ms: reads the steady clock [ms].
         frozen: is told of a feed that said nothing although its market has moved.
         quiet: is told of a suspect feed whose market has not moved either.
     """
@@ -38,7 +38,7 @@ class Heartbeat:
         reader: RestReader,
         *,
         timing: Timing,
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], float],
         frozen: Callable[[MarketFeed], None],
         quiet: Callable[[MarketFeed], None],
     ) -> None:
@@ -50,7 +50,7 @@ class Heartbeat:
         self._quiet = quiet
         self._task: asyncio.Task[None] | None = None
 
-    def is_silent(self, feed: MarketFeed, now_ms: int) -> bool:
+    def is_silent(self, feed: MarketFeed, now_ms: float) -> bool:
         """Return whether a feed said nothing for long and was not compared lately."""
         newest_ms = max(feed.heard_at_ms, feed.checked_at_ms)
         is_watched = feed.is_healthy or feed.is_suspect
@@ -102,7 +102,7 @@ class Heartbeat:
         return found
 
     @staticmethod
-    def _note(feeds: Sequence[MarketFeed], checked_at_ms: int) -> None:
+    def _note(feeds: Sequence[MarketFeed], checked_at_ms: float) -> None:
         for feed in feeds:
             feed.checked_at_ms = checked_at_ms
 

@@ -10,9 +10,9 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from random import Random
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.domain.feeds import FeedStatus
 from markets.domain.live_book import LiveBook
+from markets.feed.ages import Ages
 from markets.feed.gates import BookListener, Gates
 from markets.feed.market import MarketFeed
 from markets.feed.polled import PolledVenue
@@ -38,29 +38,33 @@ class FeedHub:
 
     Args:
         listener: is told of every change, on the loop.
-        clock: tells the time.
+        ages: the clocks of the feeds.
         timing: how long to wait for what.
         random: source of chance for pauses between connections.
         timeout_ms: for connecting and for REST requests that streams need [ms].
         tape: is told what was heard, for a recording.
         reader: reads over REST; closed with the feeds.
+
+    Attributes:
+        ages: the clocks of the feeds.
     """
 
     def __init__(
         self,
         *,
         listener: BookListener,
-        clock: Clock = SYSTEM_CLOCK,
+        ages: Ages | None = None,
         timing: Timing = TIMING,
         random: Random | None = None,
         timeout_ms: int = TIMEOUT_MS,
         tape: Tape = NO_TAPE,
         reader: RestReader | None = None,
     ) -> None:
-        self._gates = Gates(listener, clock.now_ms)
+        self.ages = ages or Ages()
+        self._gates = Gates(listener, self.ages)
         self._kit = FeedKit(
             reader=reader or RestReader(),
-            clock=clock,
+            ages=self.ages,
             timing=timing,
             random=random or Random(),  # noqa: S311  no secret depends on it
             timeout_ms=timeout_ms,
@@ -100,12 +104,12 @@ class FeedHub:
 
     def statuses(self) -> list[FeedStatus]:
         """Return the state of every feed."""
-        return [feed.status() for feed in self.feeds()]
+        return [feed.status(self.ages) for feed in self.feeds()]
 
-    def quietest_at_ms(self) -> dict[str, int]:
+    def quietest_at_ms(self) -> dict[str, float]:
         """Return, by venue, when its quietest connection last gave a sign of life.
 
-        A healthy book of the venue is at least as current as that [ms since epoch, our clock].
+        A healthy book of the venue is at least as current as that [ms, the steady clock].
         """
         found = {code: venue.quietest_at_ms() for code, venue in self._venues.items()}
         return {code: at_ms for code, at_ms in found.items() if at_ms is not None}
@@ -137,7 +141,7 @@ class FeedHub:
         pause_s = self._kit.timing.look_ms / 1_000
         while True:
             await asyncio.sleep(pause_s)
-            now_ms = self._kit.clock.now_ms()
+            now_ms = self.ages.now_ms()
             for venue in list(self._venues.values()):
                 try:
                     venue.look(now_ms)

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import islice
+from math import inf
 from random import Random
 from typing import Any, Protocol
 
-from arbplatform.core.clock import Clock
 from arbplatform.core.errors import Message
 from markets.feed.pace import STEADY_MS, Backoff, DialBudget
 from markets.feed.reasons import SILENT, failed
@@ -30,8 +30,8 @@ class LineOwner(Protocol):
         """The subscription ``message`` of these markets is about to be sent."""
         ...
 
-    def line_said(self, line: "Line", payload: str | bytes, at_ms: int) -> None:
-        """A message came in at ``at_ms`` [ms since epoch]."""
+    def line_said(self, line: "Line", payload: str | bytes, at_ms: float) -> None:
+        """A message came in at ``at_ms`` [ms, the steady clock]."""
         ...
 
     def line_closed(self, line: "Line", reason: Message) -> None:
@@ -49,7 +49,7 @@ class Line:
         dials: turns of the venue's connections.
         timing: how long to wait for what.
         random: source of chance for pauses.
-        clock: tells the time.
+        now_ms: reads the steady clock [ms].
 
     Attributes:
         symbols: markets that are, or shall be, subscribed here.
@@ -65,7 +65,7 @@ class Line:
         dials: DialBudget,
         timing: Timing,
         random: Random,
-        clock: Clock,
+        now_ms: Callable[[], float],
     ) -> None:
         self.number = number
         self.symbols: set[str] = set()
@@ -73,7 +73,7 @@ class Line:
         self._owner = owner
         self._streams = streams
         self._dials = dials
-        self._clock = clock
+        self._now_ms = now_ms
         self._timing = timing
         self._backoff = Backoff(
             random, first_ms=timing.first_pause_ms, longest_ms=timing.longest_pause_ms
@@ -83,7 +83,7 @@ class Line:
         self._joining: dict[str, None] = {}
         self._has_mail = asyncio.Event()
         self._is_ping_due = False
-        self._pinged_at_ms = 0
+        self._pinged_at_ms = -inf
         self._task: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -98,9 +98,9 @@ class Line:
         return len(self.symbols) < self._streams.facts.per_line
 
     @property
-    def alive_at_ms(self) -> int:
-        """When the last frame of any kind came [ms since epoch]; 0 while it is closed."""
-        return 0 if self._socket is None else self._socket.frame_at_ms
+    def alive_at_ms(self) -> float:
+        """When the last frame of any kind came [ms, the steady clock]; never while it is closed."""
+        return -inf if self._socket is None else self._socket.frame_at_ms
 
     def add(self, symbol: str) -> None:
         """Subscribe to one more market."""
@@ -125,7 +125,7 @@ class Line:
             self._leaving[symbol] = self._joining[symbol] = None
             self._has_mail.set()
 
-    def look(self, now_ms: int) -> None:
+    def look(self, now_ms: float) -> None:
         """Ask a silent connection for a sign of life, and give up one that stays silent."""
         silent_ms = 0 if self._socket is None else now_ms - self._socket.frame_at_ms
         if silent_ms > self._timing.dead_after_ms:
@@ -133,7 +133,7 @@ class Line:
         elif silent_ms > self._timing.ping_after_ms:
             self._ping(now_ms)
 
-    def _ping(self, now_ms: int) -> None:
+    def _ping(self, now_ms: float) -> None:
         if now_ms - self._pinged_at_ms >= self._timing.ping_after_ms:
             self._pinged_at_ms = now_ms
             self._is_ping_due = True
@@ -157,14 +157,14 @@ class Line:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._dials.reserve_ms(self._clock.monotonic_ms()) / 1_000)
-            opened_ms = self._clock.monotonic_ms()
+            await asyncio.sleep(self._dials.reserve_ms(self._now_ms()) / 1_000)
+            opened_ms = self._now_ms()
             try:
                 await self._serve()
             except Exception as error:  # noqa: BLE001  whatever it was: it is tried again
                 logger.info("Line %d of %s: %r", self.number, self._streams.spec.code, error)
                 self._lose(failed(error), is_never_open=True)
-            if self._clock.monotonic_ms() - opened_ms > STEADY_MS:
+            if self._now_ms() - opened_ms > STEADY_MS:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.next_ms() / 1_000)
 
@@ -187,7 +187,7 @@ class Line:
             self._lose(reason)
             await socket.close()
 
-    def _hear(self, payload: str | bytes, at_ms: int) -> None:
+    def _hear(self, payload: str | bytes, at_ms: float) -> None:
         if self._socket is not None:
             self._owner.line_said(self, payload, at_ms)
 

@@ -64,8 +64,8 @@ class Lines:
         return all(line.is_open for line in self._lines)
 
     @property
-    def quietest_at_ms(self) -> int | None:
-        """When that open connection gave a sign of life that was silent for longest."""
+    def quietest_at_ms(self) -> float | None:
+        """When that open connection gave a sign of life that was silent for longest [ms]."""
         return min((line.alive_at_ms for line in self._lines if line.is_open), default=None)
 
     async def close(self) -> None:
@@ -82,7 +82,7 @@ class Lines:
             dials=self._dials,
             timing=self._kit.timing,
             random=self._kit.random,
-            clock=self._kit.clock,
+            now_ms=self._kit.ages.now_ms,
         )
         self._lines.append(line)
         return line

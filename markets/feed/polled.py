@@ -23,7 +23,7 @@ class PolledVenue(VenueFeed):
     def _removed(self, feed: MarketFeed) -> None:
         """Nothing is to be done: it is simply not read any more."""
 
-    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: float) -> None:
         """Nothing is to be done: the age of books is looked at for every venue."""
 
     def _is_polled(self) -> bool:
@@ -44,7 +44,7 @@ class PolledVenue(VenueFeed):
             feed.note_break(self._now_ms())
             self._gates.move(feed, FeedState.RESYNCING, broken(fault))
 
-    def _proven_at_ms(self, feed: MarketFeed) -> int:
+    def _proven_at_ms(self, feed: MarketFeed) -> float:
         return feed.heard_at_ms
 
     def _proof_age_ms(self, feed: MarketFeed) -> int:

@@ -23,8 +23,8 @@ class Polling:
         reader: reads over REST.
         timing: how long to wait for what.
         next_symbol: names the market whose turn it is; ``None``: none is to be read.
-        arrived: is told symbol, book and when it was asked for [ms since epoch].
-        now_ms: tells the time [ms since epoch].
+        arrived: is told symbol, book and when it was asked for [ms].
+        now_ms: reads the steady clock [ms].
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Polling:
         *,
         timing: Timing,
         next_symbol: Callable[[], str | None],
-        arrived: Callable[[str, Book, int], None],
-        now_ms: Callable[[], int],
+        arrived: Callable[[str, Book, float], None],
+        now_ms: Callable[[], float],
     ) -> None:
         self._spec = spec
         self._reader = reader

@@ -66,7 +66,7 @@ class PrivateStream:
         self._reader = reader
         self._timing = timing
         self._clock = clock
-        self._streams = PrivateStreams(spec, credentials, timeout_ms=timeout_ms, clock=clock)
+        self._streams = PrivateStreams(spec, credentials, timeout_ms=timeout_ms)
         self._dials = DialBudget(self._streams.facts.dials_per_minute)
         self._task = asyncio.get_running_loop().create_task(self._run())
 

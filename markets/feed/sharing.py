@@ -10,13 +10,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from math import inf
 from typing import Final, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
-from arbplatform.core.clock import Clock
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
+from markets.feed.ages import Ages
 from markets.feed.store import RENEW_MS, BookRow, BookStore, Key, row_of
 
 logger = logging.getLogger(__name__)
@@ -44,8 +45,8 @@ class Shared(Protocol):
         """Return a book that may be decided upon."""
         ...
 
-    def quietest_at_ms(self) -> Mapping[str, int]:
-        """Return, by venue, the sign of life of the quietest connection."""
+    def quietest_at_ms(self) -> Mapping[str, float]:
+        """Return, by venue, the sign of life of the quietest connection [ms, steady clock]."""
         ...
 
 
@@ -54,16 +55,17 @@ class Round(NamedTuple):
 
     Attributes:
         rows: books.
-        changed: since when each of them was to be written [ms since epoch].
+        changed: since when each of them was to be written [ms, the steady clock].
         gone: books whose gates have closed.
         statuses: of feeds.
         forgotten: feeds that are not followed any more.
-        alive_at_ms: by venue, up to when the books that are written say everything.
+        alive_at_ms: by venue, up to when the books that are written say everything [ms since
+            epoch].
         now_ms: the present moment [ms since epoch].
     """
 
     rows: list[BookRow]
-    changed: dict[Key, int]
+    changed: dict[Key, float]
     gone: list[Key]
     statuses: list[FeedStatus]
     forgotten: list[Key]
@@ -79,7 +81,7 @@ class Sharing:
         feeds: what is passed on.
         origins: by venue, a digest of how it is reached.
         shown: is told of each round that was written, in the thread.
-        clock: tells the time.
+        ages: the clocks of the feeds.
     """
 
     def __init__(
@@ -89,26 +91,26 @@ class Sharing:
         *,
         origins: Callable[[], Mapping[str, str]],
         shown: Callable[[Round], None],
-        clock: Clock,
+        ages: Ages,
     ) -> None:
         self._store = store
         self._feeds = feeds
         self._origins = origins
         self._shown = shown
-        self._clock = clock
-        self._changed: dict[Key, int] = {}  # since when it is to be written [ms since epoch]
+        self._ages = ages
+        self._changed: dict[Key, float] = {}  # since when it is to be written
         self._gone: dict[Key, None] = {}
         self._states: dict[Key, FeedStatus] = {}
         self._forgotten: dict[Key, None] = {}
-        self._written_ms: dict[Key, int] = {}
-        self._told_ms = 0
-        self._renewed_ms = 0
+        self._written_ms: dict[Key, float] = {}
+        self._told_ms = -inf
+        self._renewed_ms = -inf
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sharing")
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def book_changed(self, book: LiveBook) -> None:
         """Note that a book is to be written."""
-        self._changed.setdefault((book.venue, book.symbol), book.received_at_ms)
+        self._changed.setdefault((book.venue, book.symbol), self._ages.now_ms())
 
     def feed_changed(self, status: FeedStatus) -> None:
         """Note a state; a book whose gate has closed is taken away."""
@@ -116,7 +118,7 @@ class Sharing:
         self._states[key] = status
         if status.state is FeedState.HEALTHY:
             self._gone.pop(key, None)
-            self._changed.setdefault(key, self._clock.now_ms())
+            self._changed.setdefault(key, self._ages.now_ms())
         else:
             self._changed.pop(key, None)
             self._gone[key] = None
@@ -135,14 +137,14 @@ class Sharing:
         await asyncio.gather(self._task, return_exceptions=True)
         self.forget([(status.venue, status.symbol) for status in self._feeds.statuses()])
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._write, self._next(self._clock.now_ms()))
+        await loop.run_in_executor(self._thread, self._write, self._next(self._ages.now_ms()))
         self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(ROUND_S)
-            now_ms = self._clock.now_ms()
+            now_ms = self._ages.now_ms()
             self._note_due(now_ms)
             if not self._has_news(now_ms):
                 continue
@@ -160,7 +162,7 @@ class Sharing:
         for status in this.statuses:
             self._states.setdefault((status.venue, status.symbol), status)
 
-    def _note_due(self, now_ms: int) -> None:
+    def _note_due(self, now_ms: float) -> None:
         """Note everything again from time to time, so that what is quiet does not expire."""
         if now_ms - self._renewed_ms < RENEW_MS:
             return
@@ -171,22 +173,22 @@ class Sharing:
             if status.state is FeedState.HEALTHY:
                 self._changed.setdefault(key, now_ms)
 
-    def _has_news(self, now_ms: int) -> bool:
+    def _has_news(self, now_ms: float) -> bool:
         if self._gone or self._states or self._changed or self._forgotten:
             return True
         return now_ms - self._told_ms >= TELL_MS
 
-    def _next(self, now_ms: int) -> Round:
+    def _next(self, now_ms: float) -> Round:
         """Collect a round; books are copied here, where they may be touched."""
         self._told_ms = now_ms
         origins = self._origins()
         due = [
             key
             for key in self._changed
-            if now_ms - self._written_ms.get(key, 0) >= EVERY_MS and key[0] in origins
+            if now_ms - self._written_ms.get(key, -inf) >= EVERY_MS and key[0] in origins
         ]
         rows: list[BookRow] = []
-        changed: dict[Key, int] = {}
+        changed: dict[Key, float] = {}
         for key in islice(due, ROWS_MAX):
             changed[key] = self._changed.pop(key)
             book = self._feeds.book(*key)
@@ -196,15 +198,17 @@ class Sharing:
         states, self._states = list(self._states.values()), {}
         gone, self._gone = list(self._gone), {}
         forgotten, self._forgotten = list(self._forgotten), {}
-        return Round(rows, changed, gone, states, forgotten, self._alive_at_ms(), now_ms)
+        return Round(
+            rows, changed, gone, states, forgotten, self._alive_at_ms(), self._ages.wall_ms()
+        )
 
     def _alive_at_ms(self) -> dict[str, int]:
         """Return, by venue, up to when the books that are written say everything."""
         alive_at_ms = dict(self._feeds.quietest_at_ms())
         for (venue, _), since_ms in self._changed.items():
-            if since_ms <= alive_at_ms.get(venue, 0):
+            if since_ms <= alive_at_ms.get(venue, -inf):
                 alive_at_ms[venue] = since_ms - 1
-        return alive_at_ms
+        return {venue: self._ages.to_wall_ms(at_ms) for venue, at_ms in alive_at_ms.items()}
 
     def _write(self, this: Round) -> bool:
         """Write a round, in the thread; return whether Redis took it."""

@@ -13,7 +13,6 @@ from functools import partial
 from random import Random
 from typing import Final, NoReturn, Protocol
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError
 from arbplatform.push.topics import Topic
 from markets.domain.quote import Candle, Trade
@@ -48,15 +47,11 @@ class TapeHub:
 
     Args:
         listener: is told of everything.
-        clock: stamps what comes in.
         random: source of chance for pauses between connections.
     """
 
-    def __init__(
-        self, *, listener: TapeListener, clock: Clock = SYSTEM_CLOCK, random: Random | None = None
-    ) -> None:
+    def __init__(self, *, listener: TapeListener, random: Random | None = None) -> None:
         self._listener = listener
-        self._clock = clock
         self._random = random or Random()  # noqa: S311  no secret depends on it
         self._venues: dict[VenueSpec, VenueTapes] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -70,9 +65,7 @@ class TapeHub:
         for spec, topics in wanted.items():
             if topics:
                 if spec not in self._venues:
-                    self._venues[spec] = VenueTapes(
-                        spec, self._listener, self._clock, Backoff(self._random)
-                    )
+                    self._venues[spec] = VenueTapes(spec, self._listener, Backoff(self._random))
                 self._venues[spec].want(frozenset(topics))
 
     async def close(self) -> None:
@@ -87,16 +80,12 @@ class VenueTapes:
     Args:
         spec: how to reach it.
         listener: is told of everything.
-        clock: stamps what comes in.
         pauses: between connections.
     """
 
-    def __init__(
-        self, spec: VenueSpec, listener: TapeListener, clock: Clock, pauses: Backoff
-    ) -> None:
+    def __init__(self, spec: VenueSpec, listener: TapeListener, pauses: Backoff) -> None:
         self._spec = spec
         self._listener = listener
-        self._clock = clock
         self._pauses = pauses
         self._resumed_s = 0.0
         self._stream: TapeStream | None = None
@@ -159,9 +148,7 @@ class VenueTapes:
         async with self._opening:
             if self._stream is None:
                 source = await asyncio.to_thread(markets_of, self._spec)
-                self._stream = TapeStream(
-                    self._spec, source, timeout_ms=TIMEOUT_MS, clock=self._clock
-                )
+                self._stream = TapeStream(self._spec, source, timeout_ms=TIMEOUT_MS)
             return self._stream
 
     async def _leave(self, topic: Topic, task: asyncio.Task[None]) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from arbplatform.core.clock import Clock
 from arbplatform.core.errors import Message
 from markets.domain.book import Book
 from markets.domain.feeds import FeedState
 from markets.domain.live_book import DEPTH_MAX, LiveBook
+from markets.feed.ages import Ages
 from markets.feed.gates import Gates
 from markets.feed.market import MarketFeed
 from markets.feed.pace import Backoff
@@ -34,7 +34,7 @@ class FeedKit:
 
     Attributes:
         reader: reads over REST.
-        clock: tells the time.
+        ages: the clocks of the feeds.
         timing: how long to wait for what.
         random: source of chance for pauses.
         timeout_ms: for connecting and for REST requests of streams [ms].
@@ -43,7 +43,7 @@ class FeedKit:
     """
 
     reader: RestReader
-    clock: Clock
+    ages: Ages
     timing: Timing
     random: Random
     timeout_ms: int
@@ -76,7 +76,7 @@ class VenueFeed(ABC):
         self._gates = gates
         self._kit = kit
         self._timing = kit.timing
-        self._now_ms = kit.clock.now_ms
+        self._ages, self._now_ms = kit.ages, kit.ages.now_ms
         self._slice = 0
         self._turns: deque[str] = deque()
         self._polling = Polling(
@@ -110,10 +110,10 @@ class VenueFeed(ABC):
         if now_ms - proven_ms > self._proof_age_ms(feed):
             self._gates.move(feed, FeedState.STALE, self._no_proof(feed))
             return None
-        feed.book.confirm(proven_ms)
+        feed.book.confirm(self._ages.to_wall_ms(proven_ms))
         return feed.book
 
-    def look(self, now_ms: int) -> None:
+    def look(self, now_ms: float) -> None:
         """Look after what may be overdue; called every ``timing.look_ms``."""
         self._slice = (self._slice + 1) % SLICES
         feeds = list(self.feeds.values())
@@ -136,8 +136,8 @@ class VenueFeed(ABC):
     def _new_book(self, symbol: str) -> LiveBook:
         return LiveBook(self.spec.code, symbol, depth_max=DEPTH_MAX)
 
-    def quietest_at_ms(self) -> int | None:
-        """Return when that connection gave a sign of life that was silent for longest.
+    def quietest_at_ms(self) -> float | None:
+        """Return when that connection gave a sign of life that was silent for longest [ms].
 
         ``None``: no sign of life says anything about books here.
         """
@@ -152,7 +152,7 @@ class VenueFeed(ABC):
         """Watch a market no more."""
 
     @abstractmethod
-    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: float) -> None:
         """Look after connections and after these markets."""
 
     @abstractmethod
@@ -160,8 +160,8 @@ class VenueFeed(ABC):
         """End connections and tasks."""
 
     @abstractmethod
-    def _proven_at_ms(self, feed: MarketFeed) -> int:
-        """Return when something last proved that the book is current [ms since epoch]."""
+    def _proven_at_ms(self, feed: MarketFeed) -> float:
+        """Return when something last proved that the book is current [ms, the steady clock]."""
 
     def _proof_age_ms(self, feed: MarketFeed) -> int:
         """Return how old that proof may be [ms]."""
@@ -195,7 +195,7 @@ class VenueFeed(ABC):
             (symbol for symbol in self._turns if self._wants_poll(self.feeds[symbol])), None
         )
 
-    def _polled(self, symbol: str, book: Book, asked_at_ms: int) -> None:
+    def _polled(self, symbol: str, book: Book, asked_at_ms: float) -> None:
         """Take a book that was read over REST, if there is still nothing better."""
         feed = self.feeds.get(symbol)
         if feed is None or not self._wants_poll(feed):
@@ -206,7 +206,7 @@ class VenueFeed(ABC):
         live.replace(
             wire_levels(book.bids),
             wire_levels(book.asks),
-            received_at_ms=asked_at_ms,
+            received_at_ms=self._ages.to_wall_ms(asked_at_ms),
             venue_time_ms=book.venue_time_ms,
             sequence=book.sequence,
         )

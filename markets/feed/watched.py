@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from itertools import islice
+from math import inf
 from typing import Any
 
 from arbplatform.core.errors import ArbError
@@ -38,7 +39,7 @@ class WatchedVenue(VenueFeed):
 
     def __init__(self, spec: VenueSpec, gates: Gates, kit: FeedKit) -> None:
         super().__init__(spec, gates, kit)
-        self._streams = VenueStreams(spec, timeout_ms=kit.timeout_ms, clock=kit.clock)
+        self._streams = VenueStreams(spec, timeout_ms=kit.timeout_ms, read_ms=kit.ages.now_ms)
         self._dials = DialBudget(self._streams.facts.dials_per_minute)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ready: asyncio.Future[None] | None = None
@@ -77,7 +78,7 @@ class WatchedVenue(VenueFeed):
                 logger.info("%s: %s is not watched: %r", self.spec.code, symbol, error)
                 self._gates.move(feed, FeedState.DOWN, failed(error))
                 feed.reconnect_count += 1
-            pause_ms = backoff.next_ms() + self._dials.reserve_ms(self._kit.clock.monotonic_ms())
+            pause_ms = backoff.next_ms() + self._dials.reserve_ms(self._now_ms())
             await asyncio.sleep(pause_ms / 1_000)
 
     async def _learn_markets(self) -> None:
@@ -94,14 +95,14 @@ class WatchedVenue(VenueFeed):
         self._streams.adopt_markets(await self._kit.reader.markets(self.spec))
 
     def _take(self, feed: MarketFeed, shown: Any) -> None:
-        now_ms = self._now_ms()
+        now_ms, self._kit.heard_at_ns = self._now_ms(), 0
         feed.heard_at_ms = feed.changed_at_ms = now_ms
         feed.trust()
         feed.is_polled = False
         feed.book.replace(
             _levels(shown["bids"]),
             _levels(shown["asks"]),
-            received_at_ms=now_ms,
+            received_at_ms=self._ages.wall_ms(),
             venue_time_ms=shown.get("timestamp"),
         )
         fault = feed.book.fault()
@@ -119,10 +120,10 @@ class WatchedVenue(VenueFeed):
         feed.note_break(self._now_ms())
         self._gates.move(feed, FeedState.STALE, FROZEN)
 
-    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: float) -> None:
         self._streams.ping_silent(self._timing.ping_after_ms)
         self._streams.cut_silent(self._timing.dead_after_ms)
-        is_alive = 2 * (now_ms - self._streams.alive_at_ms) <= self._timing.stale_after_ms
+        is_alive = 2 * (now_ms - self._alive_at_ms()) <= self._timing.stale_after_ms
         for feed in feeds:
             if feed.state is not FeedState.STALE:
                 continue
@@ -135,12 +136,16 @@ class WatchedVenue(VenueFeed):
                 self._streams.cut_silent(0)
         self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
 
-    def quietest_at_ms(self) -> int | None:
-        """Return when that connection gave a sign of life that was silent for longest."""
-        return self._streams.alive_at_ms or None
+    def quietest_at_ms(self) -> float | None:
+        """Return when that connection gave a sign of life that was silent for longest [ms]."""
+        return self._streams.alive_at_ms
 
-    def _proven_at_ms(self, feed: MarketFeed) -> int:
-        return max(feed.heard_at_ms, self._streams.alive_at_ms)
+    def _proven_at_ms(self, feed: MarketFeed) -> float:
+        return max(feed.heard_at_ms, self._alive_at_ms())
+
+    def _alive_at_ms(self) -> float:
+        alive_at_ms = self._streams.alive_at_ms
+        return -inf if alive_at_ms is None else alive_at_ms
 
     def _is_polled(self) -> bool:
         return any(feed.state is FeedState.DOWN for feed in self.feeds.values())

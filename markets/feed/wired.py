@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from arbplatform.core.errors import Message
@@ -60,7 +61,7 @@ class WiredVenue(VenueFeed):
         super().__init__(spec, gates, kit)
         self._wire = wire
         self._streams = VenueStreams(
-            spec, timeout_ms=kit.timeout_ms, is_phrase_book=True, clock=kit.clock
+            spec, timeout_ms=kit.timeout_ms, is_phrase_book=True, read_ms=kit.ages.now_ms
         )
         self._lines = Lines(self, self._streams, kit)
         self._keepers: dict[str, BookKeeper] = {}
@@ -68,7 +69,7 @@ class WiredVenue(VenueFeed):
         self._subscriptions = Subscriptions()
         self._preparing: asyncio.Task[None] | None = None
         self._is_ready = False
-        self._learnt_at_ms = 0
+        self._learnt_at_ms = 0.0
         self._snapshots = Snapshots(
             spec,
             kit.reader,
@@ -129,7 +130,7 @@ class WiredVenue(VenueFeed):
         self._is_ready, self._learnt_at_ms = True, self._now_ms()
         self._allot(self._without_line())
 
-    def _is_relearning_due(self, now_ms: int) -> bool:
+    def _is_relearning_due(self, now_ms: float) -> bool:
         """Return whether a market that was not known may have been listed meanwhile."""
         is_known = len(self._by_id) == len(self.feeds)
         return self._is_ready and not is_known and now_ms - self._learnt_at_ms > RELEARN_MS
@@ -178,7 +179,7 @@ class WiredVenue(VenueFeed):
                 self._gates.move(feed, FeedState.RESYNCING, WAITING)
                 self._keepers[feed.book.symbol].reset()
 
-    def line_said(self, line: Line, payload: str | bytes, at_ms: int) -> None:
+    def line_said(self, line: Line, payload: str | bytes, at_ms: float) -> None:
         """Take in what a message says about books.
 
         Raises:
@@ -201,7 +202,7 @@ class WiredVenue(VenueFeed):
             if feed is not None:
                 self._take(feed, message, at_ms)
 
-    def _answered(self, line: Line, answer: Any, at_ms: int) -> None:
+    def _answered(self, line: Line, answer: Any, at_ms: float) -> None:
         """Take in what may be the answer to a subscription."""
         symbols, cause = self._subscriptions.answer(line.number, answer)
         if cause is None:
@@ -215,7 +216,7 @@ class WiredVenue(VenueFeed):
                 self._gates.move(feed, FeedState.RESYNCING, refused(cause))
                 feed.note_failure(at_ms)
 
-    def _is_told(self, feed: MarketFeed, at_ms: int) -> None:
+    def _is_told(self, feed: MarketFeed, at_ms: float) -> None:
         """Note that the venue tells of a market; only a snapshot asked for from now on is good."""
         if feed.told_since_ms is None:
             feed.told_since_ms = at_ms
@@ -228,16 +229,16 @@ class WiredVenue(VenueFeed):
 
     # -- books ---------------------------------------------------------------------------------
 
-    def _take(self, feed: MarketFeed, message: BookMessage, at_ms: int) -> None:
+    def _take(self, feed: MarketFeed, message: BookMessage, at_ms: float) -> None:
         self._is_told(feed, at_ms)
         keeper = self._keepers[feed.book.symbol]
-        verdict = keeper.take(message, received_at_ms=at_ms)
+        verdict = keeper.take(message, received_at_ms=self._ages.wall_ms())
         if verdict is not Verdict.IGNORED:  # what is known already proves nothing
             feed.heard_at_ms = at_ms
             feed.trust()
         self._settle(feed, keeper, verdict, at_ms)
 
-    def _settle(self, feed: MarketFeed, keeper: BookKeeper, verdict: Verdict, at_ms: int) -> None:
+    def _settle(self, feed: MarketFeed, keeper: BookKeeper, verdict: Verdict, at_ms: float) -> None:
         """Bring the gate in line with what became of a message: open only if nothing is missing."""
         if verdict is Verdict.APPLIED:
             self._current(feed, at_ms)
@@ -246,7 +247,7 @@ class WiredVenue(VenueFeed):
         elif feed.state is FeedState.STALE:
             self._reopen(feed)
 
-    def _current(self, feed: MarketFeed, at_ms: int) -> None:
+    def _current(self, feed: MarketFeed, at_ms: float) -> None:
         """A book is what the venue says it is: open its gate and tell."""
         feed.changed_at_ms = at_ms
         if feed.book.fault() is BookFault.EMPTY:
@@ -262,7 +263,7 @@ class WiredVenue(VenueFeed):
         self._gates.open(feed)
         return True
 
-    def _broke(self, feed: MarketFeed, keeper: BookKeeper, at_ms: int) -> None:
+    def _broke(self, feed: MarketFeed, keeper: BookKeeper, at_ms: float) -> None:
         """Close the gate before anything else, then see to a new snapshot."""
         due_ms = feed.note_break(at_ms)
         self._gates.move(feed, FeedState.RESYNCING, keeper.reason)
@@ -271,7 +272,7 @@ class WiredVenue(VenueFeed):
         if due_ms <= at_ms:
             self._resync(feed, at_ms)
 
-    def _resync(self, feed: MarketFeed, now_ms: int) -> None:
+    def _resync(self, feed: MarketFeed, now_ms: float) -> None:
         """Get a snapshot: over REST, or by subscribing anew."""
         symbol = feed.book.symbol
         feed.resync_at_ms = now_ms + self._timing.dead_after_ms
@@ -319,7 +320,7 @@ class WiredVenue(VenueFeed):
             symbol, BookKind.SNAPSHOT, None, book.sequence, bids, asks, at_ms, limit=depth
         )
         self._kit.tape.snapshot(self.spec.code, symbol, snapshot)
-        verdict = keeper.adopt(snapshot, received_at_ms=now_ms)
+        verdict = keeper.adopt(snapshot, received_at_ms=self._ages.wall_ms())
         if verdict is Verdict.APPLIED:
             feed.checked_at_ms = now_ms
         elif verdict is Verdict.WAITING and not feed.is_healthy:
@@ -336,7 +337,7 @@ class WiredVenue(VenueFeed):
 
     # -- looking after everything --------------------------------------------------------------
 
-    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: int) -> None:
+    def _look_at(self, feeds: Sequence[MarketFeed], now_ms: float) -> None:
         for line in list(self._lines):
             line.look(now_ms)
         if self._is_relearning_due(now_ms):
@@ -345,7 +346,7 @@ class WiredVenue(VenueFeed):
             self._look_at_feed(feed, now_ms)
         self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
 
-    def _look_at_feed(self, feed: MarketFeed, now_ms: int) -> None:
+    def _look_at_feed(self, feed: MarketFeed, now_ms: float) -> None:
         line = self._lines.open_of(feed.book.symbol)
         if line is None:
             return
@@ -359,10 +360,10 @@ class WiredVenue(VenueFeed):
         elif feed.state is FeedState.STALE and self._is_lively(line, now_ms):
             self._reopen(feed)
 
-    def _is_redial_due(self, feed: MarketFeed, now_ms: int) -> bool:
+    def _is_redial_due(self, feed: MarketFeed, now_ms: float) -> bool:
         return not feed.is_redialled and now_ms - feed.since_ms > self._timing.suspect_ms
 
-    def _is_lively(self, line: Line, now_ms: int) -> bool:
+    def _is_lively(self, line: Line, now_ms: float) -> bool:
         return 2 * (now_ms - line.alive_at_ms) <= self._timing.stale_after_ms
 
     def _refresh_if_short(self, feed: MarketFeed) -> None:
@@ -375,13 +376,13 @@ class WiredVenue(VenueFeed):
         self._keepers[feed.book.symbol].refresh()
         self._snapshots.ask(feed.book.symbol)
 
-    def quietest_at_ms(self) -> int | None:
-        """Return when that open connection gave a sign of life that was silent for longest."""
+    def quietest_at_ms(self) -> float | None:
+        """Return when that open connection gave a sign of life that was silent for longest [ms]."""
         return self._lines.quietest_at_ms
 
-    def _proven_at_ms(self, feed: MarketFeed) -> int:
+    def _proven_at_ms(self, feed: MarketFeed) -> float:
         line = self._lines.of(feed.book.symbol)
-        return 0 if line is None else line.alive_at_ms
+        return -inf if line is None else line.alive_at_ms
 
     def _is_polled(self) -> bool:
         return not (self._is_ready and self._lines.are_all_open)

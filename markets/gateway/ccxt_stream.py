@@ -9,18 +9,18 @@ watches them.
 import asyncio
 import decimal
 import json
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import ccxt.pro
-from ccxt.async_support.base.ws.functions import gunzip, inflate, is_json_encoded_object
+from ccxt.async_support.base.ws.functions import is_json_encoded_object
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.clock import elapsed_ms
 from arbplatform.core.decimals import PRECISION_DIGITS
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.client import configuration_of
@@ -70,11 +70,13 @@ class CheckedStreams:
         rest_origin: where requests must stay; empty: the venue's own addresses.
         ws_origin: the same for connections.
         is_phrase_book: subscriptions are told and never sent.
+        read_ms: reads the steady clock [ms].
     """
 
     rest_origin = ""
     ws_origin = ""
     is_phrase_book = False
+    read_ms: Callable[[], float] = staticmethod(elapsed_ms)
 
     async def fetch(
         self, url: str, method: str = "GET", headers: Any = None, body: Any = None
@@ -91,8 +93,15 @@ class CheckedStreams:
             raise Astray("a stream would leave the configured origin; it was not opened")
         parent: Any = super()
         made = parent.client(url)
-        made.handle_text_or_binary_message = lambda data: _hand_over(made, data)
+        made.handle_message = partial(_receive, made, self.read_ms)
+        made.handle_text_or_binary_message = partial(_hand_over, made)
         return made
+
+    def on_connected(self, client: Any, message: Any = None) -> None:
+        """Note when a connection was opened: it has to say something from then on."""
+        client.frame_at_ms = self.read_ms()
+        parent: Any = super()
+        parent.on_connected(client, message)
 
     def may_connect(self, url: str) -> bool:
         """Return whether an address is where streams may go.
@@ -142,7 +151,7 @@ class VenueStreams:
         credentials: whose account; ``None`` for public data only.
         timeout_ms: for connecting and for REST requests that streams need [ms].
         is_phrase_book: only ``compose`` and ``connect`` are used.
-        clock: stamps what comes in.
+        read_ms: reads the steady clock, which stamps what comes in [ms].
 
     Raises:
         UnknownVenueClass: ccxt has no such class.
@@ -155,14 +164,15 @@ class VenueStreams:
         *,
         timeout_ms: int,
         is_phrase_book: bool = False,
-        clock: Clock = SYSTEM_CLOCK,
+        read_ms: Callable[[], float] = elapsed_ms,
     ) -> None:
         self.spec = spec
         self.facts = facts_for(spec.ccxt_id)
-        self._clock = clock
+        self._read_ms = read_ms
         self._errands: set[asyncio.Task[None]] = set()
         self._exchange = _build(spec, credentials, timeout_ms)
         self._exchange.is_phrase_book = is_phrase_book
+        self._exchange.read_ms = read_ms
 
     @property
     def exchange(self) -> Any:
@@ -235,8 +245,7 @@ class VenueStreams:
         connection = await asyncio.wait_for(
             settings.create_connection(exchange.session), CONNECT_TIMEOUT_S
         )
-        unpack = gunzip if settings.gunzip else inflate if settings.inflate else None
-        return Socket(connection, settings, self._clock, unpack)
+        return Socket(connection, settings, self._read_ms)
 
     async def watch_book(self, symbol: str) -> Any:
         """Return ccxt's own book of a market once it has changed: prices are floats.
@@ -247,22 +256,20 @@ class VenueStreams:
         return await self._exchange.watch_order_book(symbol)
 
     @property
-    def alive_at_ms(self) -> int:
-        """When the quietest of ccxt's connections last said something [ms since epoch]."""
-        times = [client.last_message_at or 0 for client in self._open_clients()]
-        return min(times, default=0)
+    def alive_at_ms(self) -> float | None:
+        """When the quietest of ccxt's connections last spoke [ms]; ``None``: none stands."""
+        return min((client.frame_at_ms for client in self._open_clients()), default=None)
 
     def ping_silent(self, silent_ms: int) -> None:
         """Ask those of ccxt's connections for a sign of life that said nothing for so long."""
         for client in self._open_clients():
-            if self._clock.now_ms() - (client.last_message_at or 0) > silent_ms:
+            if self._read_ms() - client.frame_at_ms > silent_ms:
                 self._errand(_ping(client))
 
     def cut_silent(self, silent_ms: int) -> None:
         """End those of ccxt's connections that said nothing for so long [ms]."""
         for client in self._open_clients():
-            newest_ms = client.last_message_at or client.connectionEstablished
-            if self._clock.now_ms() - newest_ms >= silent_ms:
+            if self._read_ms() - client.frame_at_ms >= silent_ms:
                 client.on_error(ccxt.NetworkError("the connection said nothing for too long"))
 
     async def close(self) -> None:
@@ -345,6 +352,12 @@ async def _ping(client: Any) -> None:
             await client.connection.ping()
         else:
             await client.send(client.ping(client))
+
+
+def _receive(client: Any, read_ms: Callable[[], float], message: Any) -> None:
+    """Note when a frame came, by a clock that nobody sets, and do as ccxt's client does."""
+    client.frame_at_ms = read_ms()
+    type(client).handle_message(client, message)
 
 
 def _hand_over(client: Any, data: Any) -> None:

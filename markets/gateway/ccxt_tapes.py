@@ -8,7 +8,6 @@ from typing import Any, Final
 import ccxt
 import ccxt.pro
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
 from markets.domain.quote import Candle, Trade
@@ -46,14 +45,11 @@ class TapeStream:
         spec: how to reach the venue.
         source: a REST instance of the class that has loaded the markets.
         timeout_ms: for connecting [ms].
-        clock: stamps what comes in.
     """
 
-    def __init__(
-        self, spec: VenueSpec, source: Any, *, timeout_ms: int, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
+    def __init__(self, spec: VenueSpec, source: Any, *, timeout_ms: int) -> None:
         self._venue = spec.code
-        self._streams = VenueStreams(spec, timeout_ms=timeout_ms, clock=clock)
+        self._streams = VenueStreams(spec, timeout_ms=timeout_ms)
         self._exchange = self._streams.exchange
         self._streams.adopt_markets(source)
 

@@ -49,7 +49,7 @@ class TickerStream:
             raise NoTickerStream
         self._venue = spec.code
         self._clock = clock
-        self._streams = VenueStreams(spec, timeout_ms=timeout_ms, clock=clock)
+        self._streams = VenueStreams(spec, timeout_ms=timeout_ms)
         self._exchange = self._streams.exchange
         if not self._streams.can_connect or not self._exchange.has.get("watchTickers"):
             raise NoTickerStream

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import PRECISION_DIGITS
 from markets.domain.orders import VenueFill, VenueOrder
 from markets.gateway import order_data
@@ -29,7 +28,6 @@ class PrivateStreams(VenueStreams):
         spec: how to reach the venue.
         credentials: whose account.
         timeout_ms: for connecting and for REST requests that streams need [ms].
-        clock: stamps what comes in.
     """
 
     def __init__(
@@ -38,9 +36,8 @@ class PrivateStreams(VenueStreams):
         credentials: Credentials,
         *,
         timeout_ms: int,
-        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__(spec, credentials, timeout_ms=timeout_ms, clock=clock)
+        super().__init__(spec, credentials, timeout_ms=timeout_ms)
         self._quirks = quirks_for(spec.ccxt_id)
 
     def tells(self, ability: str) -> bool:

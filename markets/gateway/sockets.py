@@ -10,7 +10,6 @@ import aiohttp
 import orjson
 from aiohttp import WSMsgType
 
-from arbplatform.core.clock import Clock
 from arbplatform.core.errors import Message
 
 logger = logging.getLogger(__name__)
@@ -26,13 +25,11 @@ UNREADABLE = Message("A message of the stream could not be read.")
 class Settings(Protocol):
     """How a class wants its WebSockets, as ccxt's client holds it."""
 
-    gunzip: bool
-    inflate: bool
     ping: Callable[[Any], Any] | None
 
 
-Hear = Callable[[str | bytes, int], None]
-"""Takes what a message says and when it came [ms since epoch, our clock]."""
+Hear = Callable[[str | bytes, float], None]
+"""Takes what a message says and when it came [ms, the steady clock]."""
 
 
 class Socket:
@@ -41,37 +38,32 @@ class Socket:
     Args:
         connection: of aiohttp.
         settings: of the class.
-        clock: stamps what comes in.
-        unpack: makes text of what is sent compressed; ``None`` where nothing is.
+        read_ms: reads the steady clock, which stamps what comes in [ms].
 
     Attributes:
-        frame_at_ms: when the last frame came, of whatever kind [ms since epoch].
+        frame_at_ms: when the last frame came, of whatever kind [ms].
     """
 
     def __init__(
         self,
         connection: aiohttp.ClientWebSocketResponse,
         settings: Settings,
-        clock: Clock,
-        unpack: Callable[[bytes], Any] | None = None,
+        read_ms: Callable[[], float],
     ) -> None:
         self._connection = connection
         self._settings = settings
-        self._clock = clock
-        self._unpack = unpack
-        self.frame_at_ms = clock.now_ms()
+        self._read_ms = read_ms
+        self.frame_at_ms = read_ms()
 
     async def pump(self, hear: Hear) -> Message:
         """Hand over every message until the connection ends, and return why it did."""
-        connection, clock = self._connection, self._clock
+        connection, read_ms = self._connection, self._read_ms
         while True:
             frame = await connection.receive()
             kind = frame.type
-            self.frame_at_ms = now_ms = clock.now_ms()
-            if kind is WSMsgType.TEXT:
+            self.frame_at_ms = now_ms = read_ms()
+            if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
                 payload = frame.data
-            elif kind is WSMsgType.BINARY:
-                payload = frame.data if self._unpack is None else self._unpack(frame.data)
             elif kind is WSMsgType.PING:
                 await connection.pong(frame.data)
                 continue

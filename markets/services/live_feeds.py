@@ -16,6 +16,7 @@ from arbplatform.push.topics import Topic, book_topic, ticker_topic
 from markets.domain.feeds import FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed import interest
+from markets.feed.ages import Ages
 from markets.feed.gates import BookListener
 from markets.feed.hub import FeedHub
 from markets.feed.sharing import Round, Sharing
@@ -69,7 +70,7 @@ class LiveFeeds:
         self._origins: dict[str, str] = {}
         self._sharing: Sharing | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._tapes = LiveTapes(clock=clock)
+        self._tapes = LiveTapes()
         self.hub = open_hub(self)
         if client is not None:
             store = BookStore(client, writer=name)
@@ -78,7 +79,7 @@ class LiveFeeds:
                 self.hub,
                 origins=lambda: self._origins,
                 shown=self._publish,
-                clock=clock,
+                ages=self.hub.ages,
             )
             self._looking = asyncio.get_running_loop().create_task(self._look())
 
@@ -213,7 +214,7 @@ def open_live_feeds(
     """
 
     def open_hub(told: BookListener) -> FeedHub:
-        return FeedHub(listener=told, clock=clock, timeout_ms=timeout_ms)
+        return FeedHub(listener=told, ages=Ages(clock), timeout_ms=timeout_ms)
 
     return LiveFeeds(
         listener=listener,

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
+from arbplatform.core.clock import from_ms
 from arbplatform.core.errors import ArbError
 from arbplatform.push.publisher import publish, publish_many
 from arbplatform.push.topics import Topic
@@ -25,14 +25,10 @@ CANDLES: Final = 2
 
 
 class LiveTapes:
-    """Follows what is watched and publishes it; on the loop of an engine.
+    """Follows what is watched and publishes it; on the loop of an engine."""
 
-    Args:
-        clock: stamps what comes in.
-    """
-
-    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._hub = TapeHub(listener=self, clock=clock)
+    def __init__(self) -> None:
+        self._hub = TapeHub(listener=self)
         self._followed: frozenset[Topic] = frozenset()
         self._trades: dict[Topic, deque[Trade]] = {}
         self._candles: dict[Topic, dict[int, Candle]] = {}

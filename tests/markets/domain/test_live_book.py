@@ -271,13 +271,23 @@ def test_a_proof_that_nothing_changed_makes_the_book_younger_but_no_new_version(
     before = book.to_book(5)
 
     book.confirm(NOW_MS + 800)
-    book.confirm(NOW_MS + 300)
 
     assert book.version == 1
     assert (book.to_book(5).received_at_ms, book.to_book(5).sequence) == (NOW_MS + 800, None)
     book.confirm(NOW_MS + 800, 8)
     assert book.to_book(5).sequence == 8
     assert book.to_book(5).bids is before.bids
+
+
+def test_the_moment_of_a_book_follows_a_clock_that_was_set_back():
+    book = make_book(wire([("10", "1")]), wire([("11", "1")]))
+
+    book.apply([["10", "2"]], [], received_at_ms=NOW_MS - 60_000)
+    changed_ms = book.to_book(5).received_at_ms
+    book.confirm(NOW_MS - 61_000)
+
+    assert changed_ms == NOW_MS - 60_000
+    assert book.to_book(5).received_at_ms == NOW_MS - 61_000
 
 
 def test_a_cleared_book_knows_nothing():

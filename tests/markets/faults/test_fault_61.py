@@ -82,7 +82,7 @@ async def test_the_pongs_of_the_venue_itself_prove_a_quiet_book_current(venue):
 def test_the_first_break_is_mended_at_once_and_many_within_an_hour_are_not():
     feed = MarketFeed(LiveBook("far", SYMBOL), 0)
 
-    pauses, now_ms = [], 0
+    pauses, now_ms = [], 0.0
     for _ in range(BREAKS_MAX):
         due_ms = feed.note_break(now_ms)
         pauses.append(due_ms - now_ms)
