@@ -8,6 +8,7 @@ from typing import Any, Final
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from arbplatform.core.errors import ArbError
@@ -18,6 +19,7 @@ from arbplatform.push.errors import (
     MalformedMessage,
     SocketTokenInvalid,
     StaffTopic,
+    TooManyConnections,
     TooManyMessages,
     TooManyTopics,
     UnknownMarket,
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 LOGIN_S: Final = 5.0
 """How long a connection without a session may take to log in [s]."""
+STRANGERS_MAX: Final = 200
+"""Connections of one process that may wait for somebody to log in: nobody knows whose they are."""
 CLOSE_S: Final = 1.0
 """How long the last words to a client may take [s]."""
 TOPICS_MAX: Final = 1_000
@@ -71,6 +75,7 @@ class Endpoint:
         self._hub = hub
         self._find_untold = find_untold
         self._find_unknown = find_unknown
+        self._strangers = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until either side ends it."""
@@ -80,11 +85,39 @@ class Endpoint:
         await send({"type": "websocket.accept", "subprotocol": chosen})
         with translation.override(_language(scope)):
             try:
-                identity = await _identify(scope, offered, receive)
+                identity = await self._identify(scope, offered, receive)
                 if identity is not None:
                     await self._serve(identity, receive, send)
             except ArbError as error:
                 await _say_goodbye(error, send)
+
+    async def _identify(
+        self, scope: Scope, offered: list[str], receive: Receive
+    ) -> Identity | None:
+        """Return who a client is; ``None``: it has gone.
+
+        Raises:
+            LoginMissing, SocketTokenInvalid: nobody.
+            MalformedMessage: its first message cannot be read.
+            TooManyConnections: too many wait for somebody to log in.
+        """
+        token = _given_token(scope, offered)
+        if token is not None:
+            return await _identify_by_token(token)
+        identity = identify_by_session(scope.get("user"), scope.get("session"))
+        if identity is not None:
+            return identity
+        if self._strangers >= STRANGERS_MAX:
+            raise TooManyConnections(
+                "{limit} connections wait for a login already. Bring yours with the handshake, or "
+                "try again later.",
+                limit=STRANGERS_MAX,
+            )
+        self._strangers += 1
+        try:
+            return await _hear_login(receive)
+        finally:
+            self._strangers -= 1
 
     async def _serve(self, identity: Identity, receive: Receive, send: Send) -> None:
         connection = Connection(identity, send)
@@ -228,19 +261,13 @@ class Pace:
             raise TooManyMessages(limit=self._per_s)
 
 
-async def _identify(scope: Scope, offered: list[str], receive: Receive) -> Identity | None:
-    """Return who a client is; ``None``: it has gone.
+async def _hear_login(receive: Receive) -> Identity | None:
+    """Return who logs in with the first message; ``None``: the client has gone.
 
     Raises:
         LoginMissing, SocketTokenInvalid: nobody.
-        MalformedMessage: its first message cannot be read.
+        MalformedMessage: the message cannot be read.
     """
-    token = _given_token(scope, offered)
-    if token is not None:
-        return await _identify_by_token(token)
-    identity = identify_by_session(scope.get("user"), scope.get("session"))
-    if identity is not None:
-        return identity
     try:
         event = await asyncio.wait_for(receive(), LOGIN_S)
     except TimeoutError:
@@ -277,7 +304,7 @@ def _welcome(identity: Identity, name: str | int | None = None) -> str:
 def _text(event: dict[str, Any]) -> str:
     text = event.get("text")
     if not isinstance(text, str):
-        raise MalformedMessage(cause="it is no text")
+        raise MalformedMessage(cause=gettext("it is no text"))
     return text
 
 

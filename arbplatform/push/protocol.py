@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from django.utils.translation import gettext as _
 
 from arbplatform.core.errors import ArbError
 from arbplatform.push.errors import MalformedMessage
@@ -47,19 +48,25 @@ def parse_command(text: str) -> Command:
         MalformedMessage: nobody can tell.
     """
     if len(text) > MESSAGE_MAX:
-        raise MalformedMessage(cause=f"it is longer than {MESSAGE_MAX} characters")
+        raise MalformedMessage(
+            cause=_("it is longer than {limit} characters").format(limit=MESSAGE_MAX)
+        )
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise MalformedMessage(cause="it is no JSON") from None
+        raise MalformedMessage(cause=_("it is no JSON")) from None
     if not isinstance(message, dict):
-        raise MalformedMessage(cause="it is no JSON object")
+        raise MalformedMessage(cause=_("it is no JSON object"))
     name = message.get("id")
     if name is not None and not _is_name(name):
-        raise MalformedMessage(cause=f"id is no number and no text of at most {ID_MAX} characters")
+        raise MalformedMessage(
+            cause=_("id is no number and no text of at most {limit} characters").format(
+                limit=ID_MAX
+            )
+        )
     op = message.get("op")
     if op not in OPS:
-        raise MalformedMessage(cause=f"op is none of {', '.join(OPS)}")
+        raise MalformedMessage(cause=_("op is none of {names}").format(names=", ".join(OPS)))
     if op == "login":
         return Command(op, token=_parse_token(message.get("token")), id=name)
     topics = _parse_topics(message.get("topics")) if op.endswith("subscribe") else ()
@@ -106,12 +113,16 @@ def _is_name(value: object) -> bool:
 def _parse_token(value: object) -> str:
     if isinstance(value, str) and len(value) <= TOKEN_MAX and value.isalnum() and value.isascii():
         return value
-    raise MalformedMessage(cause="token is no token")
+    raise MalformedMessage(cause=_("token is no token"))
 
 
 def _parse_topics(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or len(value) > TOPICS_PER_MESSAGE_MAX:
-        raise MalformedMessage(cause=f"topics is no list of 1 to {TOPICS_PER_MESSAGE_MAX} names")
+        raise MalformedMessage(
+            cause=_("topics is no list of 1 to {limit} names").format(limit=TOPICS_PER_MESSAGE_MAX)
+        )
     if not all(isinstance(name, str) and len(name) <= NAME_MAX for name in value):
-        raise MalformedMessage(cause=f"a topic is no text of at most {NAME_MAX} characters")
+        raise MalformedMessage(
+            cause=_("a topic is no text of at most {limit} characters").format(limit=NAME_MAX)
+        )
     return tuple(dict.fromkeys(value))

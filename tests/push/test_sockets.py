@@ -65,6 +65,24 @@ async def test_who_does_not_log_in_is_sent_away(server, monkeypatch):
     assert server.hub.client_count == 0
 
 
+async def test_strangers_are_bounded_and_keep_nobody_out_who_brings_a_login(
+    server, token, browser, monkeypatch
+):
+    monkeypatch.setattr(endpoint, "STRANGERS_MAX", 2)
+    async with connect(server) as first, connect(server):
+        async with connect(server) as third:
+            assert await third.closed() == (4429, "1038")
+        async with connect(server, token=token) as known:
+            assert (await known.hear(code=0))["data"]["op"] == "login"
+        async with connect(server, headers=cookie_of(browser), origin=server.origin) as page:
+            assert (await page.hear(code=0))["data"]["op"] == "login"
+        await first.say(op="login", token=token)
+        assert (await first.hear(code=0))["data"]["op"] == "login"
+        async with connect(server) as again:
+            await again.say(op="login", token=token)
+            assert (await again.hear(code=0))["data"]["op"] == "login"
+
+
 @pytest.mark.parametrize("wrong", ["a" * 64, "not-a-token", ""])
 async def test_a_wrong_token_is_refused(server, wrong):
     async with connect(server, token=wrong) as socket:
@@ -270,8 +288,11 @@ async def test_who_talks_too_much_is_sent_away(server, token):
 async def test_refusals_are_in_the_language_of_the_reader(server, token):
     async with connect(server, token=token, headers={"Accept-Language": "zh-CN,zh"}) as socket:
         refused = await socket.ask(op="subscribe", topics=["nonsense"])
+        await socket.connection.send("hello")
+        unread = await socket.hear(code=1033)
 
     assert refused["msg"].startswith("没有主题 nonsense")
+    assert unread["msg"].startswith("无法读取该消息：不是 JSON。")
 
 
 # health ------------------------------------------------------------------------------------------
