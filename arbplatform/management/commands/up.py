@@ -6,5 +6,8 @@ from arbplatform.management.launch_command import LaunchCommand
 class Command(LaunchCommand):
     """Runs everything on embedded defaults."""
 
-    help = "Run everything on embedded defaults: web, worker, scheduler, Redis, simulated venues."
+    help = (
+        "Run everything on embedded defaults: web, worker, engine, scanner, scheduler, Redis, "
+        "simulated venues."
+    )
     launched = "up"
