@@ -46,6 +46,9 @@ class HealthSerializer(serializers.Serializer[Any]):
     redis = PartHealthSerializer()
     worker = PartHealthSerializer()
     beat = PartHealthSerializer()
+    engines = PartHealthSerializer(
+        help_text="Engines that live, strategies on streams that run, and those nobody holds."
+    )
     venues = PartHealthSerializer(
         help_text="detail names the venues that are not healthy; they do not make the platform ill."
     )
