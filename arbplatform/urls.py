@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
@@ -22,6 +23,12 @@ def home(_request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead browsers that look at an answer of the API to the icon that pages name themselves."""
+    return redirect(static("console/favicon.svg"))
+
+
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arbplatform.api.urls")),
     *(
@@ -35,6 +42,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", home),
+    path("favicon.ico", favicon),
     route("healthz", live, name="live"),
     route("metrics", metrics, name="metrics"),
     path("api/", include(api_urlpatterns)),

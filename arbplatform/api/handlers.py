@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render as render_template
+from django.template.loader import render_to_string
 from django.views import csrf, defaults
 from django.views.decorators.csrf import csrf_exempt
 
 from arbplatform.api import errors
 from arbplatform.api.exception_handler import Answer, explain, report_bug
 from arbplatform.core.errors import ArbError
+from arbplatform.logs import request_id
 
 API_PREFIX = "/api/"
 
@@ -52,7 +54,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after a crash outside of a view; Django has logged it."""
     if is_api(request):
         return to_response(report_bug(None, request.path))
-    return defaults.server_error(request)
+    # without the request: what is read for it on other pages may be just what has failed
+    page = render_to_string("500.html", {"request_id": request_id.get()})
+    return HttpResponseServerError(page)
 
 
 @csrf_exempt
