@@ -62,12 +62,6 @@ def list_held(*, now: datetime) -> dict[str, list[int]]:
     return held
 
 
-def count_held(name: str, *, now: datetime) -> int:
-    """Return how many strategies an engine holds at this moment."""
-    rows = Strategy.objects.filter(lease_holder=name, tick_expires_at__gt=now)
-    return rows.exclude(tick_token="").count()
-
-
 def is_free(now: datetime) -> Q:
     """Return what a strategy must be for anybody to claim it: unclaimed, or its claim is over."""
     return Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)

@@ -14,6 +14,8 @@ LIVE = re.compile(r'id="([\w-]+)"[^>]*?data-live="([\w ]*)"', re.DOTALL)
         ("/admin/strategies/execution/", {"live-list": "executions"}),
         ("/admin/ledger/logentry/", {"live-list": "logs"}),
         ("/admin/strategies/opportunity/scanner/", {"scanner": "opportunities"}),
+        ("/admin/strategies/engineprocess/", {"engine-speeds": ""}),
+        ("/admin/markets/market/feeds/", {"feeds": ""}),
     ],
 )
 def test_a_page_says_which_topics_renew_which_part(console, address, regions):
@@ -22,6 +24,7 @@ def test_a_page_says_which_topics_renew_which_part(console, address, regions):
     assert dict(LIVE.findall(html)) == regions
     assert html.count("data-live-mark") == 1
     assert "console/live.js" in html
+    assert 'http-equiv="refresh"' not in html
 
 
 def test_other_pages_open_no_socket(console):

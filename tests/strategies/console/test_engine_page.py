@@ -1,7 +1,10 @@
 """How fast engines are, above their list."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from strategies.services.leases import Engine, renew_leases
 from tests.speeds import engine, no_engines  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.django_db
@@ -33,9 +36,22 @@ def test_without_redis_the_page_says_so_and_shows_the_list(console, settings):
     assert "Redis does not answer" in html
 
 
-def test_the_api_tells_the_speeds_of_a_living_engine(user_api, engine):  # noqa: F811
-    from strategies.services.leases import Engine, renew_leases  # noqa: PLC0415  a name of ours
+def test_what_engines_hold_is_asked_once_for_all_of_them(console):
+    for number in range(5):
+        renew_leases(engine=Engine(f"engine-{number}", "here", number), tokens={})
 
+    with CaptureQueriesContext(connection) as few:
+        console.get(ADDRESS)
+    for number in range(5, 25):
+        renew_leases(engine=Engine(f"engine-{number}", "here", number), tokens={})
+    with CaptureQueriesContext(connection) as many:
+        html = console.get(ADDRESS).content.decode()
+
+    assert "engine-24" in html
+    assert len(many) == len(few)
+
+
+def test_the_api_tells_the_speeds_of_a_living_engine(user_api, engine):  # noqa: F811
     renew_leases(engine=Engine("lives", "here", 7), tokens={})
     renew_leases(engine=Engine("silent", "here", 8), tokens={})
 
