@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from arbplatform.api.fields import AmountField
 from arbplatform.core.decimals import to_decimal
 from arbplatform.overview import EquityPoint, Overview, read_overview
-from arbplatform.parts import check_parts
+from arbplatform.parts import TITLES, check_parts
 from ledger.services.kill import read_standing
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution
@@ -154,7 +154,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     context.update(
         overview=overview,
         trading=read_standing(),
-        parts_down={name: part for name, part in check_parts().items() if not part.is_ok},
+        parts_down={TITLES[name]: part for name, part in check_parts().items() if not part.is_ok},
         latest=[_row(request, execution) for execution in overview.latest],
         equity_chart=_draw_equity(overview),
         links={name: link for name in LINKS if (link := _link(request, *LINKS[name]))},

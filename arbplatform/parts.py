@@ -9,7 +9,9 @@ from typing import Final
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.utils.functional import Promise
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from arbplatform.background.diskwatch import DiskLevel, level_of, measure
@@ -30,6 +32,19 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_AGE_MS_MAX: Final = 30_000
 """Worker and beat show themselves every few seconds; after this long they count as gone."""
+
+TITLES: Final[Mapping[str, Promise]] = {
+    "database": _("Database"),
+    "redis": _("Redis"),
+    "worker": _("Worker"),
+    "beat": _("Scheduler"),
+    "engines": _("Engines"),
+    "venues": _("Venues"),
+    "queues": _("Queues"),
+    "disk": _("Disk"),
+    "spool": _("Spool of orders"),
+}
+"""Names of parts, for people."""
 
 PROBE_KEY: Final = "health:probe"
 PROBE_KEPT_S: Final = 10

@@ -14,6 +14,7 @@ from arbplatform.api.handlers import unknown_address
 from arbplatform.api.routes import route
 from arbplatform.dashboard import OverviewView
 from arbplatform.health import HealthView, live
+from arbplatform.health_page import health_page
 from arbplatform.scraping import metrics
 
 
@@ -57,6 +58,7 @@ urlpatterns = [
     ),
     re_path(r"^api(?:/.*)?$", unknown_address),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/health/", health_page, name="health_page"),
     path("admin/", admin.site.urls),
 ]
 

@@ -126,7 +126,8 @@ def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
         if page.has_view_permission(request)
     }
     overview = {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}
-    groups: list[dict[str, Any]] = [{"title": None, "items": [overview]}]
+    health = {"title": _("Health"), "icon": "monitor_heart", "link": reverse("health_page")}
+    groups: list[dict[str, Any]] = [{"title": None, "items": [overview, health]}]
     for group in GROUPS:
         pages = [_item(page) for page in group.pages if page.model in allowed]
         if pages:

@@ -20,7 +20,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_DROPDOWN": [
         {"icon": "dashboard", "title": _("Overview"), "link": reverse_lazy("admin:index")},
         {"icon": "api", "title": _("API documentation"), "link": reverse_lazy("docs")},
-        {"icon": "monitor_heart", "title": _("Health"), "link": reverse_lazy("health")},
+        {"icon": "monitor_heart", "title": _("Health"), "link": reverse_lazy("health_page")},
     ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

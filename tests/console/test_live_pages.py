@@ -16,6 +16,7 @@ LIVE = re.compile(r'id="([\w-]+)"[^>]*?data-live="([\w ]*)"', re.DOTALL)
         ("/admin/strategies/opportunity/scanner/", {"scanner": "opportunities"}),
         ("/admin/strategies/engineprocess/", {"engine-speeds": ""}),
         ("/admin/markets/market/feeds/", {"feeds": ""}),
+        ("/admin/health/", {"health": ""}),
     ],
 )
 def test_a_page_says_which_topics_renew_which_part(console, address, regions):

@@ -22,6 +22,7 @@ def current(rf, superuser, path):
         ("/admin/strategies/opportunity/", ["Opportunities"]),
         ("/admin/strategies/opportunity/7/change/", ["Opportunities"]),
         ("/admin/strategies/opportunity/scanner/", ["Scanner"]),
+        ("/admin/health/", ["Health"]),
         ("/elsewhere/", []),
     ],
 )
