@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
 from arbplatform.core.errors import Message
+from arbplatform.push.topics import TopicKind
 from ledger.domain.orders import OrderState
 from ledger.models import Fill, Order, OrderStateChoice, SideChoice
 from ledger.selectors import list_fills, list_orders
@@ -106,6 +107,8 @@ class OrderAdmin(ReadOnlyAdmin):
         "strategy",
         ("created_at", RangeDateTimeFilter),
     )
+    list_before_template = "console/live_list.html"
+    live_topics = TopicKind.EXECUTIONS.value
     search_fields = ("client_order_id", "venue_order_id", "market__symbol", "strategy__name")
     actions = ("look_up_selected", "cancel_selected")
     actions_detail = ("look_up_one", "cancel_one")
@@ -257,6 +260,8 @@ class FillAdmin(FillColumns, ReadOnlyAdmin):
         "market__symbol",
         ("executed_at", RangeDateTimeFilter),
     )
+    list_before_template = "console/live_list.html"
+    live_topics = TopicKind.EXECUTIONS.value
     search_fields = ("venue_trade_id", "order__client_order_id", "market__symbol", "strategy__name")
     date_hierarchy = "executed_at"
     fields = (

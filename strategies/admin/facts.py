@@ -15,6 +15,7 @@ from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, command_button
 from arbplatform.core.errors import Message
+from arbplatform.push.topics import TopicKind
 from strategies.admin.panel import LINK, brief, coloured, when
 from strategies.admin.scanner import ScannerAdmin
 from strategies.models import Decision, Opportunity, Run
@@ -87,6 +88,8 @@ class OpportunityAdmin(ScannerAdmin):
     )
     list_filter = ("decision", "reason", "strategy")
     search_fields = ("summary", "route", "strategy__name")
+    list_before_template = "console/live_list.html"
+    live_topics = TopicKind.EXECUTIONS.value
     date_hierarchy = "detected_at"
     actions_detail = ("recompute_one",)
     fields = (

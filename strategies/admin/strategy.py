@@ -17,6 +17,7 @@ from unfold.enums import ActionVariant
 
 from arbplatform.console.admin import PlatformAdmin, command_button
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.services.kill import read_standing
@@ -72,7 +73,8 @@ class StrategyAdmin(PlatformAdmin):
     actions = ("start_selected", "stop_selected")
     actions_row = ("start_one", "stop_one")
     actions_detail = ("start_one", "stop_one")
-    list_before_template = "console/kill_switch.html"
+    list_before_template = "strategies/list_head.html"
+    live_topics = TopicKind.STRATEGIES.value
     change_form_outer_before_template = "strategies/strategy_head.html"
     change_form_outer_after_template = "strategies/strategy_body.html"
 

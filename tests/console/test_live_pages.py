@@ -12,6 +12,10 @@ LIVE = re.compile(r'id="([\w-]+)"[^>]*?data-live="([\w ]*)"', re.DOTALL)
     [
         ("/admin/", {"overview": "executions strategies"}),
         ("/admin/strategies/execution/", {"live-list": "executions"}),
+        ("/admin/strategies/strategy/", {"live-list": "strategies"}),
+        ("/admin/strategies/opportunity/", {"live-list": "executions"}),
+        ("/admin/ledger/order/", {"live-list": "executions"}),
+        ("/admin/ledger/fill/", {"live-list": "executions"}),
         ("/admin/ledger/logentry/", {"live-list": "logs"}),
         ("/admin/strategies/opportunity/scanner/", {"scanner": "opportunities"}),
         ("/admin/strategies/engineprocess/", {"engine-speeds": ""}),

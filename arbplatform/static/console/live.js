@@ -41,7 +41,12 @@
     // What a person is just using must not be pulled away from under their hands.
     const isInUse = (element) =>
         element.querySelector("input.action-select:checked") !== null ||
-        (element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+        (element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) ||
+        isMarked(element, window.getSelection()) ||
+        // the theme hangs the menus of rows below the body
+        [...document.querySelectorAll("body > nav")].some((menu) => menu.checkVisibility());
+
+    const isMarked = (element, selection) => !selection.isCollapsed && selection.containsNode(element, true);
 
     const put = (id, fresh) => {
         const old = document.getElementById(id);
