@@ -9,6 +9,7 @@ from strategies.models import (
     ExecutionStateChoice,
     Opportunity,
     Reason,
+    Run,
     Strategy,
     StrategyStateChoice,
 )
@@ -23,6 +24,19 @@ class StrategyFilter(filters.FilterSet):
 
     class Meta:
         model = Strategy
+        fields: list[str] = []
+
+
+class RunFilter(filters.FilterSet):
+    """``?strategy_id=1&is_open=true&since=2026-01-01T00:00:00Z``."""
+
+    strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
+    is_open = filters.BooleanFilter(field_name="stopped_at", lookup_expr="isnull")
+    since = since_filter("started_at")
+    until = until_filter("started_at")
+
+    class Meta:
+        model = Run
         fields: list[str] = []
 
 

@@ -14,9 +14,11 @@ class RoundTripQuerySerializer(serializers.Serializer[Any]):
     """Which round trips a client wants."""
 
     kind = serializers.ChoiceField(
-        choices=[kind.value for kind in Kind], required=False, help_text="Only these."
+        choices=[kind.value for kind in Kind], required=False, help_text="Only such round trips."
     )
-    limit = serializers.IntegerField(min_value=1, max_value=CONFIRMED_MAX, default=20)
+    limit = serializers.IntegerField(
+        min_value=1, max_value=CONFIRMED_MAX, default=20, help_text="How many round trips at most."
+    )
 
 
 class ScanQuerySerializer(RoundTripQuerySerializer):
@@ -31,7 +33,7 @@ class LiveQuerySerializer(RoundTripQuerySerializer):
     """What a client may ask of the live opportunities."""
 
     order = serializers.ChoiceField(
-        choices=["edge", "profit"], default="edge", help_text="What comes first."
+        choices=["edge", "profit"], default="edge", help_text="Which round trips come first."
     )
 
 

@@ -207,6 +207,16 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         read_only_fields = fields
 
 
+class RunRowSerializer(RunSerializer):
+    """A run as a row of the list, with the strategy and the parameters that it had."""
+
+    strategy_name = serializers.CharField(source="strategy.name", read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "strategy_id", "strategy_name", "params"]
+        read_only_fields = fields
+
+
 class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
     """An opportunity as a row of the list."""
 

@@ -10,6 +10,7 @@ urlpatterns = [
     route("strategies/<int:pk>/start", views.StartView.as_view(), name="strategy-start"),
     route("strategies/<int:pk>/stop", views.StopView.as_view(), name="strategy-stop"),
     route("strategies/<int:pk>/pnl", views.PnlView.as_view(), name="strategy-pnl"),
+    route("runs", views.RunListView.as_view(), name="runs"),
     route("opportunities", views.OpportunityListView.as_view(), name="opportunities"),
     route("opportunities/<int:pk>", views.OpportunityView.as_view(), name="opportunity"),
     route("scanner", scan_views.ScanView.as_view(), name="scanner"),

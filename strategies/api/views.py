@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from arbplatform.core.errors import InvalidInput, Message
@@ -14,14 +15,20 @@ from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
     ExecutionSerializer,
 )
-from strategies.api.filters import ExecutionFilter, OpportunityFilter, StrategyFilter
-from strategies.api.scan_serializers import ScanSerializer
+from strategies.api.filters import (
+    ExecutionFilter,
+    OpportunityFilter,
+    RunFilter,
+    StrategyFilter,
+)
+from strategies.api.scan_serializers import LiveQuerySerializer, ScanSerializer
 from strategies.api.scan_views import answer_live
 from strategies.api.serializers import (
     OpportunityDetailSerializer,
     OpportunityPageSerializer,
     OpportunitySerializer,
     PnlSerializer,
+    RunRowSerializer,
     StopBodySerializer,
     StrategyBodySerializer,
     StrategyDetailSerializer,
@@ -29,7 +36,7 @@ from strategies.api.serializers import (
     StrategyTypeSerializer,
     translate_schema,
 )
-from strategies.models import Execution, Opportunity, Strategy
+from strategies.models import Execution, Opportunity, Run, Strategy
 from strategies.registry import describe, list_plugins
 from strategies.selectors import (
     get_execution,
@@ -41,6 +48,7 @@ from strategies.selectors import (
     list_latest_trades,
     list_legs,
     list_opportunities,
+    list_runs,
     list_strategies,
 )
 from strategies.services import runs, strategies
@@ -48,17 +56,13 @@ from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.pnl import report_pnl
 
 STORED, LIVE = "stored", "live"
-LIVE_PARAMETERS = [
+LIVE_PARAMETERS: list[OpenApiParameter | type[Serializer[Any]]] = [
     OpenApiParameter(
         "view",
         {"type": "string", "enum": [STORED, LIVE], "default": STORED},
         description="live: what could be earned anywhere now, instead of what strategies saw.",
     ),
-    OpenApiParameter(
-        "order",
-        {"type": "string", "enum": ["edge", "profit"], "default": "edge"},
-        description="With view=live: what comes first.",
-    ),
+    LiveQuerySerializer,
 ]
 
 LATEST = 20
@@ -79,10 +83,9 @@ class StrategyListView(generics.ListAPIView[Strategy]):
     @extend_schema(
         request=StrategyBodySerializer,
         responses={201: StrategyDetailSerializer},
-        summary="Create a strategy, stopped.",
     )
     def post(self, request: Request) -> Response:
-        """Create a strategy."""
+        """Create a strategy, stopped."""
         body = _parse(StrategyBodySerializer(data=request.data))
         created = strategies.create_strategy(**_arguments(body, is_whole=True))
         return Response(_detail(created.pk), status=status.HTTP_201_CREATED)
@@ -157,6 +160,18 @@ class TypeListView(APIView):
     def get(self, request: Request) -> Response:
         """Return every type with the schema of its parameters."""
         return Response([translate_schema(describe(plugin)) for plugin in list_plugins()])
+
+
+class RunListView(generics.ListAPIView[Run]):
+    """Runs of strategies, newest first."""
+
+    serializer_class = RunRowSerializer
+    filterset_class = RunFilter
+    ordering_fields = ["id", "started_at", "stopped_at", "tick_count", "execution_count"]
+
+    def get_queryset(self) -> QuerySet[Run]:
+        """Return all runs."""
+        return list_runs()
 
 
 class OpportunityListView(generics.ListAPIView[Opportunity]):

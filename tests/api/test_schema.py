@@ -16,6 +16,7 @@ ROUTES = {
     "/api/strategies/{id}/start": {"post"},
     "/api/strategies/{id}/stop": {"post"},
     "/api/strategies/types": {"get"},
+    "/api/runs": {"get"},
     "/api/accounts": {"get", "post"},
     "/api/accounts/{id}": {"get", "put", "patch", "delete"},
     "/api/accounts/{id}/transfer": {"post"},

@@ -7,6 +7,7 @@ import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from strategies.models import Attribution, Execution, Opportunity
+from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.ticks import run_tick
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,22 @@ def test_an_opportunity_comes_with_its_evidence(user_api, traded):
 
     assert {book["venue"] for book in data["evidence"]["books"]} == {"alpha", "beta"}
     assert data["evidence"]["intent"]["legs"][0]["side"] == "buy"
+
+
+def test_runs_are_listed_newest_first_and_filtered(user_api, traded):
+    address = "/api/runs"
+    stop_strategy(strategy_id=traded.pk, user=None, reason="enough")
+    start_strategy(strategy_id=traded.pk, user=None)
+
+    newest, first = results(user_api, address)
+    assert (first["stop_reason"], first["execution_count"], first["tick_count"]) == ("enough", 1, 1)
+    assert (newest["stopped_at"], newest["strategy_id"]) == (None, traded.pk)
+    assert newest["strategy_name"] == traded.name
+    assert newest["params"]["symbols"] == ["BTC/USDT", "ETH/USDT"]
+    assert [row["id"] for row in results(user_api, address, is_open="true")] == [newest["id"]]
+    assert [row["id"] for row in results(user_api, address, is_open="false")] == [first["id"]]
+    assert results(user_api, address, strategy_id=4711) == []
+    assert results(user_api, address, since="2099-01-01T00:00:00Z") == []
 
 
 def test_executions_are_listed_and_filtered(user_api, traded):
