@@ -105,6 +105,9 @@ class BalanceInline(AmountColumns, ReadOnlyInline):
 class BalanceAdmin(AmountColumns, ReadOnlyAdmin):
     """What the venues last said."""
 
+    empty_hint = _(
+        "Balances are read when the connection of a venue account is tested, and every half minute."
+    )
     list_display = (
         "account",
         "wallet",
@@ -140,6 +143,7 @@ class VenueAccountAdmin(PlatformAdmin):
         "show_sync",
         "synced_at",
     )
+    empty_hint = _("Add the API key of an account of yours at a venue, then test its connection.")
     list_filter = ("venue", "is_enabled")
     search_fields = ("label", "venue__code", "venue__name")
     readonly_fields = (

@@ -44,14 +44,11 @@ class AskingAdmin(PlatformAdmin):
         ask_form: what is typed in.
         ask_fields: of the form.
         shown: what the page of a row shows.
-        empty_hint: what to say, and to do, when the list is empty.
     """
 
     ask_form: type[AskingForm]
     ask_fields: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-    empty_hint: Any = ""
-    list_before_template = "console/hint.html"
 
     def ask(self, request: HttpRequest, form: AskingForm) -> Model:
         """Call the service; raises its refusal."""
@@ -80,14 +77,6 @@ class AskingAdmin(PlatformAdmin):
     def has_act_permission(self, request: HttpRequest, *_args: object) -> bool:
         """Let those who may change such rows use the buttons."""
         return bool(super().has_change_permission(request))
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Show the list, or what to do when it is empty."""
-        return super().changelist_view(
-            request, {"empty_hint": self.empty_hint, **(extra_context or {})}
-        )
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

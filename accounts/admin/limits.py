@@ -27,21 +27,14 @@ class TransferLimitAdmin(PlatformAdmin):
 
     list_display = ("__str__", "show_limits", "updated_at")
     fields = ("account", *LIMIT_NAMES)
-    list_before_template = "console/hint.html"
+    empty_hint = _(
+        "No limits yet. Add a row without an account for all of them. Until then transfers "
+        "between real venues worth more than 10,000 need a second member of staff."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TransferLimit]:
         """Return the limits that are set."""
         return list_limits()
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Show the list, or what holds as long as it is empty."""
-        hint = _(
-            "No limits yet. Add a row without an account for all of them. Until then transfers "
-            "between real venues worth more than 10,000 need a second member of staff."
-        )
-        return super().changelist_view(request, {"empty_hint": hint, **(extra_context or {})})
 
     @display(description=_("limits"))
     def show_limits(self, row: TransferLimit) -> SafeString | str:

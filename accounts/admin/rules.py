@@ -22,14 +22,14 @@ from accounts.models import AddressEntry, RuleChange, VenueNetwork
 from accounts.selectors import list_addresses, list_networks, list_rule_changes
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.networks import confirm_network, forget_network
-from arbplatform.console.admin import ReadOnlyAdmin, command_button
+from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 
 STATE_LABELS = {
-    AddressState.PROPOSED: "info",
-    AddressState.APPROVED: "success",
-    AddressState.SUSPENDED: "danger",
-    AddressState.REVOKED: "warning",
+    AddressState.PROPOSED.value: "info",
+    AddressState.APPROVED.value: "success",
+    AddressState.SUSPENDED.value: "danger",
+    AddressState.REVOKED.value: "warning",
 }
 CHANGES_SHOWN_MAX = 50
 
@@ -102,10 +102,10 @@ class AddressEntryAdmin(AskingAdmin):
             "{name} is proposed. Another member of staff has to approve it.", {"name": name}
         )
 
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def show_state(self, entry: AddressEntry) -> tuple[str, str]:
+    @display(description=_("state"), ordering="state")
+    def show_state(self, entry: AddressEntry) -> SafeString:
         """Show the state as a coloured label."""
-        return entry.state, str(entry.get_state_display())
+        return coloured(entry.get_state_display(), STATE_LABELS[entry.state])
 
     @display(description=_("reason"))
     def show_reason(self, entry: AddressEntry) -> str:
@@ -230,6 +230,10 @@ class RuleChangeAdmin(ReadOnlyAdmin):
     list_display = (
         "changed_at", "kind", "name", "show_event", "show_change", "show_reason", "changed_by",
     )  # fmt: skip
+    empty_hint = _(
+        "Changes of addresses, networks and limits are written down here, with who made them "
+        "and why."
+    )
     list_filter = ("kind", ("changed_at", RangeDateTimeFilter))
     search_fields = ("name", "reason", "changed_by")
     date_hierarchy = "changed_at"

@@ -55,6 +55,10 @@ class TransferAdmin(PlatformAdmin):
         "created_at",
         "arrived_at",
     )
+    empty_hint = _(
+        "Nothing was transferred yet. A transfer moves funds between wallets of an account, or "
+        "between accounts."
+    )
     list_filter = ("state", "asset", "from_account__venue", "to_account__venue")
     search_fields = ("client_transfer_id", "venue_transfer_id", "tx_id", "idempotency_key")
     date_hierarchy = "created_at"

@@ -10,8 +10,10 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -31,8 +33,13 @@ Command = Callable[[Any], object]
 
 
 class PlatformAdmin(ModelAdmin):
-    """A page of the console whose state-changing actions go through services."""
+    """A page of the console whose state-changing actions go through services.
 
+    Attributes:
+        empty_hint: what a person can do so that an empty list fills.
+    """
+
+    empty_hint: Text = ""
     list_per_page = 50
     list_filter_submit = True
     compressed_fields = True
@@ -193,6 +200,18 @@ def command_button(
             "form_submit_text": submit or description,
         },
     )
+
+
+def coloured(text: Text, colour: str) -> SafeString:
+    """Return ``text`` as a coloured label, on lists and on the pages of single rows alike.
+
+    Unfold's own labels are for lists only: a page would show the pair that they are made of.
+
+    Args:
+        text: what the label says.
+        colour: ``success``, ``info``, ``warning``, ``danger``; empty for none.
+    """
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
 
 
 def plain(amount: Decimal | None) -> str:

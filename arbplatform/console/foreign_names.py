@@ -2,6 +2,10 @@
 
 from django.apps import apps
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+MENDED = (gettext_noop("Delete selected %(model)s"), gettext_noop(" By %(filter_title)s "))
+"""Texts of Django's admin whose Chinese is wrong or odd; what our catalogue holds comes first."""
 
 
 def name_foreign_models() -> None:

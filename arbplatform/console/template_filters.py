@@ -1,9 +1,12 @@
 """How amounts and sentences look on the console's pages."""
 
+from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
 from django import template
+from django.utils.timesince import timesince
 
+from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
@@ -11,6 +14,7 @@ from arbplatform.wording import render
 register = template.Library()
 
 COARSE_PLACES = 2
+S_PER_MINUTE = 60
 FINE_PLACES = 8
 
 
@@ -42,6 +46,13 @@ def signed_amount(amount: Decimal | None) -> str:
         return "–"
     text = to_plain(_floor(amount, FINE_PLACES))
     return text if text.startswith("-") or text == "0" else f"+{text}"
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """Return how long ago something was: seconds within the first minute, else as Django does."""
+    seconds = int((SYSTEM_CLOCK.now() - moment).total_seconds())
+    return f"{max(seconds, 0)} s" if seconds < S_PER_MINUTE else timesince(moment)
 
 
 @register.filter

@@ -32,6 +32,7 @@ class PostingInline(ReadOnlyInline):
     fields = ("book", "account", "wallet", "asset", "show_amount")
     readonly_fields = fields
     show_change_link = False
+    hide_title = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         """Return postings with what their columns need."""
@@ -49,6 +50,10 @@ class EntryAdmin(ReadOnlyAdmin):
 
     inlines = (PostingInline,)
     list_display = ("id", "occurred_at", "kind", "strategy", "show_movements", "memo", "key")
+    empty_hint = _(
+        "The first entry is the opening balance of a venue account: test its connection, or "
+        "start a strategy on it."
+    )
     list_filter = ("kind", "strategy", ("occurred_at", RangeDateTimeFilter))
     search_fields = ("key", "memo", "strategy__name")
     date_hierarchy = "occurred_at"
@@ -85,6 +90,10 @@ class BookTotalAdmin(ReadOnlyAdmin):
     """What every ledger account holds, to the last booked fill."""
 
     list_display = ("book", "account", "wallet", "asset", "show_total", "show_reserved")
+    empty_hint = _(
+        "Totals appear with the first entry: test the connection of a venue account, and its "
+        "opening balance is booked."
+    )
     list_filter = ("book", "account__venue", "account", "wallet", "asset")
     search_fields = ("asset__code", "account__label", "account__venue__code")
     fields = list_display

@@ -8,12 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.console.admin import ReadOnlyAdmin, coloured
 from arbplatform.core.errors import ArbError, InvalidInput, Message, NotFound
 from arbplatform.wording import render
 from ledger.domain.halts import (
@@ -43,6 +44,9 @@ class TradingHaltAdmin(ReadOnlyAdmin):
     """The scopes whose state was ever changed, with the switch above them."""
 
     list_display = ("show_name", "show_state", "reason", "changed_by", "changed_at")
+    empty_hint = _(
+        "Nothing was ever halted or restricted. The kill switch above halts all trading at once."
+    )
     list_filter = ("level", "state")
     search_fields = ("key", "reason", "changed_by")
     fields = ("show_name", "show_state", "reason", "changed_by", "changed_at")
@@ -116,10 +120,10 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         """Show what the state covers."""
         return render(name_of(halt))
 
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def show_state(self, halt: TradingHalt) -> Any:
+    @display(description=_("state"), ordering="state")
+    def show_state(self, halt: TradingHalt) -> SafeString:
         """Show the state as a coloured label."""
-        return halt.state, halt.get_state_display()
+        return coloured(halt.get_state_display(), STATE_LABELS[halt.state])
 
 
 @admin.register(TradingChange)
@@ -129,6 +133,9 @@ class TradingChangeAdmin(ReadOnlyAdmin):
     list_display = (
         "changed_at", "show_name", "event", "before", "after", "reason", "changed_by",
     )  # fmt: skip
+    empty_hint = _(
+        "Whoever halts, restricts or resumes trading is written down here, with the reason."
+    )
     list_filter = ("halt__level", "event", ("changed_at", RangeDateTimeFilter))
     search_fields = ("reason", "changed_by", "halt__key")
     date_hierarchy = "changed_at"

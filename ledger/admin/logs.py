@@ -1,7 +1,5 @@
 """The pages of logs and equity."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin, plain
+from arbplatform.console.admin import ReadOnlyAdmin, coloured, plain
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
@@ -30,6 +28,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     """What strategies and the platform wrote into their logs."""
 
     list_display = ("created_at", "show_level", "strategy", "event", "show_message")
+    empty_hint = _("Strategies and the platform write here what they do and what goes wrong.")
     list_filter = ("level", "strategy", "event", ("created_at", RangeDateTimeFilter))
     search_fields = ("event", "template", "strategy__name")
     list_before_template = "console/live_list.html"
@@ -42,10 +41,10 @@ class LogEntryAdmin(ReadOnlyAdmin):
         """Return log entries with their strategies."""
         return list_logs()
 
-    @display(description=_("level"), ordering="level", label=LEVEL_LABELS)
-    def show_level(self, entry: LogEntry) -> Any:
+    @display(description=_("level"), ordering="level")
+    def show_level(self, entry: LogEntry) -> SafeString:
         """Show the severity as a coloured label."""
-        return entry.level, LogLevel(entry.level).label
+        return coloured(entry.get_level_display(), LEVEL_LABELS[entry.level])
 
     @display(description=_("message"))
     def show_message(self, entry: LogEntry) -> str:
@@ -58,6 +57,7 @@ class EquitySnapshotAdmin(ReadOnlyAdmin):
     """What everything was worth, from time to time."""
 
     list_display = ("taken_at", "show_total", "show_pnl", "reporting_asset", "show_unpriced")
+    empty_hint = _("Everything is valued every half minute once a venue account has been read.")
     list_filter = (("taken_at", RangeDateTimeFilter),)
     date_hierarchy = "taken_at"
     fields = ("taken_at", "reporting_asset", "show_total", "show_pnl", "show_breakdown")

@@ -5,11 +5,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
+from arbplatform.console.admin import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    coloured,
+    command_button,
+    plain,
+)
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from ledger.domain.orders import OrderState
@@ -32,10 +39,10 @@ SIDE_LABELS = {SideChoice.BUY.value: "success", SideChoice.SELL.value: "danger"}
 class FillColumns:
     """Columns of a trade with money as plain digits."""
 
-    @display(description=_("side"), ordering="side", label=SIDE_LABELS)
-    def show_side(self, fill: Fill) -> Any:
+    @display(description=_("side"), ordering="side")
+    def show_side(self, fill: Fill) -> SafeString:
         """Show the side as a coloured label."""
-        return fill.side, SideChoice(fill.side).label
+        return coloured(fill.get_side_display(), SIDE_LABELS[fill.side])
 
     @display(description=_("price"), ordering="price")
     def show_price(self, fill: Fill) -> str:
@@ -100,6 +107,10 @@ class OrderAdmin(ReadOnlyAdmin):
         "show_state",
         "error",
     )
+    empty_hint = _(
+        "Orders appear as soon as a strategy trades. Start one; its page says why it does not "
+        "trade."
+    )
     list_filter = (
         "state",
         "side",
@@ -120,7 +131,7 @@ class OrderAdmin(ReadOnlyAdmin):
                     "show_state",
                     "strategy",
                     "execution",
-                    "leg_index",
+                    "show_leg",
                     "account",
                     "market",
                     "show_side",
@@ -170,16 +181,21 @@ class OrderAdmin(ReadOnlyAdmin):
         """Return whether the person may ask venues about orders."""
         return request.user.has_perm("ledger.change_order")
 
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def show_state(self, order: Order) -> Any:
+    @display(description=_("state"), ordering="state")
+    def show_state(self, order: Order) -> SafeString:
         """Show the state as a coloured label."""
-        label = _("cancellation pending") if order.is_cancelling else None
-        return order.state, label or OrderStateChoice(order.state).label
+        text = _("cancellation pending") if order.is_cancelling else order.get_state_display()
+        return coloured(text, STATE_LABELS[order.state])
 
-    @display(description=_("side"), ordering="side", label=SIDE_LABELS)
-    def show_side(self, order: Order) -> Any:
+    @display(description=_("side"), ordering="side")
+    def show_side(self, order: Order) -> SafeString:
         """Show the side as a coloured label."""
-        return order.side, SideChoice(order.side).label
+        return coloured(order.get_side_display(), SIDE_LABELS[order.side])
+
+    @display(description=_("leg"))
+    def show_leg(self, order: Order) -> int:
+        """Show which leg of its execution it is, counted from 1."""
+        return order.leg_index + 1
 
     @display(description=_("symbol"), ordering="market__symbol")
     def show_symbol(self, order: Order) -> str:
@@ -253,6 +269,7 @@ class FillAdmin(FillColumns, ReadOnlyAdmin):
         "show_fee",
         "order",
     )
+    empty_hint = _("Trades appear as soon as an order of a strategy is executed. Start a strategy.")
     list_filter = (
         "side",
         "account__venue",

@@ -1,7 +1,5 @@
 """Reconciliation in the console: what differs, what it means, and what to do."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin, command_button, plain
+from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button, plain
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from ledger.domain.advice import Advice, advise
@@ -60,6 +58,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         "show_booked",
         "show_stated",
         "seen_count",
+    )
+    empty_hint = _(
+        "Books and venues agree. What they disagree on, and what was done without the platform, "
+        "appears here."
     )
     list_filter = ("state", "kind", "account__venue", "account")
     search_fields = ("subject", "asset", "account__label", "account__venue__code")
@@ -123,10 +125,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         """Return whether the person may say what a discrepancy was."""
         return request.user.has_perm("ledger.add_entry")
 
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def show_state(self, row: Discrepancy) -> Any:
+    @display(description=_("state"), ordering="state")
+    def show_state(self, row: Discrepancy) -> SafeString:
         """Show the state as a coloured label."""
-        return row.state, DiscrepancyStateChoice(row.state).label
+        return coloured(row.get_state_display(), STATE_LABELS[row.state])
 
     @display(description=_("what happened"))
     def show_what(self, row: Discrepancy) -> str:
@@ -218,6 +220,9 @@ class AccountReconciliationAdmin(ReadOnlyAdmin):
     """When each account was last compared, and last equal to its venue."""
 
     list_display = ("account", "last_run_at", "last_clean_at", "failure_count", "show_unsolved")
+    empty_hint = _(
+        "Accounts are compared with their venues as soon as one was tested or traded on."
+    )
     list_filter = ("account__venue",)
     search_fields = ("account__label", "account__venue__code")
     fields = list_display
@@ -268,6 +273,9 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         "unsolved_count",
         "error",
     )
+    empty_hint = _(
+        "Every account is compared with its venue once a minute while the platform runs."
+    )
     list_filter = ("outcome", "account__venue", "account")
     fields = (*list_display, "finished_at", "error_code")
     readonly_fields = fields
@@ -276,10 +284,10 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         """Return all comparisons."""
         return list_runs()
 
-    @display(description=_("outcome"), ordering="outcome", label=OUTCOME_LABELS)
-    def show_outcome(self, run: ReconciliationRun) -> Any:
+    @display(description=_("outcome"), ordering="outcome")
+    def show_outcome(self, run: ReconciliationRun) -> SafeString:
         """Show the outcome as a coloured label."""
-        return run.outcome, RunOutcomeChoice(run.outcome).label
+        return coloured(run.get_outcome_display(), OUTCOME_LABELS[run.outcome])
 
 
 def _advice(row: Discrepancy) -> Advice:

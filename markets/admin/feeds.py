@@ -58,7 +58,6 @@ class FeedPage(ReadOnlyAdmin):
         now_ms = SYSTEM_CLOCK.now_ms()
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "opts": self.model._meta,
             "title": _("Feeds"),
             "problem": problem,
             "venue": venue,

@@ -15,6 +15,7 @@ class AssetAdmin(ReadOnlyAdmin):
 
     list_display = ("code", "name", "created_at")
     search_fields = ("code", "name")
+    empty_hint = _("Assets come with the markets of the first venue.")
 
 
 @admin.register(Market)
@@ -48,6 +49,7 @@ class MarketAdmin(FeedPage):
         "synced_at",
     )
     readonly_fields = fields
+    empty_hint = _("Markets are read from venues: add a venue, or synchronise one that is there.")
     list_filter = ("venue", "is_active", "fee_mode")
     list_select_related = ("venue",)
     search_fields = ("symbol", "venue__code")

@@ -87,6 +87,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "synced_at",
         "show_error",
     )
+    empty_hint = _("Add the exchanges you want to trade on. Their markets are read by themselves.")
     list_filter = ("is_enabled", "state", "ccxt_id")
     search_fields = ("code", "name", "ccxt_id")
     readonly_fields = (
@@ -142,6 +143,10 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Venue]:
         """Return venues with the number of their active markets."""
         return list_venues()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Venue | None = None) -> Any:
+        """Leave out what is only known of a venue that is there."""
+        return self.fieldsets if obj else self.fieldsets[:2]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Venue | None = None) -> Any:
         """Keep the code of an existing venue: strategies name venues by it."""

@@ -24,6 +24,7 @@ class DustAdmin(ReadOnlyAdmin):
     """What the strategies have left over."""
 
     list_display = ("strategy", "asset", "show_amount", "show_worth", "show_advice", "updated_at")
+    empty_hint = _("No execution has left anything over that is too small to be sold.")
     list_filter = ("strategy",)
     search_fields = ("strategy__name", "asset__code")
     fields = list_display

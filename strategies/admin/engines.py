@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.console.admin import ReadOnlyAdmin, coloured
 from arbplatform.persistence.clock import DATABASE_CLOCK
-from strategies.admin.panel import LINK, coloured, when
+from strategies.admin.panel import LINK, when
 from strategies.admin.speeds import describe_speeds
 from strategies.models import EngineProcess
 from strategies.selectors import list_strategies
@@ -42,6 +42,10 @@ class EngineProcessAdmin(ReadOnlyAdmin):
         "show_started",
         "show_heartbeat",
         "show_stopped",
+    )
+    empty_hint = _(
+        "No engine has run in the last days. manage.py up starts one, manage.py run_engine "
+        "starts one alone."
     )
     list_filter = ("machine",)
     search_fields = ("name",)

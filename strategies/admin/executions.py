@@ -13,13 +13,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyInline, command_button, plain
+from arbplatform.console.admin import ReadOnlyInline, coloured, command_button, plain
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
-from ledger.models import Order, OrderStateChoice
+from ledger.models import Order, OrderStateChoice, SideChoice
 from strategies.admin.attributions import show_attribution, table
 from strategies.admin.flattening import FlattenAdmin
-from strategies.admin.panel import LINK, brief, coloured, when
+from strategies.admin.panel import LINK, brief, when
 from strategies.domain.repair import Action
 from strategies.models import Execution, ExecutionStateChoice
 from strategies.selectors import find_attribution, list_executions
@@ -44,6 +44,7 @@ ORDER_LABELS = {
     OrderStateChoice.PENDING.value: "",
     OrderStateChoice.SUBMITTING.value: "info",
 }
+SIDE_LABELS = {SideChoice.BUY.value: "success", SideChoice.SELL.value: "danger"}
 ACTION_LABELS = {
     Action.WAIT.value: _("wait"),
     Action.DONE.value: _("done"),
@@ -63,9 +64,9 @@ class LegInline(ReadOnlyInline):
     verbose_name_plural = _("orders")
     ordering = ("leg_index", "id")
     fields = (
-        "leg_index",
+        "show_leg",
         "market",
-        "side",
+        "show_side",
         "show_quantity",
         "show_price",
         "show_state",
@@ -74,6 +75,16 @@ class LegInline(ReadOnlyInline):
         "error",
     )
     readonly_fields = fields
+
+    @display(description=_("leg"))
+    def show_leg(self, order: Order) -> int:
+        """Show which leg it is, counted from 1 as everywhere on the page."""
+        return order.leg_index + 1
+
+    @display(description=_("side"))
+    def show_side(self, order: Order) -> SafeString:
+        """Show the side as a coloured label."""
+        return coloured(order.get_side_display(), SIDE_LABELS[order.side])
 
     @display(description=_("quantity"))
     def show_quantity(self, order: Order) -> str:
@@ -114,6 +125,10 @@ class ExecutionAdmin(FlattenAdmin):
         "show_expected",
         "show_realised",
         "show_residuals",
+    )
+    empty_hint = _(
+        "Executions appear as soon as a strategy trades. Start one; its page says why it does "
+        "not trade."
     )
     list_filter = ("state", "strategy")
     search_fields = ("opportunity__summary", "strategy__name")

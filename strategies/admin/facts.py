@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin, command_button
+from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
-from strategies.admin.panel import LINK, brief, coloured, when
+from strategies.admin.panel import LINK, brief, when
 from strategies.admin.scanner import ScannerAdmin
 from strategies.models import Decision, Opportunity, Run
 from strategies.selectors import list_opportunities, list_runs
@@ -47,6 +47,7 @@ class RunAdmin(ReadOnlyAdmin):
         "opportunity_count",
         "execution_count",
     )
+    empty_hint = _("A run begins when a strategy is started, and ends when it is stopped.")
     list_filter = ("strategy",)
     search_fields = ("strategy__name",)
     fields = (
@@ -85,6 +86,10 @@ class OpportunityAdmin(ScannerAdmin):
         "show_decision",
         "reason",
         "show_execution",
+    )
+    empty_hint = _(
+        "Strategies write down here whatever earns enough, traded or not. Start one, or look at "
+        "the scanner."
     )
     list_filter = ("decision", "reason", "strategy")
     search_fields = ("summary", "route", "strategy__name")

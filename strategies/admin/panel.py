@@ -6,11 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -255,11 +253,6 @@ def _logs(strategy: Strategy) -> Table:
             for row in list_latest_logs(strategy_id=strategy.pk, limit=ROWS)
         ],
     )
-
-
-def coloured(text: str, colour: str) -> SafeString:
-    """Return ``text`` as a coloured label, on lists and on pages alike."""
-    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
 
 
 def when(moment: datetime | None) -> str:

@@ -29,6 +29,10 @@ class RiskLimitsAdmin(PlatformAdmin):
     list_display = ("__str__", "show_limits", "updated_at")
     list_select_related = ("strategy",)
     fields = ("strategy", *LIMIT_NAMES)
+    empty_hint = _(
+        "No limits of yours yet: what holds is that edges above 1,000 bps and an eleventh open "
+        "execution of a strategy are refused. Add a row without a strategy for all of them."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RiskLimits]:
         """Return all limits, the defaults first."""
@@ -79,6 +83,9 @@ class RiskLimitsChangeAdmin(ReadOnlyAdmin):
     """Who changed which limits, when, from what to what."""
 
     list_display = ("changed_at", "show_name", "show_change", "changed_by")
+    empty_hint = _(
+        "Whoever changes risk limits is written down here, with the limits before and after."
+    )
     list_filter = (("changed_at", RangeDateTimeFilter),)
     search_fields = ("name", "changed_by")
     date_hierarchy = "changed_at"

@@ -36,7 +36,6 @@ class ScannerAdmin(ReadOnlyAdmin):
         rows = scan.select(kind=None, by_profit=is_by_profit, limit=CONFIRMED_MAX)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "opts": self.model._meta,
             "title": _("Scanner"),
             "scan": scan,
             "is_streamed": scan.source is Source.STREAM,

@@ -15,14 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from arbplatform.console.admin import PlatformAdmin, command_button
+from arbplatform.console.admin import PlatformAdmin, coloured, command_button
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.services.kill import read_standing
 from strategies.admin.forms import PREFIX, make_form
-from strategies.admin.panel import STATE_LABELS, build_panel, coloured, when
+from strategies.admin.panel import STATE_LABELS, build_panel, when
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
 from strategies.errors import StrategyRunning
 from strategies.models import Strategy
@@ -66,6 +66,10 @@ class StrategyAdmin(PlatformAdmin):
         "show_executions",
         "show_last_tick",
         "show_error",
+    )
+    empty_hint = _(
+        "Add a strategy: choose its type and the venue accounts that it may trade with, then "
+        "start it."
     )
     list_filter = ("state", "driver", TypeFilter)
     search_fields = ("name", "type")

@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_user_model
+from django.test import RequestFactory
 from django.urls import reverse
 from knox.models import AuthToken
 
@@ -137,6 +140,62 @@ def test_every_page_opens_and_speaks_one_language(browser, page, language):
             assert response["Content-Language"] == language
         if language == "zh-hans" and response.status_code == 200:
             assert english_in(read(response)) == [], address
+
+
+def test_no_page_of_a_row_shows_the_pair_that_a_label_of_a_list_is_made_of(browser):
+    request = RequestFactory().get("/")
+    request.user = get_user_model().objects.get(username="root")
+
+    pairs = [
+        (page.opts.label_lower, name)
+        for page in PAGES
+        for name in flatten_fieldsets(
+            page.get_fieldsets(request, page.model._default_manager.first())
+        )
+        if getattr(getattr(page, str(name), None), "label", None) is not None
+    ]
+
+    assert pairs == []
+
+
+EMPTY_LISTS = [
+    "/admin/accounts/addressentry/",
+    "/admin/accounts/transfer/",
+    "/admin/accounts/transferlimit/",
+    "/admin/accounts/venueaccount/",
+    "/admin/ledger/discrepancy/",
+    "/admin/ledger/fill/",
+    "/admin/ledger/order/",
+    "/admin/ledger/tradinghalt/",
+    "/admin/markets/market/",
+    "/admin/markets/venue/",
+    "/admin/strategies/engineprocess/",
+    "/admin/strategies/execution/",
+    "/admin/strategies/opportunity/",
+    "/admin/strategies/risklimits/",
+    "/admin/strategies/run/",
+    "/admin/strategies/strategy/",
+]
+
+
+@pytest.mark.parametrize("address", EMPTY_LISTS)
+def test_an_empty_list_says_what_fills_it(console, address):
+    page = next(page for page in PAGES if address == reverse_list(page))
+    texts = read(console.get(address, headers={"accept-language": "en"}))
+
+    assert "Nothing here yet" in texts
+    assert str(page.empty_hint) in texts  # type: ignore[attr-defined]  # a page of ours
+
+
+def test_a_list_that_is_narrowed_to_nothing_offers_to_widen_it(console):
+    texts = read(console.get("/admin/ledger/order/?q=xyz", headers={"accept-language": "en"}))
+
+    assert "No row fits the search and the filters." in texts
+    assert "Nothing here yet" not in texts
+
+
+def reverse_list(page):
+    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -112,5 +112,5 @@ def test_who_may_only_look_cannot_decide(gap):
 
 
 def test_the_overview_counts_them(console, gap, user_api):
-    assert "1 discrepancies with the venues" in console.get("/admin/").content.decode()
+    assert "1 discrepancy with the venues" in console.get("/admin/").content.decode()
     assert user_api.get("/api/overview").json()["data"]["discrepancies"] == 1

@@ -109,7 +109,7 @@ def test_names_of_networks_are_confirmed_and_taken_back(console, alpha):
 def test_an_empty_list_says_what_to_do(console, path):
     page = console.get(path).content.decode()
 
-    assert "arb-empty" in page
+    assert "arb-hint" in page
 
 
 def test_limits_are_set_and_have_a_history(console):
