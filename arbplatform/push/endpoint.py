@@ -205,20 +205,23 @@ class Connection:
     Args:
         identity: who it is.
         send: takes messages to it; waits while it does not read.
+        now_s: tells the time [s]; the loop's by default.
     """
 
-    def __init__(self, identity: Identity, send: Send) -> None:
+    def __init__(
+        self, identity: Identity, send: Send, *, now_s: Callable[[], float] | None = None
+    ) -> None:
         self.identity = identity
         self.outbox = Outbox()
         self.end: asyncio.Future[ArbError] = asyncio.get_running_loop().create_future()
         self._send = send
-        self._loop = asyncio.get_running_loop()
+        self._now_s = now_s or asyncio.get_running_loop().time
         self._sending_since_s: float | None = None
 
     def blocked_s(self) -> float:
         """Return for how long one message could not be sent [s]."""
         since_s = self._sending_since_s
-        return 0.0 if since_s is None else self._loop.time() - since_s
+        return 0.0 if since_s is None else self._now_s() - since_s
 
     def cut(self, error: ArbError) -> None:
         """End the connection, saying why."""
@@ -227,11 +230,11 @@ class Connection:
 
     async def pump(self) -> None:
         """Send what is put into the outbox, for ever."""
-        send, outbox = self._send, self.outbox
+        send, outbox, now_s = self._send, self.outbox, self._now_s
         while True:
-            frames = await outbox.take()
-            self._sending_since_s = self._loop.time()
-            for frame in frames:
+            for frame in await outbox.take():
+                # of each frame: who reads a full outbox slowly reads all the same
+                self._sending_since_s = now_s()
                 await send({"type": "websocket.send", "text": frame})
             self._sending_since_s = None
 
