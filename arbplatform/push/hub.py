@@ -7,7 +7,7 @@ topic. Nothing here waits for a client.
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -35,6 +35,8 @@ INTEREST_S: Final = 10.0
 SLOW_S: Final = 10.0
 """A client to which one message could not be sent for so long is cut off [s]."""
 
+AGAIN_S: Final = 1.0
+"""How long until work that broke off by a mistake of ours begins again [s]."""
 SETTLE_S: Final = 2.0
 """How long an answer waits for Redis to confirm a subscription [s]."""
 
@@ -227,9 +229,8 @@ class Hub:
         announce = partial(self._announce_of, self._generation)
         self._source = self._open_source(self.deliver, announce)
         self._tasks = [
-            asyncio.create_task(self._source.run()),
-            asyncio.create_task(self._keep_beating()),
-            asyncio.create_task(self._keep_registering()),
+            asyncio.create_task(_go_on(work))
+            for work in (self._source.run, self._keep_beating, self._keep_registering)
         ]
 
     def _stop(self) -> None:
@@ -265,3 +266,13 @@ class Hub:
                 await asyncio.to_thread(self._register_interest, watched)
             except (OSError, RedisError) as error:
                 logger.warning("Nobody hears which markets clients watch: %s", error)
+
+
+async def _go_on(work: Callable[[], Awaitable[None]]) -> None:
+    """Do what is never finished; nobody would notice if it broke off while clients stay."""
+    while True:
+        try:
+            await work()
+        except Exception:  # whatever it was: clients would hear nothing any more, in silence
+            logger.exception("Work for the clients of /ws/ broke off and begins again.")
+        await asyncio.sleep(AGAIN_S)
