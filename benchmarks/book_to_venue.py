@@ -50,12 +50,12 @@ SYMBOL = "BTC/USDT"
 LEVELS = 20
 FUNDS = {"BTC": "1000", "USDT": "100000000"}
 CODES = ("alpha", "beta")
-PATIENCE_S = 0.4
+PATIENCE_S = 1.0
 """Orders that have not come by then are missed [s]."""
-REST_S = 0.12
-"""What has been sent is booked by then [s]."""
-CALM_S = 0.08
-"""Books without an edge have been sent and taken in by then [s]."""
+ANSWER_S = 0.01
+"""The venues have answered by then [s]."""
+CALM_S = 0.15
+"""Books without an edge have been sent and taken in, and what was sent is booked by then [s]."""
 START_S = 60
 
 
@@ -108,15 +108,23 @@ def approve(accounts: Sequence[Any]) -> None:
         reconcile_account(account_id=account.pk)
 
 
+def is_booked() -> bool:
+    """Return whether the platform has nothing left to do for what it has sent."""
+    from strategies.selectors import count_open_executions  # noqa: PLC0415  after django.setup()
+
+    return not count_open_executions(strategy_id=1)
+
+
 def play(venues: Venues, label: str, rounds: int) -> list[Passage | None]:
     """Make an edge so many times; return what the stopwatch has seen, ``None`` where too little."""
     found: list[Passage | None] = []
     for _ in range(rounds):
         venues.show(1)
         found.append(judge(venues.wait(label, 2, PATIENCE_S), label))
-        time.sleep(REST_S)
-        venues.show(2)
+        time.sleep(ANSWER_S)
+        venues.show(2)  # before ours finds the edge again, and trades on
         time.sleep(CALM_S)
+        wait_for(is_booked, START_S, "what was sent to be booked")
     return found
 
 
@@ -151,12 +159,12 @@ def measure(
         start_strategy_on(accounts)
         bare_command = ("-m", "benchmarks.parts.bare_trader", venues.url, SYMBOL, *CODES)
         with running(bare_command):
-            bare = play_warm(venues, BARE, rounds // 3)
+            bare = play_warm(venues, BARE, rounds // 4)
         with running(("-m", "benchmarks.parts.timed_engine", stages)):
             approve(accounts)
             ours = play_warm(venues, MAIN, rounds)
         with running(bare_command):
-            bare += play_warm(venues, BARE, rounds // 3)
+            bare += play_warm(venues, BARE, rounds // 4)
     return ours, bare, json.loads(stages.read_text())
 
 

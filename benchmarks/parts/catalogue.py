@@ -30,11 +30,11 @@ class Benchmark:
 
 
 TARGETS = (
-    Benchmark("book_to_venue", 90, BOTH),
+    Benchmark("book_to_venue", 110, BOTH),
     Benchmark("detection", 60),
     Benchmark("cross_venue_detection", 30),
     Benchmark("intake", 40),
-    Benchmark("scheduled_scale", 80, BOTH),
+    Benchmark("scheduled_scale", 100, BOTH),
     Benchmark("ledger_writes", 40, BOTH),
     Benchmark("books_memory", 60, long=("--minutes", "20"), long_limit_s=1_500),
 )
