@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from arbplatform.core.errors import ArbError
 from arbplatform.management.errors import DatabaseUnusable, RedisUnusable
@@ -40,10 +40,7 @@ def check_database() -> None:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        raise DatabaseUnusable(
-            address=describe_database(),
-            reason=_first_line(error, connection.settings_dict.get("PASSWORD")),
-        ) from None
+        raise _refusal_of_database(error) from None
 
 
 def check_redis() -> None:
@@ -64,8 +61,15 @@ def check_redis() -> None:
 
 
 def migrate_database() -> None:
-    """Bring the schema up to date."""
-    call_command("migrate", interactive=False, verbosity=0)
+    """Bring the schema up to date.
+
+    Raises:
+        DatabaseUnusable: it goes away meanwhile, is locked, or has no room.
+    """
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as error:
+        raise _refusal_of_database(error) from error
 
 
 def ensure_administrator(password: str = "") -> Administrator:
@@ -98,6 +102,13 @@ def describe_database() -> str:
     host = config["HOST"] or config.get("OPTIONS", {}).get("host", "")
     port = f":{config['PORT']}" if config["PORT"] else ""
     return f"{connection.vendor}://{config['USER']}@{host}{port}/{config['NAME']}"
+
+
+def _refusal_of_database(error: DatabaseError) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        address=describe_database(),
+        reason=_first_line(error, connection.settings_dict.get("PASSWORD")),
+    )
 
 
 def _first_line(error: Exception, password: str | None) -> str:

@@ -39,7 +39,7 @@ class DirectoryUnusable(Unavailable):
     code = 1053
     summary = (
         "The data directory {path} cannot be used: {reason}. Choose another one with --data-dir, "
-        "or mend its permissions."
+        "or see to it that this one can be written to."
     )
 
 
@@ -80,7 +80,7 @@ class DatabaseUnusable(Unavailable):
     code = 1057
     summary = (
         "The database {address} cannot be used: {reason}. Check DATABASE_URL, and that the server "
-        "runs and lets this user in."
+        "runs, lets this user in and has room on its disk."
     )
 
 

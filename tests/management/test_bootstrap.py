@@ -5,6 +5,7 @@ from django.db.utils import OperationalError
 
 from arbplatform.core.errors import Unavailable
 from arbplatform.management import bootstrap
+from arbplatform.management.errors import DatabaseUnusable
 
 
 @pytest.mark.django_db
@@ -46,8 +47,18 @@ def test_a_database_that_refuses_is_named_without_its_password(monkeypatch):
 
     assert str(refusal.value) == (
         "The database postgresql://arb@db.local:5432/books cannot be used: no *** for you. Check "
-        "DATABASE_URL, and that the server runs and lets this user in."
+        "DATABASE_URL, and that the server runs, lets this user in and has room on its disk."
     )
+
+
+def test_a_database_without_room_for_its_tables_is_refused_in_one_sentence(monkeypatch):
+    def migrate(*_args, **_options):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(bootstrap, "call_command", migrate)
+
+    with pytest.raises(DatabaseUnusable, match=r"cannot be used: database or disk is full\. Check"):
+        bootstrap.migrate_database()
 
 
 POSTGRES = {
