@@ -3,11 +3,14 @@ import os
 import re
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import ROOT, is_alive, processes_of, wait_for
 
+IDLE_MEMORY_MB_MAX = 600
+"""Of all processes, before they trade; it was 483 when this was set [MB]."""
 CHILDREN = {"redis", "web", "worker", "engine", "scanner", "beat"}
 
 
@@ -39,6 +42,18 @@ def test_exactly_the_named_processes_run(platform):
 
     assert set(pids) == CHILDREN
     assert set(pids.values()) == {pid for pid in processes_of(platform.data_dir) if is_alive(pid)}
+
+
+def test_all_processes_together_fit_into_a_small_machine(platform):
+    pids = [platform.process.pid, *platform.state["processes"].values()]
+
+    assert sum(map(proportional_memory_mb, pids)) < IDLE_MEMORY_MB_MAX
+
+
+def proportional_memory_mb(pid):
+    """Return the memory of a process, each page divided by the number of those who share it."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"^Pss:\s+(\d+) kB", text, re.MULTILINE))) / 1024
 
 
 def test_only_the_owner_can_read_the_data(platform):
