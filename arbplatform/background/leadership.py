@@ -9,18 +9,13 @@ from django.conf import settings
 
 from arbplatform.background.batches import Bucket
 from arbplatform.background.queues import connect
+from arbplatform.background.redis_lease import RedisLease
 
 LEASE_MS: Final = 10_000
 SLOT_SHARE: Final = 0.8
 """The part of its interval in which a schedule is published once."""
 _LEASE_KEY: Final = "arb:beat:leader"
 
-_LEAD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
 _TAKE: Final = """
 local taken = {}
 for number, key in ipairs(KEYS) do
@@ -31,9 +26,6 @@ for number, key in ipairs(KEYS) do
     end
 end
 return taken
-"""
-_LEAVE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
 
 
@@ -47,6 +39,7 @@ class Leadership:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._token = secrets.token_hex(16)
+        self._lease = RedisLease(_LEASE_KEY, self._token, LEASE_MS)
 
     def hold(self) -> bool:
         """Take or renew the lease; return whether it is ours.
@@ -54,7 +47,7 @@ class Leadership:
         Raises:
             RedisError: it cannot be asked.
         """
-        return bool(self._client.eval(_LEAD, 1, _LEASE_KEY, self._token, LEASE_MS))
+        return self._lease.hold(self._client)
 
     def take_slot(self, name: str, interval: timedelta) -> bool:
         """Return whether a schedule may be published now: nobody did a moment ago.
@@ -82,7 +75,7 @@ class Leadership:
 
     def leave(self) -> None:
         """Give the lease back, so that another beat need not wait for its end."""
-        self._client.eval(_LEAVE, 1, _LEASE_KEY, self._token)
+        self._lease.leave(self._client)
 
 
 def make_leadership() -> Leadership | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
+from arbplatform.background.redis_lease import RedisLease
 from arbplatform.push.errors import UnknownTopic
 from arbplatform.push.topics import Topic, parse_topic
 
@@ -19,16 +20,6 @@ FEEDER_KEY: Final = "arb:feeder"
 FEEDER_TTL_MS: Final = 6_000
 """A feeder that says nothing for so long is replaced [ms]."""
 _SEPARATOR: Final = "|"
-_RENEW: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-_RELEASE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
 
 MarketPair = tuple[str, str]
 """Code of a venue and a symbol."""
@@ -119,7 +110,7 @@ def take_feeder(client: Any, name: str) -> bool:
     Raises:
         RedisError, OSError: it does not answer.
     """
-    return bool(client.eval(_RENEW, 1, FEEDER_KEY, name, FEEDER_TTL_MS))
+    return RedisLease(FEEDER_KEY, name, FEEDER_TTL_MS).hold(client)
 
 
 def leave_feeder(client: Any, name: str) -> None:
@@ -130,4 +121,4 @@ def leave_feeder(client: Any, name: str) -> None:
         name: of the engine.
     """
     with suppress(RedisError, OSError):  # it ends by itself
-        client.eval(_RELEASE, 1, FEEDER_KEY, name)
+        RedisLease(FEEDER_KEY, name, FEEDER_TTL_MS).leave(client)

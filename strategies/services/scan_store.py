@@ -16,6 +16,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from arbplatform.background.queues import connect
+from arbplatform.background.redis_lease import RedisLease
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import ArbError
@@ -36,15 +37,6 @@ KEPT_MS: Final = 5_000
 LEASE_MS: Final = 10_000
 """A scanner that says nothing for so long gives way to another one [ms]."""
 _LEASE_KEY: Final = "arb:scanner"
-_HOLD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-_LEAVE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
 
 _here: list[bytes] = []
 """Where the broker is in memory there is only this process."""
@@ -54,14 +46,14 @@ class ScannerLease:
     """The right to scan, of one process among several: the venues are to be asked by one."""
 
     def __init__(self) -> None:
-        self._token = secrets.token_hex(16)
+        self._lease = RedisLease(_LEASE_KEY, secrets.token_hex(16), LEASE_MS)
 
     def hold(self) -> bool:
         """Take or renew the lease; return whether it is ours. Without Redis it is nobody's."""
         if _is_in_memory():
             return True
         try:
-            return bool(_client().eval(_HOLD, 1, _LEASE_KEY, self._token, LEASE_MS))
+            return self._lease.hold(_client())
         except (RedisError, OSError) as error:
             logger.warning("The scanner rests, Redis is away: %s", error)
             return False
@@ -71,7 +63,7 @@ class ScannerLease:
         if _is_in_memory():
             return
         try:
-            _client().eval(_LEAVE, 1, _LEASE_KEY, self._token)
+            self._lease.leave(_client())
         except (RedisError, OSError) as error:
             logger.info("The lease of the scanner ends by itself: %s", error)
 
