@@ -5,9 +5,10 @@ from typing import Protocol
 
 from arbplatform.core.errors import Message
 from markets.domain.feeds import FeedState, FeedStatus
-from markets.domain.live_book import LiveBook
+from markets.domain.live_book import BookFault, LiveBook
 from markets.feed.ages import Ages
 from markets.feed.market import MarketFeed
+from markets.feed.reasons import EMPTY, broken
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,18 @@ class Gates:
     def open(self, feed: MarketFeed) -> None:
         """Let a book be decided upon."""
         self.move(feed, FeedState.HEALTHY, None)
+
+    def judge(self, feed: MarketFeed) -> None:
+        """Open or close the gate by what a book shows that came as a whole."""
+        fault = feed.book.fault()
+        if fault is None:
+            self.open(feed)
+            self.tell_book(feed)
+        elif fault is BookFault.EMPTY:
+            self.move(feed, FeedState.STALE, EMPTY)
+        else:
+            feed.note_break(self._ages.now_ms())
+            self.move(feed, FeedState.RESYNCING, broken(fault))
 
     def move(self, feed: MarketFeed, state: FeedState, reason: Message | None) -> None:
         """Bring a feed into a state, and tell if that is news."""

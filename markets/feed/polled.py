@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from markets.domain.feeds import FeedState
-from markets.domain.live_book import BookFault
 from markets.feed.market import MarketFeed
-from markets.feed.reasons import EMPTY, broken
 from markets.feed.venue import VenueFeed
 
 
@@ -34,15 +31,7 @@ class PolledVenue(VenueFeed):
         return True
 
     def _settle_polled(self, feed: MarketFeed) -> None:
-        fault = feed.book.fault()
-        if fault is None:
-            self._gates.open(feed)
-            self._gates.tell_book(feed)
-        elif fault is BookFault.EMPTY:
-            self._gates.move(feed, FeedState.STALE, EMPTY)
-        else:
-            feed.note_break(self._now_ms())
-            self._gates.move(feed, FeedState.RESYNCING, broken(fault))
+        self._gates.judge(feed)
 
     def _proven_at_ms(self, feed: MarketFeed) -> float:
         return feed.heard_at_ms

@@ -13,12 +13,11 @@ from typing import Any
 
 from arbplatform.core.errors import ArbError
 from markets.domain.feeds import FeedState
-from markets.domain.live_book import BookFault
 from markets.feed.gates import Gates
 from markets.feed.heartbeat import Heartbeat
 from markets.feed.market import MarketFeed
 from markets.feed.pace import DialBudget
-from markets.feed.reasons import EMPTY, FROZEN, SILENT, UNKNOWN_MARKET, broken, failed
+from markets.feed.reasons import FROZEN, SILENT, UNKNOWN_MARKET, failed
 from markets.feed.venue import FeedKit, VenueFeed
 from markets.gateway.base import VenueSpec
 from markets.gateway.ccxt_stream import VenueStreams
@@ -105,15 +104,7 @@ class WatchedVenue(VenueFeed):
             received_at_ms=self._ages.wall_ms(),
             venue_time_ms=shown.get("timestamp"),
         )
-        fault = feed.book.fault()
-        if fault is None:
-            self._gates.open(feed)
-            self._gates.tell_book(feed)
-        elif fault is BookFault.EMPTY:
-            self._gates.move(feed, FeedState.STALE, EMPTY)
-        else:
-            feed.note_break(now_ms)
-            self._gates.move(feed, FeedState.RESYNCING, broken(fault))
+        self._gates.judge(feed)
 
     def _found_frozen(self, feed: MarketFeed) -> None:
         feed.suspect()
