@@ -1,33 +1,30 @@
 """The pages of risk limits: set them, and see who changed what."""
 
-from decimal import Decimal
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin
-from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError, InvalidInput
-from arbplatform.wording import render
+from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.console.limits import LimitsAdmin
 from strategies.domain.risk import Limits
 from strategies.models import RiskLimits, RiskLimitsChange
 from strategies.services.risk import LIMIT_NAMES, save_limits
 
 
 @admin.register(RiskLimits)
-class RiskLimitsAdmin(PlatformAdmin):
+class RiskLimitsAdmin(LimitsAdmin):
     """The defaults for all strategies, and what one of them has instead."""
 
     list_display = ("__str__", "show_limits", "updated_at")
     list_select_related = ("strategy",)
+    limit_names = LIMIT_NAMES
+    owner = "strategy"
     fields = ("strategy", *LIMIT_NAMES)
     empty_hint = _(
         "No limits of yours yet: what holds is that edges above 1,000 bps and an eleventh open "
@@ -38,22 +35,6 @@ class RiskLimitsAdmin(PlatformAdmin):
         """Return all limits, the defaults first."""
         return RiskLimits.objects.select_related("strategy").order_by("key")
 
-    @display(description=_("limits"))
-    def show_limits(self, row: RiskLimits) -> SafeString:
-        """Show the limits that are set."""
-        values = ((_title(name), getattr(row, name)) for name in LIMIT_NAMES)
-        return format_html_join(
-            "; ", "{}: {}", ((title, to_plain(Decimal(v))) for title, v in values if v is not None)
-        )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: RiskLimits | None = None) -> Any:
-        """Whose limits they are does not change."""
-        return () if obj is None else ("strategy",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: empty the fields instead; the history stays."""
-        return False
-
     def save_model(
         self, request: HttpRequest, obj: RiskLimits, form: "ModelForm[RiskLimits]", change: bool
     ) -> None:
@@ -62,20 +43,6 @@ class RiskLimitsAdmin(PlatformAdmin):
         strategy_id = obj.strategy_id
         row = save_limits(strategy_id=strategy_id, limits=Limits(**values), user=request.user)
         obj.pk = row.pk
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Show the form; a refusal of the service becomes a message."""
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except ArbError as error:
-            details = error.fields if isinstance(error, InvalidInput) else {}
-            texts = [render(error.message)] + [
-                f"{_title(name)}: {render(text)}"
-                for name, group in details.items()
-                for text in group
-            ]
-            messages.error(request, " ".join(texts))
-            return HttpResponseRedirect(request.get_full_path())
 
 
 @admin.register(RiskLimitsChange)
