@@ -183,11 +183,12 @@ def intent_to_json(intent: Intent) -> Json:
         "expected_profit": to_plain(intent.expected_profit),
         "profit_asset": intent.profit_asset,
         "sizing": dict(intent.sizing),
-        "legs": [_leg_to_json(leg) for leg in intent.legs],
+        "legs": [leg_to_json(leg) for leg in intent.legs],
     }
 
 
-def _leg_to_json(leg: LegIntent) -> Json:
+def leg_to_json(leg: LegIntent) -> Json:
+    """Return a leg as JSON values, exact."""
     return {
         "venue": leg.venue,
         "symbol": leg.symbol,

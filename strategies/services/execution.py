@@ -17,7 +17,7 @@ from accounts.errors import FundsReserved
 from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.decimals import Quantity, to_plain
+from arbplatform.core.decimals import Quantity
 from arbplatform.persistence.fields import to_document
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
@@ -40,6 +40,7 @@ from ledger.services.journal import (
 )
 from ledger.services.logs import write_log
 from markets.domain.orders import OrderKind, TimeInForce
+from strategies.domain.evidence import leg_to_json
 from strategies.domain.legs import next_quantity, spent_asset
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
@@ -186,7 +187,7 @@ def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[_Values, list[S
         "run_id": sighting.run_id,
         "opportunity_id": opportunity_id,
         "leg_count": len(intent.legs),
-        "plan": to_document([_leg_to_json(leg) for leg in intent.legs]),
+        "plan": to_document([leg_to_json(leg) for leg in intent.legs]),
         "expected_profit": intent.expected_profit,
         "profit_asset_id": sighting.asset_of(intent).pk,
         "lease_fence": engagement.claim.fence,
@@ -295,16 +296,3 @@ def _log_stopped(
         leg=index + 1,
         symbol=leg.symbol,
     )
-
-
-def _leg_to_json(leg: LegIntent) -> dict[str, str]:
-    return {
-        "venue": leg.venue,
-        "symbol": leg.symbol,
-        "side": leg.side.value,
-        "quantity": to_plain(leg.quantity),
-        "limit_price": to_plain(leg.limit_price),
-        "expected_spent": to_plain(leg.expected_spent),
-        "expected_received": to_plain(leg.expected_received),
-        "carried": to_plain(leg.carried),
-    }
