@@ -112,7 +112,7 @@ def is_booked() -> bool:
     """Return whether the platform has nothing left to do for what it has sent."""
     from strategies.selectors import count_open_executions  # noqa: PLC0415  after django.setup()
 
-    return not count_open_executions(strategy_id=1)
+    return not count_open_executions([1])
 
 
 def play(venues: Venues, label: str, rounds: int) -> list[Passage | None]:

@@ -51,6 +51,7 @@ from ledger.selectors.orders import (
 from ledger.selectors.reservations import (
     list_stray_reservations,
     map_markets,
+    map_spendable,
     read_purse,
     reserved_balances,
     spendable_balances,
@@ -93,6 +94,7 @@ __all__ = [
     "lock_orders",
     "lock_pending_orders",
     "map_markets",
+    "map_spendable",
     "order_movements",
     "pnl_by_asset",
     "pnl_by_strategy",

@@ -196,13 +196,18 @@ def pnl_by_asset(
     return net_by_asset(movements)
 
 
-def pnl_by_strategy(since_day: datetime | None = None) -> dict[int | None, dict[str, Amount]]:
+def pnl_by_strategy(
+    since_day: datetime | None = None, *, strategy_ids: Collection[int] | None = None
+) -> dict[int | None, dict[str, Amount]]:
     """Return what trading gained and lost, by strategy id and asset.
 
     Args:
         since_day: only UTC days from this one on.
+        strategy_ids: only these; ``None``: all.
     """
     days = TradingDay.objects.all()
+    if strategy_ids is not None:
+        days = days.filter(strategy_id__in=strategy_ids)
     if since_day is not None:
         days = days.filter(day__gte=start_of_utc_day(since_day).date())
     moved: defaultdict[int | None, list[tuple[str, Amount]]] = defaultdict(list)

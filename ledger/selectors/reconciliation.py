@@ -111,10 +111,15 @@ def list_reconcilable_account_ids() -> list[int]:
 
 def list_unreconciled(account_ids: Collection[int], since: datetime) -> list[int]:
     """Return which of the accounts were not found equal to their venue since a moment."""
-    clean = AccountReconciliation.objects.filter(
-        account_id__in=account_ids, last_clean_at__gte=since
-    )
-    return sorted(set(account_ids) - set(clean.values_list("account_id", flat=True)))
+    clean = map_last_clean(account_ids)
+    return sorted(pk for pk in set(account_ids) if pk not in clean or clean[pk] < since)
+
+
+def map_last_clean(account_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when accounts were last found equal to their venues; others never were."""
+    rows = AccountReconciliation.objects.filter(account_id__in=account_ids).order_by()
+    found = rows.values_list("account_id", "last_clean_at")
+    return {account_id: clean_at for account_id, clean_at in found if clean_at is not None}
 
 
 def list_traded_markets(account: VenueAccount, since: datetime) -> list[Market]:

@@ -12,8 +12,7 @@ from accounts.selectors import reserved_amounts
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import LIVE_STATES
-from ledger.models import BookTotal, Order
-from ledger.selectors.books import wallet_balances
+from ledger.models import BookKind, BookTotal, Order
 from markets.domain.funds import Wallet
 from markets.models import Market
 
@@ -25,8 +24,7 @@ def map_markets(market_ids: Collection[int]) -> dict[int, Market]:
 
 def reserved_balances(account_id: int, *, wallet: Wallet = Wallet.SPOT) -> dict[str, Amount]:
     """Return what is set aside in one purse of an account, by asset."""
-    rows = ReservedTotal.objects.filter(account_id=account_id, wallet=wallet)
-    return {code: total for code, total in rows.values_list("asset__code", "total") if total}
+    return _map_reserved([account_id], wallet).get(account_id, {})
 
 
 def spendable_balances(
@@ -36,13 +34,33 @@ def spendable_balances(
 
     Never below zero: when real money left unasked, more may be reserved than is there.
     """
+    return map_spendable([account_id], wallet=wallet)[account_id]
+
+
+def map_spendable(
+    account_ids: Collection[int], *, wallet: Wallet = Wallet.SPOT
+) -> dict[int, defaultdict[str, Amount]]:
+    """Return ``spendable_balances`` of several accounts, read together, by account."""
     # reserved first: funds that are being spent are then missed twice for a moment, never counted
-    reserved = reserved_balances(account_id, wallet=wallet)
-    balances = wallet_balances(account_id, wallet=wallet)
-    return defaultdict(
-        Decimal,
-        {asset: max(held - reserved.get(asset, ZERO), ZERO) for asset, held in balances.items()},
-    )
+    reserved = _map_reserved(account_ids, wallet)
+    spendable = {pk: defaultdict[str, Amount](Decimal) for pk in account_ids}
+    rows = BookTotal.objects.filter(
+        book=BookKind.WALLET, account_id__in=account_ids, wallet=wallet
+    ).order_by()
+    for account_id, asset, held in rows.values_list("account_id", "asset__code", "total"):
+        set_aside = reserved.get(account_id, {}).get(asset, ZERO)
+        if held:
+            spendable[account_id][asset] = max(held - set_aside, ZERO)
+    return spendable
+
+
+def _map_reserved(account_ids: Collection[int], wallet: Wallet) -> dict[int, dict[str, Amount]]:
+    rows = ReservedTotal.objects.filter(account_id__in=account_ids, wallet=wallet).order_by()
+    reserved: dict[int, dict[str, Amount]] = {}
+    for account_id, asset, total in rows.values_list("account_id", "asset__code", "total"):
+        if total:
+            reserved.setdefault(account_id, {})[asset] = total
+    return reserved
 
 
 def read_purse(account_id: int, wallet: str, asset_id: int) -> tuple[Amount, Amount]:

@@ -7,24 +7,38 @@ that is not old. A difference that is exactly a transfer of ours on its way is k
 as long. Opening the books is one: they are made equal to the venue's statement.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from ledger.selectors.reconciliation import list_unreconciled
+from ledger.selectors.reconciliation import list_unreconciled, map_last_clean
 
 AGE_MAX: Final = timedelta(minutes=10)
 """How old the last clean reconciliation may be when a strategy is started."""
 
-RUNS_MAX: Final = 1_000
+RUNS_MAX: Final = 20_000
 """Runs that are remembered as ready; when there are more, all are asked about again."""
-
-
 ASK_EVERY_MS: Final = 5_000
 """How often a strategy that waits has its accounts compared, besides the schedule [ms]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trader:
+    """A run of a strategy that may be ready to trade.
+
+    Attributes:
+        run_id: from one start of the strategy to its next stop.
+        started_at: when it was started.
+        account_ids: what it trades on.
+    """
+
+    run_id: int
+    started_at: datetime
+    account_ids: Collection[int]
 
 
 class Readiness:
@@ -59,35 +73,51 @@ class Readiness:
         with self._lock:
             self._ready.discard(run_id)
             self._distrusted[run_id] = since
-            while len(self._distrusted) > RUNS_MAX:
-                del self._distrusted[next(iter(self._distrusted))]
+            if len(self._distrusted) > RUNS_MAX:
+                # none may be forgotten: what was found before then is not believed of anybody
+                since = max(self._distrusted.values())
+                self._began_at = max(filter(None, (self._began_at, since)))
+                self._ready.clear()
+                self._distrusted.clear()
 
-    def is_ready(self, *, run_id: int, started_at: datetime, account_ids: Collection[int]) -> bool:
-        """Return whether a run of a strategy may trade on its accounts.
+    def find_ready(self, traders: Collection[Trader]) -> frozenset[int]:
+        """Return the runs that may trade on their accounts, of all these.
 
-        Once it may, it may until this process ends: no query is spent on it again.
+        Once one may, it may until this process ends: no query is spent on it again.
 
         Args:
-            run_id: from one start of the strategy to its next stop.
-            started_at: when it was started.
-            account_ids: what it trades on.
+            traders: runs of strategies.
         """
-        if run_id in self._ready:
-            return True
-        distrusted_at = self._distrusted.get(run_id)
-        since = [self._began_at, distrusted_at, started_at - AGE_MAX]
-        waiting = list_unreconciled(account_ids, max(filter(None, since)))
-        if waiting:
-            self._ask(waiting)
-            return False
+        ready = {trader.run_id for trader in traders if trader.run_id in self._ready}
+        asked = [trader for trader in traders if trader.run_id not in ready]
+        return frozenset(ready | self._look(asked) if asked else ready)
+
+    def _look(self, traders: Sequence[Trader]) -> set[int]:
+        began_at = self._began_at
+        distrusted = {each.run_id: self._distrusted.get(each.run_id) for each in traders}
+        clean = map_last_clean({pk for each in traders for pk in each.account_ids})
+        waiting: set[int] = set()
+        found: set[int] = set()
+        for trader in traders:
+            known = (began_at, distrusted[trader.run_id], trader.started_at - AGE_MAX)
+            since = max(filter(None, known))
+            missing = {pk for pk in trader.account_ids if pk not in clean or clean[pk] < since}
+            waiting |= missing
+            if not missing:
+                found.add(trader.run_id)
         with self._lock:
-            if self._distrusted.get(run_id) != distrusted_at:
-                return False  # it was taken over while this was read
-            if len(self._ready) >= RUNS_MAX:
+            if self._began_at != began_at:
+                return set()  # what was read does not count any more
+            # what was taken over while this was read is not ready
+            found = {pk for pk in found if self._distrusted.get(pk) == distrusted[pk]}
+            if len(self._ready) + len(found) > RUNS_MAX:
                 self._ready.clear()
-            self._ready.add(run_id)
-            self._distrusted.pop(run_id, None)
-        return True
+            self._ready |= found
+            for run_id in found:
+                self._distrusted.pop(run_id, None)
+        if waiting:
+            self._ask(sorted(waiting))
+        return found
 
     def _ask(self, account_ids: Collection[int]) -> None:
         """Have accounts compared before their turn, now and then."""

@@ -19,7 +19,8 @@ from markets.models import Market
 from strategies.engine.echoes import Echoes
 from strategies.engine.nominating import Guarded
 from strategies.engine.ports import Books, Job, Threads
-from strategies.engine.tally import Tally
+from strategies.engine.reminders import Reminder
+from strategies.engine.tally import Counts, Tally
 from strategies.sdk import Intent, MarketKey, Nominator
 from strategies.services.claims import TickClaim
 from strategies.services.deciding import Basis, LeftMemory, split_markets
@@ -43,27 +44,6 @@ _IDLE_FREE: Final = 2
 """Decisions that come to nothing before the first rest."""
 _IDLE_MEMORY_MS: Final = 1_000
 """What came to nothing longer ago does not count [ms]."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What all deciders of an engine did, since it began.
-
-    Attributes:
-        nominated: updates that a nominator said yes to.
-        conflated: of those, the ones that found a decision due already.
-        decided: decisions that were made.
-        superseded: decisions given up because a newer book came.
-        executed: intents that were carried out.
-        failed: decisions that went wrong.
-    """
-
-    nominated: int = 0
-    conflated: int = 0
-    decided: int = 0
-    superseded: int = 0
-    executed: int = 0
-    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +110,7 @@ class Decider:
         self._echoes = Echoes()
         self._memory = LeftMemory()
         self._tally = Tally()
+        self._reminder = Reminder(strategy_id)
         self._flight: _Flight | None = None
         self._is_asked = self._is_patient = False
         self._is_due = self._is_forced = self._is_over = False
@@ -165,6 +146,7 @@ class Decider:
         """Take what was read anew; return whether it wants other markets now."""
         before, self._basis = self._basis, basis
         self._basis_at_ms = self._around.clock.monotonic_ms()
+        self._reminder.read(before, basis)
         if before is not None and before.setup is basis.setup:
             return False
         self._markets, self._disabled = split_markets(basis.setup)
@@ -175,6 +157,13 @@ class Decider:
             if book is not None and self._nominator is not None:
                 self._nominator.update(key, book.best_bid, book.best_ask)
         return True
+
+    def remind(self) -> None:
+        """Decide if it is time to, though no book may have asked for it."""
+        if self._nominator is None or self._reminder.is_due(self._around.clock.monotonic_ms()):
+            self.force()
+        else:
+            self._ask()  # what had to wait for a new reading
 
     def force(self) -> None:
         """Decide once in any case, when there is time: not every intent comes from a book."""
@@ -245,6 +234,7 @@ class Decider:
             memory=self._memory,
         )
         self._is_due = self._is_forced = False
+        self._reminder.begun()
         return partial(decide_on_stream, turn)
 
     def end(self, report: StreamReport) -> None:
@@ -252,6 +242,7 @@ class Decider:
         flight, self._flight = self._flight, None
         self._count(report, flight)
         now_ms = self._around.clock.monotonic_ms()
+        self._reminder.decided(is_open=not report.is_quiet, now_ms=now_ms)
         self.engagements += bool(report.execution_count or report.is_left_undone)
         if report.basis is not None:
             self._go_on_with(report.basis)

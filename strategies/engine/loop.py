@@ -14,10 +14,8 @@ from functools import partial
 from random import uniform
 from typing import Final
 
-from django.db import InterfaceError, OperationalError
-
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import Message
 from arbplatform.core.stages import Stage, StageRecorder
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
@@ -27,14 +25,15 @@ from strategies.domain.engine_stats import EngineStats
 from strategies.engine.accounts import AccountStreams, OpenStream
 from strategies.engine.board import Board
 from strategies.engine.crew import Crew
-from strategies.engine.decider import Counts, Decider, Surroundings
+from strategies.engine.decider import Decider, Surroundings
 from strategies.engine.ports import Feeds, Held, Keeper
 from strategies.engine.process import read_rss_mb
+from strategies.engine.refreshing import Refresher
+from strategies.engine.tally import Counts
 from strategies.errors import BookNotLive
 from strategies.services.deciding import Basis
 from strategies.services.engine_stats import publish_stats, withdraw_stats
 from strategies.services.explanations import write_explanations
-from strategies.services.streaming import note_stream_failure, read_stream_basis
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +44,6 @@ RESERVE: Final = 4
 HELPERS: Final = 2
 EARS: Final = 2
 """Threads that look up what venues tell of orders: one that hangs holds up nobody else's."""
-REFRESH_S: Final = 1.0
-"""How often what a decision rests on is read anew, and a decision made in any case [s]."""
 REPORT_S: Final = 1.0
 """How often findings and figures are passed on [s]."""
 WANT_S: Final = 0.02
@@ -88,7 +85,6 @@ class EngineLoop:
         self._board = Board()
         self._deciders: dict[int, Decider] = {}
         self._leaving: tuple[Decider, ...] = ()
-        self._refreshers: dict[int, asyncio.Task[None]] = {}
         self._reporting: asyncio.Task[None] | None = None
         self._held: frozenset[int] = frozenset()
         self._statuses: dict[tuple[str, str], FeedStatus] = {}
@@ -112,6 +108,12 @@ class EngineLoop:
             is_held=self._is_held,
             let_go=self._keeper.let_go,
         )
+        self._refresher = Refresher(
+            deciders=self._deciders,
+            run=self._helpers.run,
+            install=self._install,
+            clock=self._clock,
+        )
         if self._open_account is not None:
             self._accounts = AccountStreams(
                 held=lambda: self._held,
@@ -126,6 +128,7 @@ class EngineLoop:
             while True:
                 # by chance, lest it come together with every renewal of the leases
                 await asyncio.sleep(REPORT_S * uniform(0.8, 1.2))  # noqa: S311
+                self._refresher.check()
                 self._reporting = asyncio.create_task(self._report())
                 await asyncio.shield(self._reporting)
         finally:
@@ -210,7 +213,7 @@ class EngineLoop:
             around=self._around,
         )
         self._deciders[held.strategy_id] = decider
-        self._refreshers[held.strategy_id] = self._loop.create_task(self._refresh(decider))
+        self._refresher.hurry()
 
     def _dismiss(self, decider: Decider) -> None:
         decider.close()
@@ -218,36 +221,8 @@ class EngineLoop:
         # strategy is busy must find it in one place or the other
         self._leaving = (*self._leaving, decider)
         del self._deciders[decider.strategy_id]
-        self._refreshers.pop(decider.strategy_id).cancel()
         self._board.remove(decider)
         self._want_soon()
-
-    async def _refresh(self, decider: Decider) -> None:
-        """Keep what a strategy decides on up to date, and have it decide now and then."""
-        while True:
-            began_s = self._loop.time()
-            await self._refresh_once(decider)
-            took_s = self._loop.time() - began_s
-            await asyncio.sleep(max(REFRESH_S / 2, REFRESH_S - took_s))
-
-    async def _refresh_once(self, decider: Decider) -> None:
-        job = partial(
-            read_stream_basis,
-            strategy_id=decider.strategy_id,
-            run_id=decider.run_id,
-            clock=self._clock,
-        )
-        before = decider.engagements
-        try:
-            basis = await self._helpers.run(job)
-            self._install(decider, basis, before)
-        except ArbError as error:
-            await self._note_failure(decider, str(error))
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("Strategy %s waits for the database: %s", decider.strategy_id, error)
-        except Exception as error:
-            logger.exception("what strategy %s rests on cannot be read", decider.strategy_id)
-            await self._note_failure(decider, f"{type(error).__name__}: {error}")
 
     def _install(self, decider: Decider, basis: Basis, before: int) -> None:
         """Let a strategy decide on what was read, unless it has traded since that was asked for."""
@@ -256,14 +231,7 @@ class EngineLoop:
                 self._board.place(decider, decider.markets)
                 self._want_soon()
             self._offsets_ms |= basis.footing.risk.grounds.clock_offsets_ms
-        decider.force()
-
-    async def _note_failure(self, decider: Decider, error: str) -> None:
-        note = partial(note_stream_failure, claim=decider.claim, error=error, clock=self._clock)
-        try:
-            await self._helpers.run(note)
-        except Exception:
-            logger.exception("a failure of strategy %s is not noted", decider.strategy_id)
+        decider.remind()
 
     # --- what is fed ------------------------------------------------------------------------
 
@@ -338,6 +306,7 @@ class EngineLoop:
         for pk in list(self._deciders):
             self._dismiss(self._deciders[pk])
         steps: list[Callable[[], Awaitable[object]]] = [
+            self._refresher.close,
             self._report_last,
             partial(self._helpers.run, partial(withdraw_stats, self._keeper.engine.name)),
             self._feeds.close,
@@ -346,7 +315,7 @@ class EngineLoop:
             partial(self._helpers.close, timeout_s=CLOSE_S),
         ]
         if self._accounts is not None:
-            steps.insert(2, self._accounts.close)
+            steps.insert(3, self._accounts.close)
         for step in steps:
             try:
                 await step()

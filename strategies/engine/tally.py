@@ -1,4 +1,4 @@
-"""What a strategy did since it was last explained."""
+"""What strategies did: one since it was last explained, and all since the engine began."""
 
 from dataclasses import dataclass
 
@@ -26,3 +26,24 @@ class Tally:
         if report.findings is not None and (report.execution_count or not self.has_executed):
             self.findings = report.findings
             self.has_executed = bool(report.execution_count)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What all deciders of an engine did, since it began.
+
+    Attributes:
+        nominated: updates that a nominator said yes to.
+        conflated: of those, the ones that found a decision due already.
+        decided: decisions that were made.
+        superseded: decisions given up because a newer book came.
+        executed: intents that were carried out.
+        failed: decisions that went wrong.
+    """
+
+    nominated: int = 0
+    conflated: int = 0
+    decided: int = 0
+    superseded: int = 0
+    executed: int = 0
+    failed: int = 0

@@ -112,6 +112,12 @@ def map_open_runs(strategy_ids: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("strategy_id", "pk"))
 
 
+def map_starts(run_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when runs were started, of those that are open."""
+    rows = Run.objects.filter(pk__in=run_ids, stopped_at__isnull=True).order_by()
+    return dict(rows.values_list("pk", "started_at"))
+
+
 def list_unfit(runs: Mapping[int, int]) -> list[int]:
     """Return which strategies an engine has to give up: they do not run, or in another run.
 

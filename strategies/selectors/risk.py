@@ -36,53 +36,66 @@ class LeftOver:
     created_at: datetime
 
 
-def find_risk_limits(strategy_id: int | None) -> list[RiskLimits]:
-    """Return the limits that concern a strategy: its own first, then the defaults.
+def list_risk_limits(strategy_ids: Collection[int]) -> list[RiskLimits]:
+    """Return the limits of some strategies, those that have some, and the defaults."""
+    rows = RiskLimits.objects.filter(Q(strategy__isnull=True) | Q(strategy_id__in=strategy_ids))
+    return list(rows.order_by())
 
-    Args:
-        strategy_id: of the strategy; ``None``: only the defaults.
-    """
-    is_default = Q(strategy__isnull=True)
-    rows = RiskLimits.objects.filter(
-        is_default if strategy_id is None else Q(strategy_id=strategy_id) | is_default
+
+def count_open_executions(strategy_ids: Collection[int]) -> dict[int, int]:
+    """Return how many executions of strategies have not ended; where none has, nothing."""
+    rows = Execution.objects.filter(strategy_id__in=strategy_ids, state__in=UNFINISHED_STATES)
+    return dict(rows.order_by().values_list("strategy_id").annotate(number=Count("pk")))
+
+
+def sum_executed(strategy_ids: Collection[int], *, since: datetime) -> dict[int, dict[str, Amount]]:
+    """Return the notional of what was executed since a moment, by strategy and its asset."""
+    rows = Execution.objects.filter(strategy_id__in=strategy_ids, created_at__gte=since).order_by()
+    sums = rows.values_list("strategy_id", "profit_asset__code").annotate(
+        sum=ExactSum("opportunity__notional")
     )
-    return sorted(rows, key=lambda row: row.strategy_id is None)
+    found: dict[int, dict[str, Amount]] = {}
+    for strategy_id, asset, total in sums:
+        found.setdefault(strategy_id, {})[asset] = total or ZERO
+    return found
 
 
-def count_open_executions(strategy_id: int) -> int:
-    """Return how many executions of a strategy have not ended."""
-    return Execution.objects.filter(strategy_id=strategy_id, state__in=UNFINISHED_STATES).count()
+def list_left_overs(strategy_ids: Collection[int], *, since: datetime) -> dict[int, list[LeftOver]]:
+    """Return what executions left over that have not ended, are held, or began after a moment.
 
-
-def sum_executed(*, strategy_id: int, since: datetime) -> dict[str, Amount]:
-    """Return the notional of what was executed since a moment, by its asset."""
-    rows = Execution.objects.filter(strategy_id=strategy_id, created_at__gte=since).order_by()
-    sums = rows.values_list("profit_asset__code").annotate(sum=ExactSum("opportunity__notional"))
-    return {asset: total or ZERO for asset, total in sums}
-
-
-def list_left_overs(*, strategy_id: int, since: datetime) -> list[LeftOver]:
-    """Return what executions left over that have not ended, are held, or began after a moment."""
+    By strategy, the oldest execution first.
+    """
     is_held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
     is_open = Q(state__in=UNFINISHED_STATES)
     rows = Execution.objects.filter(
-        Q(created_at__gte=since) | is_open | is_held, strategy_id=strategy_id
+        Q(created_at__gte=since) | is_open | is_held, strategy_id__in=strategy_ids
     )
     rows = rows.exclude(residuals={}).order_by("pk")
-    return [LeftOver(*row) for row in rows.values_list("residuals", "created_at")]
+    found: dict[int, list[LeftOver]] = {}
+    for strategy_id, *row in rows.values_list("strategy_id", "residuals", "created_at"):
+        found.setdefault(strategy_id, []).append(LeftOver(*row))
+    return found
 
 
-def count_live_orders(account_ids: Collection[int]) -> dict[str, int]:
-    """Return how many orders of some accounts have no known end, by venue code."""
+def count_live_orders(account_ids: Collection[int]) -> dict[int, int]:
+    """Return how many orders of accounts have no known end, by account; where none, nothing."""
     rows = Order.objects.filter(account_id__in=account_ids, state__in=LIVE_STATES).order_by()
-    counted = rows.values_list("account__venue__code").annotate(number=Count("pk"))
-    return dict(counted)
+    return dict(rows.values_list("account_id").annotate(number=Count("pk")))
 
 
 def list_dust(*, strategy_id: int | None = None) -> QuerySet[Dust]:
     """Return what strategies have left over, of one or of all; what came to nothing is left out."""
     rows = Dust.objects.select_related("strategy", "asset").exclude(amount=0)
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def map_dust(strategy_ids: Collection[int]) -> dict[int, dict[str, Amount]]:
+    """Return what strategies have left over, by strategy and asset code."""
+    rows = Dust.objects.filter(strategy_id__in=strategy_ids).exclude(amount=0).order_by()
+    found: dict[int, dict[str, Amount]] = {}
+    for strategy_id, asset, amount in rows.values_list("strategy_id", "asset__code", "amount"):
+        found.setdefault(strategy_id, {})[asset] = amount
+    return found
 
 
 def list_outlets(strategy_id: int, asset_id: int) -> list[Market]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
@@ -98,21 +98,22 @@ class Standing:
     has_held: bool = False
 
 
-def read_standing(strategy_id: int) -> Standing:
-    """Return how a strategy stands at this moment, by one query."""
-    unresolved = Order.objects.filter(strategy_id=strategy_id, state__in=LIVE_STATES)
-    executions = Execution.objects.filter(strategy_id=strategy_id)
+def map_standings(strategy_ids: Collection[int]) -> dict[int, Standing]:
+    """Return how strategies stand at this moment, by one query; one that is gone, too."""
+    unresolved = Order.objects.filter(strategy_id=OuterRef("pk"), state__in=LIVE_STATES)
+    executions = Execution.objects.filter(strategy_id=OuterRef("pk"))
     short = executions.filter(state__in=UNFINISHED_STATES)
     held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
-    rows = Strategy.objects.order_by().filter(pk=strategy_id)
+    rows = Strategy.objects.order_by().filter(pk__in=strategy_ids)
     rows = rows.annotate(
         has_open=Exists(unresolved),
         has_short=Exists(short),
         has_held=Exists(held),
     )
-    for state, *facts in rows.values_list("state", "has_open", "has_short", "has_held"):
-        return Standing(StrategyState(state), *facts)
-    return Standing(None)
+    standings = dict.fromkeys(strategy_ids, Standing(None))
+    for pk, state, *facts in rows.values_list("pk", "state", "has_open", "has_short", "has_held"):
+        standings[pk] = Standing(StrategyState(state), *facts)
+    return standings
 
 
 def count_strategies() -> dict[StrategyState, int]:
@@ -133,9 +134,19 @@ def list_accounts_by_id(account_ids: Collection[int]) -> list[VenueAccount]:
     return list(list_accounts().filter(pk__in=account_ids).order_by("pk"))
 
 
-def list_accounts_of(strategy_id: int) -> list[VenueAccount]:
-    """Return a strategy's accounts with their venues, read anew, by id."""
-    return list(list_accounts().filter(strategies__pk=strategy_id).order_by("pk"))
+def map_accounts(strategy_ids: Collection[int]) -> dict[int, list[VenueAccount]]:
+    """Return the accounts of strategies with their venues, read anew, each by id.
+
+    An account of many strategies is one object in all of them.
+    """
+    uses = Strategy.accounts.through.objects.filter(strategy_id__in=strategy_ids)
+    pairs = list(uses.order_by("venueaccount_id").values_list("strategy_id", "venueaccount_id"))
+    accounts = list_accounts().in_bulk({account_id for _strategy_id, account_id in pairs})
+    found: dict[int, list[VenueAccount]] = {pk: [] for pk in strategy_ids}
+    for strategy_id, account_id in pairs:
+        if account_id in accounts:
+            found[strategy_id].append(accounts[account_id])
+    return found
 
 
 def list_markets_of(keys: Collection[MarketKey]) -> dict[MarketKey, Market]:

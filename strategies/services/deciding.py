@@ -14,7 +14,7 @@ from arbplatform.core.clock import Clock, from_ms
 from arbplatform.core.decimals import Amount
 from ledger.domain.moments import Moments
 from ledger.errors import TradingHalted
-from ledger.selectors import spendable_balances
+from ledger.selectors import map_spendable
 from ledger.services.batches import Unmet
 from markets.domain.book import Book
 from markets.errors import VenueDisabled
@@ -22,11 +22,11 @@ from markets.models import Market
 from strategies.domain.dust import carry_dust
 from strategies.models import Decision, Execution, Reason, Run, Strategy
 from strategies.sdk import AssetKey, Evaluation, Intent, MarketKey, MarketView
+from strategies.selectors import map_dust
 from strategies.services.claims import TickClaim, extend_claim
 from strategies.services.decisions import BookFailure, Findings
-from strategies.services.dust import read_dust
 from strategies.services.execution import Engagement, execute_intent
-from strategies.services.gates import Footing, read_footing, read_gate
+from strategies.services.gates import Footing, read_footings, read_gate
 from strategies.services.opportunities import (
     LEFT_PER_TICK_MAX,
     REPEAT_AFTER_S,
@@ -35,10 +35,14 @@ from strategies.services.opportunities import (
     record_left,
     route_of,
 )
-from strategies.services.setups import SETUPS, Setup
+from strategies.services.setups import SETUPS, Candidate, Setup
 
 EXECUTIONS_PER_DECISION = 1
 """One at a time: the second would be decided on balances and books that the first has changed."""
+
+
+_Purses = tuple[tuple[str, int], ...]
+"""Venue code and account id of each account of a strategy."""
 
 
 class Superseded(Exception):
@@ -78,6 +82,22 @@ class Basis:
             now_ms=now_ms, books=books, rules=self.setup.rules, free=self.free, dust=self.dust
         )
 
+    def resembles(self, other: "Basis") -> bool:
+        """Return whether the same books lead to the same intents here and there.
+
+        The figures that limits are compared with are left aside: they say what of an intent is
+        denied, not what intents there are.
+        """
+        footing, others = self.footing, other.footing
+        return (
+            self.setup is other.setup
+            and footing.is_ready == others.is_ready
+            and footing.gate == others.gate
+            and footing.risk.limits == others.risk.limits
+            and self.free == other.free
+            and self.dust == other.dust
+        )
+
     def evaluate(self, view: MarketView) -> Evaluation:
         """Return what the plugin wants, its sales with the dust that they take along."""
         return carry_dust(self.setup.plugin.evaluate(view), view)
@@ -98,10 +118,37 @@ def read_basis(*, strategy: Strategy, run: Run, clock: Clock) -> Basis:
         SecretUnreadable: the configured keys do not open the secrets of an account.
     """
     setup = SETUPS.get(strategy, run.pk)
-    free = _read_free(setup)
-    dust = read_dust(strategy.pk)
-    footing = read_footing(strategy=strategy, run=run, setup=setup, clock=clock)
-    return Basis(strategy.pk, run.pk, footing, free, dust)
+    accounts = list(strategy.accounts.all())
+    candidate = Candidate(strategy.pk, run.pk, run.started_at, accounts, setup)
+    return read_bases([candidate], clock=clock)[strategy.pk]
+
+
+def read_bases(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Basis]:
+    """Return what strategies decide on, read now and together, by strategy.
+
+    Args:
+        candidates: strategies that are about to decide.
+        clock: tells the time.
+
+    Raises:
+        SecretUnreadable: the configured keys do not open the secrets of an account.
+    """
+    purses = {each.strategy_id: _purses_of(each.setup) for each in candidates}
+    funds = map_spendable({pk for used in purses.values() for _venue, pk in used})
+    # strategies on the same accounts share what these have free
+    free = {used: _name_funds(used, funds) for used in set(purses.values())}
+    dust = map_dust(purses)
+    footings = read_footings(candidates, clock=clock)
+    return {
+        each.strategy_id: Basis(
+            each.strategy_id,
+            each.run_id,
+            footings[each.strategy_id],
+            free[purses[each.strategy_id]],
+            dust.get(each.strategy_id, {}),
+        )
+        for each in candidates
+    }
 
 
 def split_markets(setup: Setup) -> tuple[dict[MarketKey, Market], list[BookFailure]]:
@@ -234,10 +281,21 @@ def findings_of(
 
 def _read_free(setup: Setup) -> dict[AssetKey, Amount]:
     """Return what nobody has set aside, by our own books: exact to the last booked fill."""
+    purses = _purses_of(setup)
+    return _name_funds(purses, map_spendable([account_id for _venue, account_id in purses]))
+
+
+def _purses_of(setup: Setup) -> _Purses:
+    return tuple((venue, account.pk) for venue, account in setup.accounts.items())
+
+
+def _name_funds(
+    purses: _Purses, funds: Mapping[int, Mapping[str, Amount]]
+) -> dict[AssetKey, Amount]:
     return {
         AssetKey(venue, asset): amount
-        for venue, account in setup.accounts.items()
-        for asset, amount in spendable_balances(account.pk).items()
+        for venue, account_id in purses
+        for asset, amount in funds[account_id].items()
     }
 
 

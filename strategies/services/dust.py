@@ -64,11 +64,6 @@ def book_dust(
         row.save(update_fields=["amount", "updated_at"])
 
 
-def read_dust(strategy_id: int) -> dict[str, Amount]:
-    """Return what a strategy has left over, by asset code."""
-    return {row.asset.code: row.amount for row in list_dust(strategy_id=strategy_id)}
-
-
 def report_dust(*, strategy_id: int | None = None, clock: Clock = SYSTEM_CLOCK) -> list[DustLine]:
     """Return the dust of one strategy, or of all, with advice."""
     prices = list_prices(now=clock.now())

@@ -1,6 +1,7 @@
 """What forbids a strategy to trade at this moment, read just before it would."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -16,14 +17,14 @@ from ledger.models import Order
 from ledger.services.batches import Statement, Unmet
 from ledger.services.halts import Wish, read_denials
 from ledger.services.journal import Door, open_doors
-from ledger.services.readiness import READINESS
+from ledger.services.readiness import READINESS, Trader
 from strategies.domain.states import StrategyState
-from strategies.models import Execution, Opportunity, Reason, Run, Strategy
+from strategies.models import Execution, Opportunity, Reason
 from strategies.sdk import Intent, MarketView
-from strategies.selectors import list_accounts_of, read_standing
+from strategies.selectors import Standing, map_accounts, map_standings
 from strategies.services.claims import TickClaim
-from strategies.services.risk import RiskGate, read_risk_gate
-from strategies.services.setups import Setup
+from strategies.services.risk import RiskGate, read_risk_gates
+from strategies.services.setups import Candidate, Setup
 
 LEGS_MAX = 8
 """Orders of one execution for which ids are at hand before it is decided on."""
@@ -100,25 +101,50 @@ def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
         strategy_id: of the strategy.
         venues: codes of the venues that it trades on.
     """
-    standing = read_standing(strategy_id)
-    accounts = list_accounts_of(strategy_id)
-    enabled = {account.venue.code for account in accounts if account.is_enabled}
-    denials = read_denials([Wish(account.pk, strategy_id) for account in accounts])
-    return Gate(
-        is_running=standing.state is StrategyState.RUNNING and not DRAIN.has_begun,
-        has_unresolved=standing.has_unresolved,
-        has_unfinished=standing.has_unfinished,
-        has_held=standing.has_held,
-        disabled_venues=frozenset(
-            account.venue.code for account in accounts if not account.venue.is_enabled
-        ),
-        disabled_accounts=venues - enabled,
-        halted_venues=frozenset(
-            account.venue.code
-            for account, denial in zip(accounts, denials, strict=True)
-            if denial is not None
-        ),
+    standings = map_standings([strategy_id])
+    return _judge({strategy_id: (map_accounts([strategy_id])[strategy_id], venues)}, standings)[
+        strategy_id
+    ]
+
+
+def _read_gates(candidates: Sequence[Candidate]) -> dict[int, Gate]:
+    standings = map_standings([each.strategy_id for each in candidates])
+    return _judge(
+        {each.strategy_id: (each.accounts, each.setup.accounts.keys()) for each in candidates},
+        standings,
     )
+
+
+def _judge(
+    used: Mapping[int, tuple[Sequence[VenueAccount], AbstractSet[str]]],
+    standings: Mapping[int, Standing],
+) -> dict[int, Gate]:
+    """Return the gates of strategies.
+
+    Args:
+        used: accounts and codes of the venues of each.
+        standings: how each stands.
+    """
+    wishes = [Wish(row.pk, pk) for pk, (accounts, _venues) in used.items() for row in accounts]
+    denials = iter(read_denials(wishes))
+    gates = {}
+    for strategy_id, (accounts, venues) in used.items():
+        standing = standings[strategy_id]
+        enabled = {account.venue.code for account in accounts if account.is_enabled}
+        gates[strategy_id] = Gate(
+            is_running=standing.state is StrategyState.RUNNING and not DRAIN.has_begun,
+            has_unresolved=standing.has_unresolved,
+            has_unfinished=standing.has_unfinished,
+            has_held=standing.has_held,
+            disabled_venues=frozenset(
+                account.venue.code for account in accounts if not account.venue.is_enabled
+            ),
+            disabled_accounts=frozenset(venues - enabled),
+            halted_venues=frozenset(
+                account.venue.code for account in accounts if next(denials) is not None
+            ),
+        )
+    return gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +185,44 @@ class Footing:
         )
 
 
-def read_footing(*, strategy: Strategy, run: Run, setup: Setup, clock: Clock) -> Footing:
-    """Return how a strategy stands before it decides.
+def read_footings(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Footing]:
+    """Return how strategies stand before they decide, read together, by strategy.
 
     ``require_standing`` makes the database look again in the transaction that writes orders.
 
     Raises:
         SecretUnreadable: the configured keys do not open the secrets of an account.
     """
-    ids = [account.pk for account in setup.accounts.values()]
     for model, count in ((Opportunity, 1), (Execution, 1), (Order, LEGS_MAX)):
         stock_ids(model, count)
-    accounts = list_accounts_with_secrets(ids)
-    nothing = MarketView(now_ms=clock.now_ms(), books={}, rules=setup.rules, free={})
-    return Footing(
-        setup=setup,
-        gate=read_gate(strategy_id=strategy.pk, venues=frozenset(setup.accounts)),
-        risk=read_risk_gate(strategy=strategy, setup=setup, view=nothing, clock=clock),
-        accounts={row.venue.code: row for row in accounts},
-        is_ready=READINESS.is_ready(run_id=run.pk, started_at=run.started_at, account_ids=ids),
-        doors=open_doors(accounts),
+    ids = {each.strategy_id: _account_ids(each.setup) for each in candidates}
+    rows = list_accounts_with_secrets({pk for used in ids.values() for pk in used})
+    accounts = {row.pk: row for row in rows}
+    doors = open_doors(rows)
+    gates = _read_gates(candidates)
+    risks = read_risk_gates(candidates, clock=clock)
+    ready = READINESS.find_ready(
+        [Trader(each.run_id, each.started_at, ids[each.strategy_id]) for each in candidates]
     )
+    return {
+        each.strategy_id: Footing(
+            setup=each.setup,
+            gate=gates[each.strategy_id],
+            risk=risks[each.strategy_id],
+            accounts={
+                accounts[pk].venue.code: accounts[pk]
+                for pk in ids[each.strategy_id]
+                if pk in accounts
+            },
+            is_ready=each.run_id in ready,
+            doors={pk: doors[pk] for pk in ids[each.strategy_id] if pk in doors},
+        )
+        for each in candidates
+    }
+
+
+def _account_ids(setup: Setup) -> list[int]:
+    return [account.pk for account in setup.accounts.values()]
 
 
 def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement:

@@ -1,6 +1,6 @@
 """Keep what reference markets say of assets that are meant to be worth the same."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
 
@@ -53,10 +53,11 @@ def measure_pegs(*, clock: Clock = SYSTEM_CLOCK) -> list[PegReading]:
     return rows
 
 
-def read_pegs(markets: Sequence[Market]) -> list[Peg]:
-    """Return what is known of reference markets; one that was never measured is unknown."""
-    readings = list_peg_readings([market.pk for market in markets])
-    return [_peg(market, readings.get(market.pk)) for market in markets]
+def map_pegs(markets: Iterable[Market]) -> dict[int, Peg]:
+    """Return what is known of reference markets, by market id; unknown where never measured."""
+    by_id = {market.pk: market for market in markets}
+    readings = list_peg_readings(by_id) if by_id else {}
+    return {pk: _peg(market, readings.get(pk)) for pk, market in by_id.items()}
 
 
 def concerning(markets: Sequence[Market], codes: Collection[str]) -> tuple[Market, ...]:

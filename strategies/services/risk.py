@@ -1,34 +1,22 @@
 """Risk limits: what is set, how things stand, and who changed what."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
-from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
-from arbplatform.core.decimals import ONE, ZERO, Amount, to_decimal, to_plain
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.decimals import ONE, Amount, to_plain
 from arbplatform.core.errors import InvalidInput, Message
-from ledger.selectors import list_holdings, list_prices, pnl_by_asset, start_of_utc_day
 from strategies.domain.quality import Grounds, deny_grounds
 from strategies.domain.risk import Denial, Limits, RiskFigures, deny
-from strategies.models import RiskLimits, RiskLimitsChange, Strategy
-from strategies.sdk import Intent, MarketKey, MarketView
-from strategies.selectors import (
-    LeftOver,
-    count_live_orders,
-    count_open_executions,
-    find_risk_limits,
-    get_strategy,
-    list_left_overs,
-    list_limit_changes,
-    sum_executed,
-)
-from strategies.services.pegs import read_pegs
+from strategies.models import RiskLimits, RiskLimitsChange
+from strategies.sdk import Intent, MarketView
+from strategies.selectors import get_strategy, list_limit_changes, list_risk_limits
+from strategies.services.figures import read_figures
+from strategies.services.pegs import map_pegs
 from strategies.services.runs import Person
-from strategies.services.setups import Setup
+from strategies.services.setups import Candidate
 
 DEFAULTS = Limits(
     edge_bps_max=Amount(1_000),
@@ -42,17 +30,6 @@ DEFAULTS = Limits(
 
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
 DEFAULTS_KEY = "defaults"
-
-_NEED_PRICES = (
-    "day_notional_max",
-    "unhedged_max",
-    "day_loss_max",
-    "order_notional_max",
-    "venue_share_max",
-    "price_band_bps",
-    "unhedged_seconds_max",
-    "position_max",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +55,40 @@ class RiskGate:
         )
 
 
-def read_risk_gate(
-    *, strategy: Strategy, setup: Setup, view: MarketView, clock: Clock = SYSTEM_CLOCK
-) -> RiskGate:
-    """Return the limits of a strategy with the figures that they need.
+def read_risk_gates(
+    candidates: Sequence[Candidate], *, clock: Clock = SYSTEM_CLOCK
+) -> dict[int, RiskGate]:
+    """Return the limits of strategies with the figures that they need, read together.
+
+    What their intents are made from is not known yet: ``Footing.seeing`` adds it.
 
     Args:
-        strategy: as it was read for this tick, with its accounts and their venues.
-        setup: what it trades with.
-        view: what its intents were made from.
+        candidates: strategies that are about to decide.
         clock: tells the time.
     """
-    limits = read_limits(strategy.pk)
-    keys: Mapping[MarketKey, Any] = setup.rules
-    venues = [account.venue for account in strategy.accounts.all()]
-    is_pegged = limits.depeg_bps_max is not None and bool(setup.references)
-    return RiskGate(
-        limits=limits,
-        figures=_read_figures(strategy.pk, setup, limits, clock),
-        grounds=Grounds(
-            view=view,
-            clock_offsets_ms={
-                venue.code: venue.clock_offset_ms
-                for venue in venues
-                if venue.clock_offset_ms is not None
-            },
-            pegs=read_pegs(setup.references) if is_pegged else (),
-        ),
-        symbols={key.symbol: (rules.base, rules.quote) for key, rules in keys.items()},
-    )
+    rows = list_risk_limits([each.strategy_id for each in candidates])
+    limits = {each.strategy_id: _in_force(rows, each.strategy_id) for each in candidates}
+    figures = read_figures(candidates, limits, clock)
+    pegged = [each for each in candidates if limits[each.strategy_id].depeg_bps_max is not None]
+    pegs = map_pegs(market for each in pegged for market in each.setup.references)
+    now_ms = clock.now_ms()
+    return {
+        each.strategy_id: RiskGate(
+            limits=limits[each.strategy_id],
+            figures=figures[each.strategy_id],
+            grounds=Grounds(
+                view=MarketView(now_ms=now_ms, books={}, rules=each.setup.rules, free={}),
+                clock_offsets_ms={
+                    account.venue.code: account.venue.clock_offset_ms
+                    for account in each.accounts
+                    if account.venue.clock_offset_ms is not None
+                },
+                pegs=[pegs[row.pk] for row in each.setup.references if row.pk in pegs],
+            ),
+            symbols=each.setup.symbols,
+        )
+        for each in candidates
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +116,13 @@ def report_limits(*, strategy_id: int | None) -> LimitsReport:
     """
     if strategy_id is not None:
         get_strategy(strategy_id)
-    rows = [row for row in find_risk_limits(strategy_id) if row.strategy_id == strategy_id]
-    own = Limits(**{name: getattr(rows[0], name) for name in LIMIT_NAMES}) if rows else Limits()
+    rows = list_risk_limits([] if strategy_id is None else [strategy_id])
+    mine = next((row for row in rows if row.strategy_id == strategy_id), None)
+    own = Limits() if mine is None else _limits_of(mine)
     return LimitsReport(
         strategy_id=strategy_id,
         own=own,
-        in_force=read_limits(strategy_id),
+        in_force=_in_force(rows, strategy_id),
         changes=list_limit_changes(_key_of(strategy_id)),
     )
 
@@ -150,13 +133,27 @@ def read_limits(strategy_id: int | None) -> Limits:
     Args:
         strategy_id: whose; ``None``: of one that has none of its own.
     """
-    rows = find_risk_limits(strategy_id)
-    values: dict[str, Any] = {}
-    for name in LIMIT_NAMES:
-        own = (value for row in rows if (value := getattr(row, name)) is not None)
-        has_defaults = any(row.strategy_id is None for row in rows)
-        values[name] = next(own, None if has_defaults else getattr(DEFAULTS, name))
-    return Limits(**values)
+    rows = list_risk_limits([] if strategy_id is None else [strategy_id])
+    return _in_force(rows, strategy_id)
+
+
+def _in_force(rows: Sequence[RiskLimits], strategy_id: int | None) -> Limits:
+    defaults = next((row for row in rows if row.strategy_id is None), None)
+    own = next((row for row in rows if row.strategy_id == strategy_id), None)
+    general = DEFAULTS if defaults is None else _limits_of(defaults)
+    if own is None:
+        return general
+    return Limits(
+        **{
+            name: getattr(general, name) if value is None else value
+            for name in LIMIT_NAMES
+            for value in (getattr(own, name),)
+        }
+    )
+
+
+def _limits_of(row: RiskLimits) -> Limits:
+    return Limits(**{name: getattr(row, name) for name in LIMIT_NAMES})
 
 
 @transaction.atomic
@@ -205,66 +202,6 @@ def save_limits(
 
 def _key_of(strategy_id: int | None) -> str:
     return DEFAULTS_KEY if strategy_id is None else f"strategy:{strategy_id}"
-
-
-def _read_figures(strategy_id: int, setup: Setup, limits: Limits, clock: Clock) -> RiskFigures:
-    """Read what the limits need, and nothing else: this is on the way of every order."""
-
-    def is_set(*names: str) -> bool:
-        return any(getattr(limits, name) is not None for name in names)
-
-    now = clock.now()
-    midnight = start_of_utc_day(now)
-    day_notional: Mapping[str, Amount] = {}
-    day_result: Mapping[str, Amount] = {}
-    left_over: Mapping[str, Amount] = {}
-    left_over_seconds: Mapping[str, Amount] = {}
-    if is_set("day_notional_max"):
-        day_notional = sum_executed(strategy_id=strategy_id, since=midnight)
-    if is_set("day_loss_max"):
-        day_result = pnl_by_asset(strategy_id=strategy_id, since=midnight)
-    if is_set("unhedged_max", "unhedged_seconds_max"):
-        rows = list_left_overs(strategy_id=strategy_id, since=midnight)
-        left_over = _add_up(rows, lambda _row: ONE)
-        left_over_seconds = _add_up(rows, lambda row: _age_s(row, now))
-    return RiskFigures(
-        prices=list_prices(now=now) if is_set(*_NEED_PRICES) else {},
-        day_notional=day_notional,
-        open_executions=(
-            count_open_executions(strategy_id) if is_set("open_executions_max") else 0
-        ),
-        left_over=left_over,
-        left_over_seconds=left_over_seconds,
-        day_result=day_result,
-        held=_read_held() if is_set("venue_share_max", "position_max") else {},
-        open_orders=(
-            count_live_orders([account.pk for account in setup.accounts.values()])
-            if is_set("open_orders_max")
-            else {}
-        ),
-    )
-
-
-def _read_held() -> dict[str, dict[str, Amount]]:
-    held: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
-    for holding in list_holdings():
-        amounts = held[holding.venue]
-        amounts[holding.asset] = amounts.get(holding.asset, ZERO) + holding.amount
-    return dict(held)
-
-
-def _add_up(rows: list[LeftOver], weight: Callable[[LeftOver], Amount]) -> dict[str, Amount]:
-    """Return left-overs by asset: what one execution bought too much another sold too much."""
-    totals: defaultdict[str, Amount] = defaultdict(lambda: ZERO)
-    for row in rows:
-        factor = weight(row)
-        for asset, amount in row.residuals.items():
-            totals[asset] += to_decimal(amount) * factor
-    return dict(totals)
-
-
-def _age_s(row: LeftOver, now: datetime) -> Amount:
-    return Amount(max(0, to_ms(now) - to_ms(row.created_at))) / 1000
 
 
 def _check(limits: Limits) -> None:

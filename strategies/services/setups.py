@@ -1,8 +1,9 @@
 """What a strategy's configuration amounts to: its plugin, its markets and their rules."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -22,6 +23,8 @@ MARKETS_MAX = 400_000
 """Markets in all remembered setups together. A setup takes 4 kB and 0.2 kB for each of its markets,
 which it shares with the others: 160 MB at most."""
 
+_Stamp = tuple[tuple[object, ...], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -33,13 +36,34 @@ class Setup:
         markets: every subscribed market.
         rules: of every subscribed market.
         references: markets that say whether the pegs of its assets hold.
+        symbols: base and quote of each symbol.
     """
 
     plugin: StrategyPlugin[Any]
     accounts: Mapping[str, VenueAccount]
     markets: Mapping[MarketKey, Market]
     rules: Mapping[MarketKey, MarketRules]
-    references: Sequence[Market] = ()
+    references: Sequence[Market]
+    symbols: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A strategy that is about to decide.
+
+    Attributes:
+        strategy_id: of the strategy.
+        run_id: of its open run.
+        started_at: when the run began.
+        accounts: that it uses at present, with their venues, by id.
+        setup: what it trades with.
+    """
+
+    strategy_id: int
+    run_id: int
+    started_at: datetime
+    accounts: Sequence[VenueAccount]
+    setup: Setup
 
 
 def check_accounts(*, slug: str, accounts: Sequence[VenueAccount]) -> None:
@@ -111,6 +135,7 @@ def build_setup(strategy: Strategy, listings: Listings = FRESH) -> Setup:
             listings.references(),
             {code for key in markets for code in (active[key].base, active[key].quote)},
         ),
+        symbols={key.symbol: (active[key].base, active[key].quote) for key in markets},
     )
 
 
@@ -129,7 +154,7 @@ class SetupCache:
         self._size_max = size_max
         self._markets_max = markets_max
         self._lock = Lock()
-        self._setups: OrderedDict[tuple[int, int], tuple[tuple[object, ...], Setup]] = OrderedDict()
+        self._setups: OrderedDict[tuple[int, int], tuple[_Stamp, Setup]] = OrderedDict()
         self._market_count = 0
 
     def get(self, strategy: Strategy, run_id: int, listings: Listings = SHELF) -> Setup:
@@ -140,16 +165,10 @@ class SetupCache:
             run_id: of its open run.
             listings: where markets come from.
         """
-        key = (strategy.pk, run_id)
-        stamp = tuple(
-            (account.pk, account.venue.updated_at, account.venue.synced_at)
-            for account in strategy.accounts.all()
-        )
-        with self._lock:
-            known = self._setups.get(key)
-            if known is not None and known[0] == stamp:
-                self._setups.move_to_end(key)
-                return known[1]
+        key, stamp = (strategy.pk, run_id), _stamp_of(strategy.accounts.all())
+        known = self._find(key, stamp)
+        if known is not None:
+            return known
         built = build_setup(strategy, listings)
         with self._lock:
             self._drop(key)
@@ -161,16 +180,41 @@ class SetupCache:
                 self._drop(next(iter(self._setups)))
         return built
 
+    def find(self, strategy_id: int, run_id: int, accounts: Iterable[VenueAccount]) -> Setup | None:
+        """Return the setup of a strategy if it is remembered and still good.
+
+        Args:
+            strategy_id: of the strategy.
+            run_id: of its open run.
+            accounts: that it uses, with their venues as they are now, by id.
+        """
+        return self._find((strategy_id, run_id), _stamp_of(accounts))
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._setups.clear()
             self._market_count = 0
 
+    def _find(self, key: tuple[int, int], stamp: _Stamp) -> Setup | None:
+        with self._lock:
+            known = self._setups.get(key)
+            if known is None or known[0] != stamp:
+                return None
+            self._setups.move_to_end(key)
+            return known[1]
+
     def _drop(self, key: tuple[int, int]) -> None:
         dropped = self._setups.pop(key, None)
         if dropped is not None:
             self._market_count -= len(dropped[1].markets)
+
+
+def _stamp_of(accounts: Iterable[VenueAccount]) -> _Stamp:
+    """Return what changes when a strategy uses other accounts, or a venue of theirs changes."""
+    return tuple(
+        (account.pk, account.venue.updated_at, account.venue.synced_at) for account in accounts
+    )
 
 
 SETUPS = SetupCache()

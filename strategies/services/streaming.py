@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import Max
@@ -19,9 +20,11 @@ from ledger.domain.moments import Moments
 from ledger.models import Fill
 from markets.domain.book import Book
 from strategies.domain.states import ExecutionState
-from strategies.models import Execution, Run
+from strategies.errors import StrategyNotFound
+from strategies.models import Execution
 from strategies.sdk import Intent, MarketKey
-from strategies.selectors import get_strategy
+from strategies.selectors import list_strategies, map_accounts, read_venue_stamps
+from strategies.selectors.engines import map_starts
 from strategies.services.claims import TickClaim
 from strategies.services.deciding import (
     Basis,
@@ -30,10 +33,12 @@ from strategies.services.deciding import (
     Turn,
     carry_out,
     findings_of,
-    read_basis,
+    read_bases,
 )
 from strategies.services.decisions import BookFailure, Findings
 from strategies.services.endings import note_failure
+from strategies.services.setups import SETUPS, Candidate, Setup
+from strategies.services.shelves import SHELF, ShelfAt
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +105,11 @@ class StreamReport:
         """Whether it broke off where an execution may have been begun."""
         return bool(self.intended_at_ns and (self.error or self.is_away))
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it was decided, and there was nothing to carry out."""
+        return not (self.intent_count or self.error or self.is_superseded or self.is_away)
+
     def durations_us(self) -> Iterator[tuple[Stage, float]]:
         """Yield how long each stage from the intent on took [µs]."""
         moments = self.moments
@@ -112,6 +122,19 @@ class StreamReport:
                 yield Stage.ACK, (moments.acked_ns[leg] - sent_ns) / 1_000
             if moments.booked_ns:
                 yield Stage.FILL, (moments.booked_ns - sent_ns) / 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What was read for several strategies.
+
+    Attributes:
+        bases: what each decides on.
+        failures: why nothing could be read for the others.
+    """
+
+    bases: dict[int, Basis] = field(default_factory=dict)
+    failures: dict[int, Exception] = field(default_factory=dict)
 
 
 def read_stream_basis(*, strategy_id: int, run_id: int, clock: Clock) -> Basis:
@@ -127,13 +150,82 @@ def read_stream_basis(*, strategy_id: int, run_id: int, clock: Clock) -> Basis:
         Conflict: the run has ended.
         InvalidParams, UnsuitableAccounts, NotReadyToStart, SecretUnreadable: as ``read_basis``.
     """
-    strategy = get_strategy(strategy_id)
-    run = Run.objects.filter(pk=run_id, strategy_id=strategy_id, stopped_at__isnull=True).first()
-    if run is None:
-        raise Conflict(
-            "The run {run_id} of the strategy {name} has ended.", run_id=run_id, name=strategy.name
-        )
-    return read_basis(strategy=strategy, run=run, clock=clock)
+    readings = read_stream_bases(runs={strategy_id: run_id}, clock=clock)
+    for error in readings.failures.values():
+        raise error
+    return readings.bases[strategy_id]
+
+
+def read_stream_bases(*, runs: Mapping[int, int], clock: Clock) -> Readings:
+    """Return what strategies decide on, read now and for all of them together.
+
+    One of which something cannot be read disturbs no other: those that are read with it are read
+    again without it.
+
+    Args:
+        runs: the run in which each strategy was taken.
+        clock: tells the time.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away.
+    """
+    readings = Readings()
+    try:
+        candidates = _gather(runs, readings.failures)
+        if candidates:
+            readings.bases.update(read_bases(candidates, clock=clock))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001  it is told of the strategy that it belongs to
+        if len(runs) == 1:
+            return Readings(failures=dict.fromkeys(runs, error))
+        pairs, half = list(runs.items()), len(runs) // 2
+        parts = [
+            read_stream_bases(runs=dict(part), clock=clock) for part in (pairs[:half], pairs[half:])
+        ]
+        return Readings(parts[0].bases | parts[1].bases, parts[0].failures | parts[1].failures)
+    return readings
+
+
+def _gather(runs: Mapping[int, int], failures: dict[int, Exception]) -> list[Candidate]:
+    """Return the strategies of which what they trade with is known or can be made."""
+    starts, accounts = map_starts(runs.values()), map_accounts(runs)
+    found = {
+        pk: SETUPS.find(pk, run_id, accounts[pk]) for pk, run_id in runs.items() if run_id in starts
+    }
+    missing = [pk for pk in runs if found.get(pk) is None]
+    if missing:
+        found |= _make_setups({pk: runs[pk] for pk in missing}, starts, failures)
+    return [
+        Candidate(pk, runs[pk], starts[runs[pk]], accounts[pk], setup)
+        for pk, setup in found.items()
+        if setup is not None
+    ]
+
+
+def _make_setups(
+    runs: Mapping[int, int], starts: Mapping[int, datetime], failures: dict[int, Exception]
+) -> dict[int, Setup | None]:
+    made: dict[int, Setup | None] = {}
+    rows = {row.pk: row for row in list_strategies().filter(pk__in=runs).order_by()}
+    listings = ShelfAt(SHELF, read_venue_stamps())
+    for pk, run_id in runs.items():
+        if pk not in rows:
+            failures[pk] = StrategyNotFound(id=pk)
+        elif run_id not in starts:
+            failures[pk] = Conflict(
+                "The run {run_id} of the strategy {name} has ended.",
+                run_id=run_id,
+                name=rows[pk].name,
+            )
+        else:
+            try:
+                made[pk] = SETUPS.get(rows[pk], run_id, listings)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # noqa: BLE001  what a plugin raises is its own failure
+                failures[pk] = error
+    return made
 
 
 def decide_on_stream(turn: StreamTurn) -> StreamReport:
@@ -163,6 +255,20 @@ def note_stream_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
         note_failure(claim=claim, error=error, clock=clock)
     except (OperationalError, InterfaceError) as away:
         logger.warning("A failure of strategy %s is not noted: %s", claim.strategy_id, away)
+
+
+def note_stream_failures(*, failures: Sequence[tuple[TickClaim, str]], clock: Clock) -> None:
+    """Write down what went wrong with strategies; what cannot be written disturbs no other.
+
+    Args:
+        failures: of different strategies: the claim and what went wrong, for people.
+        clock: tells the time.
+    """
+    for claim, error in failures:
+        try:
+            note_stream_failure(claim=claim, error=error, clock=clock)
+        except Exception:
+            logger.exception("a failure of strategy %s is not noted", claim.strategy_id)
 
 
 def _decide(turn: StreamTurn, report: StreamReport) -> None:

@@ -11,7 +11,7 @@ from strategies.selectors import (
     count_executions,
     count_strategies,
     list_recent_causes,
-    read_standing,
+    map_standings,
     read_state,
 )
 from strategies.services.ticks import run_tick
@@ -42,14 +42,14 @@ def test_a_strategy_stands_open_while_the_end_of_an_order_is_not_known(cross, ed
     run_tick(strategy_id=cross.pk)
     Order.objects.filter(side="buy").update(state=state)
 
-    assert read_standing(cross.pk) == Standing(
+    assert map_standings([cross.pk])[cross.pk] == Standing(
         StrategyState.RUNNING, has_unresolved=state in LIVE_STATES
     )
 
 
 def test_a_strategy_that_is_gone_has_no_state(db):
     assert read_state(4711) is None
-    assert read_standing(4711) == Standing(None)
+    assert map_standings([4711])[4711] == Standing(None)
 
 
 def test_the_state_is_read_anew(cross):

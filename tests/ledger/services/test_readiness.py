@@ -6,10 +6,10 @@ import pytest
 
 from arbplatform.core.clock import FixedClock
 from ledger.models import AccountReconciliation
-from ledger.selectors.reconciliation import list_unreconciled
+from ledger.selectors.reconciliation import map_last_clean
 from ledger.services import readiness as services
 from ledger.services.openings import ensure_opened
-from ledger.services.readiness import ASK_EVERY_MS, Readiness, prepare
+from ledger.services.readiness import ASK_EVERY_MS, Readiness, Trader, prepare
 from ledger.services.reconciler import reconcile_account
 from markets.domain.funds import Wallet
 
@@ -31,7 +31,8 @@ def readiness(own_clock):
 
 
 def is_ready(readiness, account, clock):
-    return readiness.is_ready(run_id=1, started_at=clock.now(), account_ids=[account.pk])
+    trader = Trader(run_id=1, started_at=clock.now(), account_ids=[account.pk])
+    return readiness.find_ready([trader]) == {1}
 
 
 def test_books_that_were_just_opened_are_equal(readiness, opened, clock):
@@ -105,18 +106,46 @@ def test_a_start_has_only_old_accounts_compared(opened, beta, clock, sent_tasks)
 def test_a_take_over_in_the_middle_of_a_look_is_not_forgotten(
     readiness, opened, clock, monkeypatch
 ):
-    look = list_unreconciled
+    look = map_last_clean
 
-    def take_over(*asked):
-        waiting = look(*asked)
+    def take_over(asked):
+        clean = look(asked)
         readiness.distrust(1, since=clock.now() + timedelta(milliseconds=1))
-        return waiting
+        return clean
 
-    monkeypatch.setattr(services, "list_unreconciled", take_over)
+    monkeypatch.setattr(services, "map_last_clean", take_over)
     assert not is_ready(readiness, opened, clock)
     monkeypatch.undo()
 
     assert not is_ready(readiness, opened, clock)
     clock.advance_ms(1)
+    reconcile_account(account_id=opened.pk, clock=clock)
+    assert is_ready(readiness, opened, clock)
+
+
+def test_many_runs_are_asked_about_at_once(
+    readiness, opened, beta, clock, django_assert_num_queries
+):
+    other, _venue = beta
+    traders = [
+        Trader(run_id=1, started_at=clock.now(), account_ids=[opened.pk]),
+        Trader(run_id=2, started_at=clock.now(), account_ids=[opened.pk, other.pk]),
+        Trader(run_id=3, started_at=clock.now(), account_ids=[opened.pk]),
+    ]
+
+    with django_assert_num_queries(1):
+        assert readiness.find_ready(traders) == {1, 3}
+
+
+def test_of_more_take_overs_than_are_remembered_none_is_forgotten(
+    readiness, opened, clock, monkeypatch
+):
+    monkeypatch.setattr(services, "RUNS_MAX", 2)
+    clock.advance_ms(1)
+    for run_id in (1, 2, 3):
+        readiness.distrust(run_id, since=clock.now())
+
+    assert not is_ready(readiness, opened, clock)
+
     reconcile_account(account_id=opened.pk, clock=clock)
     assert is_ready(readiness, opened, clock)

@@ -9,7 +9,8 @@ from arbplatform.core.errors import Message
 from arbplatform.core.stages import StageRecorder
 from markets.domain.live_book import LiveBook
 from strategies.engine.board import Board
-from strategies.engine.decider import Counts, Decider, Surroundings
+from strategies.engine.decider import Decider, Surroundings
+from strategies.engine.tally import Counts
 from strategies.errors import BookNotLive
 from strategies.models import Run, Strategy
 from strategies.sdk import MarketKey

@@ -12,6 +12,7 @@ from ledger.selectors import imbalances
 from ledger.services.halts import change_trading
 from markets.domain.live_book import LiveBook
 from markets.errors import VenueRejected
+from strategies.domain.risk import Limits
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine.decider import (
     BASIS_AGE_MS_MAX,
@@ -20,10 +21,12 @@ from strategies.engine.decider import (
     SUPERSEDED_MAX,
 )
 from strategies.engine.echoes import WAIT_MS_MAX
+from strategies.engine.reminders import EXPLAIN_EVERY_MS
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.endings import FAILURES_MAX
 from strategies.services.explanations import write_explanations
+from strategies.services.risk import save_limits
 from strategies.services.setups import SETUPS
 from strategies.services.streaming import read_stream_basis
 from tests.strategies.engine.stage import TOKEN, offer
@@ -65,6 +68,51 @@ def test_each_second_it_decides_in_any_case_and_says_why_it_does_not_trade(watch
     assert watched.crew.work() == 1
     codes = {item["code"] for item in explain(watched)["rejections"]}
     assert codes == {"edge_below_min"}
+
+
+def test_while_nothing_is_new_it_explains_itself_now_and_then_only(watched):
+    watched.decider.remind()
+    assert watched.crew.work() == 1
+    watched.pass_ms(EXPLAIN_EVERY_MS)
+    watched.refresh()
+    watched.decider.remind()
+    assert watched.crew.work() == 1
+
+    watched.refresh()
+    watched.decider.remind()
+    assert not watched.crew.asked
+
+    save_limits(strategy_id=watched.decider.strategy_id, limits=Limits(edge_bps_max=D(7)))
+    watched.refresh()
+    watched.decider.remind()
+    assert watched.crew.work() == 1
+
+
+def test_what_was_offered_while_the_last_reading_was_too_old_is_looked_at_after_the_next(watched):
+    watched.decider.remind()
+    watched.crew.work()
+    watched.pass_ms(BASIS_AGE_MS_MAX + 1)
+    offer(watched)
+    assert watched.crew.work() == 0
+
+    watched.refresh()
+    watched.decider.remind()
+
+    assert watched.crew.work() == 1
+    assert watched.counts.executed == 1
+
+
+def test_an_intent_that_is_denied_is_looked_at_again_after_each_reading(watched):
+    save_limits(strategy_id=watched.decider.strategy_id, limits=Limits(edge_bps_max=D(7)))
+    watched.refresh()
+    offer(watched)
+    watched.crew.work()
+    assert watched.counts.executed == 0
+
+    watched.refresh()
+    watched.decider.remind()
+
+    assert watched.crew.work() == 1
 
 
 def test_what_a_book_offers_does_not_wait_behind_what_only_says_how_things_stand(watched):

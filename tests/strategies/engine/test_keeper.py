@@ -6,6 +6,7 @@ from threading import Event, Thread
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from ledger.services.readiness import Trader
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.engine.keeper import COOLING_MS, LeaseKeeper
 from strategies.models import EngineProcess, Strategy
@@ -267,13 +268,13 @@ def test_accounts_of_a_dead_engine_are_compared_before_its_successor_trades(
     run = open_run(streams[0])
     ids = [account.pk for account in streams[0].accounts.all()]
     one.turn()
-    facts = {"run_id": run.pk, "started_at": run.started_at, "account_ids": ids}
-    assert two._readiness.is_ready(**facts)
+    trader = Trader(run_id=run.pk, started_at=run.started_at, account_ids=ids)
+    assert two._readiness.find_ready([trader]) == {run.pk}
     clock.advance_ms(LEASE_MS + 365 * 86_400_000)
 
     two.turn()
 
-    assert not two._readiness.is_ready(**facts)
+    assert two._readiness.find_ready([trader]) == frozenset()
 
 
 @pytest.mark.django_db(transaction=True)

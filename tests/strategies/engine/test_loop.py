@@ -18,12 +18,13 @@ from markets.domain.live_book import LiveBook
 from markets.models import Venue
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine import loop as loops
+from strategies.engine import refreshing, reminders
 from strategies.engine.decider import Decider
 from strategies.engine.loop import EngineLoop
 from strategies.models import Execution, Opportunity, Run, Strategy
 from strategies.services.engine_stats import list_stats
 from strategies.services.setups import SETUPS
-from strategies.services.streaming import read_stream_basis
+from strategies.services.streaming import read_stream_bases
 from tests.strategies.engine.stage import hold
 from tests.strategies.samples import Hooked
 
@@ -138,7 +139,8 @@ async def beside(job):
 @pytest.fixture
 def engine(monkeypatch, accounts, calm):
     """An engine whose seconds are short, and what feeds it."""
-    monkeypatch.setattr(loops, "REFRESH_S", 0.1)
+    monkeypatch.setattr(refreshing, "REFRESH_S", 0.1)
+    monkeypatch.setattr(reminders, "EXPLAIN_EVERY_MS", 0)
     monkeypatch.setattr(loops, "REPORT_S", 0.1)
     feeds, keeper = PlayedFeeds(calm), PlayedKeeper()
     engine = EngineLoop(keeper=keeper, open_feeds=feeds.open)
@@ -457,20 +459,20 @@ def test_what_was_read_before_an_execution_is_not_decided_on_after_it(engine, cr
     told: list[Any] = []
 
     def read_slowly(**wanted):
-        basis = read_stream_basis(**wanted)
+        readings = read_stream_bases(**wanted)
         if engine.loop.counts.decided and not stale:
-            stale.append(basis)
+            stale.append(readings.bases[cross.pk])
             deadline_s = time.monotonic() + TIMEOUT_S
             while not engine.loop.counts.executed and time.monotonic() < deadline_s:
                 time.sleep(0.01)
-        return basis
+        return readings
 
     class Watched(Decider):
         def install(self, basis):
             told.append(basis)
             return super().install(basis)
 
-    monkeypatch.setattr(loops, "read_stream_basis", read_slowly)
+    monkeypatch.setattr(refreshing, "read_stream_bases", read_slowly)
     monkeypatch.setattr(loops, "Decider", Watched)
     engine.keeper.give(cross)
 

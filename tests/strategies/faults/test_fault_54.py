@@ -11,7 +11,8 @@ from ledger.selectors import imbalances
 from markets.models import Asset, Market
 from strategies.domain.states import ExecutionState
 from strategies.models import Attribution, Dust, Execution, Opportunity
-from strategies.services.dust import read_dust, report_dust
+from strategies.selectors import map_dust
+from strategies.services.dust import report_dust
 from strategies.services.evidence import recompute
 from strategies.services.runs import stop_strategy
 from strategies.services.settlement import settle_execution
@@ -34,6 +35,10 @@ def renew(edge):
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "1")], asks=[("50510", "1")])
 
 
+def dust_of(strategy_id):
+    return map_dust([strategy_id]).get(strategy_id, {})
+
+
 def left_over():
     """Return what all finished executions left over, straight from the ledger's figures."""
     rows = Execution.objects.filter(state__in=("completed", "unwound"))
@@ -47,7 +52,7 @@ def test_leftovers_are_collected_and_sold_along_when_a_whole_lot_has_come_togeth
     for _round in range(4):
         renew(coarse)
         executions.append(tick(cross))
-        assert read_dust(cross.pk) == {"BTC": left_over()}
+        assert dust_of(cross.pk) == {"BTC": left_over()}
 
     carried = [D(execution.plan[1]["carried"]) for execution in executions]
     assert carried[0] == 0
@@ -90,22 +95,22 @@ def test_a_sale_that_fell_short_sells_the_dust_first_and_is_repaired_for_the_res
     assert execution.state in (ExecutionState.COMPLETED, ExecutionState.UNWOUND)
     own = D(execution.residuals["BTC"]) + D("0.010")
     assert 0 <= own < D("0.001")  # the arbitrage itself left less than a lot
-    assert read_dust(cross.pk) == {"BTC": D("0.0105") + D(execution.residuals["BTC"])}
+    assert dust_of(cross.pk) == {"BTC": D("0.0105") + D(execution.residuals["BTC"])}
     assert is_exact(accounts)
 
 
 def test_settling_again_counts_nothing_twice(cross, coarse):
     execution = tick(cross)
-    before = read_dust(cross.pk)
+    before = dust_of(cross.pk)
 
     for _time in range(3):
         settle_execution(execution_id=execution.pk)
 
-    assert read_dust(cross.pk) == before == {"BTC": left_over()}
+    assert dust_of(cross.pk) == before == {"BTC": left_over()}
 
 
 def test_an_exposure_that_is_held_is_no_dust(held):
-    assert read_dust(held.strategy_id) == {}
+    assert dust_of(held.strategy_id) == {}
 
 
 def test_dust_is_shown_with_advice_in_console_and_api(cross, coarse, user_api, console):

@@ -8,12 +8,10 @@ from django.utils import timezone
 from markets.models import Venue
 from strategies.domain.risk import Limits
 from strategies.models import Reason
-from strategies.selectors import get_strategy
-from strategies.services.risk import DEFAULTS, read_risk_gate, save_limits
-from strategies.services.setups import build_setup
+from strategies.services.risk import DEFAULTS, save_limits
 from tests.strategies.domain.test_quality import book_of, code_of, grounds_of
 from tests.strategies.faults.play import is_denied, tick
-from tests.strategies.services.test_risk import NO_VIEW
+from tests.strategies.services.test_risk import gate_of
 
 pytestmark = pytest.mark.django_db
 NOW_MS = book_of("alpha").received_at_ms
@@ -56,6 +54,6 @@ def _wait_a_millisecond():
 def test_offsets_come_from_the_venues_of_the_accounts(cross, edge):
     Venue.objects.filter(code="beta").update(clock_offset_ms=-250)
 
-    gate = read_risk_gate(strategy=get_strategy(cross.pk), setup=build_setup(cross), view=NO_VIEW)
+    gate = gate_of(cross)
 
     assert gate.grounds.clock_offsets_ms == {"beta": -250}

@@ -14,10 +14,9 @@ from markets.models import Asset
 from strategies.domain.risk import Limits
 from strategies.errors import StrategyNotFound
 from strategies.models import Decision, Execution, Opportunity, Reason, RiskLimits, RiskLimitsChange
-from strategies.sdk import MarketView
-from strategies.selectors import get_strategy
-from strategies.services.risk import DEFAULTS, read_limits, read_risk_gate, save_limits
-from strategies.services.setups import build_setup
+from strategies.selectors import get_open_run, get_strategy
+from strategies.services.risk import DEFAULTS, read_limits, read_risk_gates, save_limits
+from strategies.services.setups import Candidate, build_setup
 from strategies.services.ticks import TickOutcome, run_tick
 
 pytestmark = pytest.mark.django_db
@@ -35,13 +34,19 @@ LEFT: dict[str, tuple[Any, Reason]] = {
 }
 
 
-NO_VIEW = MarketView(now_ms=0, books={}, rules={}, free={})
-
-
-def gate_of(strategy, view=NO_VIEW):
-    return read_risk_gate(
-        strategy=get_strategy(strategy.pk), setup=build_setup(strategy), view=view
+def candidate_of(strategy):
+    row, run = get_strategy(strategy.pk), get_open_run(strategy.pk)
+    return Candidate(
+        strategy_id=row.pk,
+        run_id=0 if run is None else run.pk,
+        started_at=timezone.now(),
+        accounts=list(row.accounts.all()),
+        setup=build_setup(row),
     )
+
+
+def gate_of(strategy):
+    return read_risk_gates([candidate_of(strategy)])[strategy.pk]
 
 
 @pytest.fixture
@@ -187,10 +192,10 @@ def test_what_was_executed_lost_and_left_over_today_counts(cross, edge, prices):
 
 
 def test_figures_that_no_limit_needs_are_not_read(cross, django_assert_num_queries):
-    setup, strategy = build_setup(cross), get_strategy(cross.pk)
+    candidate = candidate_of(cross)
 
     with django_assert_num_queries(2):  # the limits, and the executions that our own limit counts
-        read_risk_gate(strategy=strategy, setup=setup, view=NO_VIEW)
+        read_risk_gates([candidate])
 
 
 def test_a_limit_without_prices_denies(cross, edge):
