@@ -214,16 +214,22 @@ class LeaseKeeper:
         Rows that somebody else is writing are left out. They come again at once: whoever writes
         one every second as well could else be in the way of every renewal.
         """
-        for _attempt in range(RENEW_ATTEMPTS):
-            if not self._renew():
+        left_out = self._renew(None)
+        for _attempt in range(1, RENEW_ATTEMPTS):
+            if not left_out:
                 return
             self._stopping.wait(RENEW_AGAIN_S)
+            left_out = self._renew(left_out)
 
-    def _renew(self) -> bool:
-        """Renew once; return whether a row was left out."""
+    def _renew(self, chosen: Collection[int] | None) -> set[int]:
+        """Renew all leases, or some of them, once; return whose rows were left out."""
         with self._lock:
             self._forget(pk for pk, item in self._leases.items() if not item.claim.is_kept())
-            tokens = {pk: item.claim.token for pk, item in self._leases.items()}
+            tokens = {
+                pk: item.claim.token
+                for pk, item in self._leases.items()
+                if chosen is None or pk in chosen
+            }
         asked_ms = self._read_ms()
         renewal = renew_leases(engine=self.engine, tokens=tokens, clock=self._clock)
         with self._lock:
@@ -240,7 +246,7 @@ class LeaseKeeper:
         if gone:
             logger.warning("Leases of %d strategies were lost", len(gone))
             self._news.set()
-        return bool(current - renewal.renewed - renewal.lost)
+        return current - renewal.renewed - renewal.lost
 
     def take(self) -> None:
         """Give back what must not or need not be held, and take what is free of the share."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import uniform
 from typing import Final
@@ -33,7 +33,7 @@ from strategies.engine.tally import Counts
 from strategies.errors import BookNotLive
 from strategies.services.deciding import Basis
 from strategies.services.engine_stats import publish_stats, withdraw_stats
-from strategies.services.explanations import write_explanations
+from strategies.services.explanations import Explanation, join, write_explanations
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class EngineLoop:
         self._deciders: dict[int, Decider] = {}
         self._leaving: tuple[Decider, ...] = ()
         self._reporting: asyncio.Task[None] | None = None
+        self._untold: Sequence[Explanation] = ()
         self._held: frozenset[int] = frozenset()
         self._statuses: dict[tuple[str, str], FeedStatus] = {}
         self._offsets_ms: dict[str, int] = {}
@@ -263,13 +264,14 @@ class EngineLoop:
         self._leaving = tuple(each for each in self._leaving if each not in gone)
         deciders = [*self._deciders.values(), *gone]
         found = [item for each in deciders if (item := each.explain())]
-        publish = partial(publish_stats, self.stats(), clock=self._clock)
-        write = partial(write_explanations, explanations=found, clock=self._clock)
-        for job in (publish, write) if found else (publish,):
-            try:
-                await self._helpers.run(job)
-            except Exception:
-                logger.exception("what was found in this second could not be written down")
+        untold, self._untold = join([*self._untold, *found]), ()
+        write = partial(write_explanations, explanations=untold, clock=self._clock)
+        try:
+            await self._helpers.run(partial(publish_stats, self.stats(), clock=self._clock))
+            if untold:
+                self._untold = await self._helpers.run(write)
+        except Exception:
+            logger.exception("what was found in this second could not be written down")
 
     def stats(self) -> EngineStats:
         """Return the state of this engine."""

@@ -1,21 +1,40 @@
 """What strategies on streams found, written down once a second for all that an engine runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from django.db import transaction
-from django.db.models import F
+import orjson
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from arbplatform.core.clock import Clock
 from arbplatform.persistence.retries import retried
-from strategies.models import Run, Strategy
+from strategies.selectors.engines import lock_claimed
 from strategies.services.announcements import announce_decision
 from strategies.services.claims import TickClaim
 from strategies.services.decisions import Findings, describe_findings
 from strategies.services.endings import warn_of_books
 
-CHUNK = 50
+logger = logging.getLogger(__name__)
+
+CHUNK: Final = 100
 """Strategies of one transaction: on SQLite nobody else writes in the meantime."""
+
+_TELL = """
+    UPDATE strategies_strategy
+    SET last_decision = COALESCE({decision}, strategies_strategy.last_decision),
+        failure_count = CASE WHEN told.column3 = 1 THEN 0 ELSE failure_count END
+    FROM (VALUES {rows}) AS told
+    WHERE strategies_strategy.id = told.column1"""
+
+_COUNT = """
+    UPDATE strategies_run
+    SET tick_count = tick_count + told.column2,
+        opportunity_count = opportunity_count + told.column3,
+        execution_count = execution_count + told.column4
+    FROM (VALUES {rows}) AS told
+    WHERE strategies_run.id = told.column1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +59,110 @@ class Explanation:
     execution_count: int
     is_well: bool
 
+    def after(self, earlier: "Explanation") -> "Explanation":
+        """Return this one with what an earlier one counted, which could not be written."""
+        return replace(
+            self,
+            findings=self.findings or earlier.findings,
+            decision_count=earlier.decision_count + self.decision_count,
+            opportunity_count=earlier.opportunity_count + self.opportunity_count,
+            execution_count=earlier.execution_count + self.execution_count,
+        )
 
-def write_explanations(*, explanations: Sequence[Explanation], clock: Clock) -> None:
-    """Write down what strategies found and how often they decided, some in one transaction.
+
+def join(explanations: Iterable[Explanation]) -> list[Explanation]:
+    """Return one explanation for each lease.
+
+    Args:
+        explanations: the earlier ones of a lease first.
+    """
+    joined: dict[tuple[int, str], Explanation] = {}
+    for item in explanations:
+        key = (item.claim.strategy_id, item.claim.token)
+        earlier = joined.get(key)
+        joined[key] = item if earlier is None else item.after(earlier)
+    return list(joined.values())
+
+
+def write_explanations(
+    *, explanations: Sequence[Explanation], clock: Clock
+) -> Sequence[Explanation]:
+    """Write down what strategies found and how often they decided, many in one transaction.
 
     What belongs to a lease that somebody else has by now is only counted.
 
     Args:
-        explanations: of different strategies.
+        explanations: one of each lease at most.
         clock: tells the time.
+
+    Returns:
+        Those that could not be written, since the database is away.
     """
-    # the same order for every engine: two of them cannot wait for each other
+    # the same order for every engine: two of them hardly ever wait for each other
     ordered = sorted(explanations, key=lambda item: item.claim.strategy_id)
-    described = [
-        (item, describe_findings(item.findings) if item.findings else None) for item in ordered
-    ]
-    for start in range(0, len(described), CHUNK):
-        _write(described[start : start + CHUNK])
+    for start in range(0, len(ordered), CHUNK):
+        try:
+            _write(ordered[start : start + CHUNK])
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("What strategies found is written down later: %s", error)
+            return ordered[start:]
     for item in ordered:
         if item.findings and item.findings.failures:
             warn_of_books(item.claim.strategy_id, item.findings.failures, now=clock.now())
+    return ()
 
 
 @retried
 @transaction.atomic
-def _write(described: Sequence[tuple[Explanation, dict[str, object] | None]]) -> None:
-    # strategies before their runs, as everybody locks them
-    for item, decision in described:
-        changes: dict[str, object] = {} if decision is None else {"last_decision": decision}
-        if item.is_well:
-            changes["failure_count"] = 0
-        if changes:
-            mine = Strategy.objects.filter(pk=item.claim.strategy_id, tick_token=item.claim.token)
-            mine.update(**changes)
-    for item, decision in described:
-        Run.objects.filter(pk=item.run_id).update(
-            tick_count=F("tick_count") + item.decision_count,
-            opportunity_count=F("opportunity_count") + item.opportunity_count,
-            execution_count=F("execution_count") + item.execution_count,
-        )
-        if decision is not None:
+def _write(chunk: Sequence[Explanation]) -> None:
+    # strategies before their runs, and by id, as everybody locks them
+    tokens = {item.claim.strategy_id: item.claim.token for item in chunk}
+    mine = set(lock_claimed(tokens, is_patient=True))
+    told = [
+        (item, item.findings)
+        for item in chunk
+        if item.claim.strategy_id in mine and item.claim.token == tokens[item.claim.strategy_id]
+    ]
+    _tell([(item, None if found is None else describe_findings(found)) for item, found in told])
+    _count(chunk)
+    for item in chunk:
+        if item.findings is not None:
             announce_decision(
                 item.claim.strategy_id,
                 opportunity_count=item.opportunity_count,
                 execution_count=item.execution_count,
             )
+
+
+def _tell(described: Sequence[tuple[Explanation, dict[str, Any] | None]]) -> None:
+    values = [
+        value
+        for item, decision in described
+        if decision is not None or item.is_well
+        for value in (
+            item.claim.strategy_id,
+            None if decision is None else orjson.dumps(decision).decode(),
+            int(item.is_well),
+        )
+    ]
+    cast = "::jsonb" if connection.vendor == "postgresql" else ""
+    _execute(_TELL.replace("{decision}", f"told.column2{cast}"), values, 3)
+
+
+def _count(chunk: Sequence[Explanation]) -> None:
+    sums: dict[int, list[int]] = {}
+    for item in chunk:
+        counts = sums.setdefault(item.run_id, [0, 0, 0])
+        counts[0] += item.decision_count
+        counts[1] += item.opportunity_count
+        counts[2] += item.execution_count
+    values = [value for run_id in sorted(sums) for value in (run_id, *sums[run_id])]
+    _execute(_COUNT, values, 4)
+
+
+def _execute(sql: str, values: Sequence[Any], width: int) -> None:
+    if values:
+        row = f"({', '.join(['%s'] * width)})"
+        rows = ", ".join([row] * (len(values) // width))
+        with connection.cursor() as cursor:
+            cursor.execute(sql.replace("{rows}", rows), values)
