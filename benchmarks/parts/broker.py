@@ -8,7 +8,6 @@ from pathlib import Path
 
 import redis
 
-from arbplatform.management.embedded_redis import find_server
 from benchmarks.parts.processes import stop, wait_for
 
 START_S = 10
@@ -38,6 +37,9 @@ class Broker:
 @contextmanager
 def running_broker() -> Iterator[Broker]:
     """Run a Redis as long as the context lasts."""
+    # it reads the settings, which are a benchmark's own only once it has a scratch platform
+    from arbplatform.management.embedded_redis import find_server  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="arb-redis-") as name:  # sockets want short paths
         path = Path(name) / "redis.sock"
         command = [str(find_server()), "--port", "0", "--unixsocket", str(path), "--save", ""]

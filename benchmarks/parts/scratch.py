@@ -32,9 +32,18 @@ def scratch_platform(*, has_tables: bool = True) -> Iterator[Path]:
         os.environ.setdefault("LOG_LEVEL", "WARNING")
         os.environ["REDIS_URL"] = "memory://"  # nobody listens: what is announced is not worked on
         django.setup()
+        _require(Path(name))
         if has_tables:
             call_command("migrate", verbosity=0)
         yield Path(name)
+
+
+def _require(directory: Path) -> None:
+    """Stop where the settings were read too early: they name somebody's own database then."""
+    from arbplatform.settings.env import DATA_DIR  # noqa: PLC0415  not before the environment is set
+
+    if directory.resolve() != DATA_DIR:
+        raise SystemExit("Something read the settings too early: this is no scratch platform.")
 
 
 @contextmanager
