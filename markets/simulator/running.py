@@ -271,7 +271,6 @@ class RunningSimulator:
         self.control = Control(simulator.world, loop)
         self._loop = loop
         self._thread = thread
-        self._stopping: asyncio.Event | None = None
 
     def stop(self) -> None:
         """Stop it in an orderly way; a second call does nothing."""
@@ -300,21 +299,18 @@ def start_in_thread(
     started: Future[tuple[Simulator, asyncio.AbstractEventLoop]] = Future()
 
     def live() -> None:
-        loop = uvloop.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
-            simulator = Simulator(checked, port=port, state_dir=state_dir)
-            loop.run_until_complete(simulator.open())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            loop.close()
-            started.set_exception(error)
-            return
-        started.set_result((simulator, loop))
-        loop.run_forever()
-        loop.run_until_complete(simulator.close())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        asyncio.set_event_loop(None)
-        loop.close()
+        # The runner ends what is still at work: requests that are answered late, for one.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            try:
+                simulator = Simulator(checked, port=port, state_dir=state_dir)
+                runner.run(simulator.open())
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+                started.set_exception(error)
+                return
+            loop = runner.get_loop()
+            started.set_result((simulator, loop))
+            loop.run_forever()
+            runner.run(simulator.close())
 
     thread = threading.Thread(target=live, name="simulator", daemon=True)
     thread.start()

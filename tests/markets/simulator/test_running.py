@@ -1,6 +1,7 @@
 """A simulator in a thread, its own addresses, and what the command refuses."""
 
 import asyncio
+import gc
 import json
 import socket
 from decimal import Decimal
@@ -169,6 +170,21 @@ def test_stopping_twice_is_no_mistake():
 
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((HOST, running.port), timeout=5)
+
+
+def test_stopping_ends_a_late_request_whose_client_has_gone(caplog):
+    running = start_in_thread(two_venues())
+    running.control.add_fault("alpha", "late_answer", delay_ms=60_000)
+    with socket.create_connection((HOST, running.port)) as client:
+        client.sendall(b"GET /alpha/api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not running.control.count_strikes("alpha"):
+            pass
+
+    running.stop()
+    del running
+    gc.collect()
+
+    assert caplog.messages == []  # "Task was destroyed but it is pending!"
 
 
 def test_a_port_in_use_is_told():
