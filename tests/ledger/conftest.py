@@ -12,10 +12,14 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import FixedClock, to_ms
 from ledger.services.journal import OrderPlan, write_orders
 from markets.domain.orders import OrderKind, Side, TimeInForce
+from markets.gateway import factory
 from markets.gateway.factory import use_gateways
 from markets.models import Asset, Market, Venue
+from markets.simulator.running import start_in_thread
 from strategies.models import Execution, Opportunity, Run, Strategy
 from tests.ledger.fakes import FakeVenue, FakeWorld
+from tests.ledger.over_http import open_account
+from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, two_venues
 
 
 @pytest.fixture
@@ -173,3 +177,20 @@ def sent_tasks(monkeypatch):
     sent: list[tuple[str, dict[str, int]]] = []
     monkeypatch.setattr(current_app, "send_task", lambda name, kwargs: sent.append((name, kwargs)))
     return sent
+
+
+@pytest.fixture
+def simulator():
+    """Two simulated venues, alpha and beta; transfers between them take 50 ms."""
+    config = two_venues() | {"settlement": {"delay_ms": 50, "network_fees": {"BTC": "0.0001"}}}
+    with start_in_thread(config) as running:
+        for code in KEYS:
+            running.control.set_book(code, "BTC/USDT", BIDS, ASKS)
+        yield running
+        factory.close_all()
+
+
+@pytest.fixture
+def opened(simulator, db):
+    """An account at each simulated venue, with its books opened."""
+    return {code: open_account(simulator, code) for code in KEYS}

@@ -7,7 +7,6 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.errors import FundsReserved
-from accounts.models import VenueAccount
 from accounts.services.requests import request_transfer
 from accounts.services.transfers import poll_transfer, submit_transfer
 from arbplatform.core.clock import SYSTEM_CLOCK
@@ -17,67 +16,20 @@ from ledger.models import EntryKind, Fill, Order
 from ledger.selectors import imbalances, in_transit, list_holdings, list_total_errors, pnl_by_asset
 from ledger.services.entries import book_entry, reverse_entry
 from ledger.services.journal import (
-    OrderPlan,
     cancel_order,
     resolve_unknown,
     submit_orders,
     write_orders,
 )
-from ledger.services.openings import ensure_opened
 from ledger.services.reconciliation import compare_with_venue
 from ledger.services.transfers import book_transfer
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side, TimeInForce
 from markets.errors import InsufficientFunds, OutcomeUnknown
-from markets.gateway import factory
 from markets.gateway.ccxt_rest import CcxtRestGateway
-from markets.models import Venue
-from markets.services.markets import sync_markets
-from markets.simulator.running import start_in_thread
-from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, two_venues
+from tests.ledger.over_http import plan
 
 S = OrderState
-
-
-@pytest.fixture
-def simulator():
-    config = two_venues() | {"settlement": {"delay_ms": 100, "network_fees": {"BTC": "0.0001"}}}
-    with start_in_thread(config) as running:
-        for code in KEYS:
-            running.control.set_book(code, "BTC/USDT", BIDS, ASKS)
-        yield running
-        factory.close_all()
-
-
-@pytest.fixture
-def opened(simulator, db):
-    """An account at each venue, with its books opened."""
-    accounts = {}
-    for code, (key, secret) in KEYS.items():
-        venue = Venue.objects.create(
-            code=code, name=code, ccxt_id="binance", rest_origin=f"{simulator.url}/{code}"
-        )
-        sync_markets(venue_id=venue.pk)
-        accounts[code] = VenueAccount.objects.create(
-            venue=venue, label="ours", api_key=key, api_secret=secret
-        )
-        ensure_opened(account_id=accounts[code].pk)
-    return accounts
-
-
-def plan(account, side, quantity, price, **fields):
-    market = account.venue.markets.get(symbol="BTC/USDT")
-    return OrderPlan(
-        account_id=account.pk,
-        market_id=market.pk,
-        strategy_id=None,
-        execution_id=None,
-        leg_index=0,
-        side=side,
-        quantity=D(quantity),
-        price=D(price),
-        **fields,
-    )
 
 
 def trade(*plans):

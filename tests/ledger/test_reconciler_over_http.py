@@ -5,45 +5,14 @@ from decimal import Decimal as D
 
 import pytest
 
-from accounts.models import VenueAccount
 from ledger.models import Discrepancy, Entry, Fill, Order, TradingHalt
 from ledger.selectors import imbalances, list_holdings, list_total_errors
-from ledger.services.journal import OrderPlan, submit_orders, write_orders
-from ledger.services.openings import ensure_opened
+from ledger.services.journal import submit_orders, write_orders
 from ledger.services.reconciler import reconcile_account
 from markets.domain.orders import Side, TimeInForce
-from markets.gateway import factory
-from markets.models import Venue
-from markets.services.markets import sync_markets
-from markets.simulator.running import start_in_thread
 from markets.simulator.settlement import deposit_address
-from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, RawClient, two_venues
-
-
-@pytest.fixture
-def simulator():
-    config = two_venues() | {"settlement": {"delay_ms": 50, "network_fees": {"BTC": "0.0001"}}}
-    with start_in_thread(config) as running:
-        for code in KEYS:
-            running.control.set_book(code, "BTC/USDT", BIDS, ASKS)
-        yield running
-        factory.close_all()
-
-
-@pytest.fixture
-def opened(simulator, db):
-    """An account at each venue, with its books opened."""
-    accounts = {}
-    for code, (key, secret) in KEYS.items():
-        venue = Venue.objects.create(
-            code=code, name=code, ccxt_id="binance", rest_origin=f"{simulator.url}/{code}"
-        )
-        sync_markets(venue_id=venue.pk)
-        accounts[code] = VenueAccount.objects.create(
-            venue=venue, label="ours", api_key=key, api_secret=secret
-        )
-        ensure_opened(account_id=accounts[code].pk)
-    return accounts
+from tests.ledger.over_http import plan
+from tests.markets.simulator.worlds import KEYS, RawClient
 
 
 @pytest.fixture
@@ -56,18 +25,7 @@ def by_hand(simulator):
 
 
 def trade(account, side, quantity, price, **fields):
-    plan = OrderPlan(
-        account_id=account.pk,
-        market_id=account.venue.markets.get(symbol="BTC/USDT").pk,
-        strategy_id=None,
-        execution_id=None,
-        leg_index=0,
-        side=side,
-        quantity=D(quantity),
-        price=D(price),
-        **fields,
-    )
-    (order,) = write_orders(plans=[plan])
+    (order,) = write_orders(plans=[plan(account, side, quantity, price, **fields)])
     return submit_orders(order_ids=[order.pk])[0]
 
 

@@ -16,14 +16,10 @@ from ledger.services.journal import (
     submit_orders,
     write_orders,
 )
-from ledger.services.openings import ensure_opened
 from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side, TimeInForce
 from markets.gateway.client import CheckedCalls
-from markets.models import Venue
-from markets.services.markets import sync_markets
 from markets.simulator.running import RunningSimulator
-from tests.markets.simulator.worlds import KEYS
 
 ORDER = "api/v3/order"
 
@@ -153,18 +149,6 @@ class Wire:
         assert (gone.state, gone.filled_quantity) == (OrderState.REJECTED, 0)
         assert self.sent() == 1
         self.assert_exact()
-
-
-def open_account(simulator: RunningSimulator, code: str) -> VenueAccount:
-    """Return an account at a simulated venue, with its books opened."""
-    key, secret = KEYS[code]
-    venue = Venue.objects.create(
-        code=code, name=code, ccxt_id="binance", rest_origin=f"{simulator.url}/{code}"
-    )
-    sync_markets(venue_id=venue.pk)
-    account = VenueAccount.objects.create(venue=venue, label="ours", api_key=key, api_secret=secret)
-    ensure_opened(account_id=account.pk)
-    return account
 
 
 def events() -> list[str]:
