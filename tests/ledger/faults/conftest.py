@@ -4,9 +4,9 @@ import pytest
 
 from markets.gateway import factory
 from markets.simulator.running import start_in_thread
-from tests.ledger.faults.reconciled import bought, look, opened_books, resting
 from tests.ledger.faults.wire import Wire
 from tests.ledger.over_http import open_account
+from tests.ledger.reconciled import bought, look, opened_books, resting
 from tests.markets.simulator.worlds import ASKS, BIDS, two_venues
 from tests.restartable import migrated_server, own_database, spool_dir
 

@@ -9,7 +9,7 @@ from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, Order
 from ledger.services.journal import submit_orders, write_orders
 from markets.domain.orders import VenueOrderStatus
-from tests.ledger.faults.reconciled import assert_equal_to
+from tests.ledger.reconciled import assert_equal_to
 
 
 def test_a_trade_after_the_end_is_booked(look, opened_books, make_plan, venue, clock):

@@ -9,7 +9,7 @@ from ledger.services.fills import book_fills
 from ledger.services.journal import submit_orders, write_orders
 from markets.models import Market
 from tests.ledger.fakes import make_fill
-from tests.ledger.faults.reconciled import assert_equal_to
+from tests.ledger.reconciled import assert_equal_to
 
 
 def test_a_repeated_report_changes_nothing(look, opened_books, bought, venue):

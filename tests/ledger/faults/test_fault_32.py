@@ -9,7 +9,7 @@ import pytest
 from ledger.models import Discrepancy, Entry, Fill, TradingHalt
 from ledger.services.decisions import book_discrepancy
 from markets.domain.funds import Wallet
-from tests.ledger.faults.reconciled import assert_equal_to
+from tests.ledger.reconciled import assert_equal_to
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from ledger.models import Discrepancy, Entry, Fill
 from ledger.services.journal import submit_orders, write_orders
 from markets.domain.funds import Wallet
-from tests.ledger.faults.reconciled import assert_equal_to
+from tests.ledger.reconciled import assert_equal_to
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from ledger.models import Discrepancy, Fill, LogEntry, TradingHalt
 from ledger.services.journal import submit_orders, write_orders
 from markets.domain.funds import Wallet
-from tests.ledger.faults.reconciled import assert_equal_to
+from tests.ledger.reconciled import assert_equal_to
 
 TAKEN = D("0.0005")
 

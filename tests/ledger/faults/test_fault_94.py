@@ -8,7 +8,7 @@ from ledger.models import Discrepancy, Entry, Fill, LogEntry, TradingHalt
 from ledger.selectors import pnl_by_asset
 from ledger.services.journal import submit_orders, write_orders
 from markets.domain.orders import Side, TimeInForce, VenueOrderStatus
-from tests.ledger.faults.reconciled import assert_equal_to, by_hand
+from tests.ledger.reconciled import assert_equal_to, by_hand
 
 
 def test_it_is_imported_once_and_is_no_result_of_a_strategy(look, opened_books, bought, venue):

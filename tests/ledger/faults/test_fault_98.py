@@ -9,7 +9,7 @@ from ledger.domain.reconciliation import Owner, owner_of
 from ledger.models import Discrepancy, LogEntry, TradingHalt
 from ledger.services.discrepancies import acknowledge
 from markets.domain.orders import VenueOrderStatus
-from tests.ledger.faults.reconciled import assert_equal_to, by_hand
+from tests.ledger.reconciled import assert_equal_to, by_hand
 
 FOREIGN = derive_client_id("zzzzz", "order", 1, 0, 0)
 

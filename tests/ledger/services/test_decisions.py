@@ -11,25 +11,15 @@ from ledger.models import Discrepancy, Entry
 from ledger.selectors import imbalances, wallet_balances
 from ledger.services.decisions import book_discrepancy, look_again
 from ledger.services.journal import submit_orders, write_orders
-from ledger.services.openings import ensure_opened
 from ledger.services.reconciler import reconcile_account
 from markets.domain.funds import Wallet
 
 
 @pytest.fixture
-def opened(account, venue, clock):
-    venue.now_ms = clock.now_ms()
-    ensure_opened(account_id=account.pk, clock=clock)
-    clock.advance_ms(600_000)
-    venue.now_ms = clock.now_ms()
-    return account
-
-
-@pytest.fixture
-def gap(opened, venue, clock):
+def gap(opened_books, venue, clock):
     """The venue has one USDT less."""
     venue.balances[Wallet.SPOT]["USDT"] -= 1
-    reconcile_account(account_id=opened.pk, clock=clock)
+    reconcile_account(account_id=opened_books.pk, clock=clock)
     return Discrepancy.objects.get()
 
 
@@ -37,14 +27,14 @@ def book(row, user, clock, note="a bet"):
     return book_discrepancy(discrepancy_id=row.pk, note=note, user=user, clock=clock)
 
 
-def test_a_difference_is_booked_as_moved_outside(gap, opened, superuser, clock):
+def test_a_difference_is_booked_as_moved_outside(gap, opened_books, superuser, clock):
     done = book(gap, superuser, clock)
 
     assert (done.state, done.acknowledged_by, done.note) == ("booked", superuser, "a bet")
     assert (done.entry.kind, done.entry.memo) == ("external", "root: a bet")
-    assert wallet_balances(opened.pk)["USDT"] == D(99_999)
+    assert wallet_balances(opened_books.pk)["USDT"] == D(99_999)
     assert imbalances() == {}
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"
 
 
 def test_a_difference_that_is_another_one_by_now_is_not_booked(gap, venue, superuser, clock):
@@ -77,7 +67,7 @@ def test_without_a_reason_nothing_is_booked(gap, superuser, clock, note):
 
 
 def test_a_trade_that_the_venue_voided_is_reversed_and_never_deleted(
-    opened, venue, make_plan, clock, superuser
+    opened_books, venue, make_plan, clock, superuser
 ):
     (order,) = write_orders(plans=[make_plan()], clock=clock)
     submit_orders(order_ids=[order.pk], clock=clock)
@@ -85,7 +75,7 @@ def test_a_trade_that_the_venue_voided_is_reversed_and_never_deleted(
     busted = venue.fills.pop()
     venue.balances[Wallet.SPOT]["BTC"] -= busted.quantity - busted.fee
     venue.balances[Wallet.SPOT]["USDT"] += busted.quantity * busted.price
-    reconcile_account(account_id=opened.pk, clock=clock)
+    reconcile_account(account_id=opened_books.pk, clock=clock)
 
     done = book(Discrepancy.objects.get(kind="unlisted_fill"), superuser, clock, note="voided")
 
@@ -94,15 +84,15 @@ def test_a_trade_that_the_venue_voided_is_reversed_and_never_deleted(
         busted.venue_trade_id,
     )
     clock.advance_ms(60_000)
-    run = reconcile_account(account_id=opened.pk, clock=clock)
+    run = reconcile_account(account_id=opened_books.pk, clock=clock)
     assert run.unsolved_count == 0
     assert order.fills.count() == 2
     assert clock.now() - run.started_at < timedelta(seconds=1)
 
 
-def test_what_another_installation_did_cannot_be_booked_away(opened, superuser, clock):
+def test_what_another_installation_did_cannot_be_booked_away(opened_books, superuser, clock):
     row = Discrepancy.objects.create(
-        account=opened,
+        account=opened_books,
         kind="foreign_installation",
         subject="arbzzzzz",
         template="x",

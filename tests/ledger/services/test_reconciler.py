@@ -29,46 +29,10 @@ from ledger.services.journal import submit_orders, write_orders
 from ledger.services.openings import ensure_opened
 from ledger.services.reconciler import reconcile_account, reconcile_accounts
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
-from markets.domain.orders import OrderRequest, Side, TimeInForce, VenueOrderStatus
+from markets.domain.orders import Side, TimeInForce, VenueOrderStatus
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected, VenueUnavailable
 from markets.gateway.limiter import BACKGROUND_RESERVE_MS, Urgency, reserve_of
-
-
-@pytest.fixture
-def opened(account, venue, clock):
-    """Books that were opened an hour ago."""
-    venue.now_ms = clock.now_ms()
-    ensure_opened(account_id=account.pk, clock=clock)
-    clock.advance_ms(3_600_000)
-    venue.now_ms = clock.now_ms()
-    return account
-
-
-@pytest.fixture
-def look(opened, clock, venue):
-    """One round, a minute after the last one."""
-
-    def run():
-        clock.advance_ms(60_000)
-        venue.now_ms = clock.now_ms()
-        return reconcile_account(account_id=opened.pk, clock=clock)
-
-    return run
-
-
-@pytest.fixture
-def bought(opened, make_plan, clock, venue):
-    """An order of ours that was filled and booked."""
-    (order,) = write_orders(plans=[make_plan()], clock=clock)
-    submit_orders(order_ids=[order.pk], clock=clock)
-    clock.advance_ms(120_000)
-    return Order.objects.get(pk=order.pk)
-
-
-def by_hand(venue, quantity="0.1", price="50000", side=Side.BUY, client_order_id="web-1"):
-    """A person trades in the venue's own web page."""
-    request = OrderRequest("BTC/USDT", side, D(quantity), client_order_id, price=D(price))
-    return venue._accept(request)
+from tests.ledger.reconciled import by_hand
 
 
 def moved(kind, amount, asset="USDT", status=VenueTransferStatus.DONE, **fields):
@@ -98,17 +62,17 @@ def assert_equal_to(venue, account):
 # nothing is wrong -----------------------------------------------------------------------------
 
 
-def test_equal_books_are_clean(look, opened, bought, clock):
+def test_equal_books_are_clean(look, opened_books, bought, clock):
     run = look()
 
     assert (run.outcome, run.unsolved_count, run.booked_count) == ("clean", 0, 0)
-    state = AccountReconciliation.objects.get(account=opened)
+    state = AccountReconciliation.objects.get(account=opened_books)
     assert state.last_clean_at == state.read_until == run.started_at
     assert (state.token, state.lease_until) == ("", None)
     assert not Discrepancy.objects.exists()
 
 
-def test_a_round_asks_after_all_others(look, opened, venue):
+def test_a_round_asks_after_all_others(look, opened_books, venue):
     reserves = set()
     venue.on_call = lambda _name: reserves.add(reserve_of(Urgency.LOOKUP, 0))
 
@@ -118,31 +82,31 @@ def test_a_round_asks_after_all_others(look, opened, venue):
     assert reserve_of(Urgency.LOOKUP, 0) < BACKGROUND_RESERVE_MS
 
 
-def test_one_round_of_an_account_at_a_time(opened, venue, clock):
+def test_one_round_of_an_account_at_a_time(opened_books, venue, clock):
     def begin_another(name):
         venue.on_call = lambda _name: None
         with pytest.raises(ReconciliationBusy):
-            reconcile_account(account_id=opened.pk, clock=clock)
+            reconcile_account(account_id=opened_books.pk, clock=clock)
 
     venue.on_call = begin_another
 
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"
     assert ReconciliationRun.objects.count() == 1
 
 
-def test_a_round_whose_process_died_is_followed_by_another_one(opened, clock):
+def test_a_round_whose_process_died_is_followed_by_another_one(opened_books, clock):
     AccountReconciliation.objects.update(
         token="dead", lease_until=clock.now() + timedelta(seconds=30)
     )
     with pytest.raises(ReconciliationBusy):
-        reconcile_account(account_id=opened.pk, clock=clock)
+        reconcile_account(account_id=opened_books.pk, clock=clock)
 
     clock.advance_ms(30_000)
 
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"
 
 
-def test_a_slow_round_keeps_others_out_as_long_as_it_asks(opened, venue, clock):
+def test_a_slow_round_keeps_others_out_as_long_as_it_asks(opened_books, venue, clock):
     calls = []
 
     def be_slow(name):
@@ -150,16 +114,16 @@ def test_a_slow_round_keeps_others_out_as_long_as_it_asks(opened, venue, clock):
         clock.advance_ms(30_000)
         if len(calls) == 2:
             with pytest.raises(ReconciliationBusy):
-                reconcile_account(account_id=opened.pk, clock=clock)
+                reconcile_account(account_id=opened_books.pk, clock=clock)
 
     venue.on_call = be_slow
 
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"
     assert (len(calls) >= 2, ReconciliationRun.objects.count()) == (True, 1)
 
 
 def test_a_round_whose_process_was_killed_keeps_others_out_for_less_than_a_minute(
-    opened, venue, clock
+    opened_books, venue, clock
 ):
     class Killed(BaseException):
         pass
@@ -171,17 +135,17 @@ def test_a_round_whose_process_was_killed_keeps_others_out_for_less_than_a_minut
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reconciler, "_finish", die)  # a SIGKILL lets nobody clean up
         with pytest.raises(Killed):
-            reconcile_account(account_id=opened.pk, clock=clock)
+            reconcile_account(account_id=opened_books.pk, clock=clock)
     venue.on_call = lambda _name: None
     with pytest.raises(ReconciliationBusy):
-        reconcile_account(account_id=opened.pk, clock=clock)
+        reconcile_account(account_id=opened_books.pk, clock=clock)
 
     clock.advance_ms(45_000)
 
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"
 
 
-def test_a_round_that_took_too_long_writes_nothing(opened, venue, clock):
+def test_a_round_that_took_too_long_writes_nothing(opened_books, venue, clock):
     venue.balances[Wallet.SPOT]["USDT"] += 5
 
     def take_over(name):
@@ -190,7 +154,7 @@ def test_a_round_that_took_too_long_writes_nothing(opened, venue, clock):
 
     venue.on_call = take_over
 
-    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "failed"
+    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "failed"
     assert not Discrepancy.objects.exists()
     assert AccountReconciliation.objects.get().token == "other"
 
@@ -217,7 +181,7 @@ def test_the_sweep_goes_on_after_a_failure(alpha, beta, clock):
 
 
 def test_a_fill_that_was_missing_is_booked_from_the_venues_report(
-    look, opened, venue, make_plan, clock
+    look, opened_books, venue, make_plan, clock
 ):
     venue.fill_fraction, venue.rest_status = D("0.2"), VenueOrderStatus.CANCELED
     (order,) = write_orders(plans=[make_plan()], clock=clock)
@@ -231,10 +195,10 @@ def test_a_fill_that_was_missing_is_booked_from_the_venues_report(
     assert (found.kind, found.state, found.seen_count) == ("missing_fill", "booked", 1)
     assert found.entry.fill.quantity == D("0.1")
     assert Order.objects.get(pk=order.pk).filled_quantity == D("0.2")
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_a_fill_counted_twice_by_the_venue_is_not_booked_twice(look, opened, bought, venue):
+def test_a_fill_counted_twice_by_the_venue_is_not_booked_twice(look, opened_books, bought, venue):
     """Listed under two ids; the order's own report and the balances say it was one."""
     venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
 
@@ -251,7 +215,7 @@ def test_a_fill_counted_twice_by_the_venue_is_not_booked_twice(look, opened, bou
 
 
 def test_a_fill_that_is_booked_while_the_round_runs_is_not_counted_twice(
-    look, opened, venue, make_plan, clock
+    look, opened_books, venue, make_plan, clock
 ):
     """The list was read, then the sender wrote the fill down, then the order was asked for."""
     venue.fill_fraction = D("0.2")
@@ -268,10 +232,12 @@ def test_a_fill_that_is_booked_while_the_round_runs_is_not_counted_twice(
 
     assert look().outcome == "clean"
     assert not Discrepancy.objects.exists()
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_a_booked_fill_that_is_not_listed_any_more_is_never_deleted(look, opened, bought, venue):
+def test_a_booked_fill_that_is_not_listed_any_more_is_never_deleted(
+    look, opened_books, bought, venue
+):
     gone = venue.fills.pop()
 
     outcomes = [look().outcome for _round in range(6)]
@@ -281,11 +247,11 @@ def test_a_booked_fill_that_is_not_listed_any_more_is_never_deleted(look, opened
     found = only()
     assert (found.kind, found.state) == ("unlisted_fill", "alarmed")
     assert found.evidence["fill_id"] == str(Fill.objects.get(venue_trade_id=gone.venue_trade_id).pk)
-    assert is_reducing(opened)
+    assert is_reducing(opened_books)
 
 
 def test_a_fill_of_an_order_that_is_just_being_sent_is_left_to_its_sender(
-    look, opened, venue, make_plan, clock
+    look, opened_books, venue, make_plan, clock
 ):
     (order,) = write_orders(plans=[make_plan()], clock=clock)
     Order.objects.update(state=OrderState.SUBMITTING, submitted_at=clock.now(), next_lookup_at=None)
@@ -303,7 +269,7 @@ def test_a_fill_of_an_order_that_is_just_being_sent_is_left_to_its_sender(
 # somebody else --------------------------------------------------------------------------------
 
 
-def test_a_trade_of_a_person_is_imported_to_the_last_decimal(look, opened, venue):
+def test_a_trade_of_a_person_is_imported_to_the_last_decimal(look, opened_books, venue):
     by_hand(venue)
 
     run = look()
@@ -314,7 +280,7 @@ def test_a_trade_of_a_person_is_imported_to_the_last_decimal(look, opened, venue
     assert "without the platform: buy 0.05 BTC/USDT at 50000" in entries[0].memo
     assert {row.state for row in Discrepancy.objects.all()} == {"booked"}
     assert not Fill.objects.exists()
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
     assert look().booked_count == 0
 
 
@@ -332,7 +298,7 @@ def test_what_a_person_traded_before_the_opening_is_not_imported(account, venue,
     assert_equal_to(venue, account)
 
 
-def test_a_trade_that_the_balances_do_not_show_is_not_booked(look, opened, venue):
+def test_a_trade_that_the_balances_do_not_show_is_not_booked(look, opened_books, venue):
     by_hand(venue)
     venue.balances[Wallet.SPOT] = {"BTC": D(2), "USDT": D(100_000)}
 
@@ -340,7 +306,9 @@ def test_a_trade_that_the_balances_do_not_show_is_not_booked(look, opened, venue
     assert not Entry.objects.filter(kind=EntryKind.EXTERNAL).exists()
 
 
-def test_a_strategy_whose_funds_a_person_took_is_restricted(look, opened, venue, make_plan, clock):
+def test_a_strategy_whose_funds_a_person_took_is_restricted(
+    look, opened_books, venue, make_plan, clock
+):
     venue.fill_fraction, venue.rest_status = D(0), VenueOrderStatus.OPEN
     plan = make_plan(side=Side.SELL, quantity=D("1.5"), time_in_force=TimeInForce.GTC)
     (order,) = write_orders(plans=[plan], clock=clock)
@@ -357,10 +325,10 @@ def test_a_strategy_whose_funds_a_person_took_is_restricted(look, opened, venue,
         "1.5",
         "1",
     )
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_another_installation_raises_an_alarm_at_once(look, opened, venue):
+def test_another_installation_raises_an_alarm_at_once(look, opened_books, venue):
     other = derive_client_id("zzzzz", "order", 1, 0, 0)
     by_hand(venue, client_order_id=other)
 
@@ -368,13 +336,13 @@ def test_another_installation_raises_an_alarm_at_once(look, opened, venue):
 
     found = Discrepancy.objects.get(kind="foreign_installation")
     assert (run.outcome, found.state, found.subject) == ("different", "alarmed", "arbzzzzz")
-    assert is_reducing(opened)
+    assert is_reducing(opened_books)
     assert LogEntry.objects.filter(event="reconciliation_alarm").count() == 1
-    assert_equal_to(venue, opened)  # the money is real, whoever traded
+    assert_equal_to(venue, opened_books)  # the money is real, whoever traded
 
 
 def test_an_order_of_ours_that_the_journal_does_not_know_raises_an_alarm(
-    look, opened, venue, settings
+    look, opened_books, venue, settings
 ):
     by_hand(venue, client_order_id=derive_client_id(settings.ARB_INSTALL_ID, "order", 77, 0, 0))
 
@@ -384,7 +352,7 @@ def test_an_order_of_ours_that_the_journal_does_not_know_raises_an_alarm(
     assert not Entry.objects.filter(kind=EntryKind.EXTERNAL).exists()
 
 
-def test_an_open_order_of_a_person_is_shown_and_changes_nothing(look, opened, venue):
+def test_an_open_order_of_a_person_is_shown_and_changes_nothing(look, opened_books, venue):
     venue.fill_fraction, venue.rest_status = D(0), VenueOrderStatus.OPEN
     by_hand(venue)
 
@@ -398,7 +366,7 @@ def test_an_open_order_of_a_person_is_shown_and_changes_nothing(look, opened, ve
 # funds ----------------------------------------------------------------------------------------
 
 
-def test_a_deposit_by_hand_is_booked_with_the_venues_id(look, opened, venue):
+def test_a_deposit_by_hand_is_booked_with_the_venues_id(look, opened_books, venue):
     venue.balances[Wallet.SPOT]["USDT"] += 500
     venue.deposits = [moved("dep-1", 500, tx_id="0xabc"), moved("dep-0", 20)]
 
@@ -408,14 +376,14 @@ def test_a_deposit_by_hand_is_booked_with_the_venues_id(look, opened, venue):
     assert (found.kind, found.state, found.stated) == ("external_deposit", "booked", D(500))
     assert (found.entry.kind, found.evidence["tx_id"]) == (EntryKind.EXTERNAL, "0xabc")
     assert "dep-1" in found.entry.memo
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_a_withdrawal_by_hand_that_fails_afterwards_comes_back(look, opened, venue):
+def test_a_withdrawal_by_hand_that_fails_afterwards_comes_back(look, opened_books, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= 70
     venue.withdrawals = [moved("w-1", 70, status=VenueTransferStatus.PENDING)]
     assert look().outcome == "clean"
-    assert wallet_balances(opened.pk)["USDT"] == D(99_930)
+    assert wallet_balances(opened_books.pk)["USDT"] == D(99_930)
 
     venue.balances[Wallet.SPOT]["USDT"] += 70
     venue.withdrawals = [moved("w-1", 70, status=VenueTransferStatus.FAILED)]
@@ -426,20 +394,20 @@ def test_a_withdrawal_by_hand_that_fails_afterwards_comes_back(look, opened, ven
         "external",
         "reversal",
     ]
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_a_move_between_wallets_by_hand_is_booked_once(look, opened, venue):
+def test_a_move_between_wallets_by_hand_is_booked_once(look, opened_books, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= 30
     venue.balances[Wallet.FUNDING]["USDT"] = D(30)
     venue.moves = [(Wallet.SPOT, Wallet.FUNDING, moved("m-1", 30))]
 
     assert look().outcome == "clean"
     assert only().kind == "external_move"
-    assert_equal_to(venue, opened)
+    assert_equal_to(venue, opened_books)
 
 
-def test_a_deposit_that_is_stated_but_not_in_the_balance_is_not_booked(look, opened, venue):
+def test_a_deposit_that_is_stated_but_not_in_the_balance_is_not_booked(look, opened_books, venue):
     venue.deposits = [moved("dep-1", 500)]
     venue.balances[Wallet.SPOT]["USDT"] += 499
 
@@ -451,34 +419,34 @@ def test_a_deposit_that_is_stated_but_not_in_the_balance_is_not_booked(look, ope
 # it converges or stops ------------------------------------------------------------------------
 
 
-def test_a_difference_that_stays_ends_in_an_alarm_that_names_the_figures(look, opened, venue):
+def test_a_difference_that_stays_ends_in_an_alarm_that_names_the_figures(look, opened_books, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= D("0.000000000000000001")
 
     for _round in range(4):
         assert look().outcome == "different"
-    assert (only().state, only().seen_count, is_reducing(opened)) == ("open", 4, False)
+    assert (only().state, only().seen_count, is_reducing(opened_books)) == ("open", 4, False)
     look()
     look()
 
     found = only()
     assert (found.state, found.seen_count) == ("alarmed", 6)
     assert (found.booked, found.stated) == (D(100_000), D("99999.999999999999999999"))
-    assert is_reducing(opened)
+    assert is_reducing(opened_books)
     line = LogEntry.objects.get(event="reconciliation_alarm")
     assert "99999.999999999999999999" in line.context["what"]
     assert Entry.objects.count() == 1  # no fudge was booked
 
 
-def test_looking_again_and_again_within_a_moment_raises_no_alarm(opened, venue, clock):
+def test_looking_again_and_again_within_a_moment_raises_no_alarm(opened_books, venue, clock):
     venue.balances[Wallet.SPOT]["USDT"] -= 1
 
     for _round in range(20):
-        reconcile_account(account_id=opened.pk, clock=clock)
+        reconcile_account(account_id=opened_books.pk, clock=clock)
 
     assert (only().state, only().seen_count) == ("open", 20)
 
 
-def test_a_difference_that_disappears_is_closed(look, opened, venue):
+def test_a_difference_that_disappears_is_closed(look, opened_books, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= 1
     look()
     venue.balances[Wallet.SPOT]["USDT"] += 1
@@ -488,7 +456,7 @@ def test_a_difference_that_disappears_is_closed(look, opened, venue):
 
 
 def test_an_acknowledged_difference_is_watched_again_when_its_figures_change(
-    look, opened, venue, superuser, clock
+    look, opened_books, venue, superuser, clock
 ):
     venue.balances[Wallet.SPOT]["USDT"] -= 1
     for _round in range(6):
@@ -505,7 +473,7 @@ def test_an_acknowledged_difference_is_watched_again_when_its_figures_change(
 # reads that fail ------------------------------------------------------------------------------
 
 
-def test_of_a_failed_read_nothing_is_concluded(look, opened, bought, venue):
+def test_of_a_failed_read_nothing_is_concluded(look, opened_books, bought, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= 1
     look()
     venue.balances[Wallet.SPOT]["USDT"] += 1
@@ -519,7 +487,7 @@ def test_of_a_failed_read_nothing_is_concluded(look, opened, bought, venue):
     assert look().outcome == "clean"
 
 
-def test_after_a_failed_read_the_venue_is_asked_nothing_more(look, opened, bought, venue):
+def test_after_a_failed_read_the_venue_is_asked_nothing_more(look, opened_books, bought, venue):
     venue.failures["fetch_fills"] = [VenueUnavailable(venue="alpha", cause="timeout")]
     before = len(venue.calls)
 
@@ -531,7 +499,7 @@ def test_after_a_failed_read_the_venue_is_asked_nothing_more(look, opened, bough
 
 
 @pytest.fixture
-def make_transfer(opened, beta, assets):
+def make_transfer(opened_books, beta, assets):
     """Write a transfer from alpha to beta down, in any state."""
 
     def make(state, **fields):
@@ -542,7 +510,7 @@ def make_transfer(opened, beta, assets):
             "to_wallet": "spot",
         }
         return Transfer.objects.create(
-            from_account=opened,
+            from_account=opened_books,
             from_wallet="spot",
             asset=assets["USDT"],
             amount=D(70),
@@ -568,13 +536,13 @@ def test_a_deposit_that_may_be_a_transfer_of_ours_is_not_imported(beta, make_tra
 
 
 def test_a_move_between_wallets_whose_reply_was_lost_leaves_nothing_unexplained(
-    look, make_transfer, venue, opened, clock
+    look, make_transfer, venue, opened_books, clock
 ):
     """Exactly what was asked for is missing here and there, and it is set aside: trading may begin.
 
     Of a cent more nothing is known, and after a quarter of an hour it is a person's business.
     """
-    make_transfer("submitting", to_account=opened, to_wallet="funding")
+    make_transfer("submitting", to_account=opened_books, to_wallet="funding")
     venue.balances[Wallet.SPOT]["USDT"] -= 70
     venue.balances[Wallet.FUNDING]["USDT"] = D(70)
 
@@ -582,7 +550,7 @@ def test_a_move_between_wallets_whose_reply_was_lost_leaves_nothing_unexplained(
 
     assert (run.outcome, run.booked_count, run.unsolved_count) == ("clean", 0, 0)
     assert {row.state for row in Discrepancy.objects.all()} == {"explained"}
-    assert wallet_balances(opened.pk)["USDT"] == D(100_000)
+    assert wallet_balances(opened_books.pk)["USDT"] == D(100_000)
 
     venue.balances[Wallet.SPOT]["USDT"] -= D("0.01")
     assert look().outcome == "different"
@@ -613,7 +581,9 @@ def test_a_withdrawal_of_ours_that_was_given_up_and_left_all_the_same_raises_an_
     assert (only().kind, only().state) == ("balance", "alarmed")
 
 
-def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(look, make_transfer, venue, opened):
+def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(
+    look, make_transfer, venue, opened_books
+):
     """Both moved USDT: the trade is imported, the transfer waits for its own look-up."""
     make_transfer("unknown")
     venue.balances[Wallet.SPOT]["USDT"] -= 70
@@ -622,7 +592,7 @@ def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(look, make_transf
     run = look()
 
     assert (run.outcome, run.booked_count, run.unsolved_count) == ("clean", 2, 0)
-    held = wallet_balances(opened.pk)
+    held = wallet_balances(opened_books.pk)
     assert held["BTC"] == venue.balances[Wallet.SPOT]["BTC"]
     assert held["USDT"] - venue.balances[Wallet.SPOT]["USDT"] == 70
     left = Discrepancy.objects.get(kind="balance")
@@ -631,7 +601,7 @@ def test_a_transfer_of_unknown_fate_hides_no_trade_of_a_person(look, make_transf
 
 @pytest.mark.parametrize("has_left", [False, True])
 def test_a_transfer_of_unknown_fate_hides_no_larger_movement_of_a_person(
-    look, make_transfer, venue, opened, has_left
+    look, make_transfer, venue, opened_books, has_left
 ):
     """Whether ours has left or not: only one of both fits, and what is larger is none of ours."""
     make_transfer("unknown")
@@ -642,7 +612,7 @@ def test_a_transfer_of_unknown_fate_hides_no_larger_movement_of_a_person(
     run = look()
 
     assert (run.outcome, run.booked_count, run.unsolved_count) == ("clean", 2, 0)
-    assert wallet_balances(opened.pk)["USDT"] == D(100_420)
+    assert wallet_balances(opened_books.pk)["USDT"] == D(100_420)
 
 
 @pytest.mark.parametrize(("amount", "outcome"), [("69.5", "different"), ("70", "clean")])
@@ -674,7 +644,7 @@ def test_several_transfers_of_ours_that_are_credited_as_one_are_not_imported(
     assert (run.outcome, run.booked_count, only().state) == ("different", 0, "explained")
 
 
-def test_a_history_that_cannot_be_had_hides_nothing_of_another_asset(look, opened, venue):
+def test_a_history_that_cannot_be_had_hides_nothing_of_another_asset(look, opened_books, venue):
     """The coin of fees is in no market, and the venue lists funds by asset only."""
     venue.balances[Wallet.SPOT] |= {"BNB": D("0.5"), "USDT": D(100_500)}
     venue.deposits = [moved("dep-1", 500)]
@@ -687,7 +657,7 @@ def test_a_history_that_cannot_be_had_hides_nothing_of_another_asset(look, opene
     assert Discrepancy.objects.get(kind="external_deposit").stated == 500
     left = Discrepancy.objects.get(kind="balance")
     assert (left.asset, left.state) == ("BNB", "open")
-    assert wallet_balances(opened.pk)["USDT"] == D(100_500)
+    assert wallet_balances(opened_books.pk)["USDT"] == D(100_500)
 
 
 @pytest.mark.parametrize(
@@ -714,7 +684,7 @@ def test_a_trade_without_a_client_id_is_ours_only_if_an_order_is_missing(
     assert look().booked_count == (2 if is_imported else 0)
 
 
-def test_a_trade_whose_order_the_venue_denies_is_watched(look, opened, venue):
+def test_a_trade_whose_order_the_venue_denies_is_watched(look, opened_books, venue):
     by_hand(venue)
     venue.orders.clear()
 
