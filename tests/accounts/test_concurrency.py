@@ -1,11 +1,8 @@
 """Many workers at once: one of them sends, and one row is written."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal as D
 
 import pytest
-from django.db import connection
 
 from accounts.domain.transfers import TransferState
 from accounts.models import Balance, Transfer
@@ -14,24 +11,10 @@ from accounts.services.requests import request_transfer
 from accounts.services.transfers import poll_transfer, submit_transfer
 from markets.domain.funds import Wallet
 from markets.models import Asset
+from tests.at_once import at_once
 
 WORKERS = 8
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
-
-
-def run_at_once(command):
-    """Let all workers run the command at the same moment; return what each one got."""
-    start = threading.Barrier(WORKERS)
-
-    def work(number):
-        start.wait()
-        try:
-            return command(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(work, range(WORKERS)))
 
 
 @pytest.fixture
@@ -50,14 +33,14 @@ def request_values(alpha, beta):
 def test_only_one_of_many_workers_sends(alpha, request_values):
     transfer = request_transfer(**request_values)
 
-    run_at_once(lambda _number: submit_transfer(transfer_id=transfer.pk))
+    at_once(lambda _number: submit_transfer(transfer_id=transfer.pk), range(WORKERS))
 
     assert alpha[1].count("withdraw") == 1
     assert Transfer.objects.get().state == TransferState.SUBMITTED
 
 
 def test_one_request_that_comes_many_times_at_once_is_one_transfer(request_values):
-    made = run_at_once(lambda _number: request_transfer(**request_values))
+    made = at_once(lambda _number: request_transfer(**request_values), range(WORKERS))
 
     assert len({transfer.pk for transfer in made}) == 1
     assert Transfer.objects.count() == 1
@@ -68,7 +51,7 @@ def test_many_look_ups_at_once_end_in_one_arrival(alpha, beta, request_values):
     alpha[1].depart()
     beta[1].receive(alpha[1])
 
-    states = run_at_once(lambda _number: poll_transfer(transfer_id=transfer.pk).state)
+    states = at_once(lambda _number: poll_transfer(transfer_id=transfer.pk).state, range(WORKERS))
 
     assert set(states) == {TransferState.ARRIVED}
     stored = Transfer.objects.get()
@@ -78,7 +61,7 @@ def test_many_look_ups_at_once_end_in_one_arrival(alpha, beta, request_values):
 def test_many_synchronisations_at_once_agree(alpha):
     alpha[1].wallets[Wallet.SPOT]["NEW"] = D("0.1")
 
-    run_at_once(lambda _number: sync_balances(account_id=alpha[0].pk))
+    at_once(lambda _number: sync_balances(account_id=alpha[0].pk), range(WORKERS))
 
     assert Balance.objects.filter(account=alpha[0]).count() == 3
     assert Asset.objects.filter(code="NEW").count() == 1

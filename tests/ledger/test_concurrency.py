@@ -1,12 +1,8 @@
 """Several workers at once: every order leaves once, every execution is booked once."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from decimal import Decimal as D
-from threading import Barrier
 
 import pytest
-from django.db import connection
 
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Fill, Order
@@ -22,24 +18,12 @@ from ledger.services.openings import ensure_opened
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
 from markets.errors import OutcomeUnknown
+from tests.at_once import at_once
 from tests.ledger.fakes import make_fill
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKERS = 4
-
-
-def at_once(work, arguments):
-    """Run ``work`` once for each argument, all started at the same moment."""
-    barrier = Barrier(len(arguments))
-
-    def run(argument):
-        barrier.wait()
-        with closing(connection):
-            return work(argument)
-
-    with ThreadPoolExecutor(len(arguments)) as workers:
-        return list(workers.map(run, arguments))
 
 
 def assert_books_equal(account, venue):

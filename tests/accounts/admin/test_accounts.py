@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from accounts.models import Balance, VenueAccount
@@ -12,20 +11,8 @@ from accounts.services.transfers import submit_transfer
 from markets.domain.funds import PermissionFinding
 from markets.errors import VenueAuthFailed
 from strategies.models import Strategy
+from tests.accounts.admin.pages import ACCOUNTS, CONFIRMED, said, text
 from tests.accounts.conftest import PASSPHRASE, SECRET
-
-ACCOUNTS = "/admin/accounts/venueaccount/"
-TRANSFERS = "/admin/accounts/transfer/"
-CONFIRMED = {"_form_submitted": "True"}
-
-
-def said(response):
-    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
-
-
-def text(response):
-    assert response.status_code == 200
-    return response.content.decode()
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

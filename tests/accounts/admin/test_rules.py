@@ -3,21 +3,16 @@
 from decimal import Decimal as D
 
 import pytest
-from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
 from accounts.domain.limits import TransferLimits
 from accounts.models import AddressEntry, RuleChange, TransferLimit, VenueNetwork
 from accounts.services.limits import save_limits
+from tests.accounts.admin.pages import CONFIRMED, said
 
 ADDRESSES = "/admin/accounts/addressentry/"
 NETWORKS = "/admin/accounts/venuenetwork/"
-CONFIRMED = {"_form_submitted": "True"}
-
-
-def said(response):
-    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
 
 
 @pytest.fixture

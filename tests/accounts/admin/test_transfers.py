@@ -5,26 +5,13 @@ from decimal import Decimal as D
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
-from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Transfer, VenueAccount
 from accounts.services.transfers import submit_transfer
 from markets.errors import OutcomeUnknown
-
-ACCOUNTS = "/admin/accounts/venueaccount/"
-TRANSFERS = "/admin/accounts/transfer/"
-CONFIRMED = {"_form_submitted": "True"}
-
-
-def said(response):
-    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
-
-
-def text(response):
-    assert response.status_code == 200
-    return response.content.decode()
+from tests.accounts.admin.pages import ACCOUNTS, CONFIRMED, TRANSFERS, said, text
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from arbplatform.core.errors import Conflict, InvalidInput, RateLimited, Unavail
 from ledger.models import TradingChange, TradingHalt
 from markets.gateway.factory import use_gateways
 from strategies.models import Run, Strategy
+from tests.at_once import at_once
 from tests.strategies.fakes import FakeVenues
 
 WORKERS = 8
@@ -311,21 +312,6 @@ def test_what_is_old_or_too_much_is_removed(staff_api, superuser, monkeypatch):
 # at the same moment ------------------------------------------------------------------------------
 
 
-def in_threads(command):
-    """Let all workers run the command at the same moment, each on its own connection."""
-    start = threading.Barrier(WORKERS)
-
-    def work(number):
-        start.wait()
-        try:
-            return command(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(work, range(WORKERS)))
-
-
 @here
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
@@ -336,7 +322,7 @@ def test_of_many_at_once_one_is_carried_out(staff, is_old):
         age(answers.KEPT_FOR + timedelta(seconds=1))
         DONE.calls = []
 
-    responses = in_threads(lambda _number: send(client_of(staff)))
+    responses = at_once(lambda _number: send(client_of(staff)), range(WORKERS))
 
     assert len(DONE.calls) == 1
     codes = [r.json()["code"] for r in responses if "Idempotent-Replayed" not in r]

@@ -1,7 +1,6 @@
 """Many processes want to repair one execution; the rows of before there were repairs."""
 
 from importlib import import_module
-from threading import Barrier, Thread
 
 import pytest
 from django.apps import apps
@@ -14,6 +13,7 @@ from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 from strategies.services.repairs import repair_execution
 from strategies.services.ticks import run_tick
+from tests.at_once import at_once
 
 WORKERS = 6
 
@@ -37,20 +37,7 @@ def test_of_many_who_want_to_repair_an_execution_one_sends_one_order(cross, edge
     execution = Execution.objects.get()
     assert execution.state == ExecutionState.INCOMPLETE
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
-    barrier = Barrier(WORKERS)
-
-    def repair():
-        barrier.wait()
-        try:
-            repair_execution(execution_id=execution.pk)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=repair) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda _: repair_execution(execution_id=execution.pk), range(WORKERS))
 
     execution.refresh_from_db()
     assert execution.state == ExecutionState.COMPLETED
