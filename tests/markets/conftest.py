@@ -7,7 +7,9 @@ from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.factory import use_gateways
 from markets.models import Market, Venue
 from markets.services.markets import sync_markets
+from markets.simulator.running import RunningSimulator, start_in_thread
 from tests.markets.fakes.gateway import FakeMarketGateway, make_rules
+from tests.markets.simulator.worlds import two_venues
 
 
 class Venues:
@@ -63,3 +65,18 @@ def beta(db: Any, venues: Venues) -> Venue:
 @pytest.fixture
 def btc(alpha: Venue) -> Market:
     return alpha.markets.get(symbol="BTC/USDT")
+
+
+@pytest.fixture
+def simulator() -> Iterator[RunningSimulator]:
+    """Two simulated venues without quotes."""
+    with start_in_thread(two_venues()) as running:
+        yield running
+
+
+@pytest.fixture
+def venue(simulator: RunningSimulator, db: Any) -> Venue:
+    """The simulated venue alpha, which is called otherwise here."""
+    return Venue.objects.create(
+        code="mine", name="Mine", ccxt_id="binance", rest_origin=f"{simulator.url}/alpha"
+    )

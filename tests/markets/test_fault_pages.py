@@ -10,24 +10,9 @@ from markets.admin.fault_texts import FIELDS, KINDS
 from markets.models import Venue
 from markets.simulator.faults import kinds
 from markets.simulator.faults.kinds import COMMON_FIELDS, GROUP_FIELDS, FaultKind
-from markets.simulator.running import start_in_thread
-from tests.markets.simulator.worlds import two_venues
 
 pytestmark = pytest.mark.django_db
 BANNER = "Faults are planned here"
-
-
-@pytest.fixture
-def simulator():
-    with start_in_thread(two_venues()) as running:
-        yield running
-
-
-@pytest.fixture
-def venue(simulator, db):
-    return Venue.objects.create(
-        code="mine", name="Mine", ccxt_id="binance", rest_origin=f"{simulator.url}/alpha"
-    )
 
 
 @pytest.fixture

@@ -5,25 +5,10 @@ import pytest
 from arbplatform.core.errors import Denied, InvalidInput
 from markets.errors import NotSimulated, UnknownFault, UnknownVenue, VenueUnavailable
 from markets.models import Venue
-from markets.simulator.running import start_in_thread
-from tests.markets.simulator.worlds import two_venues
 
 pytestmark = pytest.mark.django_db
 FAULTS = "/api/venues/mine/faults"
 BODY = {"kind": "partial_fill", "symbol": "BTC/USDT", "part": 0.25, "times": 2}
-
-
-@pytest.fixture
-def simulator():
-    with start_in_thread(two_venues()) as running:
-        yield running
-
-
-@pytest.fixture
-def venue(simulator, db):
-    return Venue.objects.create(
-        code="mine", name="Mine", ccxt_id="binance", rest_origin=f"{simulator.url}/alpha"
-    )
 
 
 def test_staff_arm_look_at_and_disarm_faults(staff_api, simulator, venue):

@@ -16,18 +16,10 @@ from markets.services.faults import (
     read_faults,
     remove_fault,
 )
-from markets.simulator.running import start_in_thread
-from tests.markets.simulator.worlds import two_venues
 
 
 def venue_at(origin, code="mine"):
     return Venue(code=code, name=code, ccxt_id="binance", rest_origin=origin)
-
-
-@pytest.fixture
-def simulator():
-    with start_in_thread(two_venues()) as running:
-        yield running
 
 
 @pytest.fixture
