@@ -9,6 +9,10 @@ from accounts.services.accounts import create_account
 from markets.services.markets import sync_markets
 from markets.services.venues import create_venue
 from markets.simulator.running import RunningSimulator
+from strategies.domain.states import StrategyDriver
+from strategies.models import Strategy
+from strategies.services.runs import start_strategy
+from strategies.services.strategies import create_strategy
 
 LABEL = "main"
 RECORDING = (
@@ -88,6 +92,26 @@ def register(simulator: RunningSimulator, codes: Sequence[str]) -> list[VenueAcc
             )
         )
     return accounts
+
+
+def quote_cheap_and_dear(simulator: RunningSimulator) -> None:
+    """Let BTC be cheap on alpha and dear on beta."""
+    quote = simulator.control.set_book
+    quote("alpha", "BTC/USDT", [("49990", "5")], [("50000", "0.7")])
+    quote("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
+
+
+def begin(slug: str, accounts: Sequence[VenueAccount], **params: Any) -> Strategy:
+    """Start a scheduled strategy."""
+    strategy = create_strategy(
+        name=slug,
+        slug=slug,
+        params=params,
+        account_ids=[account.pk for account in accounts],
+        driver=StrategyDriver.SCHEDULE,
+    )
+    start_strategy(strategy_id=strategy.pk, user=None)
+    return strategy
 
 
 def stated(simulator: RunningSimulator, code: str) -> dict[str, str]:

@@ -30,15 +30,13 @@ from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side, TimeInForce
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyDriver
+from strategies.domain.states import FINISHED_STATES, ExecutionState
 from strategies.models import Execution
 from strategies.services.crashpoints import CrashPoint
-from strategies.services.runs import start_strategy
-from strategies.services.strategies import create_strategy
 from strategies.services.sweeps import sweep
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock
-from tests.strategies.simulated import LABEL, market, register, venue
+from tests.strategies.simulated import LABEL, begin, market, quote_cheap_and_dear, register, venue
 
 FUNDS = {"BTC": "5", "ETH": "50", "USDT": "500000"}
 MARKETS = [market("BTC/USDT"), market("ETH/USDT"), market("ETH/BTC", tick="0.000001", lot="0.001")]
@@ -61,10 +59,9 @@ def simulator():
             "venues": [venue(code, markets=MARKETS, funds=FUNDS) for code in ("alpha", "beta")],
         }
     )
-    running.control.set_book("alpha", "BTC/USDT", [("49990", "5")], [("50000", "0.7")])
+    quote_cheap_and_dear(running)
     running.control.set_book("alpha", "ETH/BTC", [("0.0489", "99")], [("0.049", "99")])
     running.control.set_book("alpha", "ETH/USDT", [("2483", "99")], [("2485", "99")])
-    running.control.set_book("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
     yield running
     close_all()
     running.stop()
@@ -85,18 +82,6 @@ def triangular(accounts):
     return begin(
         "triangular", accounts[:1], assets=["BTC", "ETH", "USDT"], max_start_amount="10000"
     )
-
-
-def begin(slug, accounts, **params):
-    strategy = create_strategy(
-        name=slug,
-        slug=slug,
-        params=params,
-        account_ids=[account.pk for account in accounts],
-        driver=StrategyDriver.SCHEDULE,
-    )
-    start_strategy(strategy_id=strategy.pk, user=None)
-    return strategy
 
 
 def refuse_orders(simulator, code, times):

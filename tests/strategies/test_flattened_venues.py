@@ -15,18 +15,16 @@ from ledger.services.kill import stop_trading
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState, StrategyDriver
+from strategies.domain.states import ExecutionState
 from strategies.errors import FlattenHalted
 from strategies.models import Execution
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.flattening import flatten, list_flattenings
 from strategies.services.repairs import repair_execution
-from strategies.services.runs import start_strategy
-from strategies.services.strategies import create_strategy
 from strategies.services.sweeps import sweep
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock
-from tests.strategies.simulated import market, register, venue
+from tests.strategies.simulated import begin, market, quote_cheap_and_dear, register, venue
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +42,7 @@ def simulator():
     """BTC is cheap on alpha and dear on beta, which refuses orders for now."""
     venues = [venue(code, markets=[market("BTC/USDT")], funds=FUNDS) for code in ("alpha", "beta")]
     running = start_in_thread({"seed": 7, "venues": venues})
-    running.control.set_book("alpha", "BTC/USDT", [("49990", "5")], [("50000", "0.7")])
-    running.control.set_book("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
+    quote_cheap_and_dear(running)
     running.control.add_fault(
         "beta",
         "refuse",
@@ -69,14 +66,9 @@ def accounts(simulator):
 @pytest.fixture
 def held(accounts):
     """An execution that bought on alpha; beta refused, and to go back loses too much."""
-    strategy = create_strategy(
-        name="cross",
-        slug="cross-venue",
-        params={"symbols": ["BTC/USDT"], "max_notional": "20000", "max_loss_bps": "1"},
-        account_ids=[account.pk for account in accounts],
-        driver=StrategyDriver.SCHEDULE,
+    strategy = begin(
+        "cross-venue", accounts, symbols=["BTC/USDT"], max_notional="20000", max_loss_bps="1"
     )
-    start_strategy(strategy_id=strategy.pk, user=None)
     run_tick(strategy_id=strategy.pk, is_spacing_kept=False)
     clock = SkewedClock()
     clock.advance_ms(60_000)

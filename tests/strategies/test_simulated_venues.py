@@ -10,15 +10,14 @@ from ledger.selectors import imbalances, pnl_by_asset, wallet_balances
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState, StrategyDriver
+from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
 from strategies.services.evidence import recompute
-from strategies.services.runs import start_strategy
-from strategies.services.strategies import create_strategy
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.strategies.samples import Hooked
 from tests.strategies.simulated import (
     RECORDING,
+    begin,
     market,
     register,
     replayed,
@@ -53,18 +52,6 @@ def simulator(run_simulator):
     return run_simulator(
         venue("alpha", markets=MARKETS, funds=FUNDS), venue("beta", markets=MARKETS, funds=FUNDS)
     )
-
-
-def begin(slug, accounts, **params):
-    strategy = create_strategy(
-        name=slug,
-        slug=slug,
-        params=params,
-        account_ids=[account.pk for account in accounts],
-        driver=StrategyDriver.SCHEDULE,
-    )
-    start_strategy(strategy_id=strategy.pk, user=None)
-    return strategy
 
 
 def tick(strategy):

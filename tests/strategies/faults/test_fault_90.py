@@ -15,16 +15,14 @@ from ledger.selectors.reconciliation import list_unreconciled
 from ledger.services.reconciliation import compare_with_venue
 from markets.gateway.factory import close_all
 from markets.simulator.running import start_in_thread
-from strategies.domain.states import ExecutionState, StrategyDriver
+from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Strategy
 from strategies.services.gates import read_gate
 from strategies.services.repairs import go_on
-from strategies.services.runs import start_strategy
-from strategies.services.strategies import create_strategy
 from strategies.services.sweeps import sweep
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.processes import send, wait_until
-from tests.strategies.simulated import market, register, venue
+from tests.strategies.simulated import begin, market, quote_cheap_and_dear, register, venue
 
 FUNDS = {"BTC": "5", "USDT": "500000"}
 ANSWER_MS = 1_500
@@ -36,8 +34,7 @@ def simulator(transactional_db):
     """Two venues that answer orders late; BTC is cheap on alpha and dear on beta."""
     venues = [venue(code, markets=[market("BTC/USDT")], funds=FUNDS) for code in ("alpha", "beta")]
     running = start_in_thread({"seed": 7, "venues": venues})
-    running.control.set_book("alpha", "BTC/USDT", [("49990", "5")], [("50000", "0.7")])
-    running.control.set_book("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
+    quote_cheap_and_dear(running)
     yield running
     close_all()
     running.stop()
@@ -50,14 +47,7 @@ def sim_accounts(simulator):
 
 @pytest.fixture
 def strategy(sim_accounts, simulator):
-    row = create_strategy(
-        name="cross",
-        slug="cross-venue",
-        params={"symbols": ["BTC/USDT"], "max_notional": "20000"},
-        account_ids=[account.pk for account in sim_accounts],
-        driver=StrategyDriver.SCHEDULE,
-    )
-    start_strategy(strategy_id=row.pk, user=None)
+    row = begin("cross-venue", sim_accounts, symbols=["BTC/USDT"], max_notional="20000")
     for code in ("alpha", "beta"):
         answer_late(simulator, code)
     return row
