@@ -1,27 +1,16 @@
 """Fixtures that every part of the suite may use."""
 
-from importlib import import_module
-from typing import Any
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client, TransactionTestCase
 from django.utils import translation
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
+from tests.emptying import empty_the_database
 
 PASSWORD = "correct-horse-battery"
-GUARDS = (
-    "accounts.migrations.0003_transfer_rules",
-    "ledger.migrations.0002_guards",
-    "ledger.migrations.0003_trading_halts",
-    "ledger.migrations.0005_reservations",
-    "strategies.migrations.0004_risk_limits",
-)
-"""Migrations with triggers that keep facts from being deleted."""
 
 
 @pytest.fixture(autouse=True)
@@ -117,24 +106,8 @@ def console(superuser):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def guards_stand_aside_for_flush():
-    """Let a transactional test be cleaned up although the ledger's facts cannot be deleted.
-
-    Django empties every table after such a test. The triggers are gone for the time of that
-    cleaning only, so every test, transactional or not, runs with them.
-    """
-    guards = [import_module(name) for name in GUARDS]
-    flush: Any = getattr(TransactionTestCase, "_fixture_teardown")  # noqa: B009  not in the stubs
-
-    def flush_without_guards(case):
-        for guard in guards:
-            guard.drop_guards(connection)
-        try:
-            flush(case)
-        finally:
-            for guard in guards:
-                guard.create_guards(connection)
-
+def quick_emptying():
+    """Clean up after transactional tests in our way; see there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_without_guards)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty_the_database())
         yield

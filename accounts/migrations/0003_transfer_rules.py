@@ -38,7 +38,7 @@ def create_guards(connection):
 
 
 def drop_guards(connection):
-    """Remove the guards: for a migration that rebuilds the table, and for tests that flush."""
+    """Remove the guards: for a migration that rebuilds the table."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for name in _SQLITE:

@@ -172,7 +172,7 @@ def create_guards(connection):
 
 
 def drop_guards(connection):
-    """Remove every trigger: for a migration that rebuilds a table, and for tests that flush."""
+    """Remove every trigger: for a migration that rebuilds a table."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for name in SQLITE_TRIGGERS:

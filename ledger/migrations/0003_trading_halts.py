@@ -33,7 +33,7 @@ def create_guards(connection, table=TABLE):
 
 
 def drop_guards(connection, table=TABLE):
-    """Remove the guards: for a migration that rebuilds the table, and for tests that flush."""
+    """Remove the guards: for a migration that rebuilds the table."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for name in _sqlite_triggers(table):

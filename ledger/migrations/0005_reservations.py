@@ -178,7 +178,7 @@ def create_guards(connection):
 
 
 def drop_guards(connection):
-    """Remove every guard: for a migration that rebuilds a table, and for tests that flush."""
+    """Remove every guard: for a migration that rebuilds a table."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for name in SQLITE_TRIGGERS:

@@ -231,5 +231,5 @@ def empty_cache():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def guards_stand_aside_for_flush():
+def quick_emptying():
     """Replaces the suite's fixture: no test here uses the test database."""

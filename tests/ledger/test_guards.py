@@ -16,6 +16,8 @@ from ledger.selectors import imbalances, list_total_errors
 from ledger.services.entries import EntryDraft, write_entries
 from ledger.services.fills import book_fills
 from markets.domain.funds import Wallet
+from markets.models import Venue
+from tests.emptying import empty_the_database
 from tests.ledger.fakes import make_fill
 
 MOMENT = datetime(2026, 1, 1, 23, 59, 59, tzinfo=UTC)
@@ -81,6 +83,16 @@ def count_rows():
     return counts
 
 
+def triggers():
+    catalogue = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(catalogue[connection.vendor])
+        return sorted(cursor.fetchall())
+
+
 @pytest.mark.parametrize("table", FACTS)
 @pytest.mark.parametrize("statement", ["UPDATE {table} SET id = id + 1000", "DELETE FROM {table}"])
 def test_facts_cannot_be_changed_or_deleted(booked, table, statement):
@@ -121,6 +133,21 @@ def test_facts_cannot_be_replaced_by_an_insert(booked, table, taken):
         execute(sql, list(row.values()))
 
     assert count_rows() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_leaves_an_empty_database_and_every_guard(booked):
+    guards = triggers()
+    assert min(count_rows()) > 0
+
+    empty_the_database()
+
+    assert count_rows() == [0, 0, 0, 0]
+    assert (BookTotal.objects.exists(), Venue.objects.exists()) == (False, False)
+    assert triggers() == guards
+    entry = make_entry()
+    with pytest.raises(IntegrityError, match="immutable"):
+        entry.delete()
 
 
 @pytest.mark.parametrize(
