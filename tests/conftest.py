@@ -9,6 +9,9 @@ from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
 from tests.emptying import empty_the_database
+from tests.restartable import migrated_server, own_database
+
+__all__ = ["migrated_server", "own_database"]
 
 PASSWORD = "correct-horse-battery"
 

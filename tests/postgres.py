@@ -73,6 +73,11 @@ class PostgresServer:
         """Return what DATABASE_URL has to be."""
         return f"postgres://postgres@/{self._root}/{database}"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         options = [part for item in self._settings.items() for part in ("-c", "=".join(item))]

@@ -71,7 +71,7 @@ def execute(url: str, sql: str) -> None:
     session.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def migrated_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="arb-pg-") as name:
         server = PostgresServer(Path(name))
@@ -92,6 +92,9 @@ def own_database(db: None, migrated_server: PostgresServer) -> Iterator[Database
     execute(migrated_server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     with connected_to(migrated_server.url(name)):
         yield Database(migrated_server, name)
+    if not migrated_server.is_running:
+        migrated_server.start()  # a test that fails may leave it stopped
+    execute(migrated_server.url(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

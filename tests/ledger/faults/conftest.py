@@ -8,14 +8,12 @@ from tests.ledger.faults.wire import Wire
 from tests.ledger.over_http import open_account
 from tests.ledger.reconciled import bought, look, opened_books, resting
 from tests.markets.simulator.worlds import ASKS, BIDS, two_venues
-from tests.restartable import migrated_server, own_database, spool_dir
+from tests.restartable import spool_dir
 
 __all__ = [
     "bought",
     "look",
-    "migrated_server",
     "opened_books",
-    "own_database",
     "resting",
     "spool_dir",
 ]

@@ -18,9 +18,8 @@ from strategies.services.leases import LEASE
 from strategies.services.runs import start_strategy, stop_strategy
 from tests.chaos.reading import LEASE_EVENTS
 from tests.processes import Part, redis_server, start_part, wait_until
-from tests.restartable import migrated_server, own_database
 
-__all__ = ["migrated_server", "own_database", "redis_server", "start_part"]
+__all__ = ["redis_server", "start_part"]
 
 COUNT = 6
 TAKEOVER_S_MAX = 5.0

@@ -1,6 +1,6 @@
 """Servers and processes that a test may stop and start."""
 
 from tests.processes import redis_server, start_part
-from tests.restartable import migrated_server, own_database, spool_dir
+from tests.restartable import spool_dir
 
-__all__ = ["migrated_server", "own_database", "redis_server", "spool_dir", "start_part"]
+__all__ = ["redis_server", "spool_dir", "start_part"]
