@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER_URL = os.environ.get("DATABASE_URL", "")
-collect_ignore = ["test_up.py", "test_any_venue.py"] if SERVER_URL else []
+collect_ignore = (
+    ["test_any_venue.py", "test_refusals.py", "test_stopping.py", "test_up.py"]
+    if SERVER_URL
+    else []
+)
 """What does not depend on the database is tested once, on SQLite; trading on both."""
 START_TIMEOUT_S = 60
 TRADING_TIMEOUT_S = 180
@@ -151,20 +155,32 @@ class Platform:
             self.process.wait()
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """Start platforms that are surely stopped after the module."""
+@contextmanager
+def _starting(tmp_path_factory):
     started = []
 
     def start_platform(*arguments, **options):
-        work_dir = options.pop("work_dir", None) or tmp_path_factory.mktemp("e2e")
-        platform = Platform(work_dir, *arguments, **options)
+        platform = Platform(tmp_path_factory.mktemp("e2e"), *arguments, **options)
         started.append(platform)
         return platform
 
     yield start_platform
     for platform in started:
         platform.clean_up()
+
+
+@pytest.fixture
+def start(tmp_path_factory):
+    """Start platforms that are surely stopped after the test."""
+    with _starting(tmp_path_factory) as start_platform:
+        yield start_platform
+
+
+@pytest.fixture(scope="module")
+def start_for_all(tmp_path_factory):
+    """Start platforms that are surely stopped after the module."""
+    with _starting(tmp_path_factory) as start_platform:
+        yield start_platform
 
 
 @pytest.fixture

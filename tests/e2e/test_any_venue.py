@@ -15,8 +15,8 @@ DEAR = {"bids": [("50500", "1")], "asks": [("50510", "1")]}
 
 
 @pytest.fixture(scope="module")
-def platform(start):
-    return start(
+def platform(start_for_all):
+    return start_for_all(
         "--no-demo", "--port", "0", ARB_ADMIN_PASSWORD="chosen-by-a-person"
     ).wait_until_up()
 

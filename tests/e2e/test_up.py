@@ -1,8 +1,8 @@
-import json
+"""What runs after `manage.py up`, who may look, and what happens to a child that dies."""
+
 import os
 import re
 import signal
-import socket
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ CHILDREN = {"redis", "web", "worker", "engine", "scanner", "beat"}
 
 
 @pytest.fixture(scope="module")
-def platform(start):
+def platform(start_for_all):
     """One running platform without the demo, for the tests that leave it running."""
-    return start("--no-demo", "--port", "0").wait_until_up()
+    return start_for_all("--no-demo", "--port", "0").wait_until_up()
 
 
 def test_a_start_serves_the_console_and_the_api_and_says_where(platform):
@@ -73,22 +73,6 @@ def test_a_second_start_on_the_same_data_is_refused_in_one_sentence(platform, st
     assert platform.get("/healthz")[0] == 200
 
 
-def test_a_busy_port_is_refused_in_one_sentence_and_nothing_stays_behind(start):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        refused = start("--no-demo", "--port", str(port))
-
-        assert refused.wait() == 1
-    *_, sentence = refused.output.splitlines()
-    assert sentence == (
-        f"Error 1051: The port {port} is in use by another program. Stop that one, or choose "
-        "another port with --port."
-    )
-    assert processes_of(refused.data_dir) == {}
-
-
 @pytest.mark.parametrize("name", sorted(CHILDREN))
 def test_a_child_that_is_killed_comes_back_and_it_is_said(platform, name):
     killed = platform.pid(name)
@@ -118,136 +102,3 @@ def test_nothing_is_written_outside_the_data_directory(platform):
         and path.stat().st_mtime > begin
     ]
     assert strays == []
-
-
-def test_sigterm_stops_everything_in_order(start):
-    platform = start("--no-demo", "--port", "0").wait_until_up()
-    supervisor = platform.process.pid
-
-    assert platform.stop(signal.SIGTERM) == 0
-
-    assert platform.output.rstrip().endswith("arbplatform has stopped.")
-    assert processes_of(platform.data_dir) == {}
-    assert not is_alive(supervisor)
-    assert not (platform.data_dir / "redis.sock").exists()
-    assert "is killed" not in platform.output
-
-
-def test_what_was_there_is_there_after_a_restart_and_no_password_is_shown(start):
-    first = start("--no-demo", "--port", "0", ARB_ADMIN_PASSWORD="chosen-by-a-person")
-    first.wait_until_up()
-    assert first.password is None
-    body = {"username": "admin", "password": "chosen-by-a-person"}
-    venue = {"code": "kept", "name": "Kept", "ccxt_id": "kraken"}
-    token = _token(first.post("/api/auth/login", body)[1])
-    assert first.post("/api/venues", venue, token)[0] == 201
-    assert first.stop(signal.SIGINT) == 0
-
-    second = start("--no-demo", "--port", "0", data_dir=first.data_dir).wait_until_up()
-
-    assert second.password is None
-    status, answer = second.get("/api/venues", token)
-    codes = [venue["code"] for venue in json.loads(answer)["data"]["results"]]
-    assert (status, codes) == (200, ["kept"])
-
-
-def test_no_process_outlives_a_killed_supervisor(start):
-    platform = start("--no-demo", "--port", "0").wait_until_up()
-    pids = platform.state["processes"]
-
-    platform.process.kill()
-
-    wait_for(lambda: not any(map(is_alive, pids.values())), "the children end", timeout_s=10)
-    again = start("--no-demo", "--port", "0", data_dir=platform.data_dir).wait_until_up()
-    assert again.get("/healthz")[0] == 200
-
-
-def test_a_path_too_long_for_a_socket_is_no_obstacle(start, tmp_path):
-    data_dir = tmp_path / ("long-" * 20) / "data"
-
-    platform = start("--no-demo", "--port", "0", data_dir=data_dir).wait_until_up()
-
-    assert not (data_dir / "redis.sock").exists()
-    config = (data_dir / "redis" / "redis.conf").read_text()
-    password = _setting(config, "requirepass")
-    assert password not in b" ".join(processes_of(data_dir).values()).decode()
-    with socket.create_connection(("127.0.0.1", int(_setting(config, "port")))) as connection:
-        connection.sendall(b"PING\r\n")
-        assert connection.recv(64).startswith(b"-NOAUTH")
-    assert platform.stop() == 0
-
-
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        (
-            "postgres://arb:planted-secret@127.0.0.1:{port}/arb",
-            "Error 1057: The database postgresql://arb@127.0.0.1:{port}/arb cannot be used: ",
-        ),
-        (
-            "sqlite:////nowhere/at/all.db",
-            "Error 1057: The database /nowhere/at/all.db cannot be used: ",
-        ),
-        ("mysql://arb:planted-secret@127.0.0.1/arb", "Error 1056: DATABASE_URL is not"),
-        ("postgres://arb:planted/secret@127.0.0.1/arb", "Error 1056: DATABASE_URL is not"),
-        ("nonsense", "Error 1056: DATABASE_URL is not the address of a database."),
-    ],
-)
-def test_a_wrong_database_is_refused_in_one_sentence_without_its_password(start, url, reason):
-    port = _closed_port()
-
-    refused = start("--no-demo", "--port", "0", DATABASE_URL=url.format(port=port))
-
-    assert refused.wait() == 1
-    *_, sentence = refused.output.splitlines()
-    assert sentence.startswith(reason.format(port=port))
-    assert "Traceback" not in refused.output
-    assert "planted" not in refused.output
-    assert processes_of(refused.data_dir) == {}
-
-
-def test_a_redis_server_that_does_not_answer_is_refused_in_one_sentence(start):
-    port = _closed_port()
-
-    refused = start("--no-demo", "--port", "0", REDIS_URL=f"redis://:planted@127.0.0.1:{port}/0")
-
-    assert refused.wait() == 1
-    *_, sentence = refused.output.splitlines()
-    assert sentence.startswith(f"Error 1055: The Redis server at 127.0.0.1:{port} cannot be used: ")
-    assert "Traceback" not in refused.output
-    assert "planted" not in refused.output
-
-
-def test_a_refusal_is_told_in_the_language_of_the_terminal(start):
-    refused = start("--no-demo", "--port", "0", DATABASE_URL="nonsense", LC_ALL="zh_CN.UTF-8")
-
-    assert refused.wait() == 1
-    assert "错误 1056：DATABASE_URL 不是" in refused.output.splitlines()[-1]
-
-
-def test_a_data_directory_that_cannot_be_made_is_refused_in_one_sentence(start, tmp_path):
-    obstacle = tmp_path / "file"
-    obstacle.touch()
-
-    refused = start("--no-demo", "--port", "0", data_dir=obstacle / "data")
-
-    assert refused.wait() == 1
-    assert refused.output.splitlines()[-1].startswith(
-        f"Error 1053: The data directory {obstacle / 'data'} cannot be used: "
-    )
-
-
-def _closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _token(answer):
-    return json.loads(answer)["data"]["token"]
-
-
-def _setting(config, name):
-    found = re.search(rf"^{name} (\S+)$", config, re.MULTILINE)
-    assert found
-    return found[1]
