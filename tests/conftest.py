@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client, TransactionTestCase
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
@@ -14,6 +15,9 @@ from tests.restartable import migrated_server, own_database
 __all__ = ["migrated_server", "own_database"]
 
 PASSWORD = "correct-horse-battery"
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")  # what counts is the answer, not how busy the machine is
 
 
 @pytest.fixture(autouse=True)
