@@ -2,7 +2,7 @@
 #
 #   make run     start everything on embedded defaults (ARGS="--port 9000 --data-dir DIR --no-demo")
 #   make demo    the same on a scratch directory for 60 s, then a summary (ARGS="--seconds 30")
-#   make test    every test, on SQLite and on PostgreSQL
+#   make test    every test on SQLite, what uses the database on PostgreSQL too
 #   make chaos   everything goes wrong for minutes; nothing may be lost (ARGS="--seed 7")
 #   make check   lint, types, contracts, migrations and tests: what CI runs
 #   make bench   benchmarks, ten minutes (ARGS="--only NAME", "--quick", "--all")
@@ -38,8 +38,9 @@ test: test-sqlite test-postgres test-e2e
 test-sqlite: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) --ignore=tests/e2e
 
+# Only what uses the database: the rest cannot even open a connection, and runs on SQLite.
 test-postgres: $(VENV)/.development
-	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests --ignore=tests/e2e
+	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) -m database --ignore=tests/e2e
 
 # Real processes that mostly wait for one another: both databases at the same time.
 test-e2e: $(VENV)/.development
@@ -83,7 +84,7 @@ format: $(VENV)/.development
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-bench: $(VENV)/.development
+bench: $(VENV)/.benchmarks
 	@$(PY) -m benchmarks $(ARGS)
 
 messages: $(VENV)/.development
@@ -120,3 +121,7 @@ $(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	@echo "Installing what arbplatform and its tests need into $(VENV) (about a minute, once) …"
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.benchmarks: requirements-bench.txt $(VENV)/.development
+	@$(PIP) install -r requirements-bench.txt
+	@touch $@

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client, TransactionTestCase
 from django.utils import translation
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,27 @@ PASSWORD = "correct-horse-battery"
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")  # what counts is the answer, not how busy the machine is
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark each file of which anything uses the database: only those run on PostgreSQL too.
+
+    What is not marked cannot use it: pytest-django lets no test open a connection that did not
+    ask for the database.
+    """
+    files = {item.path for item in items if _uses_database(item)}
+    for item in items:
+        if item.path in files:
+            item.add_marker("database")
+
+
+def _uses_database(item):
+    return (
+        item.get_closest_marker("django_db") is not None
+        or "django_db_setup" in item.fixturenames
+        or getattr(getattr(item, "module", None), "connection", None) is connection
+    )
 
 
 @pytest.fixture(autouse=True)
