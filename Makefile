@@ -21,8 +21,9 @@ TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
 PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
 
-.PHONY: help run demo test test-sqlite test-postgres test-e2e e2e-sqlite e2e-postgres chaos \
-        chaos-part check static lint types contracts migrations format bench messages clean
+.PHONY: help run demo test test-sqlite test-pure test-database test-postgres test-e2e e2e-sqlite \
+        e2e-postgres chaos chaos-part check static static-and-pure lint types contracts migrations \
+        format bench messages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -35,8 +36,16 @@ demo: $(VENV)/.runtime
 
 test: test-sqlite test-postgres test-e2e
 
+# All but what brings a server of its own, which runs with the rest on PostgreSQL.
 test-sqlite: $(VENV)/.development
-	DATABASE_URL= $(PYTEST) $(PARALLEL) --ignore=tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "not own_server" --ignore=tests/e2e
+
+# The same in two parts.
+test-pure: $(VENV)/.development
+	DATABASE_URL= $(PYTEST) -m "not database" --ignore=tests/e2e
+
+test-database: $(VENV)/.development
+	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "database and not own_server" --ignore=tests/e2e
 
 # Only what uses the database: the rest cannot even open a connection, and runs on SQLite.
 test-postgres: $(VENV)/.development
@@ -59,13 +68,16 @@ chaos: $(VENV)/.development
 chaos-part: $(VENV)/.development
 	@$(PY) -m tests.chaos --seed 1 --seconds 120 --executions 100
 
-# Chaos waits for much of its time, the static checks do not: both at the same time.
+# Chaos waits for much of its time; what computes only, and touches no database, does not.
 check: $(VENV)/.development
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target static chaos-part
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target static-and-pure chaos-part
+	@$(MAKE) --no-print-directory test-database test-postgres test-e2e
 
 static:
 	@$(MAKE) --no-print-directory lint types contracts migrations
+
+static-and-pure:
+	@$(MAKE) --no-print-directory static test-pure
 
 lint: $(VENV)/.development
 	$(PY) -m ruff check $(SOURCES)

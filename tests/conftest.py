@@ -26,12 +26,14 @@ def pytest_collection_modifyitems(items):
     """Mark each file of which anything uses the database: only those run on PostgreSQL too.
 
     What is not marked cannot use it: pytest-django lets no test open a connection that did not
-    ask for the database.
+    ask for the database. What brings a server of its own does the same on both, and runs once.
     """
     files = {item.path for item in items if _uses_database(item)}
     for item in items:
         if item.path in files:
             item.add_marker("database")
+        if "migrated_server" in item.fixturenames:
+            item.add_marker("own_server")
 
 
 def _uses_database(item):
