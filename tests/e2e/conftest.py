@@ -25,7 +25,7 @@ collect_ignore = (
     else []
 )
 """What does not depend on the database is tested once, on SQLite; trading on both."""
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 TRADING_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 40
 POLL_S = 0.1
