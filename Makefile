@@ -42,7 +42,7 @@ test-sqlite: $(VENV)/.development
 
 # The same in two parts.
 test-pure: $(VENV)/.development
-	DATABASE_URL= $(PYTEST) -m "not database" --ignore=tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "not database" --ignore=tests/e2e
 
 test-database: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "database and not own_server" --ignore=tests/e2e
@@ -68,7 +68,7 @@ chaos: $(VENV)/.development
 chaos-part: $(VENV)/.development
 	@$(PY) -m tests.chaos --seed 1 --seconds 120 --executions 100
 
-# Chaos waits for much of its time; what computes only, and touches no database, does not.
+# Chaos waits for much of its time; what computes only, and touches no database, takes what is left.
 check: $(VENV)/.development
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target static-and-pure chaos-part
 	@$(MAKE) --no-print-directory test-database test-postgres test-e2e
@@ -77,7 +77,7 @@ static:
 	@$(MAKE) --no-print-directory lint types contracts migrations
 
 static-and-pure:
-	@$(MAKE) --no-print-directory static test-pure
+	@nice $(MAKE) --no-print-directory static test-pure
 
 lint: $(VENV)/.development
 	$(PY) -m ruff check $(SOURCES)
