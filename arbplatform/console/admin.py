@@ -46,6 +46,23 @@ class PlatformAdmin(ModelAdmin):
     warn_unsaved_form = True
     show_full_result_count = False
 
+    def is_offered(self, action: str, row: Any) -> bool:
+        """Return whether a button makes sense on the page of a row as it is now.
+
+        Args:
+            action: name of the button's method.
+            row: whose page it is.
+        """
+        return True
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Return the buttons of a row's page; those that would be refused anyway are left out."""
+        buttons = super().get_actions_detail(request, object_id)
+        row = self.get_object(request, object_id) if buttons else None
+        if row is None:
+            return buttons
+        return [one for one in buttons if self.is_offered(one.method.original_function_name, row)]
+
     def apply(
         self,
         request: HttpRequest,

@@ -5,6 +5,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from django import template
 from django.utils.timesince import timesince
+from django.utils.translation import gettext
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_plain
@@ -52,7 +53,9 @@ def signed_amount(amount: Decimal | None) -> str:
 def age(moment: datetime) -> str:
     """Return how long ago something was: seconds within the first minute, else as Django does."""
     seconds = int((SYSTEM_CLOCK.now() - moment).total_seconds())
-    return f"{max(seconds, 0)} s" if seconds < S_PER_MINUTE else timesince(moment)
+    if seconds >= S_PER_MINUTE:
+        return timesince(moment)
+    return gettext("{seconds} s").format(seconds=max(seconds, 0))
 
 
 @register.filter

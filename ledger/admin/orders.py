@@ -19,7 +19,7 @@ from arbplatform.console.admin import (
 )
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
-from ledger.domain.orders import OrderState
+from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Fill, Order, OrderStateChoice, SideChoice
 from ledger.selectors import list_fills, list_orders
 from ledger.services.journal import cancel_order, resolve_unknown
@@ -97,6 +97,7 @@ class OrderAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "created_at",
+        "show_state",
         "strategy",
         "account",
         "show_symbol",
@@ -104,7 +105,6 @@ class OrderAdmin(ReadOnlyAdmin):
         "show_quantity",
         "show_price",
         "show_filled",
-        "show_state",
         "error",
     )
     empty_hint = _(
@@ -176,6 +176,10 @@ class OrderAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """Return orders with what their columns need."""
         return list_orders().select_related("execution")
+
+    def is_offered(self, action: str, row: Order) -> bool:
+        """Offer to ask the venue only about orders whose end is not known."""
+        return OrderState(row.state) in LIVE_STATES
 
     def has_operate_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Return whether the person may ask venues about orders."""

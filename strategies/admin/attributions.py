@@ -66,7 +66,7 @@ def table(heads: Sequence[Any], rows: Sequence[Sequence[Any]]) -> SafeString:
     lines = [format_html_join("", cell, ((value,) for value in row)) for row in rows]
     head = '<th class="font-semibold pr-6 py-1 text-left whitespace-nowrap">{}</th>'
     return format_html(
-        "<table><tr>{}</tr>{}</table>",
+        '<div class="arb-scroll"><table><tr>{}</tr>{}</table></div>',
         format_html_join("", head, ((capfirst(text),) for text in heads)),
         format_html_join("", "<tr>{}</tr>", ((line,) for line in lines)),
     )

@@ -271,6 +271,11 @@ class ExecutionAdmin(FlattenAdmin):
         """Take note of the exposure."""
         return self.apply_to_one(request, object_id, lambda row: _acknowledge(request, row))
 
+    def is_offered(self, action: str, row: Execution) -> bool:
+        """Offer to take note only of an exposure that is held and that nobody took note of."""
+        is_held = row.state == ExecutionStateChoice.HELD and row.acknowledged_at is None
+        return is_held or action != "acknowledge_one"
+
     def has_acknowledge_permission(
         self, request: HttpRequest, object_id: str | None = None
     ) -> bool:

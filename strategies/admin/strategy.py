@@ -161,17 +161,13 @@ class StrategyAdmin(PlatformAdmin):
     def _stop(self, request: HttpRequest, row: Strategy) -> None:
         runs.stop_strategy(strategy_id=row.pk, user=request.user)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def is_offered(self, action: str, row: Strategy) -> bool:
         """Offer start to what rests and stop to what does not."""
-        strategy = self.get_object(request, object_id)
-        is_at_rest = strategy is None or strategy.state in strategies.AT_REST
-        is_stoppable = strategy is not None and strategy.state in STOPPABLE
-        offered = {"start_one": is_at_rest, "stop_one": is_stoppable}
-        return [
-            action
-            for action in super().get_actions_detail(request, object_id)
-            if offered.get(action.method.original_function_name, True)
-        ]
+        offered = {
+            "start_one": row.state in strategies.AT_REST,
+            "stop_one": row.state in STOPPABLE,
+        }
+        return offered.get(action, True)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Leave out bulk deletion: each strategy may be refused for its own reason."""

@@ -156,6 +156,20 @@ def test_an_open_order_can_be_cancelled(console, make_plan, venue, clock):
     assert Order.objects.get().state == OrderState.CANCELED
 
 
+def test_an_order_that_has_ended_offers_nothing_to_ask_its_venue(console, lost):
+    page = reverse("admin:ledger_order_change", args=[lost.pk])
+    assert "Look up now" in console.get(page).content.decode()
+
+    console.post(
+        reverse("admin:ledger_order_look_up_one", args=[lost.pk]), {"_form_submitted": "True"}
+    )
+    html = console.get(page).content.decode()
+
+    assert Order.objects.get().state == OrderState.FILLED
+    assert "Look up now" not in html
+    assert f"{lost.pk}/cancel_one/" not in html
+
+
 def test_the_buttons_of_an_order_act_on_post_only(console, lost, venue):
     url = reverse("admin:ledger_order_look_up_one", args=[lost.pk])
     calls = len(venue.calls)
