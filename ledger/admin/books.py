@@ -56,7 +56,6 @@ class EntryAdmin(ReadOnlyAdmin):
     )
     list_filter = ("kind", "strategy", ("occurred_at", RangeDateTimeFilter))
     search_fields = ("key", "memo", "strategy__name")
-    date_hierarchy = "occurred_at"
     fields = (
         "key",
         "kind",

@@ -33,7 +33,6 @@ class LogEntryAdmin(ReadOnlyAdmin):
     search_fields = ("event", "template", "strategy__name")
     list_before_template = "console/live_list.html"
     live_topics = TopicKind.LOGS.value
-    date_hierarchy = "created_at"
     fields = ("created_at", "strategy", "show_level", "event", "show_message", "context")
     readonly_fields = fields
 
@@ -59,7 +58,6 @@ class EquitySnapshotAdmin(ReadOnlyAdmin):
     list_display = ("taken_at", "show_total", "show_pnl", "reporting_asset", "show_unpriced")
     empty_hint = _("Everything is valued every half minute once a venue account has been read.")
     list_filter = (("taken_at", RangeDateTimeFilter),)
-    date_hierarchy = "taken_at"
     fields = ("taken_at", "reporting_asset", "show_total", "show_pnl", "show_breakdown")
     readonly_fields = fields
 

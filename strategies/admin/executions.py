@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyInline, coloured, command_button, plain
@@ -130,11 +131,10 @@ class ExecutionAdmin(FlattenAdmin):
         "Executions appear as soon as a strategy trades. Start one; its page says why it does "
         "not trade."
     )
-    list_filter = ("state", "strategy")
+    list_filter = ("state", "strategy", ("created_at", RangeDateTimeFilter))
     search_fields = ("opportunity__summary", "strategy__name")
     list_before_template = "console/live_list.html"
     live_topics = TopicKind.EXECUTIONS.value
-    date_hierarchy = "created_at"
     inlines = (LegInline,)
     actions = ("acknowledge_selected",)
     actions_detail = ("acknowledge_one",)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
@@ -91,11 +92,10 @@ class OpportunityAdmin(ScannerAdmin):
         "Strategies write down here whatever earns enough, traded or not. Start one, or look at "
         "the scanner."
     )
-    list_filter = ("decision", "reason", "strategy")
+    list_filter = ("decision", "reason", "strategy", ("detected_at", RangeDateTimeFilter))
     search_fields = ("summary", "route", "strategy__name")
     list_before_template = "console/live_list.html"
     live_topics = TopicKind.EXECUTIONS.value
-    date_hierarchy = "detected_at"
     actions_detail = ("recompute_one",)
     fields = (
         "strategy",

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet, Sum
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -83,8 +83,8 @@ class StrategyAdmin(PlatformAdmin):
     change_form_outer_after_template = "strategies/strategy_body.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Strategy]:
-        """Return all strategies with the number of their executions."""
-        return list_strategies().annotate(executed=Count("executions"))
+        """Return all strategies with the number of their executions, as their runs count them."""
+        return list_strategies().annotate(executed=Sum("runs__execution_count"))
 
     # the list ---------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class StrategyAdmin(PlatformAdmin):
     @display(description=_("executions"), ordering="executed")
     def show_executions(self, strategy: Strategy) -> int:
         """Show how many executions there were."""
-        return int(getattr(strategy, "executed", 0))
+        return int(getattr(strategy, "executed", 0) or 0)
 
     @display(description=_("last tick at"), ordering="last_tick_at")
     def show_last_tick(self, strategy: Strategy) -> str:

@@ -7,7 +7,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from knox.models import AuthToken
 
@@ -192,6 +194,29 @@ def test_a_list_that_is_narrowed_to_nothing_offers_to_widen_it(console):
 
     assert "No row fits the search and the filters." in texts
     assert "Nothing here yet" not in texts
+
+
+ENDLESS_LISTS = [
+    "/admin/ledger/entry/",
+    "/admin/ledger/equitysnapshot/",
+    "/admin/ledger/fill/",
+    "/admin/ledger/logentry/",
+    "/admin/ledger/order/",
+    "/admin/strategies/execution/",
+    "/admin/strategies/opportunity/",
+]
+JOINS_MAX = 10
+"""With more of them SQLite begins at another table and sorts all rows there are."""
+
+
+@pytest.mark.parametrize("address", ENDLESS_LISTS)
+def test_a_list_that_grows_for_ever_reads_its_newest_rows_only(browser, address):
+    with CaptureQueriesContext(connection) as queries:
+        browser.get(address)
+
+    texts = [query["sql"] for query in queries]
+    assert [text for text in texts if "datetime_trunc" in text or "DATE_TRUNC" in text] == []
+    assert [text for text in texts if text.count(" JOIN ") > JOINS_MAX] == []
 
 
 def reverse_list(page):
