@@ -44,6 +44,8 @@ class StrictJSONParser(JSONParser):
             raise MalformedBody(cause=gettext("it is nested too deeply")) from None
         except (ValueError, LookupError) as error:
             raise MalformedBody(cause=str(error)) from None
+        if body is None:  # DRF would answer in English whatever the reader's language is
+            raise MalformedBody(cause=gettext("it is no JSON object"))
         _refuse_unstorable(body)
         return body
 

@@ -41,8 +41,9 @@ def test_json_is_read(call):
         "[" + "0," * 100_000 + "0]",
         b"\xff\xfe",
         '{"a": ' + "9" * 5000 + "}",
+        "null",
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_not_storable_json_is_refused_with_its_own_code(call, body):
     status, answer = send(call, body)
