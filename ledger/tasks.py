@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from arbplatform.background.single import alone
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
-from ledger.errors import OpeningPostponed
+from ledger.errors import OpeningPostponed, ReconciliationBusy
 from ledger.services import conditions, deadman, equity, kill, openings, reconciler, transfers
 from ledger.services.journal import resolve_unknown_orders as resolve_orders
 from ledger.services.readiness import READINESS
@@ -127,6 +127,8 @@ def reconcile_account(account_id: int) -> None:
     """Compare one account with its venue, unless that is done already at this moment."""
     try:
         reconciler.reconcile_account(account_id=account_id)
+    except ReconciliationBusy as error:
+        logger.info("Account %s is left to who is at it: %s", account_id, error)
     except ArbError as error:
         logger.warning("Account %s was not reconciled: %s", account_id, error)
 

@@ -1,5 +1,6 @@
 """Tasks are thin: ids in, one service each; what they meet twice they do once."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from django.utils import timezone
 from accounts.models import VenueAccount
 from ledger import tasks
 from ledger.domain.orders import OrderState
-from ledger.models import Entry, EquitySnapshot, Order
+from ledger.models import AccountReconciliation, Entry, EquitySnapshot, Order
 
 NAMES = {
     "ledger.resolve_unknown_orders",
@@ -73,3 +74,18 @@ def test_a_snapshot_of_empty_books_is_not_taken():
     tasks.take_equity_snapshot()
 
     assert not EquitySnapshot.objects.exists()
+
+
+def test_an_account_that_somebody_is_comparing_is_no_cause_for_a_warning(account, venue, caplog):
+    tasks.open_account(account.pk)
+    AccountReconciliation.objects.update_or_create(
+        account=account,
+        defaults={"token": "other", "lease_until": timezone.now() + timedelta(seconds=30)},
+    )
+
+    with caplog.at_level(logging.INFO, logger="ledger.tasks"):
+        tasks.reconcile_account(account.pk)
+
+    (record,) = [each for each in caplog.records if each.name == "ledger.tasks"]
+    assert record.levelname == "INFO"
+    assert "being compared" in record.getMessage()
