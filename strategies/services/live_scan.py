@@ -7,7 +7,7 @@ and passed on: to whoever shows them, and to the clients that are told as it hap
 The markets of what earns are named as watched, so that an engine follows their books, which then
 cost the venues nothing. Other books are asked for in turn, those that were never looked at first,
 and no more than ``BOOKS_PER_SCAN`` a second over REST: looking around leaves the rates of the
-venues to those who trade.
+venues to those who trade. A venue that does not answer holds up its own round trips only.
 """
 
 import logging
@@ -32,6 +32,7 @@ from strategies.domain.live_survey import LiveSurvey, Steps
 from strategies.domain.scan import Nomination
 from strategies.domain.shortlist import shortlist
 from strategies.domain.view import MarketKey
+from strategies.services.book_desk import ANSWER_S, BookDesk, Books, FetchBooks
 from strategies.services.sightings import (
     CONFIRMED_MAX,
     DEPTH,
@@ -53,8 +54,6 @@ UNTOLD_MS_MAX = 180_000
 """A price that was not told again for so long is forgotten: of a market that is still listed, it is
 told once a minute even if nothing has changed [ms]."""
 
-Books = Mapping[MarketKey, Book]
-FetchBooks = Callable[[Sequence[tuple[VenueSpec, str]]], Books]
 Watch = Callable[[Collection[tuple[str, str]]], None]
 
 
@@ -69,6 +68,7 @@ class LiveScanner:
         read_live: returns those books that an engine follows.
         watch: names markets as watched.
         books_per_scan: so many are asked for in one scan at most, three or more.
+        answer_s: how long a scan waits for them [s].
     """
 
     def __init__(
@@ -79,10 +79,11 @@ class LiveScanner:
         read_live: FetchBooks | None = None,
         watch: Watch | None = None,
         books_per_scan: int = BOOKS_PER_SCAN,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._clock = clock
         self._books_per_scan = books_per_scan
-        self._fetch = fetch or _fetch_books
+        self._desk = BookDesk(fetch or _fetch_books, answer_s=answer_s)
         self._read_live = read_live or _read_live_books
         self._watch = watch or _name_as_watched
         self._lock = Lock()
@@ -224,26 +225,26 @@ class LiveScanner:
         self._watch(keys)
         live = self._read_live([(specs[k.venue], k.symbol) for k in keys if k.venue in specs])
         waiting = sorted(nominations, key=lambda item: (known[item.steps] or (0,))[0])
-        chosen, missing = self._choose(waiting, live)
-        asked = [(specs[key.venue], key.symbol) for key in missing if key.venue in specs]
-        books = {**live, **self._fetch(asked)} if asked else live
+        self._desk.ask(self._choose(waiting, live), specs)
+        books: dict[MarketKey, Book | None] = {**self._desk.answers(), **live}
+        had = {key: book for key, book in books.items() if book is not None}
         now_ms = self._clock.now_ms()
-        for item in chosen:
-            seen = sight(item, books=books, rules=rules, prices=prices, now_ms=now_ms)
-            self._confirmed[item.steps] = (now_ms, seen)
+        for item in waiting:
+            if all(step.key in books for step in item.steps):
+                seen = sight(item, books=had, rules=rules, prices=prices, now_ms=now_ms)
+                self._confirmed[item.steps] = (now_ms, seen)
 
-    def _choose(
-        self, waiting: Sequence[Nomination], live: Books
-    ) -> tuple[list[Nomination], Collection[MarketKey]]:
-        """Return what can be judged now, and which books have to be asked for."""
-        chosen: list[Nomination] = []
+    def _choose(self, waiting: Sequence[Nomination], live: Books) -> list[MarketKey]:
+        """Return which books are to be asked for: all that a round trip lacks, or none of them."""
+        busy = self._desk.busy
         missing: dict[MarketKey, None] = {}
         for item in waiting:
             needed = dict.fromkeys(step.key for step in item.steps if step.key not in live)
+            if any(key.venue in busy for key in needed):
+                continue
             if len({**missing, **needed}) <= self._books_per_scan:
                 missing.update(needed)
-                chosen.append(item)
-        return chosen, missing
+        return list(missing)
 
 
 def _survey_of(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from threading import Event
 
 import orjson
 import pytest
@@ -128,6 +129,38 @@ def test_books_are_asked_for_in_turn_and_never_too_many(edge, clock):
     assert str(scans[-1].sightings[0].refusal) == "A book is missing or broken."
 
 
+def test_a_venue_that_hangs_holds_up_its_own_round_trips_only(edge, clock):
+    """Until it answers it is not asked again, and nobody waits for it a second time."""
+    answers, asked = Event(), []
+    books = fetch_books([(venue, "BTC/USDT") for venue in Venue.objects.all()]).books
+    edge.add("gamma", symbols=("BTC/USDT",), free={})
+
+    def fetch(keys):
+        codes = {spec.code for spec, _symbol in keys}
+        asked.append(codes)
+        if codes == {"gamma"}:
+            answers.wait(30)
+        return {MarketKey(*key): book for key, book in books.items() if key[0] in codes}
+
+    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3, answer_s=1)
+    scanner.reload()
+    for code, bid, ask in (
+        ("alpha", "49990", "50000"),
+        ("beta", "50500", "50510"),
+        ("gamma", "50600", "50610"),
+    ):
+        prices = [Ticker(code, "BTC/USDT", D(bid), D(ask), None, received_at_ms=0)]
+        scanner.tickers_changed(code, prices, Source.STREAM)
+
+    scans = [scanner.scan() for _ in range(3)]
+
+    assert find(scans[-1], PAIR).intent is not None
+    assert find(scans[-1], "BTC/USDT alpha → gamma").refusal == UNCONFIRMED
+    assert asked.count({"gamma"}) == 1
+    assert scans[-1].took_ms < 1_000
+    answers.set()
+
+
 def test_what_earns_is_watched_and_live_books_cost_no_request(edge, clock):
     watched, asked = [], []
     books = fetch_books([(venue, "BTC/USDT") for venue in Venue.objects.all()]).books
@@ -245,7 +278,9 @@ def test_a_result_of_another_version_is_not_shown(scanner, clock, monkeypatch, c
 
 
 def test_live_opportunities_are_listed_over_http(user_api, scanner):
-    write_scan(scanner.scan())
+    # what is seen is shown for five seconds, and the first request of a process may take as long
+    user_api.get("/api/opportunities")
+    write_scan(replace(scanner.scan(), scanned_at=SYSTEM_CLOCK.now()))
 
     answer = user_api.get("/api/opportunities", {"view": "live", "order": "profit", "limit": 1})
 
