@@ -23,7 +23,7 @@ from arbplatform.core.clock import Clock, elapsed_ms
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import is_away
 from ledger.services.readiness import READINESS, Readiness
-from strategies.selectors.engines import list_unfit
+from strategies.selectors.engines import list_by_accounts, list_unfit
 from strategies.services.leases import (
     HOLD_MS,
     Engine,
@@ -278,7 +278,9 @@ class LeaseKeeper:
         if len(active) < share:
             self._acquire(share - len(active), known)
         elif len(active) > share and engine_count > 1:
-            idle = [pk for pk in sorted(active, reverse=True) if not self.is_busy(pk)]
+            # what is on the same accounts goes together: each engine listens to fewer venues
+            ordered = reversed(list_by_accounts(active))
+            idle = [pk for pk in ordered if not self.is_busy(pk)]
             self._retire(idle[: len(active) - share])
 
     def _acquire(self, limit: int, known: Collection[int]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
@@ -68,18 +68,35 @@ def is_free(now: datetime) -> Q:
 
 
 def lock_free_streams(
-    *, now: datetime, limit: int, besides: Collection[int] = ()
+    *, now: datetime, limit: int, besides: Collection[int] = (), holder: str = ""
 ) -> list[Strategy]:
-    """Return running strategies on streams that nobody holds, locked; those longest idle first.
+    """Return running strategies on streams that nobody holds, locked.
 
     Rows that somebody else has locked are left out: two engines never wait for each other, and a
     strategy for which something is just being written is not taken before that is committed.
+
+    Args:
+        now: the database's time.
+        limit: at most so many.
+        besides: not these.
+        holder: an engine; those come first that use an account which one of its strategies uses:
+            it listens to their venues already.
     """
+    uses = Strategy.accounts.through.objects
+    known = uses.filter(strategy__lease_holder=holder).values("venueaccount_id")
+    is_near = Exists(uses.filter(strategy_id=OuterRef("pk"), venueaccount_id__in=known))
     rows = Strategy.objects.filter(
         is_free(now), state=StrategyState.RUNNING, driver=StrategyDriver.STREAM
     ).exclude(pk__in=besides)
     rows = rows.only("pk", "tick_token", "tick_expires_at", "lease_fence", "lease_holder")
-    return list(rows.select_for_update(skip_locked=True).order_by("pk")[:limit])
+    rows = rows.select_for_update(skip_locked=True).order_by(is_near.desc(), "pk")
+    return list(rows[:limit])
+
+
+def list_by_accounts(strategy_ids: Collection[int]) -> list[int]:
+    """Return strategies so that those on the same accounts stand side by side."""
+    rows = Strategy.objects.filter(pk__in=strategy_ids).annotate(first=Min("accounts"))
+    return list(rows.order_by("first", "pk").values_list("pk", flat=True))
 
 
 def lock_claimed(tokens: Mapping[int, str], *, is_patient: bool) -> list[int]:

@@ -183,7 +183,7 @@ def acquire_leases(
     clock: Clock = DATABASE_CLOCK,
     read_ms: Callable[[], float] = elapsed_ms,
 ) -> list[HeldStrategy]:
-    """Take running strategies that nobody holds.
+    """Take running strategies that nobody holds, first those on accounts that are used already.
 
     Args:
         engine: who takes them.
@@ -194,7 +194,9 @@ def acquire_leases(
     """
     good_until_ms = read_ms() + HOLD_MS
     now = clock.now()
-    rows = selectors.lock_free_streams(now=now, limit=min(limit, TAKEN_MAX), besides=besides)
+    rows = selectors.lock_free_streams(
+        now=now, limit=min(limit, TAKEN_MAX), besides=besides, holder=engine.name
+    )
     runs = selectors.map_open_runs([row.pk for row in rows])
     rows = [row for row in rows if row.pk in runs]
     if not rows:

@@ -72,6 +72,27 @@ def test_an_engine_that_joins_gets_its_share(streams, make_keeper, clock):
     assert holders() == {"one": 2, "two": 2}
 
 
+def test_what_is_given_up_for_a_share_is_on_the_same_accounts(
+    streams, make_triangular, make_keeper, start
+):
+    near = [make_triangular(f"way {number}", driver=StrategyDriver.STREAM) for number in range(2)]
+    Strategy.objects.filter(pk__in=[row.pk for row in streams[1:3]]).update(state="stopped")
+    for row in near:
+        start(row)
+    far = [streams[0], streams[3]]
+    for row in far:
+        row.accounts.remove(row.accounts.order_by("pk")[0])
+    one, two = make_keeper("one"), make_keeper("two")
+    one.turn()
+    two.renew()
+
+    one.turn()
+    two.turn()
+
+    assert one.ids == sorted(row.pk for row in near)
+    assert two.ids == sorted(row.pk for row in far)
+
+
 def test_what_is_busy_is_not_given_up_for_a_share(streams, make_keeper):
     one, two = make_keeper("one"), make_keeper("two")
     one.turn()

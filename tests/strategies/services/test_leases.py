@@ -14,7 +14,7 @@ from strategies.domain.states import ExecutionState, StrategyDriver, StrategySta
 from strategies.errors import NotReadyToStart
 from strategies.models import Decision, EngineProcess, Execution, Opportunity, Run, Strategy
 from strategies.selectors import get_strategy
-from strategies.selectors.engines import count_unheld_streams, list_held
+from strategies.selectors.engines import count_unheld_streams, list_by_accounts, list_held
 from strategies.services import sweeps
 from strategies.services.claims import claim_tick, extend_claim, require_claim
 from strategies.services.gates import require_standing
@@ -32,6 +32,7 @@ from strategies.services.leases import (
     strike_engine,
 )
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
+from strategies.services.strategies import create_strategy
 from strategies.services.ticks import TickOutcome, run_tick
 
 pytestmark = pytest.mark.django_db
@@ -270,6 +271,39 @@ def test_a_faulted_strategy_is_not_started_before_its_engine_let_go(streams, tak
     start_strategy(strategy_id=streams[0].pk, user=None, clock=clock)
 
     assert get_strategy(streams[0].pk).state == StrategyState.RUNNING
+
+
+@pytest.fixture
+def apart(accounts, calm):
+    """Strategies on streams in turn on an account at alpha and on one at beta."""
+    rows = [
+        create_strategy(
+            name=f"way {number}",
+            slug="triangular",
+            params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000"},
+            account_ids=[accounts[number % 2].pk],
+            driver=StrategyDriver.STREAM,
+        )
+        for number in range(6)
+    ]
+    for row in rows:
+        start_strategy(strategy_id=row.pk, user=None)
+    return [row.pk for row in rows]
+
+
+def test_an_engine_takes_first_what_is_on_accounts_that_it_uses_already(apart, take):
+    (held,) = take(TWO, limit=1, besides=[apart[0]])
+    assert held.strategy_id == apart[1]
+
+    assert [item.strategy_id for item in take(TWO, limit=2)] == [apart[3], apart[5]]
+    assert [item.strategy_id for item in take(TWO)] == [apart[0], apart[2], apart[4]]
+
+
+def test_strategies_on_the_same_accounts_stand_side_by_side(apart):
+    alpha, beta = apart[::2], apart[1::2]
+
+    assert list_by_accounts(apart) == [*alpha, *beta]
+    assert list_by_accounts([apart[1], apart[0], 4711]) == apart[:2]
 
 
 def test_engines_share_evenly_and_count_only_those_that_live(streams, take, clock):
