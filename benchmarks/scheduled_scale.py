@@ -94,6 +94,17 @@ def make_quotes() -> dict[str, Any]:
     }
 
 
+def make_quiet_venues() -> dict[str, Any]:
+    """Return two venues on which nothing can be earned."""
+    return make_config(
+        VENUES,
+        symbols=SYMBOLS,
+        funds=dict.fromkeys(COINS, "10000") | {"USDT": "1000000"},
+        market={"tick": "0.0001", "lot": "0.001", "quantity_min": "0.001", "notional_min": "5"},
+        quotes=dict.fromkeys(VENUES, make_quotes()),
+    )
+
+
 @contextmanager
 def logged(arguments: Sequence[object], redis_url: str, log: Path) -> Iterator[int]:
     """Run a process of the platform; yield its id, and show its last words if it has any."""
@@ -189,15 +200,7 @@ def measure_stock(directory: Path, broker: Broker, *, count: int) -> float:
 
 def measure_here(*, count: int, seconds: int) -> int:
     """Measure on the configured database and print; return 1 when the target is missed."""
-    funds = dict.fromkeys(COINS, "10000") | {"USDT": "1000000"}
-    market = {"tick": "0.0001", "lot": "0.001", "quantity_min": "0.001", "notional_min": "5"}
-    config = make_config(
-        VENUES,
-        symbols=SYMBOLS,
-        funds=funds,
-        market=market,
-        quotes=dict.fromkeys(VENUES, make_quotes()),
-    )
+    config = make_quiet_venues()
     with scratch_platform() as directory, running_broker() as broker:
         from django.db import connection  # noqa: PLC0415
 

@@ -45,6 +45,7 @@ ENGINE = (
     Benchmark("book_intake", 40),
     Benchmark("recorded_session", 40),
     Benchmark("push_fanout", 60),
+    Benchmark("stream_scale", 90, ("sqlite",)),
 )
 """What the engine promises besides."""
 

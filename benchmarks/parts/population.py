@@ -7,8 +7,17 @@ from typing import Any
 BATCH = 500
 
 
-def make_strategies(accounts: Sequence[Any], symbols: Sequence[str], count: int) -> None:
-    """Write ``count`` cross-venue strategies down that run each second, in turn on each symbol."""
+def make_strategies(
+    accounts: Sequence[Any], symbols: Sequence[str], count: int, *, driver: str = "schedule"
+) -> None:
+    """Write ``count`` running cross-venue strategies down, in turn on each symbol.
+
+    Args:
+        accounts: that all of them use.
+        symbols: one of each strategy.
+        count: as many as symbols, or more.
+        driver: "schedule", each second, or "stream".
+    """
     from strategies.domain.states import StrategyDriver  # noqa: PLC0415  after django.setup()
     from strategies.services.runs import start_strategy  # noqa: PLC0415
     from strategies.services.strategies import create_strategy  # noqa: PLC0415
@@ -20,7 +29,7 @@ def make_strategies(accounts: Sequence[Any], symbols: Sequence[str], count: int)
             params={"symbols": [symbol], "max_notional": "500"},
             account_ids=[account.pk for account in accounts],
             interval_ms=1_000,
-            driver=StrategyDriver.SCHEDULE,
+            driver=StrategyDriver(driver),
         )
         start_strategy(strategy_id=strategy.pk, user=None)
     copy_strategies(count - len(symbols))
@@ -34,7 +43,11 @@ def copy_strategies(count: int) -> None:
 
     originals = list(Strategy.objects.order_by("pk"))
     copies = [
-        copy_row(originals[number % len(originals)], name=f"copy {number}", periodic_task=None)
+        copy_row(
+            originals[number % len(originals)],
+            name=f"copy {len(originals) + number}",
+            periodic_task=None,
+        )
         for number in range(count)
     ]
     with transaction.atomic():
@@ -54,7 +67,8 @@ def copy_strategies(count: int) -> None:
             [copy_row(run, strategy_id=copy.pk, params=copy.params) for copy in copies],
             batch_size=BATCH,
         )
-        schedule_copies(originals[0], copies)
+        if originals[0].periodic_task_id is not None:
+            schedule_copies(originals[0], copies)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # what a database does by itself some minutes later
 
