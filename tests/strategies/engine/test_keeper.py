@@ -6,13 +6,17 @@ from threading import Event, Thread
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.models import LogEntry
 from ledger.services.readiness import Trader
 from strategies.domain.states import StrategyDriver, StrategyState
+from strategies.engine import keeper as keepers
 from strategies.engine.keeper import COOLING_MS, LeaseKeeper
 from strategies.models import EngineProcess, Strategy
 from strategies.selectors import get_open_run, get_strategy
+from strategies.services import leases
 from strategies.services.claims import extend_claim
-from strategies.services.leases import HOLD_MS, LEASE, Engine, release_leases
+from strategies.services.leases import HOLD_MS, LEASE, Engine, LeaseClaim, release_leases
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 
 pytestmark = pytest.mark.django_db
@@ -323,6 +327,50 @@ def test_threads_take_and_give_back(make_cross, calm):
 
     assert get_strategy(row.pk).lease_holder == ""
     assert EngineProcess.objects.get().stopped_at is not None
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_writer_that_keeps_the_only_lock_costs_leases_that_are_taken_again_and_explained(
+    make_cross, calm, monkeypatch
+):
+    monkeypatch.setattr(leases, "LEASE", timedelta(milliseconds=700))
+    for module in (leases, keepers):
+        monkeypatch.setattr(module, "HOLD_MS", 600)
+    monkeypatch.setattr(keepers, "RENEW_EVERY_S", 0.2)
+    row = make_cross(driver=StrategyDriver.STREAM)
+    start_strategy(strategy_id=row.pk, user=None)
+    keeper = LeaseKeeper(Engine.on("here", 1))
+    claims: list[LeaseClaim] = []
+    taken, lost, retaken = Event(), Event(), Event()
+
+    def tell(_ids):
+        item = keeper.held().get(row.pk)
+        if item is None:
+            lost.set()
+            return
+        claims.append(item.claim)
+        (retaken if lost.is_set() else taken).set()
+
+    keeper.on_change = tell
+    keeper.start()
+    try:
+        assert taken.wait(timeout=10)
+        with transaction.atomic():  # it holds the lock of all writers
+            lost.clear()
+            assert lost.wait(timeout=10)
+            Event().wait(0.2)
+        assert retaken.wait(timeout=10)
+    finally:
+        keeper.stop()
+
+    # on a busy machine it may happen more than once
+    first, *_others, last = claims
+    assert (first.is_kept(), extend_claim(first, clock=SYSTEM_CLOCK)) == (False, False)
+    assert last.fence > first.fence
+    told = LogEntry.objects.filter(strategy_id=row.pk, event="strategy_retaken").first()
+    assert told is not None
+    assert "could not reach the database in time" in told.template
 
 
 @pytest.mark.django_db(transaction=True)
