@@ -31,6 +31,8 @@ NEW_MAX: Final = 25
 others must not wait for that."""
 EARLY: Final = 0.25
 """What is due within this part of ``REFRESH_S`` is read along."""
+HANDED_OUT: Final = 10
+"""So many strategies are told in one go what was read for them: some tenths of a millisecond."""
 PAUSE_S_MAX: Final = 0.25
 """After a reading nothing is read for as long as it took, and so long at most [s]: the processor
 belongs to decisions."""
@@ -116,7 +118,7 @@ class Refresher:
         runs = {each.strategy_id: each.run_id for each in chosen}
         try:
             readings = await self._run(partial(read_stream_bases, runs=runs, clock=self._clock))
-            failures = self._hand_out(readings, before)
+            failures = await self._hand_out(readings, before)
             if failures:
                 note = partial(note_stream_failures, failures=failures, clock=self._clock)
                 await self._run(note)
@@ -125,12 +127,17 @@ class Refresher:
         except Exception:
             logger.exception("what %d strategies rest on could not be read", len(chosen))
 
-    def _hand_out(
+    async def _hand_out(
         self, readings: Readings, before: Mapping[Decider, int]
     ) -> list[tuple[TickClaim, str]]:
-        """Let those decide on it for whom it was read; return what went wrong."""
+        """Let those decide on it for whom it was read; return what went wrong.
+
+        A few at a time: books that come meanwhile wait for none but these.
+        """
         failures = []
-        for decider, engagements in before.items():
+        for number, (decider, engagements) in enumerate(before.items(), 1):
+            if number % HANDED_OUT == 0:
+                await asyncio.sleep(0)
             pk = decider.strategy_id
             if self._deciders.get(pk) is not decider:
                 continue  # it was let go in the meantime

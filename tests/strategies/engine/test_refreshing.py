@@ -179,6 +179,25 @@ async def test_while_nothing_can_be_read_nobody_has_failed_and_it_is_tried_again
     assert "strategies" in caplog.text
 
 
+async def test_the_loop_is_not_kept_while_many_are_told(make_desk, monkeypatch):
+    monkeypatch.setattr(refreshing, "NEW_MAX", 40)
+    monkeypatch.setattr(refreshing, "TOGETHER_MAX", 80)
+    made = make_desk(12)
+    desk = made.desk
+    seen = []
+
+    def look():
+        seen.append(len(desk.installed))
+        if len(desk.installed) < 12:
+            asyncio.get_running_loop().call_soon(look)
+
+    asyncio.get_running_loop().call_soon(look)
+    await desk.until(lambda: len(desk.installed) == 12)
+    await made.refresher.close()
+
+    assert refreshing.HANDED_OUT - 1 in seen
+
+
 async def test_its_own_end_is_told(make_desk, monkeypatch):
     made = make_desk(1)
     made.refresher.check()
