@@ -93,7 +93,7 @@ def build_panel(strategy: Strategy) -> Panel:
             headers=[_("What"), _("Edge [bps]"), _("Result"), _("Why")],
             rows=_decision_rows(decision),
         ),
-        decided_at=when(_parse(decision.get("at"))),
+        decided_at=when(decided_at(strategy)),
         attribution=Table(
             title=_("From the expected to the realised profit"),
             headers=[
@@ -265,7 +265,9 @@ def brief(amount: Decimal | None) -> str:
     return "–" if amount is None else to_plain(floor_to_step(amount, SHOWN_STEP))
 
 
-def _parse(text: str | None) -> datetime | None:
+def decided_at(strategy: Strategy) -> datetime | None:
+    """Return when the last decision of a strategy was made, if there is one."""
+    text = strategy.last_decision.get("at")
     return datetime.fromisoformat(text) if text else None
 
 

@@ -22,7 +22,7 @@ from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.services.kill import read_standing
 from strategies.admin.forms import PREFIX, make_form
-from strategies.admin.panel import STATE_LABELS, build_panel, when
+from strategies.admin.panel import STATE_LABELS, build_panel, decided_at, when
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
 from strategies.errors import StrategyRunning
 from strategies.models import Strategy
@@ -64,7 +64,7 @@ class StrategyAdmin(PlatformAdmin):
         "show_accounts",
         "driver",
         "show_executions",
-        "show_last_tick",
+        "show_last_decision",
         "show_error",
     )
     empty_hint = _(
@@ -109,10 +109,11 @@ class StrategyAdmin(PlatformAdmin):
         """Show how many executions there were."""
         return int(getattr(strategy, "executed", 0) or 0)
 
-    @display(description=_("last tick at"), ordering="last_tick_at")
-    def show_last_tick(self, strategy: Strategy) -> str:
-        """Show the last tick to the second."""
-        return when(strategy.last_tick_at)
+    @display(description=_("last decision at"), ordering="last_tick_at")
+    def show_last_decision(self, strategy: Strategy) -> str:
+        """Show to the second when it was last decided; a strategy on a stream has no ticks."""
+        moments = (decided_at(strategy), strategy.last_tick_at)
+        return when(max(filter(None, moments), default=None))
 
     @display(description=_("last error"))
     def show_error(self, strategy: Strategy) -> str:

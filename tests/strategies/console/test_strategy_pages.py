@@ -1,5 +1,7 @@
 """The console's pages of a strategy."""
 
+import re
+
 import pytest
 from django.utils import translation
 
@@ -43,6 +45,28 @@ def form(accounts):
 def press(console, address):
     """Press a dialog's button: the form's POST with its token field."""
     return console.post(address, {"_form_submitted": "True"}, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("ticked_at", "decided_at", "shown"),
+    [
+        (None, None, "–"),
+        ("2026-01-02T03:04:05Z", None, "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:09.5+00:00", "2026-01-02 03:04:09"),
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:01+00:00", "2026-01-02 03:04:05"),
+    ],
+)
+def test_the_list_shows_when_a_strategy_last_decided_also_on_a_stream(
+    console, cross, ticked_at, decided_at, shown
+):
+    Strategy.objects.filter(pk=cross.pk).update(
+        last_tick_at=ticked_at, last_decision={"at": decided_at} if decided_at else {}
+    )
+
+    html = text_of(console.get(LIST))
+
+    (cell,) = re.findall(r"field-show_last_decision[^>]*>\s*(.*?)\s*</td>", html, re.DOTALL)
+    assert cell == shown
 
 
 def test_the_list_shows_each_strategy_with_its_state(console, cross, make_triangular):
