@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 
 from arbplatform.persistence.literals import to_literal
@@ -73,7 +73,7 @@ _SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 def session_of(cursor: CursorWrapper) -> Session:
     """Return what is prepared on the connection as it is now: a new one knows nothing."""
-    raw = connection.connection
+    raw = connections[DEFAULT_DB_ALIAS].connection
     session = _SESSIONS.get(raw)
     if session is None:
         session = _SESSIONS[raw] = Session(cursor)

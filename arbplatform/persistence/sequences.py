@@ -9,7 +9,8 @@ import threading
 from collections import deque
 from typing import Final
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 BLOCK: Final = 64
@@ -36,11 +37,11 @@ def next_ids(model: type[Model], count: int) -> list[int]:
     """
     if not 0 < count <= COUNT_MAX:
         raise ValueError(f"{count} ids at once; 1 to {COUNT_MAX} can be drawn")
-    table = model._meta.db_table
-    if connection.vendor == "sqlite":
-        return _follow_last(table, count)
+    table, database = model._meta.db_table, connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "sqlite":
+        return _follow_last(database, table, count)
     with _lock:
-        ids = _stocked(table, count)
+        ids = _stocked(database, table, count)
         return [ids.popleft() for _ in range(count)]
 
 
@@ -51,23 +52,24 @@ def stock_ids(model: type[Model], count: int) -> None:
         model: whose rows.
         count: how many will be asked for.
     """
-    if connection.vendor == "sqlite":
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "sqlite":
         return
     with _lock:
-        _stocked(model._meta.db_table, count)
+        _stocked(database, model._meta.db_table, count)
 
 
-def _stocked(table: str, count: int) -> deque[int]:
+def _stocked(database: BaseDatabaseWrapper, table: str, count: int) -> deque[int]:
     # a child of a fork must not go on with its parent's ids, nor a test with another database's
-    key = (os.getpid(), str(connection.settings_dict["NAME"]), table)
+    key = (os.getpid(), str(database.settings_dict["NAME"]), table)
     ids = _drawn.setdefault(key, deque())
     if len(ids) < count:
-        ids.extend(_draw(table, max(BLOCK, count - len(ids))))
+        ids.extend(_draw(database, table, max(BLOCK, count - len(ids))))
     return ids
 
 
-def _draw(table: str, count: int) -> list[int]:
-    with connection.cursor() as cursor:
+def _draw(database: BaseDatabaseWrapper, table: str, count: int) -> list[int]:
+    with database.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
             [table, count],
@@ -75,8 +77,8 @@ def _draw(table: str, count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _follow_last(table: str, count: int) -> list[int]:
-    with connection.cursor() as cursor:
+def _follow_last(database: BaseDatabaseWrapper, table: str, count: int) -> list[int]:
+    with database.cursor() as cursor:
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
         row = cursor.fetchone()
     last = row[0] if row else 0

@@ -181,11 +181,7 @@ def _joined(group: Sequence[Statement]) -> str:
     """Return one statement that does what those of a group do one after the other."""
     if len(group) == 1 and not group[0].requirement:
         return group[0].sql
-    required = [
-        f"ledger_require(({statement.sql}), '{statement.requirement}')"
-        for statement in group
-        if statement.requirement
-    ]
+    required = [_required(statement) for statement in group if statement.requirement]
     inserted = [
         f"part_{number} AS ({statement.sql})"
         for number, statement in enumerate(group)
@@ -193,6 +189,12 @@ def _joined(group: Sequence[Statement]) -> str:
     ]
     head = f"WITH {', '.join(inserted)} " if inserted else ""
     return f"{head}SELECT {', '.join(required) or '1'}"
+
+
+def _required(statement: Statement) -> str:
+    """Return an expression that refuses what does not hold; to call the function costs more."""
+    refusal = f"ledger_require(FALSE, '{statement.requirement}')"
+    return f"CASE WHEN ({statement.sql}) THEN NULL ELSE {refusal} END"
 
 
 def _run_singly(statements: Sequence[Statement]) -> None:

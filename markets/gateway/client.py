@@ -25,6 +25,7 @@ from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.last_door import LastDoor
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
+from markets.gateway.plain_session import PlainSession
 from markets.gateway.quirks import quirks_for
 from markets.gateway.statuses import RATE_STATUSES, note_status, silence_ms
 
@@ -260,7 +261,7 @@ def build_client(
     client.limiter = limiter
     client.order_account = account_key(credentials.api_key) if credentials else ""
     client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
-    client.session.max_redirects = 0  # a redirect could carry a signed request elsewhere
+    client.session = PlainSession(is_environment_trusted=client.session.trust_env)
     for scheme in ("http://", "https://"):
         client.session.mount(scheme, LastDoor(client))
     if spec.rest_origin or spec.ws_origin:

@@ -5,7 +5,7 @@ books of its markets with the times we had them, rules, fees, free balances and 
 intent itself. Amounts are decimal strings, so that nothing is lost on the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -114,9 +114,21 @@ def _book_to_json(book: Book, depth: int | None) -> Json:
         "received_at_ms": book.received_at_ms,
         "venue_time_ms": book.venue_time_ms,
         "sequence": book.sequence,
-        "bids": [[to_plain(price), to_plain(quantity)] for price, quantity in book.bids[:depth]],
-        "asks": [[to_plain(price), to_plain(quantity)] for price, quantity in book.asks[:depth]],
+        "bids": _levels_to_json(book.bids[:depth]),
+        "asks": _levels_to_json(book.asks[:depth]),
     }
+
+
+def _levels_to_json(levels: Sequence[Level]) -> list[list[str]]:
+    """Return levels in plain digits, trailing zeros as the venue sent them.
+
+    These are most of the numbers of a decision, and it waits for them.
+    """
+    rows = [[str(price), str(quantity)] for price, quantity in levels]
+    # digits with an exponent are rare: only then is each number looked at
+    if "E" in "".join(map("".join, rows)):
+        return [[to_plain(price), to_plain(quantity)] for price, quantity in levels]
+    return rows
 
 
 def _book_from_json(item: Json) -> Book:

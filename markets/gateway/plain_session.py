@@ -1,0 +1,75 @@
+"""Sends the requests of ccxt's classes without what a browser would do before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from requests import (  # noqa: TID251  this is markets.gateway
+    PreparedRequest,
+    Response,
+    Session,
+    TooManyRedirects,
+)
+from requests.hooks import default_hooks  # noqa: TID251  this is markets.gateway
+from requests.utils import requote_uri  # noqa: TID251  this is markets.gateway
+
+
+class PlainSession(Session):
+    """A session whose requests need no preparation, since ccxt has made them ready.
+
+    What ``requests`` would still do to them (merging of settings, cookies, authentication, hooks)
+    changes nothing, and takes longer than signing an order does. What it would change is left to
+    it: requests through proxies, with files, or with an address that has to be quoted.
+
+    Args:
+        is_environment_trusted: whether proxies and certificates of the environment are used.
+    """
+
+    def __init__(self, *, is_environment_trusted: bool = False) -> None:
+        super().__init__()
+        self.trust_env = is_environment_trusted
+        self.max_redirects = 0  # a redirect could carry a signed request elsewhere
+
+    def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]
+        """Send one request and read its answer; a redirect is an error.
+
+        Args:
+            method: of HTTP.
+            url: with its query, quoted.
+            options: as ``requests`` takes them; ccxt gives data, headers, timeout, proxies, verify
+                and files.
+
+        Raises:
+            requests.RequestException: as ``requests`` itself.
+        """
+        data, headers = options.get("data") or None, options.get("headers") or {}
+        is_ready = isinstance(data, bytes | None) and requote_uri(url) == url
+        if not is_ready or self.trust_env or options.get("proxies") or options.get("files"):
+            return super().request(method, url, **options)
+        request = PreparedRequest()
+        request.method, request.url, request.body = method.upper(), url, data
+        # urllib3 takes any mapping; the one that ignores case costs more than all else here
+        request.headers = self._headers_of(request.method, data, headers)  # type: ignore[assignment]
+        request.hooks = default_hooks()
+        response = self.get_adapter(url).send(
+            request,
+            stream=False,
+            timeout=options.get("timeout"),
+            verify=options.get("verify", self.verify),
+            cert=self.cert,
+        )
+        response.content  # noqa: B018  read while errors of the connection are still ours to raise
+        if response.is_redirect:
+            raise TooManyRedirects("A redirect is not followed.", response=response)
+        return response
+
+    def _headers_of(
+        self, method: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        given = {name.lower() for name in headers}
+        merged = {name: value for name, value in self.headers.items() if name.lower() not in given}
+        merged.update(headers)
+        if data:
+            merged["Content-Length"] = str(len(data))
+        elif method not in {"GET", "HEAD"}:
+            merged["Content-Length"] = "0"
+        return merged
