@@ -23,8 +23,13 @@ WireLevel: TypeAlias = Sequence[str]
 """Price and quantity as the venue wrote them; whatever else it adds comes behind."""
 
 
-UNREADABLE = (ValueError, TypeError, LookupError)
-"""What a level that is no positive price and a quantity raises, wherever it is read."""
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What is raised where a message is read that is not of the form that was expected."""
+
+DIGITS_MAX = 128
+"""Characters of a price and its quantity together, at most: no venue writes more."""
+LEVELS_MAX = 20_000
+"""Levels of one side in one message, at most: more would keep the loop for seconds."""
 
 ONE_TICK = 1.5
 """Ticks that two neighbouring prices are apart at most, as floats."""
@@ -86,6 +91,9 @@ class BookSide:
             one of ``UNREADABLE``: a level is not a price and a quantity.
         """
         self.clear()
+        _require_few(levels)
+        if any(len(level[0]) + len(level[1]) > DIGITS_MAX for level in levels):
+            raise ValueError("more digits than any venue writes")
         sizes = [float(level[1]) for level in levels]
         keys = [float(level[0]) * self.sign for level in levels]
         if not all(0.0 < key * self.sign < inf for key in keys):
@@ -111,15 +119,18 @@ class BookSide:
             one of ``UNREADABLE``: a level is not a price and a quantity; those before it are in.
             AmbiguousPrice: a float cannot tell two of the prices apart.
         """
+        _require_few(changes)
         keys, prices, quantities = self.keys, self.prices, self.quantities
-        sign = self.sign
+        sign, longest = self.sign, DIGITS_MAX
         for level in changes:
             price = level[0]
             quantity = level[1]
             key = float(price)
             size = float(quantity)
-            if not (0.0 < key < inf and 0.0 <= size < inf):
-                raise ValueError(price, quantity)
+            # a number that is no text has no length: its digits are not the venue's own
+            is_short = len(price) + len(quantity) <= longest
+            if not (is_short and 0.0 < key < inf and 0.0 <= size < inf):
+                raise ValueError("no price and quantity")
             key *= sign
             at = bisect_left(keys, key)
             if at < len(keys) and keys[at] == key:
@@ -196,3 +207,8 @@ class BookSide:
         if Decimal(self.prices[at]) != Decimal(price):
             raise AmbiguousPrice(f"{self.prices[at]} and {price}")
         self.prices[at] = price
+
+
+def _require_few(levels: Sequence[WireLevel]) -> None:
+    if len(levels) > LEVELS_MAX:
+        raise ValueError("more levels than any venue writes")

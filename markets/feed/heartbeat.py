@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from arbplatform.core.errors import ArbError
 from markets.feed.market import MarketFeed
 from markets.feed.reader import RestReader
 from markets.feed.timing import Timing
@@ -71,7 +70,7 @@ class Heartbeat:
         asked_at_ms = self._now_ms()
         try:
             best = await self._read(feeds)
-        except ArbError as error:
+        except Exception as error:  # noqa: BLE001  whatever it was
             # Nothing is concluded from a read that failed; the next look tries again.
             logger.info("%s: silent markets could not be compared: %s", self._spec.code, error)
             self._note(feeds, asked_at_ms - self._timing.silence_ms + self._timing.look_ms)

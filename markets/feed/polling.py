@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from arbplatform.core.errors import ArbError
 from markets.domain.book import Book
 from markets.feed.reader import RestReader
 from markets.feed.timing import Timing
@@ -61,8 +60,8 @@ class Polling:
             asked_at_ms = self._now_ms()
             try:
                 book = await self._reader.book(self._spec, symbol, DEPTH)
-            except ArbError as error:
-                logger.info("%s: %s could not be read: %s", self._spec.code, symbol, error)
+            except Exception as error:  # noqa: BLE001  whatever it was: its turn comes again
+                logger.info("%s: %s could not be read: %r", self._spec.code, symbol, error)
             else:
                 self._arrived(symbol, book, asked_at_ms)
             await asyncio.sleep(self._timing.poll_pause_ms / 1_000)

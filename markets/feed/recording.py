@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 QUEUE_MAX: Final = 200_000
 """Entries that wait for the disk at most; later ones are dropped and counted."""
+QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Their size at most [bytes]."""
 PAUSE_S: Final = 0.1
 """How often the thread looks for entries [s]."""
 WHOLE_LEVELS: Final = 50
@@ -40,6 +42,7 @@ class Recorder:
         directory: of the session.
         now_ns: tells the time [ns since epoch].
         queue_max: entries that wait at most.
+        queue_bytes_max: their size at most [bytes].
         writer: writes the session; made from ``directory`` if not given.
 
     Raises:
@@ -57,6 +60,7 @@ class Recorder:
         *,
         now_ns: Callable[[], int] = wall_ns,
         queue_max: int = QUEUE_MAX,
+        queue_bytes_max: int = QUEUE_BYTES_MAX,
         writer: SessionWriter | None = None,
     ) -> None:
         self.recorded = 0
@@ -64,7 +68,10 @@ class Recorder:
         self.failure: OSError | None = None
         self._now_ns = now_ns
         self._queue_max = queue_max
+        self._queue_bytes_max = queue_bytes_max
         self._queue: deque[Entry] = deque()
+        # each counted by one thread only
+        self._put_bytes = self._drained_bytes = 0
         self._headed: dict[str, bool] = {}
         self._writer = writer or SessionWriter(directory)
         self._stopped = threading.Event()
@@ -134,10 +141,13 @@ class Recorder:
             self.lost(status.venue, [status.symbol])
 
     def _put(self, kind: EntryKind, venue: str, payload: bytes) -> None:
-        if self.failure is not None or len(self._queue) >= self._queue_max:
+        waiting_bytes = self._put_bytes - self._drained_bytes + len(payload)
+        is_full = len(self._queue) >= self._queue_max or waiting_bytes > self._queue_bytes_max
+        if self.failure is not None or is_full:
             self.dropped += 1
             return
         self.recorded += 1
+        self._put_bytes += len(payload)
         self._queue.append(Entry(self._now_ns(), kind, venue, payload))
 
     def _run(self) -> None:
@@ -158,4 +168,6 @@ class Recorder:
 
     def _drain(self) -> None:
         for _ in range(len(self._queue)):
-            self._writer.add(self._queue.popleft())
+            entry = self._queue.popleft()
+            self._writer.add(entry)
+            self._drained_bytes += len(entry.payload)

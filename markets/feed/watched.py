@@ -7,16 +7,16 @@ Such venues are for data; none is certified for trading.
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any
 
-from arbplatform.core.errors import ArbError
 from markets.domain.feeds import FeedState
 from markets.feed.gates import Gates
 from markets.feed.heartbeat import Heartbeat
 from markets.feed.market import MarketFeed
-from markets.feed.pace import DialBudget
+from markets.feed.pace import Backoff, DialBudget
 from markets.feed.reasons import FROZEN, SILENT, UNKNOWN_MARKET, failed
 from markets.feed.venue import FeedKit, VenueFeed
 from markets.gateway.base import VenueSpec
@@ -40,7 +40,9 @@ class WatchedVenue(VenueFeed):
         super().__init__(spec, gates, kit)
         self._streams = VenueStreams(spec, timeout_ms=kit.timeout_ms, read_ms=kit.ages.now_ms)
         self._dials = DialBudget(self._streams.facts.dials_per_minute)
+        self._turn_ms = -inf
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._heartbeat = Heartbeat(
             spec,
@@ -57,13 +59,26 @@ class WatchedVenue(VenueFeed):
             self._tasks[symbol] = loop.create_task(self._watch(self.feeds[symbol]))
 
     def _removed(self, feed: MarketFeed) -> None:
-        task = self._tasks.pop(feed.book.symbol, None)
-        if task is not None:
-            task.cancel()
+        symbol = feed.book.symbol
+        leaving = asyncio.get_running_loop().create_task(self._leave(symbol))
+        self._leaving[symbol] = leaving
+        leaving.add_done_callback(partial(self._has_left, symbol))
+
+    async def _leave(self, symbol: str) -> None:
+        task = self._tasks.pop(symbol)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._streams.leave_book(symbol)
+
+    def _has_left(self, symbol: str, done: asyncio.Task[None]) -> None:
+        if self._leaving.get(symbol) is done:
+            del self._leaving[symbol]
 
     async def _watch(self, feed: MarketFeed) -> None:
         """Follow one market for as long as it is wanted."""
         symbol, backoff = feed.book.symbol, self._kit.backoff()
+        if symbol in self._leaving:
+            await asyncio.wait([self._leaving[symbol]])
         while True:
             try:
                 await self._learn_markets()
@@ -77,8 +92,14 @@ class WatchedVenue(VenueFeed):
                 logger.info("%s: %s is not watched: %r", self.spec.code, symbol, error)
                 self._gates.move(feed, FeedState.DOWN, failed(error))
                 feed.reconnect_count += 1
-            pause_ms = backoff.next_ms() + self._dials.reserve_ms(self._now_ms())
-            await asyncio.sleep(pause_ms / 1_000)
+            await asyncio.sleep(self._pause_ms(backoff) / 1_000)
+
+    def _pause_ms(self, backoff: Backoff) -> float:
+        """Return how long to wait [ms]: markets that fail together come back on one connection."""
+        now_ms = self._now_ms()
+        if now_ms > self._turn_ms + self._timing.first_pause_ms:
+            self._turn_ms = now_ms + self._dials.reserve_ms(now_ms)
+        return max(0.0, self._turn_ms - now_ms) + backoff.next_ms()
 
     async def _learn_markets(self) -> None:
         """Learn the venue's markets, once for all."""
@@ -86,7 +107,7 @@ class WatchedVenue(VenueFeed):
             self._ready = asyncio.get_running_loop().create_task(self._load())
         try:
             await asyncio.shield(self._ready)
-        except ArbError:
+        except Exception:
             self._ready = None
             raise
 
@@ -146,7 +167,7 @@ class WatchedVenue(VenueFeed):
         return feed.state is FeedState.DOWN and feed.reason is not UNKNOWN_MARKET and is_long
 
     async def _close(self) -> None:
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._leaving.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

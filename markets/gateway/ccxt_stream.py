@@ -9,6 +9,7 @@ watches them.
 import asyncio
 import decimal
 import json
+import zlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ from markets.gateway.stream_facts import facts_for
 CONNECT_TIMEOUT_S = 10.0
 COMPRESSION_OFF = {"compress": 0}
 """Deflating saves bytes and costs the time that this is all about."""
+
+UNPACKED_BYTES_MAX = 32 * 1024 * 1024
+"""A compressed message of a venue is not larger [bytes]; it could hold a thousand times itself."""
+LEAVE_S = 5.0
+"""Longest wait for the venue to confirm that it says no more [s]."""
+_GZIP = 16 + zlib.MAX_WBITS
 
 _OPPOSITES = {"subscribe": "unsubscribe", "SUBSCRIBE": "UNSUBSCRIBE"}
 _VERBS = ("op", "method", "event")
@@ -93,8 +100,10 @@ class CheckedStreams:
             raise Astray("a stream would leave the configured origin; it was not opened")
         parent: Any = super()
         made = parent.client(url)
-        made.handle_message = partial(_receive, made, self.read_ms)
-        made.handle_text_or_binary_message = partial(_hand_over, made)
+        if "handle_message" not in vars(made):
+            made.handle_message = partial(_receive, made, self.read_ms)
+            made.handle_text_or_binary_message = partial(_hand_over, made, _unpacker(made))
+            made.gunzip = made.inflate = False
         return made
 
     def on_connected(self, client: Any, message: Any = None) -> None:
@@ -255,6 +264,14 @@ class VenueStreams:
         """
         return await self._exchange.watch_order_book(symbol)
 
+    async def leave_book(self, symbol: str) -> None:
+        """Have the venue say no more of a book, where its class can ask for that."""
+        if not self._exchange.has.get("unWatchOrderBook"):
+            return
+        with suppress(ccxt.BaseError, OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._exchange.un_watch_order_book(symbol)
+
     @property
     def alive_at_ms(self) -> float | None:
         """When the quietest of ccxt's connections last spoke [ms]; ``None``: none stands."""
@@ -355,14 +372,35 @@ async def _ping(client: Any) -> None:
 
 
 def _receive(client: Any, read_ms: Callable[[], float], message: Any) -> None:
-    """Note when a frame came, by a clock that nobody sets, and do as ccxt's client does."""
+    """Note when a frame came, by a clock that nobody sets, and do as ccxt's client does.
+
+    A message that cannot be read ends the connection: nothing after it could be trusted.
+    """
     client.frame_at_ms = read_ms()
-    type(client).handle_message(client, message)
+    try:
+        type(client).handle_message(client, message)
+    except Exception as error:  # noqa: BLE001  whatever a venue may send
+        client.on_error(ccxt.NetworkError(f"a message could not be read: {error!r}"))
 
 
-def _hand_over(client: Any, data: Any) -> None:
+def _unpacker(client: Any) -> Callable[[bytes], Any]:
+    """Return what makes of a binary message what the class is to read."""
+    if client.gunzip or client.inflate:
+        return partial(_unpack, _GZIP if client.gunzip else -zlib.MAX_WBITS)
+    return bytes.decode if client.decompressBinary else bytes
+
+
+def _unpack(format_bits: int, data: bytes) -> str:
+    stream = zlib.decompressobj(format_bits)
+    text = stream.decompress(data, UNPACKED_BYTES_MAX)
+    if stream.unconsumed_tail:
+        raise ValueError("it is too large")
+    return text.decode()
+
+
+def _hand_over(client: Any, unpack: Callable[[bytes], Any], data: Any) -> None:
     """Do as ccxt's client does, but let fractions stay text."""
-    text = data.decode() if isinstance(data, bytes) else data
+    text = unpack(data) if isinstance(data, bytes) else data
     is_json = is_json_encoded_object(text)
     client.on_message_callback(client, json.loads(text, parse_float=str) if is_json else text)
 

@@ -3,7 +3,7 @@
 import asyncio
 import decimal
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import ccxt
 import ccxt.pro
@@ -13,12 +13,10 @@ from arbplatform.core.errors import Message
 from markets.domain.quote import Candle, Trade
 from markets.errors import NotSupportedByVenue, VenueUnavailable
 from markets.gateway.base import VenueSpec
-from markets.gateway.ccxt_stream import VenueStreams
+from markets.gateway.ccxt_stream import LEAVE_S, VenueStreams
 from markets.gateway.error_map import Malformed
 from markets.gateway.market_data import parse_candles, parse_trades
 
-LEAVE_S: Final = 5.0
-"""Longest wait for the venue to confirm that it says no more [s]."""
 _CANNOT = (ccxt.ArgumentsRequired, ccxt.NotSupported, ccxt.BadRequest, ccxt.BadSymbol)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from markets.domain.book import Book, Level
+from markets.domain.book_side import LEVELS_MAX
 from markets.domain.live_book import BookFault, LiveBook
 
 NOW_MS = 1_700_000_000_000
@@ -209,6 +210,9 @@ def test_a_book_says_when_it_knows_too_few_levels():
         None,
         [None, "1"],
         {},
+        [1.5, "1"],
+        ["1", 0],
+        ["1", "1." + "0" * 128],
     ],
 )
 def test_a_level_that_is_no_price_and_quantity_breaks_the_book_until_a_snapshot(level):
@@ -225,6 +229,19 @@ def test_a_level_that_is_no_price_and_quantity_breaks_the_book_until_a_snapshot(
 
     book.replace(*good, received_at_ms=NOW_MS)
     assert book.fault() is None
+
+
+def test_a_message_of_more_levels_than_any_venue_has_breaks_the_book():
+    good = wire([("10", "1")]), wire([("11", "1")])
+    book = make_book(*good)
+
+    book.apply([["9", "1"]] * (LEVELS_MAX + 1), [], received_at_ms=NOW_MS)
+
+    assert book.fault() is BookFault.MALFORMED
+    assert len(book.bids) == 1
+    assert make_book(asks=wire((n, 1) for n in range(1, LEVELS_MAX + 2))).fault() is (
+        BookFault.MALFORMED
+    )
 
 
 def test_two_prices_that_a_float_cannot_tell_apart_break_the_book():

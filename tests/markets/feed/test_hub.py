@@ -4,9 +4,11 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from aiohttp import WSMessage, WSMsgType
 
 from markets.gateway.base import VenueSpec
 from tests.markets.feed.stage import (
+    FAST,
     SYMBOL,
     followed,
     move,
@@ -135,3 +137,46 @@ async def test_books_of_a_class_of_many_venues_are_followed_as_ccxt_reads_them(s
         await told.until_bid(50001.0)
 
         assert told.hub.book("alpha", SYMBOL).to_book(1).bids[0].price == Decimal("50001.0")
+
+
+async def test_a_book_that_ccxt_reads_is_left_when_nobody_wants_it_and_taken_again(simulator):
+    spec = spec_of(simulator, "alpha", "binanceus")
+
+    async with followed(spec, symbols=(SYMBOL, "ETH/BTC")) as told:
+        await told.until_state("healthy")
+        await told.until_state("stale", symbol="ETH/BTC")
+        both = streams(simulator)
+
+        told.hub.want({spec: ["ETH/BTC"]})
+        told.hub.want({spec: ["ETH/BTC", SYMBOL]})
+        await told.until(lambda: told.states_of().count("healthy") == 2)
+        again = streams(simulator)
+        told.hub.want({spec: [SYMBOL]})
+        await told.until_so(lambda: len(streams(simulator)) == 1)
+
+        assert len(both) == 2
+        assert again == both
+        assert told.states_of()[-1] == "healthy"
+
+
+async def test_markets_that_ccxt_reads_come_back_together_after_a_lost_connection(simulator):
+    async with followed(spec_of(simulator, "alpha", "binanceus")) as told:
+        await told.until_state("healthy")
+        venue = told.hub._venues["alpha"]
+
+        pauses_ms = [venue._pause_ms(told.hub._kit.backoff()) for _ in range(100)]
+
+        assert max(pauses_ms) <= FAST.first_pause_ms
+
+
+async def test_a_message_that_ccxt_cannot_read_ends_the_connection(simulator):
+    async with followed(spec_of(simulator, "alpha", "binanceus")) as told:
+        await told.until_state("healthy")
+        streams_ = told.hub._venues["alpha"]._streams
+        [client] = streams_._open_clients()
+
+        client.handle_message(WSMessage(WSMsgType.BINARY, b"\xff", None))
+        await told.until_state("down")
+
+        assert reason_of(told) == "The connection failed: NetworkError."
+        await told.until_state("healthy")

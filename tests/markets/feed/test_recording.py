@@ -106,6 +106,19 @@ def test_entries_that_find_the_queue_full_are_dropped_and_counted(recorder, tmp_
     assert len(list(read_session(tmp_path / "session"))) == 5
 
 
+def test_entries_that_wait_are_bounded_by_their_size_too(tmp_path):
+    recorder = Recorder(tmp_path / "session", queue_bytes_max=10)
+    recorder.frame("alpha", "123456")
+    recorder.frame("alpha", "12345")
+    recorder.frame("alpha", "1234")
+
+    recorder.start()
+    recorder.stop()
+    recorder.frame("alpha", "1234567890")
+
+    assert (recorder.recorded, recorder.dropped) == (3, 1)
+
+
 def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path, caplog):
     recorder = Recorder(tmp_path, writer=FullDisk(tmp_path, block_bytes=1))
     recorder.frame("alpha", b"{}")

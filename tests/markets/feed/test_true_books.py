@@ -10,6 +10,7 @@ from markets.errors import VenueUnavailable
 from markets.feed import wired
 from markets.feed.reasons import SILENT
 from markets.gateway import stream_facts
+from markets.gateway.base import VenueSpec
 from markets.gateway.stream_facts import StreamFacts
 from markets.gateway.wire.keeper import OLD_MAX
 from tests.markets.feed.binance_server import REFUSAL, Shelf, binance_like, book_of
@@ -174,3 +175,23 @@ async def test_a_market_that_is_listed_later_is_found_without_a_restart(venue, m
         await told.until_state("healthy", "far")
 
         assert told.states_of("far") == ["down", "down", "resyncing", "healthy"]
+
+
+async def test_a_comparison_that_breaks_concludes_nothing_and_is_made_again(venue):
+    _stream, spec = venue
+    shelf = Shelf(book_of(5), RuntimeError("no such answer"))
+    async with followed(spec, reader=shelf, timing=replace(FAST, silence_ms=100)) as told:
+        await told.until_state("healthy", "far")
+
+        await told.until_compared(feed_of(told), times=2)
+
+        assert told.states_of("far") == ["resyncing", "healthy"]
+
+
+async def test_a_venue_that_is_polled_is_polled_on_whatever_a_reading_meets():
+    spec = VenueSpec("far", "zebpay", "http://127.0.0.1:9")
+    shelf = Shelf(RuntimeError("no such answer"), book_of(5))
+    async with followed(spec, reader=shelf) as told:
+        await told.until_state("healthy", "far")
+
+        assert set(told.states_of("far")) == {"healthy"}

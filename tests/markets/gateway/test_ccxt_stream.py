@@ -1,11 +1,14 @@
 """What ccxt.pro would say to the certified venues, without saying it; and where it may be said."""
 
+import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
 import pytest
 from aiohttp import web
 
+from markets.gateway import ccxt_stream
 from markets.gateway.base import VenueSpec
 from markets.gateway.capabilities import list_certified
 from markets.gateway.ccxt_stream import Astray, VenueStreams, has_streams
@@ -139,6 +142,45 @@ async def test_no_request_of_a_stream_leaves_the_configured_origin():
     with pytest.raises(Astray):
         await streams.exchange.fetch("https://www.okx.com/api/v5/public/time")
     await streams.close()
+
+
+def heard(**formats):
+    """Return a connection of ccxt's whose messages are kept."""
+    messages: list[Any] = []
+    settings = {"gunzip": False, "inflate": False, "decompressBinary": True} | formats
+    return SimpleNamespace(
+        **settings,
+        messages=messages,
+        on_message_callback=lambda _client, message: messages.append(message),
+    )
+
+
+@pytest.mark.parametrize(("name", "bits"), [("gunzip", 16 + zlib.MAX_WBITS), ("inflate", -15)])
+def test_a_packed_message_is_unpacked_and_one_that_grows_without_end_is_not(
+    name, bits, monkeypatch
+):
+    monkeypatch.setattr(ccxt_stream, "UNPACKED_BYTES_MAX", 1_000)
+    client = heard(**{name: True})
+    unpack = ccxt_stream._unpacker(client)
+
+    def pack(text):
+        packer = zlib.compressobj(wbits=bits)
+        return packer.compress(text) + packer.flush()
+
+    ccxt_stream._hand_over(client, unpack, pack(b'{"price":1.10}'))
+    with pytest.raises(ValueError, match="too large"):
+        ccxt_stream._hand_over(client, unpack, pack(b"0" * 2_000))
+
+    assert client.messages == [{"price": "1.10"}]
+
+
+def test_a_class_that_reads_bytes_itself_gets_bytes():
+    client = heard()
+    ccxt_stream._hand_over(client, ccxt_stream._unpacker(client), b"[1]")
+    client.decompressBinary = False
+    ccxt_stream._hand_over(client, ccxt_stream._unpacker(client), b"[1]")
+
+    assert client.messages == [[1], b"[1]"]
 
 
 async def test_a_redirect_is_not_followed(aiohttp_redirect):
