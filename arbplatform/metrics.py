@@ -27,6 +27,8 @@ from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.domain.orders import LIVE_STATES
 from ledger.selectors import count_orders
 from markets.selectors import list_venues
+from markets.services.feed_figures import FeedFigures, sum_up
+from markets.services.feeds import list_feeds
 from strategies.domain.engine_stats import EngineStats
 from strategies.selectors import count_executions, count_strategies
 from strategies.selectors.engines import count_unheld_streams, list_held
@@ -59,6 +61,9 @@ class PlatformCollector(Collector):
         )
         sources: Mapping[str, Read] = {
             "engines": lambda: engine_families(list_stats(clock=self._clock), self._clock.now_ms()),
+            "feeds": lambda: feed_families(
+                sum_up(list_feeds(clock=self._clock), self._clock.now_ms())
+            ),
             "queues": lambda: queue_families(read_depths()),
             "leases": lease_families,
             "trading": trading_families,
@@ -112,6 +117,28 @@ def engine_families(engines: Iterable[EngineStats], now_ms: int) -> Iterator[Met
         memory.add_metric([name], stats.rss_bytes)
         age.add_metric([name], max(0, now_ms - stats.at_ms) / MS_PER_S)
     yield from (stage, waiting, dropped, conflated, feeds, held, memory, age)
+
+
+def feed_families(figures: Iterable[FeedFigures]) -> Iterator[Metric]:
+    """Yield how well the live books of each venue are known."""
+    labels = ("engine", "venue")
+    states = _gauge("arb_feeds", "Feeds of an engine, by venue and state.", *labels, "state")
+    age = _gauge(
+        "arb_feed_age_seconds", "Of the oldest proof that a healthy book is current.", *labels
+    )
+    breaks = _gauge(
+        "arb_feed_breaks", "Gaps, wrong checksums and broken books of the open feeds.", *labels
+    )
+    reconnects = _gauge("arb_feed_reconnects", "Connections of these feeds opened again.", *labels)
+    for each in figures:
+        own = [each.engine, each.venue]
+        for state, number in each.states.items():
+            states.add_metric([*own, state.value], number)
+        if each.age_ms is not None:
+            age.add_metric(own, each.age_ms / MS_PER_S)
+        breaks.add_metric(own, each.breaks)
+        reconnects.add_metric(own, each.reconnects)
+    yield from (states, age, breaks, reconnects)
 
 
 def queue_families(depths: Mapping[str, int]) -> Iterator[Metric]:

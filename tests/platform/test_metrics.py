@@ -1,11 +1,18 @@
 """``/metrics``: what Prometheus reads, and who may."""
 
 import pytest
+import redis
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families
 
+from arbplatform.core.clock import SYSTEM_CLOCK
+from markets.domain.feeds import FeedState, FeedStatus
+from markets.feed.reasons import NOT_YET
+from markets.feed.store import BookStore
+from markets.models import Venue
+from tests.processes import redis_server  # noqa: F401  a fixture
 from tests.speeds import DURATIONS, engine, no_engines  # noqa: F401  fixtures
 from tests.strategies.conftest import *  # noqa: F403  strategies and venues
 
@@ -62,6 +69,34 @@ def test_queues_drops_feeds_and_leases_of_an_engine_are_told(samples, engine):  
     assert of(found, "arb_engine_strategies", engine="lives") == 2
     assert of(found, "arb_engine_memory_bytes", engine="lives") == 200 * 1_048_576
     assert 0 <= of(found, "arb_engine_age_seconds", engine="lives") < 10
+
+
+def test_feeds_are_told_by_engine_and_venue(samples, settings, redis_server, no_engines):  # noqa: F811
+    settings.REDIS_URL = redis_server.url
+    Venue.objects.create(code="kappa", name="Kappa", ccxt_id="binance")
+    now_ms = SYSTEM_CLOCK.now_ms()
+    with redis.Redis.from_url(redis_server.url) as client:
+        BookStore(client, writer="one").write_many(
+            [],
+            gone=[],
+            alive_at_ms={},
+            statuses=[
+                FeedStatus("kappa", "A/B", FeedState.HEALTHY, None, now_ms, now_ms - 700),
+                FeedStatus("kappa", "C/B", FeedState.HEALTHY, None, now_ms, now_ms - 4_000, 3),
+                FeedStatus("kappa", "D/B", FeedState.DOWN, NOT_YET, now_ms, None, 2, 5),
+            ],
+            now_ms=now_ms,
+        )
+
+    found = samples()
+
+    own = {"engine": "one", "venue": "kappa"}
+    assert of(found, "arb_feeds", state="healthy", **own) == 2
+    assert of(found, "arb_feeds", state="down", **own) == 1
+    assert 4 <= of(found, "arb_feed_age_seconds", **own) < 60
+    assert of(found, "arb_feed_breaks", **own) == 5
+    assert of(found, "arb_feed_reconnects", **own) == 5
+    assert sum(name == "arb_feed_age_seconds" for name, *_ in found) == 1
 
 
 def test_trading_and_health_are_told(samples, no_engines, held):  # noqa: F811

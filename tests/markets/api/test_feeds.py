@@ -1,5 +1,7 @@
 """The feeds of all engines, over the API and in the console."""
 
+import re
+
 import pytest
 import redis
 from django.conf import settings
@@ -101,6 +103,13 @@ def test_the_page_shows_what_is_wrong_first(console, told):
     assert page.index("ETH/USDT") < page.index("BTC/USDT")
     assert "The connection failed: TimeoutError." in page
     assert "down: 1 · connecting: 1 · healthy: 1" in page
+
+
+def test_the_head_of_the_page_names_the_feeds_and_not_the_markets(console, venues):
+    page = console.get(PAGE).content.decode()
+
+    head = page[page.index("header-inner") :].partition("</h1>")[0]
+    assert re.findall(r">\s*([A-Z]\w+)\s*</(?:a|span)", head) == ["Feeds"]
 
 
 def test_the_page_of_one_venue_and_the_one_without_feeds(console, told, venues):
