@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arbplatform.core.decimals import PRECISION_DIGITS
+from markets.domain.book_side import UNREADABLE
 from markets.domain.orders import VenueFill, VenueOrder
 from markets.gateway import order_data
 from markets.gateway.base import Credentials, VenueSpec
@@ -71,7 +72,7 @@ class PrivateStreams(VenueStreams):
                     venue_order_id=None,
                     client_order_id=None,
                 )
-        except (Malformed, ValueError, KeyError) as error:
+        except (Malformed, *UNREADABLE) as error:
             logger.warning("%s told of an order that cannot be read: %s", self.spec.code, error)
             return None
 
@@ -79,6 +80,6 @@ class PrivateStreams(VenueStreams):
         try:
             with decimal.localcontext(prec=PRECISION_DIGITS):
                 return order_data.parse_fill(row, symbol=str(row.get("symbol")))
-        except (Malformed, ValueError, KeyError) as error:
+        except (Malformed, *UNREADABLE) as error:
             logger.warning("%s told of a trade that cannot be read: %s", self.spec.code, error)
             return None

@@ -34,8 +34,8 @@ class StreamFacts:
 _CAUTIOUS = StreamFacts()
 
 _TABLE: Mapping[str, StreamFacts] = {
-    # five messages of ours in a second, pings included, and 1,024 streams on a connection
-    "binance": StreamFacts(batch=200, per_line=200, dials_per_minute=30),
+    # five messages of ours in a second, pings and pongs included, and 1,024 streams on a connection
+    "binance": StreamFacts(batch=200, per_line=200, pause_ms=400, dials_per_minute=30),
     # requests of at most 64 KB
     "okx": StreamFacts(batch=100, per_line=100),
     # ten arguments in a request on spot

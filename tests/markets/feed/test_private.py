@@ -9,7 +9,8 @@ import pytest
 from markets.domain.orders import Side, VenueOrderStatus
 from markets.feed.private import PrivateStream
 from markets.feed.reader import RestReader
-from markets.gateway.base import Credentials
+from markets.gateway.base import Credentials, VenueSpec
+from markets.gateway.private_streams import PrivateStreams
 from tests.markets.feed.stage import FAST, SYMBOL, TIMEOUT_S
 from tests.markets.simulator.worlds import KEYS, RawClient
 
@@ -75,6 +76,18 @@ async def trade(simulator, told, client_id, enough):
                 await asyncio.sleep(0.1)  # the simulator tells in a thread of its own
     finally:
         client.close()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [None, [], {}, {"id": "1", "status": []}, {"id": "1", "fees": 7}, {"id": "1", "amount": "x"}],
+)
+async def test_an_event_that_cannot_be_read_is_left_out(row):
+    streams = PrivateStreams(VenueSpec("far", "okx"), Credentials("k", "s"), timeout_ms=1)
+
+    assert streams._order(row) is None
+    assert streams._fill(row) is None
+    await streams.close()
 
 
 async def test_orders_and_executions_are_told_as_they_happen(simulator, owner):
