@@ -35,6 +35,7 @@ class FeedStatus:
         gap_count: sequence gaps, wrong checksums and broken books since the feed was opened.
         reconnect_count: how often its connection was opened again.
         is_polled: the book is read over REST from time to time.
+        recent_breaks: of those in ``gap_count``, the ones within the last hour, 20 at most.
     """
 
     venue: str
@@ -46,3 +47,4 @@ class FeedStatus:
     gap_count: int = 0
     reconnect_count: int = 0
     is_polled: bool = False
+    recent_breaks: int = 0

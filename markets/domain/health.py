@@ -23,6 +23,10 @@ REFUSALS_MIN: Final = 3
 NOTICE_MS: Final = 60_000
 """How long a notice of the venue (maintenance, cancel-only) holds after it was last seen [ms]."""
 
+BREAKS_MIN: Final = 100
+"""So many gaps, wrong checksums and broken books within an hour, of all its markets, are not a
+market's fault: five of them rest by then."""
+
 SILENCE_MS_MIN: Final = 10_000
 """A shorter silence that the venue asks for is an ordinary pause [ms]."""
 
@@ -32,7 +36,7 @@ class VenueState(StrEnum):
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
-    """It does not answer, or our clocks differ too much."""
+    """It does not answer, its books break again and again, or our clocks differ too much."""
     CANCEL_ONLY = "cancel_only"
     """It says that it takes no new orders, or only such as rest."""
     MAINTENANCE = "maintenance"
@@ -147,6 +151,7 @@ def judge(
     silent_ms: float,
     clock_offset_ms: int | None,
     now_ms: int,
+    break_count: int = 0,
 ) -> Verdict | None:
     """Return how a venue is now; ``None``: as it was, there is not enough to say otherwise.
 
@@ -156,6 +161,7 @@ def judge(
         silent_ms: for how long the venue wants no request [ms].
         clock_offset_ms: our clock minus the venue's, if that is too much [ms].
         now_ms: when [ms since epoch].
+        break_count: how often its live books broke within an hour.
     """
     if state is VenueState.BLOCKED:
         return None  # only a person ends that
@@ -164,6 +170,7 @@ def judge(
         or _find_ban(silent_ms, now_ms)
         or _find_notice(pulse, now_ms)
         or _find_trouble(pulse, clock_offset_ms)
+        or _find_breaks(break_count)
     )
     is_well = state is VenueState.HEALTHY or pulse.answers >= RECOVERIES_MIN
     return illness or (Verdict() if is_well else None)
@@ -205,4 +212,11 @@ def _find_trouble(pulse: Pulse, clock_offset_ms: int | None) -> Verdict | None:
         "{count} calls in a row failed: {cause}",
         {"count": pulse.failures, "cause": pulse.cause},
     )
+    return Verdict(VenueState.DEGRADED, text)
+
+
+def _find_breaks(count: int) -> Verdict | None:
+    if count < BREAKS_MIN:
+        return None
+    text = Message("its live books broke {count} times within an hour", {"count": count})
     return Verdict(VenueState.DEGRADED, text)

@@ -132,10 +132,13 @@ class MarketFeed:
         """Return how long to wait: not at all at first, and ever longer from break to break."""
         if self.is_resting:
             return REST_MS
-        recent = sum(1 for at_ms in self._breaks_ms if now_ms - at_ms <= RESYNC_LONGEST_MS * 2)
+        recent = self._count_breaks(now_ms, RESYNC_LONGEST_MS * 2)
         if recent <= 1:
             return 0
         return min(RESYNC_LONGEST_MS, RESYNC_FIRST_MS << min(recent - 2, _DOUBLINGS_MAX))
+
+    def _count_breaks(self, now_ms: float, window_ms: float) -> int:
+        return sum(now_ms - at_ms <= window_ms for at_ms in self._breaks_ms)
 
     def status(self, ages: Ages) -> FeedStatus:
         """Return the state for others to see, its moments by the clock on the wall."""
@@ -150,4 +153,5 @@ class MarketFeed:
             gap_count=self.gap_count,
             reconnect_count=self.reconnect_count,
             is_polled=self.is_polled,
+            recent_breaks=self._count_breaks(ages.now_ms(), BREAKS_WINDOW_MS),
         )

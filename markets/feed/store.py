@@ -281,6 +281,7 @@ def _status_text(status: FeedStatus, now_ms: int) -> bytes:
             "gap_count": status.gap_count,
             "reconnect_count": status.reconnect_count,
             "is_polled": status.is_polled,
+            "recent_breaks": status.recent_breaks,
             "written_at_ms": now_ms,
         }
     )

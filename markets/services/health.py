@@ -17,6 +17,7 @@ from markets.errors import NotSupportedByVenue, VenueError, VenueNotBlocked
 from markets.gateway.factory import gateway_for, read_pulse
 from markets.models import Venue
 from markets.selectors import get_venue_by_id, list_venues, lock_venue
+from markets.services.feeds import count_breaks
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +27,9 @@ UNTIL_TOLERANCE = timedelta(seconds=5)
 
 
 def keep_health(*, venue: Venue, clock: Clock = SYSTEM_CLOCK) -> Venue:
-    """Bring a venue's state up to date with what the calls of this process met.
+    """Bring a venue's state up to date with what calls of this process and engines' feeds met.
 
-    Asks nobody, and writes only if the state changes.
+    Asks no venue, and writes only if the state changes.
 
     Args:
         venue: as it was read a moment ago.
@@ -45,6 +46,7 @@ def keep_health(*, venue: Venue, clock: Clock = SYSTEM_CLOCK) -> Venue:
         silent_ms=silent_ms,
         clock_offset_ms=None if reading is None or reading.is_safe else reading.offset_ms,
         now_ms=clock.now_ms(),
+        break_count=count_breaks(venue.code, clock=clock),
     )
     if verdict is None or _is_same(venue, verdict):
         return venue

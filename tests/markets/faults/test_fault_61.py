@@ -1,15 +1,29 @@
 """A wrong checksum closes the gate before anything can be decided and throws the book away; a
-market whose books break too often within an hour is left alone for a while."""
+market whose books break too often within an hour is left alone for a while, and a venue with many
+such markets is degraded."""
 
 from dataclasses import replace
 
 import pytest
+import redis
 
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
+from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.health import VenueState
 from markets.domain.live_book import LiveBook
+from markets.feed.ages import Ages
 from markets.feed.market import BREAKS_MAX, REST_MS, MarketFeed
+from markets.feed.reasons import RESTING
+from markets.feed.store import BookStore
 from markets.gateway.base import VenueSpec
+from markets.models import Venue
+from markets.services.feeds import count_breaks
+from markets.services.health import keep_health
 from tests.markets.feed.okx_server import okx_like
 from tests.markets.feed.stage import FAST, SYMBOL, followed, reason_of
+from tests.processes import redis_server
+
+__all__ = ["redis_server"]
 
 
 @pytest.fixture
@@ -77,6 +91,58 @@ async def test_the_pongs_of_the_venue_itself_prove_a_quiet_book_current(venue):
         )
 
         assert told.states_of("far") == ["resyncing", "healthy"]
+
+
+def broken_feeds(markets):
+    return [
+        FeedStatus("far", f"A{n}/B", FeedState.STALE, RESTING, 1, recent_breaks=20)
+        for n in range(markets)
+    ]
+
+
+def write(client, writer, statuses):
+    now_ms = SYSTEM_CLOCK.now_ms()
+    BookStore(client, writer=writer).write_many(
+        [], gone=[], alive_at_ms={}, statuses=statuses, now_ms=now_ms
+    )
+
+
+@pytest.mark.django_db
+def test_a_venue_whose_books_break_again_and_again_is_degraded_until_they_do_not(
+    redis_server, settings
+):
+    settings.REDIS_URL = redis_server.url
+    far = Venue.objects.create(code="far", name="Far", ccxt_id="okx")
+    with redis.Redis.from_url(redis_server.url) as client:
+        write(client, "one", broken_feeds(4))
+        write(client, "two", broken_feeds(4))  # the same markets, seen by another engine
+        before = keep_health(venue=far)
+        write(client, "one", broken_feeds(5))
+        ill = keep_health(venue=far)
+        client.flushall()
+        still = keep_health(venue=ill)
+
+    assert before.state == VenueState.HEALTHY
+    assert (ill.state, ill.state_reason) == (
+        VenueState.DEGRADED,
+        "its live books broke 100 times within an hour",
+    )
+    assert still.state == VenueState.DEGRADED  # it is asked how it is before it counts as well
+    redis_server.stop()
+    assert count_breaks("far") == 0
+
+
+def test_breaks_are_remembered_for_an_hour():
+    clock, steady = FixedClock(9_000_000_000), [0.0]
+    ages = Ages(clock, lambda: steady[0])
+    feed = MarketFeed(LiveBook("far", SYMBOL), 0)
+    for now_ms in (0.0, 1_000.0):
+        feed.note_break(now_ms)
+
+    steady[0] = 3_600_500.0
+    status = feed.status(ages)
+
+    assert (status.gap_count, status.recent_breaks) == (2, 1)
 
 
 def test_the_first_break_is_mended_at_once_and_many_within_an_hour_are_not():
