@@ -184,25 +184,6 @@ class BookSide:
             depth = min(depth, len(self))
         return list(zip(self.prices[:depth], self.quantities[:depth], strict=True))
 
-    def price_beyond_dust(self, notional_min: float) -> float:
-        """Return the price down to which the levels hold ``notional_min`` [quote per base].
-
-        The best level may be dust: too small for any order. 0.0 when the side holds less. A float,
-        fit to nominate; an order is sized on the exact book.
-
-        Args:
-            notional_min: the least that an order has to be worth [quote].
-        """
-        notional = 0.0
-        for key, quantity in zip(self.keys, self.quantities, strict=True):
-            if key > self.horizon:
-                break
-            price = key * self.sign
-            notional += price * float(quantity)
-            if notional >= notional_min:
-                return price
-        return 0.0
-
     def _respell(self, at: int, price: str) -> None:
         if Decimal(self.prices[at]) != Decimal(price):
             raise AmbiguousPrice(f"{self.prices[at]} and {price}")

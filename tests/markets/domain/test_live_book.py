@@ -317,17 +317,6 @@ def test_a_cleared_book_knows_nothing():
     assert (book.version, book.sequence) == (2, None)
 
 
-def test_dust_at_the_top_can_be_looked_behind():
-    book = make_book(
-        wire([("10", "0.1"), ("9", "0.4"), ("8", "5")]), wire([("11", "0.001"), ("12", "0.001")])
-    )
-
-    assert book.bids.price_beyond_dust(1) == 10.0
-    assert book.bids.price_beyond_dust(4.6) == 9.0
-    assert book.bids.price_beyond_dust(20) == 8.0
-    assert book.asks.price_beyond_dust(5) == 0.0
-
-
 def test_what_the_other_side_proves_moves_the_horizon():
     levels = wire([("10", "1")]), wire([("11", "1")])
     book = make_book(*levels, limit=1)
@@ -339,7 +328,6 @@ def test_what_the_other_side_proves_moves_the_horizon():
     assert known.fault() is None
     assert exact_levels(known)[1] == [(Decimal("12.5"), 2)]
     assert known.asks.top(9) == [("12.5", "2")]
-    assert known.asks.price_beyond_dust(26) == 0.0
 
     # the bid goes, and whatever had been offered below it would have traded
     for each in (book, known):
