@@ -9,21 +9,20 @@ watches them.
 import asyncio
 import decimal
 import json
-import zlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import ccxt.pro
-from ccxt.async_support.base.ws.functions import is_json_encoded_object
 
 from arbplatform.core.clock import elapsed_ms
 from arbplatform.core.decimals import PRECISION_DIGITS
 from markets.gateway.base import Credentials, VenueSpec
+from markets.gateway.ccxt_clients import ping, teach
 from markets.gateway.client import configuration_of
 from markets.gateway.market_data import step_or_none
 from markets.gateway.origins import is_under, rewrite_urls
@@ -34,11 +33,8 @@ CONNECT_TIMEOUT_S = 10.0
 COMPRESSION_OFF = {"compress": 0}
 """Deflating saves bytes and costs the time that this is all about."""
 
-UNPACKED_BYTES_MAX = 32 * 1024 * 1024
-"""A compressed message of a venue is not larger [bytes]; it could hold a thousand times itself."""
 LEAVE_S = 5.0
 """Longest wait for the venue to confirm that it says no more [s]."""
-_GZIP = 16 + zlib.MAX_WBITS
 
 _OPPOSITES = {"subscribe": "unsubscribe", "SUBSCRIBE": "UNSUBSCRIBE"}
 _VERBS = ("op", "method", "event")
@@ -100,10 +96,7 @@ class CheckedStreams:
             raise Astray("a stream would leave the configured origin; it was not opened")
         parent: Any = super()
         made = parent.client(url)
-        if "handle_message" not in vars(made):
-            made.handle_message = partial(_receive, made, self.read_ms)
-            made.handle_text_or_binary_message = partial(_hand_over, made, _unpacker(made))
-            made.gunzip = made.inflate = False
+        teach(made, self.read_ms)
         return made
 
     def on_connected(self, client: Any, message: Any = None) -> None:
@@ -281,7 +274,7 @@ class VenueStreams:
         """Ask those of ccxt's connections for a sign of life that said nothing for so long."""
         for client in self._open_clients():
             if self._read_ms() - client.frame_at_ms > silent_ms:
-                self._errand(_ping(client))
+                self._errand(ping(client))
 
     def cut_silent(self, silent_ms: int) -> None:
         """End those of ccxt's connections that said nothing for so long [ms]."""
@@ -360,49 +353,6 @@ def _opposite(message: Any) -> Any:
     if not verbs:
         raise ccxt.NotSupported("a subscription of this form cannot be ended")
     return {**message, **verbs}
-
-
-async def _ping(client: Any) -> None:
-    """Ask for a sign of life; if that fails, the connection's own loop will notice."""
-    with suppress(Exception):
-        if client.ping is None:
-            await client.connection.ping()
-        else:
-            await client.send(client.ping(client))
-
-
-def _receive(client: Any, read_ms: Callable[[], float], message: Any) -> None:
-    """Note when a frame came, by a clock that nobody sets, and do as ccxt's client does.
-
-    A message that cannot be read ends the connection: nothing after it could be trusted.
-    """
-    client.frame_at_ms = read_ms()
-    try:
-        type(client).handle_message(client, message)
-    except Exception as error:  # noqa: BLE001  whatever a venue may send
-        client.on_error(ccxt.NetworkError(f"a message could not be read: {error!r}"))
-
-
-def _unpacker(client: Any) -> Callable[[bytes], Any]:
-    """Return what makes of a binary message what the class is to read."""
-    if client.gunzip or client.inflate:
-        return partial(_unpack, _GZIP if client.gunzip else -zlib.MAX_WBITS)
-    return bytes.decode if client.decompressBinary else bytes
-
-
-def _unpack(format_bits: int, data: bytes) -> str:
-    stream = zlib.decompressobj(format_bits)
-    text = stream.decompress(data, UNPACKED_BYTES_MAX)
-    if stream.unconsumed_tail:
-        raise ValueError("it is too large")
-    return text.decode()
-
-
-def _hand_over(client: Any, unpack: Callable[[bytes], Any], data: Any) -> None:
-    """Do as ccxt's client does, but let fractions stay text."""
-    text = unpack(data) if isinstance(data, bytes) else data
-    is_json = is_json_encoded_object(text)
-    client.on_message_callback(client, json.loads(text, parse_float=str) if is_json else text)
 
 
 async def _refuse_redirect(

@@ -8,7 +8,7 @@ import ccxt
 import pytest
 from aiohttp import web
 
-from markets.gateway import ccxt_stream
+from markets.gateway import ccxt_clients
 from markets.gateway.base import VenueSpec
 from markets.gateway.capabilities import list_certified
 from markets.gateway.ccxt_stream import Astray, VenueStreams, has_streams
@@ -159,26 +159,26 @@ def heard(**formats):
 def test_a_packed_message_is_unpacked_and_one_that_grows_without_end_is_not(
     name, bits, monkeypatch
 ):
-    monkeypatch.setattr(ccxt_stream, "UNPACKED_BYTES_MAX", 1_000)
+    monkeypatch.setattr(ccxt_clients, "UNPACKED_BYTES_MAX", 1_000)
     client = heard(**{name: True})
-    unpack = ccxt_stream._unpacker(client)
+    unpack = ccxt_clients._unpacker(client)
 
     def pack(text):
         packer = zlib.compressobj(wbits=bits)
         return packer.compress(text) + packer.flush()
 
-    ccxt_stream._hand_over(client, unpack, pack(b'{"price":1.10}'))
+    ccxt_clients._hand_over(client, unpack, pack(b'{"price":1.10}'))
     with pytest.raises(ValueError, match="too large"):
-        ccxt_stream._hand_over(client, unpack, pack(b"0" * 2_000))
+        ccxt_clients._hand_over(client, unpack, pack(b"0" * 2_000))
 
     assert client.messages == [{"price": "1.10"}]
 
 
 def test_a_class_that_reads_bytes_itself_gets_bytes():
     client = heard()
-    ccxt_stream._hand_over(client, ccxt_stream._unpacker(client), b"[1]")
+    ccxt_clients._hand_over(client, ccxt_clients._unpacker(client), b"[1]")
     client.decompressBinary = False
-    ccxt_stream._hand_over(client, ccxt_stream._unpacker(client), b"[1]")
+    ccxt_clients._hand_over(client, ccxt_clients._unpacker(client), b"[1]")
 
     assert client.messages == [[1], b"[1]"]
 
