@@ -17,6 +17,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 20
+AGAIN_S = 1.0
 CLOCK_TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,8 +67,27 @@ def stop(process: "subprocess.Popen[Any]") -> None:
 
 
 def end_in_order() -> None:
-    """Let SIGTERM unwind this process: what it started is stopped, what it wrote is removed."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    """Let SIGTERM unwind this process: what it started is stopped, what it wrote is removed.
+
+    An exception is ignored when it is raised inside of a finalizer, so it is raised again each
+    second until it has been heard.
+    """
+
+    def unwind(_number: int, _frame: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        error = sys.exc_info()[1]
+        while error is not None and not isinstance(error, SystemExit):
+            error = error.__context__
+        if error is None:
+            sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, unwind)
+    signal.signal(signal.SIGALRM, unwind)
+
+
+def has_ended() -> None:
+    """Say that everything is unwound: nothing has to be raised any more."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def outlive_interrupts() -> None:

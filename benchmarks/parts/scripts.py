@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
-from benchmarks.parts.processes import end_in_order, running
+from benchmarks.parts.processes import end_in_order, has_ended, running
 
 Found = TypeVar("Found")
 
@@ -49,6 +49,8 @@ def run_script(main: Callable[[], int]) -> NoReturn:
         code = main()
     except KeyboardInterrupt:
         code = 130
+    finally:
+        has_ended()
     sys.exit(code)
 
 

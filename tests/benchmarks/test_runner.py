@@ -129,6 +129,9 @@ def test_a_script_that_takes_too_long_is_stopped_and_that_is_a_missed_row(script
 
 SLEEPERS = {
     "blocking": "time.sleep(60)",
+    "in a finalizer": (
+        "type('Slow', (), {'__del__': lambda _: time.sleep(0.5)})(); time.sleep(60)"
+    ),
     "on a loop": "run_loop(asyncio.sleep(60))",
     "in a process": "running(('-c', 'import time; time.sleep(60)')).__enter__().wait()",
 }

@@ -99,6 +99,17 @@ def test_the_figures_of_a_run_take_the_place_of_the_old_ones(readme, tmp_path, r
     assert readme.read_text(encoding="utf-8") == expected
 
 
+def test_the_readme_shows_the_run_that_is_recorded():
+    text = summary.README.read_text(encoding="utf-8")
+    _before, _begin, rest = text.partition(BEGIN)
+    shown, end, _after = rest.partition(END)
+    assert shown
+    assert end
+    if summary.FIGURES.exists():
+        recorded = read_summary(summary.FIGURES.read_text(encoding="utf-8"))
+        assert shown == to_markdown(recorded)
+
+
 def test_a_smoke_test_is_not_recorded(readme, tmp_path, run):
     output = tmp_path / "output.txt"
     output.write_text(json.dumps({**run, "is_quick": True}) + "\n", encoding="utf-8")
