@@ -237,7 +237,9 @@ def describe(ours: Outcome) -> None:
 
 def rows_of(name: str, ours: Outcome, stock: float | None) -> list[Row]:
     """Return the figures, beside a target where there is a reference."""
-    lags = ours.lags_ms or [float(1_000 * SECONDS)]
+    lags = ours.lags_ms
+    if not lags:
+        raise SystemExit("no tick came at all")
     on_time = Row(f"{name}: ticks on time", ours.percent, "%")
     if stock is not None:
         on_time = at_least(
