@@ -133,7 +133,7 @@ SLEEPERS = {
         "type('Slow', (), {'__del__': lambda _: time.sleep(0.5)})(); time.sleep(60)"
     ),
     "on a loop": "run_loop(asyncio.sleep(60))",
-    "in a process": "running(('-c', 'import time; time.sleep(60)')).__enter__().wait()",
+    "in a process": "with running(('-c', 'import time; time.sleep(60)')) as one: one.wait()",
 }
 
 
