@@ -372,9 +372,19 @@ def list_misaligned(*, limit: int) -> Sequence[int]:
 
 def list_recent_causes(*, strategy_id: int, event: str, since: datetime) -> set[str]:
     """Return the causes that log lines of one kind have named since a moment."""
-    rows = LogEntry.objects.filter(strategy_id=strategy_id, event=event, created_at__gte=since)
-    contexts = rows.order_by("-id").values_list("context", flat=True)[:LATEST_MAX]
-    return {str(context.get("cause", "")) for context in contexts}
+    return map_recent_causes([strategy_id], event=event, since=since)[strategy_id]
+
+
+def map_recent_causes(
+    strategy_ids: Collection[int], *, event: str, since: datetime
+) -> dict[int, set[str]]:
+    """Return the same of several strategies."""
+    rows = LogEntry.objects.filter(strategy_id__in=strategy_ids, event=event, created_at__gte=since)
+    newest = rows.order_by("-id").values_list("strategy_id", "context")
+    causes: dict[int, set[str]] = {pk: set() for pk in strategy_ids}
+    for pk, context in newest[: LATEST_MAX * len(causes)]:
+        causes[pk].add(str(context.get("cause", "")))
+    return causes
 
 
 def list_latest_logs(*, strategy_id: int, limit: int) -> list[LogEntry]:

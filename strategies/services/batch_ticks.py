@@ -271,7 +271,7 @@ def _warn(batch: _Batch, strategy_id: int, watch: Watch, failures: Sequence[Book
         return
     batch.warned += 1
     watch.warned_ms.update({_cause(failure): now_ms for failure in fresh})
-    warn_of_books(strategy_id, fresh, now=batch.clock.now())
+    warn_of_books({strategy_id: fresh}, now=batch.clock.now())
 
 
 def _cause(failure: BookFailure) -> str:

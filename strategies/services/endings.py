@@ -1,6 +1,6 @@
 """What is written down when a tick ends, well or badly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,10 +12,10 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import Clock
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
-from ledger.services.logs import write_log
+from ledger.services.logs import draft_log, write_log, write_logs
 from strategies.domain.states import StrategyState
 from strategies.models import Run, Strategy
-from strategies.selectors import get_strategy, list_recent_causes, read_state
+from strategies.selectors import get_strategy, list_recent_causes, map_recent_causes, read_state
 from strategies.services.announcements import announce_decision
 from strategies.services.claims import TickClaim
 from strategies.services.decisions import BookFailure
@@ -103,26 +103,36 @@ def note_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
         _fault_if_hopeless(claim.strategy_id, error, clock)
 
 
-def warn_of_books(strategy_id: int, failures: Iterable[BookFailure], *, now: datetime) -> None:
-    """Log books that could not be had, each cause at most once a minute."""
-    by_cause = {f"{item.key.venue}:{item.error.code}": item for item in failures}
-    if not by_cause:
+def warn_of_books(failures: Mapping[int, Iterable[BookFailure]], *, now: datetime) -> None:
+    """Log books that could not be had, each cause of each strategy at most once a minute.
+
+    Args:
+        failures: by strategy.
+        now: the present moment.
+    """
+    causes = {
+        pk: {f"{item.key.venue}:{item.error.code}": item for item in missing}
+        for pk, missing in failures.items()
+    }
+    causes = {pk: by_cause for pk, by_cause in causes.items() if by_cause}
+    if not causes:
         return
-    known = list_recent_causes(
-        strategy_id=strategy_id, event="book_missing", since=now - REPEAT_AFTER
+    known = map_recent_causes(causes.keys(), event="book_missing", since=now - REPEAT_AFTER)
+    write_logs(
+        draft_log(
+            strategy_id=pk,
+            level=LogLevel.WARNING,
+            event="book_missing",
+            template=_("No book of {symbol} from {venue}: {error}"),
+            cause=cause,
+            venue=item.key.venue,
+            symbol=item.key.symbol,
+            error=str(item.error),
+        )
+        for pk, by_cause in causes.items()
+        for cause, item in list(by_cause.items())[:CAUSES_PER_TICK_MAX]
+        if cause not in known[pk]
     )
-    for cause, item in list(by_cause.items())[:CAUSES_PER_TICK_MAX]:
-        if cause not in known:
-            write_log(
-                strategy_id=strategy_id,
-                level=LogLevel.WARNING,
-                event="book_missing",
-                template=_("No book of {symbol} from {venue}: {error}"),
-                cause=cause,
-                venue=item.key.venue,
-                symbol=item.key.symbol,
-                error=str(item.error),
-            )
 
 
 def _log_failure(strategy_id: int, error: str, now: datetime) -> None:

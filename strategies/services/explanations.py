@@ -106,9 +106,8 @@ def write_explanations(
         except (OperationalError, InterfaceError) as error:
             logger.warning("What strategies found is written down later: %s", error)
             return ordered[start:]
-    for item in ordered:
-        if item.findings and item.findings.failures:
-            warn_of_books(item.claim.strategy_id, item.findings.failures, now=clock.now())
+    missing = {item.claim.strategy_id: item.findings.failures for item in ordered if item.findings}
+    warn_of_books(missing, now=clock.now())
     return ()
 
 

@@ -142,7 +142,7 @@ def _work(tick: _Tick) -> tuple[TickReport, TickEnding]:
     tick.watch.lap("read")
     books, failures = _fetch(basis.setup)
     tick.watch.lap("fetch")
-    warn_of_books(tick.strategy.pk, failures, now=tick.clock.now())
+    warn_of_books({tick.strategy.pk: failures}, now=tick.clock.now())
     view = basis.view(books, now_ms=tick.clock.now_ms())
     evaluation = basis.evaluate(view)
     tick.watch.lap("evaluate")

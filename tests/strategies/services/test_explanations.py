@@ -4,13 +4,15 @@ import pytest
 from django.db import OperationalError
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.models import LogEntry
+from markets.errors import VenueDisabled
 from strategies.domain.states import StrategyDriver
 from strategies.models import Run, Strategy
-from strategies.sdk import Evaluation
+from strategies.sdk import Evaluation, MarketKey
 from strategies.selectors import get_open_run
 from strategies.services import explanations as module
 from strategies.services.claims import TickClaim
-from strategies.services.decisions import Findings
+from strategies.services.decisions import BookFailure, Findings
 from strategies.services.explanations import Explanation, join, write_explanations
 from strategies.services.runs import start_strategy
 
@@ -27,14 +29,14 @@ def held(make_cross, calm):
     return [row.pk for row in rows]
 
 
-def explain(strategy_id, *, token="", is_told=True, is_well=True, decisions=3):
+def explain(strategy_id, *, token="", is_told=True, is_well=True, decisions=3, missing=()):
     run = get_open_run(strategy_id)
     assert run is not None
     now = SYSTEM_CLOCK.now()
     found = Findings(
         at=now,
         evaluation=Evaluation(intents=(), rejections=()),
-        failures=(),
+        failures=missing,
         executions=(),
         left=(),
     )
@@ -86,6 +88,28 @@ def test_many_are_written_by_as_many_statements_as_one(held, django_assert_max_n
         write(found)
 
     assert counts() == [(6, 4, 2), *[(3, 2, 1)] * 3]
+
+
+def test_missing_books_of_many_are_logged_once_a_minute_by_few_queries(
+    held, django_assert_max_num_queries
+):
+    error = VenueDisabled(venue="beta")
+    missing = [BookFailure(MarketKey("beta", symbol), error) for symbol in ("BTC/USDT", "ETH/USDT")]
+
+    def found():
+        return [explain(pk, missing=missing) for pk in held]
+
+    def logged():
+        rows = LogEntry.objects.filter(event="book_missing").order_by("strategy_id")
+        return list(rows.values_list("strategy_id", flat=True))
+
+    first, second = found(), found()
+    with django_assert_max_num_queries(7):
+        write(first)
+    assert logged() == held
+
+    write(second)
+    assert logged() == held
 
 
 def test_two_leases_of_one_strategy_are_both_counted_and_the_newer_one_is_told(held):
