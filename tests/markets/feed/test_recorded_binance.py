@@ -52,6 +52,10 @@ EXCHANGE_INFO = {
 }
 
 
+AT_ONCE = 100
+"""Changes sent before the client has a book; it holds 200 at most while it reads the snapshot."""
+
+
 class RecordedBinance:
     """Serves what was recorded: the snapshot when it is asked for, the rest after it."""
 
@@ -60,7 +64,7 @@ class RecordedBinance:
         with gzip.open(path) as file:
             for line in islice(file, lines):
                 self._sort(line.split(b" ", 1)[1].decode())
-        self.asked = asyncio.Event()
+        self.asked, self.followed = asyncio.Event(), asyncio.Event()
 
     def _sort(self, text):
         message = orjson.loads(text)
@@ -94,7 +98,10 @@ class RecordedBinance:
                 for text in self.before:
                     await socket.send_str(text)
                 await self.asked.wait()
-                for text in self.after:
+                for text in self.after[:AT_ONCE]:
+                    await socket.send_str(text)
+                await self.followed.wait()
+                for text in self.after[AT_ONCE:]:
                     await socket.send_str(text)
         return socket
 
@@ -122,6 +129,7 @@ async def test_the_hub_hands_out_the_venues_own_best_prices_at_every_update_id(r
         def book_changed(book):
             ours[book.sequence] = book.bids.top(1)[0], book.asks.top(1)[0]
             remember(book)
+            venue.followed.set()
 
         told.book_changed = book_changed
         await told.until(lambda: last in ours)
