@@ -128,6 +128,10 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
         _("message overtaken"),
         _("A message of a stream comes after the one that follows it."),
     ),
+    FaultKind.WS_DOUBLE: (
+        _("message doubled"),
+        _("A message comes twice."),
+    ),
     FaultKind.WS_DISCONNECT: (
         _("WebSocket cut"),
         _("A message is lost, and the connections that should have had it end."),

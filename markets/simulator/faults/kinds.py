@@ -91,6 +91,8 @@ class FaultKind(StrEnum):
     """A message is lost: the numbers of a book's changes have a gap."""
     WS_REORDER = "ws_reorder"
     """A message is overtaken by the next one of its stream."""
+    WS_DOUBLE = "ws_double"
+    """A message comes twice."""
     WS_DISCONNECT = "ws_disconnect"
     """A message is lost, and its listeners with it."""
     MANUAL_TRADE = "manual_trade"
@@ -188,6 +190,7 @@ KINDS: dict[FaultKind, Kind] = {
     FaultKind.WS_SILENCE: Kind(Group.FEED, is_lasting=True),
     FaultKind.WS_GAP: Kind(Group.FEED),
     FaultKind.WS_REORDER: Kind(Group.FEED),
+    FaultKind.WS_DOUBLE: Kind(Group.FEED),
     FaultKind.WS_DISCONNECT: Kind(Group.FEED),
     FaultKind.MANUAL_TRADE: _act(
         *("symbol", "side", "amount", "price", "client_id"),

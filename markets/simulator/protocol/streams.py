@@ -8,7 +8,7 @@ from markets.simulator.exchange.listing import Listing
 from markets.simulator.exchange.orders import Trade
 from markets.simulator.exchange.tape import INTERVALS_MS, Candle
 from markets.simulator.exchange.units import format_units
-from markets.simulator.faults.feeds import MARKET, is_lost, is_overtaken, is_silent, target_of
+from markets.simulator.faults.feeds import MARKET, Wire, is_silent, target_of
 from markets.simulator.faults.plan import Thing
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import price_text, quantity_text
@@ -32,7 +32,7 @@ class MarketStreams:
         self._best: dict[str, tuple[Any, Any]] = {}
         self._candles: dict[str, Candle] = {}
         self._sent_at_ms: dict[str, int] = {}
-        self._overtaken: dict[str, Any] = {}
+        self._wire = Wire(venue.faults)
 
     def subscribe(self, connection: Connection, name: str) -> bool:
         """Let a connection listen to a stream; return whether its name makes sense."""
@@ -61,7 +61,7 @@ class MarketStreams:
             self._streams.pop(name, None)
             self._candles.pop(name, None)
             self._sent_at_ms.pop(name, None)
-            self._overtaken.pop(name, None)
+            self._wire.forget(name)
             feed = self._depths.pop(name, None)
             if feed is not None:
                 feed.close()
@@ -142,25 +142,13 @@ class MarketStreams:
         return target_of(stream=MARKET, market_id=market_id)
 
     def _send(self, name: str, value: Any) -> None:
-        market_id = self._streams[name].market_id
+        target = self._target_of(self._streams[name].market_id)
         listeners = self._listeners.get(name, ())
-        if is_lost(self._venue.faults, self._target_of(market_id), listeners):
-            return
-        if name not in self._overtaken and is_overtaken(
-            self._venue.faults, self._target_of(market_id)
-        ):
-            self._overtaken[name] = value
-            return
-        self._tell(name, value)
-        if name in self._overtaken:
-            self._tell(name, self._overtaken.pop(name))
-
-    def _tell(self, name: str, value: Any) -> None:
-        listeners = self._listeners.get(name, ())
-        plain = orjson.dumps(value)
-        combined = b'{"stream":"%b","data":%b}' % (name.encode(), plain)
-        for connection in list(listeners):
-            connection.send_ready(combined if connection.is_combined else plain)
+        for arriving in self._wire.carry(name, value, target=target, listeners=listeners):
+            plain = orjson.dumps(arriving)
+            combined = b'{"stream":"%b","data":%b}' % (name.encode(), plain)
+            for connection in list(listeners):
+                connection.send_ready(combined if connection.is_combined else plain)
 
 
 class _DepthFeed:

@@ -6,7 +6,7 @@ from typing import Any
 from markets.simulator.exchange.accounts import Account
 from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order, OrderStatus, Outcome
 from markets.simulator.exchange.units import format_units
-from markets.simulator.faults.feeds import USER, is_lost, is_silent, target_of
+from markets.simulator.faults.feeds import USER, Wire, is_silent, target_of
 from markets.simulator.faults.plan import FaultPlan
 from markets.simulator.protocol.connection import Connection
 from markets.simulator.protocol.forms import (
@@ -30,6 +30,7 @@ class UserStreams:
 
     def __init__(self, faults: FaultPlan) -> None:
         self._faults = faults
+        self._wire = Wire(faults)
         self._listeners: dict[str, dict[Connection, int | str]] = {}
 
     @property
@@ -47,20 +48,22 @@ class UserStreams:
             del self._listeners[label][connection]
             if not self._listeners[label]:
                 del self._listeners[label]
+                self._wire.forget(label)
 
     def send(self, account: Account, event: dict[str, Any]) -> None:
         """Tell the account's listeners."""
         listeners = self._listeners.get(account.label, {})
         target = target_of(stream=USER, account=account.label)
-        if is_silent(self._faults, target) or is_lost(self._faults, target, listeners):
+        if is_silent(self._faults, target):
             return
-        for connection, number in list(listeners.items()):
-            if isinstance(number, int):
-                connection.send({"subscriptionId": number, "event": event})
-            elif connection.is_combined:
-                connection.send({"stream": number, "data": event})
-            else:
-                connection.send(event)
+        for arriving in self._wire.carry(account.label, event, target=target, listeners=listeners):
+            for connection, number in list(listeners.items()):
+                if isinstance(number, int):
+                    connection.send({"subscriptionId": number, "event": arriving})
+                elif connection.is_combined:
+                    connection.send({"stream": number, "data": arriving})
+                else:
+                    connection.send(arriving)
 
 
 def events_of_outcome(outcome: Outcome, now_ms: int) -> Iterator[tuple[Account, dict[str, Any]]]:

@@ -54,6 +54,21 @@ async def test_an_overtaken_message_closes_the_gate_until_it_comes(simulator):
         assert told.is_never_open_when_closed
 
 
+async def test_a_message_that_comes_twice_changes_nothing_the_second_time(simulator):
+    async with followed(spec_of(simulator)) as told:
+        await told.until_state("healthy")
+        simulator.control.add_fault("alpha", "ws_double", symbol=SYMBOL)
+
+        move(simulator, "50001")
+        await struck(simulator, "ws_double")
+        move(simulator, "50002")
+        await told.until_bid(50002.0)
+
+        assert told.diary[2:] == [50000.0, 50001.0, 50002.0]
+        [status] = told.hub.statuses()
+        assert (status.gap_count, status.reconnect_count) == (0, 0)
+
+
 async def test_a_snapshot_that_is_older_than_the_messages_is_not_believed(simulator):
     async with followed(spec_of(simulator)) as told:
         await told.until_state("healthy")

@@ -83,6 +83,19 @@ async def test_an_overtaken_difference_comes_after_the_next_one(simulator, conne
     assert earlier["b"] == [["50001.00000000", "1.00000000"]]
 
 
+async def test_a_doubled_difference_comes_twice(simulator, connect):
+    socket = await subscribed(connect, DEPTH)
+    simulator.control.add_fault("alpha", "ws_double", symbol="BTC/USDT")
+
+    move(simulator, "50001")
+    one, same = await receive(socket), await receive(socket)
+    move(simulator, "50002")
+    after = await receive(socket)
+
+    assert one == same
+    assert after["U"] == one["u"] + 1
+
+
 async def test_after_a_silence_nothing_is_missing_from_a_book(simulator, connect):
     socket = await subscribed(connect, DEPTH)
     first = simulator.control.world.venues["alpha"].listings["BTCUSDT"].book.changes + 1
@@ -108,6 +121,47 @@ async def test_a_silent_account_hears_nothing_of_its_orders(simulator, connect, 
 
     assert (report["e"], report["c"]) == ("executionReport", "heard")
     assert len(ours.get("api/v3/openOrders")[1]) == 2
+
+
+def told_of(report):
+    return report["e"], report.get("x")
+
+
+NEW = ("executionReport", "NEW")
+BALANCES = ("outboundAccountPosition", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "heard"),
+    [
+        ("ws_gap", [BALANCES]),
+        ("ws_double", [NEW, NEW, BALANCES]),
+        ("ws_reorder", [BALANCES, NEW]),
+    ],
+)
+async def test_an_event_of_an_account_is_lost_doubled_or_overtaken(
+    simulator, connect, ours, kind, heard
+):
+    socket = await connect(f"ws/{listen_key(ours)}")
+    simulator.control.add_fault("alpha", kind, stream="user", account="ours")
+
+    ours.order(price="45000")
+
+    assert [told_of(await receive(socket)) for _ in heard] == heard
+    assert len(ours.get("api/v3/openOrders")[1]) == 1
+
+
+async def test_faults_of_one_kind_of_stream_leave_the_other_alone(simulator, connect, ours):
+    books = await subscribed(connect, DEPTH)
+    account = await connect(f"ws/{listen_key(ours)}")
+    simulator.control.add_fault("alpha", "ws_disconnect", stream="user")
+
+    move(simulator, "50001")
+    assert (await receive(books))["e"] == "depthUpdate"
+    ours.order(price="45000")
+
+    assert await ended(account)
+    assert simulator.control.count_strikes("alpha") == {"ws_disconnect": 1}
 
 
 async def test_a_connection_ends_when_it_should_have_heard_something(simulator, connect, anyone):
