@@ -55,6 +55,9 @@ class HealthSerializer(serializers.Serializer[Any]):
     queues = PartHealthSerializer(help_text="Messages that wait, by queue.")
     disk = PartHealthSerializer(help_text="Of the data directory.")
     spool = PartHealthSerializer(help_text="Outcomes of orders that wait for the database.")
+    scanner = PartHealthSerializer(
+        help_text="The process that watches all markets; that none runs is no failure."
+    )
 
 
 class HealthView(APIView):

@@ -35,6 +35,9 @@ ADVICE: Final[Mapping[str, Promise]] = {
     "worker": _("Read logs/worker.log; the supervisor starts it again."),
     "beat": _("Read logs/beat.log. Ticks stop; look-ups and sweeps go on without it."),
     "engines": _("Read logs/engine.log; strategies on streams wait until an engine takes them."),
+    "scanner": _(
+        "Read logs/scanner.log; until it is back, markets are scanned when somebody looks."
+    ),
     "queues": _(
         "The worker is too slow or hangs: fewer strategies, longer intervals, more workers."
     ),

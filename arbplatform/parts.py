@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from arbplatform.background.diskwatch import DiskLevel, level_of, measure
-from arbplatform.background.heartbeat import BEAT, WORKER, read_age_ms
+from arbplatform.background.heartbeat import BEAT, SCANNER, WORKER, read_age_ms
 from arbplatform.background.queues import DEPTH_MAX, read_depths
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.services.spooling import orders_spool
@@ -31,7 +31,7 @@ from strategies.services.leases import LEASE
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_AGE_MS_MAX: Final = 30_000
-"""Worker and beat show themselves every few seconds; after this long they count as gone."""
+"""Processes show themselves every few seconds; after this long they count as gone."""
 
 TITLES: Final[Mapping[str, Promise]] = {
     "database": _("Database"),
@@ -39,6 +39,7 @@ TITLES: Final[Mapping[str, Promise]] = {
     "worker": _("Worker"),
     "beat": _("Scheduler"),
     "engines": _("Engines"),
+    "scanner": _("Scanner"),
     "venues": _("Venues"),
     "queues": _("Queues"),
     "disk": _("Disk"),
@@ -124,6 +125,14 @@ def _check_engines() -> PartHealth:
     return PartHealth(is_ok, detail, age_ms, figures)
 
 
+def _check_scanner() -> PartHealth:
+    """Tell whether a scanner that runs gives signs of life. That none runs is no failure."""
+    if read_age_ms(SCANNER) is None:
+        detail = gettext("None runs: the venues are asked when somebody looks at opportunities.")
+        return PartHealth(is_ok=True, detail=detail)
+    return _check_heartbeat(SCANNER)
+
+
 def _check_venues() -> PartHealth:
     """Tell which venues are ill. The platform itself works all the same: that is no failure."""
     ill = [f"{venue.code}: {venue.get_state_display()}" for venue in list_ill_venues()]
@@ -160,6 +169,7 @@ _CHECKS: Mapping[str, Callable[[], PartHealth]] = {
     "worker": _check_worker,
     "beat": _check_beat,
     "engines": _check_engines,
+    "scanner": _check_scanner,
     "venues": _check_venues,
     "queues": _check_queues,
     "disk": _check_disk,

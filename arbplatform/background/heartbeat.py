@@ -1,8 +1,8 @@
-"""Signs of life of the worker and of beat, left where the web process can see them.
+"""Signs of life of worker, beat and scanner, left where the web process can see them.
 
-Both write the time into the cache (Redis), at most once every ``BEAT_EVERY_MS``: the worker from
-the timer of its event loop and after every task, beat whenever it publishes a task. What hangs,
-hangs visibly.
+They write the time into the cache (Redis), at most once every ``BEAT_EVERY_MS``: the worker from
+the timer of its event loop and after every task, beat whenever it publishes a task, the scanner
+after every scan. What hangs, hangs visibly.
 """
 
 import logging
@@ -20,13 +20,14 @@ BEAT_EVERY_MS: Final = 3_000
 KEPT_S: Final = 86_400
 WORKER: Final = "worker"
 BEAT: Final = "beat"
+SCANNER: Final = "scanner"
 
 
 class Pulse:
     """One process's sign of life.
 
     Args:
-        part: ``WORKER`` or ``BEAT``.
+        part: ``WORKER``, ``BEAT`` or ``SCANNER``.
         clock: where the time comes from.
     """
 
@@ -45,6 +46,13 @@ class Pulse:
             cache.set(_key(self._part), self._clock.now_ms(), timeout=KEPT_S)
         except (RedisError, OSError) as error:
             logger.warning("No sign of life could be left, Redis does not answer: %s", error)
+
+    def withdraw(self) -> None:
+        """Leave nothing behind: the process ends because it was told to."""
+        try:
+            cache.delete(_key(self._part))
+        except (RedisError, OSError) as error:
+            logger.warning("A sign of life stays behind, Redis does not answer: %s", error)
 
 
 def read_age_ms(part: str, clock: Clock = SYSTEM_CLOCK) -> int | None:

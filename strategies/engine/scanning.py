@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 import uvloop
 from django.db import connections
 
+from arbplatform.background.heartbeat import SCANNER, Pulse
 from arbplatform.core.errors import ArbError
 from markets.domain.quote import Ticker
 from markets.feed.tickers import TickerHub
@@ -55,14 +56,21 @@ class ScannerProcess:
     Args:
         scanner: knows what earns.
         lease: the right to scan.
+        pulse: shows that it lives.
         every_s: from one scan to the next [s].
     """
 
     def __init__(
-        self, scanner: LiveScanner, lease: ScannerLease, *, every_s: float = SCAN_EVERY_S
+        self,
+        scanner: LiveScanner,
+        lease: ScannerLease,
+        pulse: Pulse,
+        *,
+        every_s: float = SCAN_EVERY_S,
     ) -> None:
         self._scanner = scanner
         self._lease = lease
+        self._pulse = pulse
         self._every_s = every_s
         self._ending = asyncio.Event()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="scanner")
@@ -82,6 +90,7 @@ class ScannerProcess:
                 await asyncio.wait_for(self._ending.wait(), rest_s)
         await self._rest()
         await self._in_thread(self._lease.leave)
+        await self._in_thread(self._pulse.withdraw)
         self._threads.shutdown()
 
     def end(self) -> None:
@@ -89,9 +98,13 @@ class ScannerProcess:
         self._ending.set()
 
     async def _step(self) -> None:
-        if not await self._in_thread(self._lease.hold):
+        if await self._in_thread(self._lease.hold):
+            await self._scan()
+        else:
             await self._rest()
-            return
+        await self._in_thread(self._pulse.show)
+
+    async def _scan(self) -> None:
         if self._hub is None:
             self._hub = TickerHub(listener=_Told(self._scanner))
             self._reload_at = 0.0
@@ -124,7 +137,7 @@ def run_scanner() -> None:
     """Scan in this process until it is told to end."""
 
     async def main() -> None:
-        process = ScannerProcess(LiveScanner(), ScannerLease())
+        process = ScannerProcess(LiveScanner(), ScannerLease(), Pulse(SCANNER))
         for number in STOP_SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, process.end)
         await process.run()

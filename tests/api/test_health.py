@@ -6,7 +6,14 @@ from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisDown
 
 from arbplatform import health, parts
-from arbplatform.background.heartbeat import BEAT, BEAT_EVERY_MS, WORKER, Pulse, read_age_ms
+from arbplatform.background.heartbeat import (
+    BEAT,
+    BEAT_EVERY_MS,
+    SCANNER,
+    WORKER,
+    Pulse,
+    read_age_ms,
+)
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from strategies.models import Strategy
 from strategies.services.leases import Engine, renew_leases
@@ -39,6 +46,7 @@ def test_everything_works(anonymous_api, db, living):
         "worker": True,
         "beat": True,
         "engines": True,
+        "scanner": True,
         "venues": True,
         "queues": True,
         "disk": True,
@@ -88,6 +96,25 @@ def test_strategies_on_streams_that_no_engine_runs_are_a_failure(anonymous_api, 
     strategy.delete()
 
 
+def test_a_scanner_is_a_part_only_while_one_is_to_run(anonymous_api, db, living):
+    def scanner():
+        return anonymous_api.get("/api/health").json()["data"]["scanner"]
+
+    assert (scanner()["is_ok"], scanner()["age_ms"]) == (True, None)
+
+    long_ago = FixedClock(SYSTEM_CLOCK.now_ms() - parts.HEARTBEAT_AGE_MS_MAX - 1_000)
+    Pulse(SCANNER, long_ago).show()  # and was killed
+    assert (scanner()["is_ok"], scanner()["detail"]) == (False, "It has not shown itself lately.")
+
+    pulse = Pulse(SCANNER)
+    pulse.show()
+    assert scanner()["is_ok"]
+    assert 0 <= scanner()["age_ms"] < 10_000
+
+    pulse.withdraw()
+    assert (scanner()["is_ok"], scanner()["age_ms"]) == (True, None)
+
+
 class Away:
     """A server that does not answer."""
 
@@ -97,12 +124,17 @@ class Away:
     def set(self, *args, **kwargs):
         raise RedisDown("redis://:password@host")
 
+    def delete(self, *args):
+        raise RedisDown("redis://:password@host")
+
     def cursor(self):
         raise OperationalError("no database")
 
 
 def test_without_redis_the_answer_is_still_an_answer(anonymous_api, db, monkeypatch):
     monkeypatch.setattr(parts, "cache", Away())
+    monkeypatch.setattr("arbplatform.background.heartbeat.cache", Away())
+    Pulse(SCANNER).withdraw()  # says so in the log, and goes on
 
     response = anonymous_api.get("/api/health")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.core.cache import cache
 
-from arbplatform.background.heartbeat import BEAT, WORKER, Pulse
+from arbplatform.background.heartbeat import BEAT, SCANNER, WORKER, Pulse
 from arbplatform.health_page import ADVICE, FIGURES
 from arbplatform.parts import TITLES, check_parts
 
@@ -21,7 +21,7 @@ def read_rows(html):
 
 
 def test_every_part_is_listed_with_what_it_measures(console):
-    for part in (WORKER, BEAT):
+    for part in (WORKER, BEAT, SCANNER):
         Pulse(part).show()
 
     rows = read_rows(console.get(ADDRESS).content.decode())
@@ -29,7 +29,8 @@ def test_every_part_is_listed_with_what_it_measures(console):
     assert len(rows) == len(TITLES)
     assert all(" works " in row for row in rows)
     assert rows[0] == "Database works – –"
-    assert re.fullmatch(r"Disk works – used \[%\]: \d+", rows[7])
+    assert re.fullmatch(r"Scanner works [\d.]+ (µs|ms|s) ago –", rows[5])
+    assert re.fullmatch(r"Disk works – used \[%\]: \d+", rows[8])
 
 
 def test_a_part_that_is_down_says_what_to_do_in_the_readers_language(console):

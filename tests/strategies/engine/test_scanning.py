@@ -69,12 +69,14 @@ def test_a_scanner_sees_what_earns_by_streams_and_sees_it_go(simulator, store, s
     assert pair.intent.legs[0].quantity > 0
     assert pair.profit == pair.intent.expected_profit > 0
     assert 0 <= pair.age_ms < 30_000
+    assert store.keys("*heartbeat:scanner")
     simulator.control.set_book("beta", "BTC/USDT", [("49990", "0.9")], [("50510", "1")])
     wait_until(lambda: read(store)[0] and read(store)[1] is None, "the pair is gone")
     frame = wait_until(listener.get_message, "clients are told")
     assert orjson.loads(frame["data"])["data"]["prices"] == "stream"
     assert scanner.end() == 0
     assert "Traceback" not in scanner.output
+    assert not store.keys("*heartbeat:scanner")
     assert VenueAccount.objects.count() == 2
 
 
