@@ -17,12 +17,14 @@ class Kill:
         name: of the process.
         pid: its id before.
         at: when.
+        lasts_s: how long it was frozen [s]; 0: it was killed.
     """
 
     kind: str
     name: str
     pid: int
     at: datetime
+    lasts_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Diary:
         given_up: how often each kind could not be carried out.
         people: what the operator had to do.
         kills: every process that was killed.
-        strikes: what struck, by the venues' own count.
+        strikes: what of it struck, by the venues' own count.
     """
 
     done: Counter[str] = field(default_factory=Counter)

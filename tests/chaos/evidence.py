@@ -21,6 +21,7 @@ class OrderRow:
         cost: of the filled quantity [quote].
         execution_id, leg_index: what it is part of.
         created_at, finished_at: by our clock.
+        submitted_at: when it was claimed, right before it left; ``None``: it never was.
     """
 
     id: int
@@ -37,6 +38,7 @@ class OrderRow:
     leg_index: int
     created_at: datetime
     finished_at: datetime | None
+    submitted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,18 @@ class Halt:
     venue: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A span in which the venues stood still: what was sent to them waited.
+
+    Attributes:
+        began_at, ended_at: by our clock.
+    """
+
+    began_at: datetime
+    ended_at: datetime
+
+
 Wallets = Mapping[tuple[str, str, str], Decimal]
 """By venue, wallet and asset."""
 
@@ -272,6 +286,8 @@ class Evidence:
         venue_orders, venue_trades, statements: by the venues.
         markets: all that are traded.
         halts: spans without trading.
+        delays: for how long faults held orders up on their way.
+        pauses: spans in which the venues stood still.
         strategies: state by name.
         transfers: that people asked for, by our books.
         withdrawn: client ids of transfers that the venues know of.
@@ -279,6 +295,8 @@ class Evidence:
         reserved: the totals that are kept of it, by purse.
         dust: by strategy and asset, what its finished executions left over, by our books.
         discrepancies: what the reconciler has neither explained nor booked, in words.
+        parts: of the platform after the storm, by name; what is wrong with each, empty if nothing.
+        feeds: likewise each book that an engine followed then.
         finish_within: how long an execution may take, outages included.
     """
 
@@ -294,6 +312,8 @@ class Evidence:
     statements: Wallets = field(default_factory=dict)
     markets: Sequence[MarketRow] = ()
     halts: Sequence[Halt] = ()
+    delays: Sequence[timedelta] = ()
+    pauses: Sequence[Pause] = ()
     strategies: Mapping[str, str] = field(default_factory=dict)
     transfers: Sequence[TransferRow] = ()
     withdrawn: frozenset[str] = frozenset()
@@ -301,4 +321,6 @@ class Evidence:
     reserved: Mapping[str, Decimal] = field(default_factory=dict)
     dust: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     discrepancies: Sequence[str] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    feeds: Mapping[str, str] = field(default_factory=dict)
     finish_within: timedelta = timedelta(minutes=5)

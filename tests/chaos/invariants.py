@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from tests.chaos.arrivals import engines_let_go, sent_late
 from tests.chaos.evidence import (
     Evidence,
     ExecutionRow,
@@ -19,6 +20,7 @@ from tests.chaos.evidence import (
     TradeRow,
     VenueOrderRow,
 )
+from tests.chaos.recovery import feeds_are_healthy, parts_work
 from tests.chaos.turns import engines_take_turns
 
 RowT = TypeVar("RowT", VenueOrderRow, TradeRow)
@@ -268,14 +270,16 @@ def nothing_is_unexplained(evidence: Evidence) -> Iterator[str]:
 
 
 def halts_held(evidence: Evidence) -> Iterator[str]:
-    """No order reached a venue while trading was halted."""
-    for halt in evidence.halts:
-        for row in _ours(evidence.venue_orders):
+    """No order left while trading was halted."""
+    journal = {(row.venue, row.client_id): row for row in evidence.orders}
+    for row in _ours(evidence.venue_orders):
+        sent_at = sent_late(evidence, row, journal.get((row.venue, row.client_id)))
+        for halt in evidence.halts:
             if halt.venue not in {"", row.venue}:
                 continue
-            if halt.began_at + HALT_GRACE < row.created_at < halt.ended_at:
-                late = row.created_at - halt.began_at
-                yield f"{late} after the switch an order reached its venue: {row}"
+            if halt.began_at + HALT_GRACE < sent_at < halt.ended_at:
+                late = sent_at - halt.began_at
+                yield f"{late} after the switch an order was sent: {row}"
 
 
 def strategies_rest(evidence: Evidence) -> Iterator[str]:
@@ -374,5 +378,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("the reconciler left nothing unexplained", nothing_is_unexplained),
     Invariant("nothing was sent while trading was halted", halts_held),
     Invariant("no strategy was run by two engines at once", engines_take_turns),
+    Invariant("no engine sent anything of what another had taken", engines_let_go),
     Invariant("every strategy has come to rest", strategies_rest),
+    Invariant("every part works again", parts_work),
+    Invariant("every book is followed again", feeds_are_healthy),
 )

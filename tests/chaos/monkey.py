@@ -168,7 +168,9 @@ class Monkey:
     # --- venues ----------------------------------------------------------------------------------
 
     def _fault(self, act: Act) -> None:
-        ask(self._simulator_url, "POST", f"/control/{act.target}/faults", dict(act.options))
+        path = f"/control/{act.target}/faults"
+        armed = ask(self._simulator_url, "POST", path, dict(act.options))
+        self.diary.strikes.arm(act.target, armed["id"], act.kind)
 
     # --- processes -------------------------------------------------------------------------------
 
@@ -181,6 +183,15 @@ class Monkey:
     def _freeze(self, act: Act) -> None:
         """Stop a process for a while; a timer goes on even if we wait for what is frozen."""
         pid = self._signal(act, signal.SIGSTOP)
+        self._thaw_later(pid, act)
+
+    def _freeze_together(self, act: Act) -> None:
+        """Stop several processes at the same moment, as a paused machine does."""
+        for name in act.options["names"]:
+            with suppress(Away):  # one may just be starting
+                self._thaw_later(self._signal(replace(act, target=name), signal.SIGSTOP), act)
+
+    def _thaw_later(self, pid: int, act: Act) -> None:
         thaw = threading.Timer(act.options["lasts_s"], self._thaw, [pid])
         thaw.daemon = True
         self._thaws.append(thaw)
@@ -195,7 +206,8 @@ class Monkey:
         pid = self._platform.signal(act.target, number)
         if pid is None:
             raise Away(act.target)
-        self.diary.kills.append(Kill(act.kind, act.target, pid, SYSTEM_CLOCK.now()))
+        lasts_s = act.options["lasts_s"] if number is signal.SIGSTOP else 0.0
+        self.diary.kills.append(Kill(act.kind, act.target, pid, SYSTEM_CLOCK.now(), lasts_s))
         return pid
 
     def _kill_all(self, act: Act) -> None:
@@ -278,8 +290,8 @@ class Monkey:
     def count_strikes(self) -> None:
         """Ask the venues what has struck so far."""
         for code in VENUES:
-            counted = ask(self._simulator_url, "GET", f"/control/{code}/faults")["struck"]
-            self.diary.strikes.see(code, counted)
+            listed = ask(self._simulator_url, "GET", f"/control/{code}/faults")
+            self.diary.strikes.see(code, (*listed["faults"], *listed["ended"]))
 
     def look_after(self) -> None:
         """Do what a person at the desk has to do from time to time."""

@@ -95,9 +95,10 @@ def make_plan(
     wide = (*VENUE_STATES, *PROCESSES, *HALTS, *(DATABASE if has_server else ()))
     recipes = (
         *(replace(recipe, is_wide=True) for recipe in wide),
-        *(*VENUE_FAULTS, REPEATED_TASKS, *FUNDS),
+        *(*VENUE_FAULTS, *SCANNER, REPEATED_TASKS, *FUNDS),
         *(STREAM_FAULTS if engines else ()),
         *(replace(recipe, targets=tuple(engines)) for recipe in ENGINES if engines),
+        *((replace(ENGINES_TOGETHER, options={"names": tuple(engines)}),) if engines else ()),
     )
     acts = [act for recipe in recipes for act in recipe.draw(random, seconds=seconds)]
     return sorted(acts, key=lambda act: (act.at_s, act.kind, act.target))
@@ -219,13 +220,27 @@ READ_FAULTS: tuple[Recipe, ...] = (
 )
 
 MARKET: dict[str, Any] = {"stream": "market"}
+USER: dict[str, Any] = {"stream": "user"}
 STREAM_FAULTS: tuple[Recipe, ...] = (
     _fault("a stream of books has a gap", 7, "ws_gap", **MARKET),
     _fault("messages of a stream are swapped", 9, "ws_reorder", **MARKET),
     _fault("connections of a stream cut", 12, "ws_disconnect", **MARKET),
+    _fault("messages of a stream come twice", 9, "ws_double", **MARKET),
     _fault("a stream is silent", 40, "ws_silence", for_ms=5_000, **MARKET),
     _fault("snapshots older than the stream", 40, "old_snapshot", for_ms=5_000),
+    _fault("events of an account lost", 8, "ws_gap", times=3, **USER),
+    _fault("events of an account swapped", 10, "ws_reorder", times=2, **USER),
+    _fault("events of an account come twice", 8, "ws_double", times=3, **USER),
+    _fault("connections of an account cut", 15, "ws_disconnect", **USER),
+    _fault("an account hears nothing", 30, "ws_silence", for_ms=8_000, **USER),
 )
+
+ORDER_DELAYS_MS = frozenset(
+    recipe.options["delay_ms"]
+    for recipe in ORDER_FAULTS
+    if recipe.options["kind"] == "late_request"
+)
+"""For how long orders are held up on their way."""
 
 VENUE_STATES: tuple[Recipe, ...] = (
     _fault("maintenance", 180, "maintenance", for_ms=4_000),
@@ -258,9 +273,21 @@ PROCESSES: tuple[Recipe, ...] = (
 ENGINES: tuple[Recipe, ...] = (
     Recipe("engine killed", "kill", 40),
     Recipe("engine terminated", "terminate", 90),
-    Recipe("engine frozen", "freeze", 60, lasts_s=(1, 9)),
+    Recipe("engine frozen", "freeze", 60, lasts_s=(1, 12)),
 )
 """Their targets are the engines. They come all the time: the other engine takes over."""
+
+ENGINES_TOGETHER = Recipe(
+    "all engines frozen", "freeze_together", 150, lasts_s=(4, 8), is_wide=True
+)
+"""As when their machine is paused: all of them have lost everything when it goes on."""
+
+SCANNER: tuple[Recipe, ...] = (
+    Recipe("scanner killed", "kill", 75, ("scanner",)),
+    Recipe("scanner terminated", "terminate", 150, ("scanner",)),
+    Recipe("scanner frozen", "freeze", 100, ("scanner",), (2, 15)),
+)
+"""They come all the time: nothing that trades depends on it."""
 
 REPEATED_TASKS = Recipe("tasks delivered twice", "repeat_tasks", 4)
 

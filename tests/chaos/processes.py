@@ -16,7 +16,7 @@ from arbplatform.settings.env import BASE_DIR
 READY_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
-PARTS = ("redis", "simulator", "web", "worker", "worker-2", "beat")
+PARTS = ("redis", "simulator", "web", "worker", "worker-2", "scanner", "beat")
 
 
 class Platform:

@@ -11,9 +11,14 @@ from urllib.parse import urlsplit
 
 from accounts.models import Reservation, ReservedTotal, Transfer
 from arbplatform.core.clock import from_ms
+from arbplatform.core.errors import Unavailable
+from arbplatform.parts import check_parts
+from arbplatform.wording import render
 from ledger.domain.reconciliation import UNSOLVED_STATES
 from ledger.models import BookKind, BookTotal, Discrepancy, Fill, LogEntry, LogLevel, Order, Posting
+from markets.domain.feeds import FeedState
 from markets.models import Market
+from markets.services.feeds import list_feeds
 from markets.simulator.config import SimulatorConfig
 from markets.simulator.exchange.units import PLACES
 from strategies.models import PARTS, Attribution, Dust, Execution, Strategy
@@ -43,7 +48,7 @@ def read_orders() -> list[OrderRow]:
     rows = Order.objects.order_by("id").values_list(
         *("id", "client_order_id", "account__venue__code", "market__symbol", "side", "quantity"),
         *("price", "state", "filled_quantity", "filled_cost", "execution_id", "leg_index"),
-        *("created_at", "finished_at"),
+        *("created_at", "finished_at", "submitted_at"),
     )
     return [OrderRow(*row) for row in rows.iterator()]
 
@@ -214,6 +219,31 @@ def read_discrepancies() -> list[str]:
         f"{row.account}: {row.kind} {row.subject} is {row.state}: {row.to_message()}"
         for row in rows.select_related("account__venue")
     ]
+
+
+def read_parts() -> dict[str, str]:
+    """Return what is wrong with each part of the platform, by name; empty if nothing is."""
+    return {
+        name: "" if part.is_ok else part.detail or "it does not work"
+        for name, part in check_parts().items()
+        if name != "disk"  # that is the machine's
+    }
+
+
+def read_feeds() -> dict[str, str]:
+    """Return what is wrong with each book that an engine follows; empty if nothing is."""
+    try:
+        feeds = list_feeds()
+    except Unavailable as error:
+        return {"all": str(error)}
+    found = {}
+    for feed in feeds:
+        status = feed.status
+        reason = "" if status.reason is None else f": {render(status.reason)}"
+        is_well = status.state is FeedState.HEALTHY
+        name = f"{status.venue} {status.symbol} of {feed.writer}"
+        found[name] = "" if is_well else f"{status.state.value}{reason}"
+    return found
 
 
 class VenueFacts:

@@ -18,7 +18,7 @@ def describe(
 ) -> Iterator[str]:
     """Yield the lines of the report."""
     yield from _table("what went wrong", diary.done)
-    yield from _table("faults of venues that struck, by their count", diary.strikes.total)
+    yield from _table("of these, what met a request or a message", diary.strikes.total)
     if diary.given_up:
         yield from _table("could not be done, the target was away all the time", diary.given_up)
     yield from _table("what people did about it", diary.people)
@@ -49,7 +49,6 @@ def describe_takeovers(kills: Sequence[Kill], evidence: Evidence) -> Iterator[st
         return
     spans = sorted(span for kill in kills if (span := time_to_takeover(kill, evidence)) is not None)
     shown = f"{spans[len(spans) // 2]:.1f}, {spans[-1]:.1f}" if spans else "–"
-    streamed = sum(row.fence > 0 for row in evidence.executions)
     streamed = sum(row.fence > 0 for row in evidence.executions)
     dead = sum(bool(row.before) for row in evidence.leases)
     yield ""

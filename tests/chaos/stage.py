@@ -58,9 +58,7 @@ async def serve(data_dir: Path, database_url: str, engines: Sequence[str]) -> in
         database_url: where the database is; empty is SQLite in the directory.
         engines: names of the engines.
     """
-    options = stack.StackOptions(
-        data_dir=data_dir, port=0, database_url=database_url, has_scanner=False
-    )
+    options = stack.StackOptions(data_dir=data_dir, port=0, database_url=database_url)
     terminal = Terminal(is_quiet=True)
     platform = Stage(options, terminal, engines)
 

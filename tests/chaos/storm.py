@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -33,10 +33,10 @@ from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.strategies import create_strategy
 from tests.chaos import reading
 from tests.chaos.diary import Diary
-from tests.chaos.evidence import Evidence, Halt
+from tests.chaos.evidence import Evidence, Halt, Pause
 from tests.chaos.invariants import find_violations
 from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all, settle_disputed
-from tests.chaos.plan import make_plan
+from tests.chaos.plan import ORDER_DELAYS_MS, make_plan
 from tests.chaos.processes import Platform, wait_for
 from tests.chaos.world import list_specs
 
@@ -55,6 +55,11 @@ RESTING_TRANSFERS = (TransferState.ARRIVED, TransferState.FAILED, TransferState.
 VENUES_TIMEOUT_S = 60.0
 """How long killed venues may take until they answer again [s]."""
 BROKER_TIMEOUT_S = 2.0
+HEAL_TIMEOUT_S = 90.0
+"""How long everything may take until it works again by itself [s]: a process that crashed again and
+again is started again half a minute later."""
+STANDSTILL_S = 2.0
+"""For so long after a pause venues may still be busy with what has waited [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,13 @@ def run(scope: Scope, platform: Platform, server: Server | None) -> Result:
     rage(monkey, scope)
     say("The sky clears: nothing goes wrong any more.")
     clear(monkey, platform, scope)
+    known = replace(
+        heal(has_engines=bool(scope.engines)),
+        delays=[timedelta(milliseconds=delay_ms) for delay_ms in ORDER_DELAYS_MS],
+        pauses=list_pauses(monkey.diary),
+    )
     started = time.monotonic()
-    evidence, violations = settle(scope)
+    evidence, violations = settle(scope, known)
     return Result(evidence, violations, monkey.diary, time.monotonic() - started)
 
 
@@ -174,8 +184,36 @@ def clear(monkey: Monkey, platform: Platform, scope: Scope) -> None:
     resume_all()
 
 
-def settle(scope: Scope) -> tuple[Evidence, dict[str, list[str]]]:
-    """Stop the strategies and wait, for a bounded time, until everything holds."""
+def heal(*, has_engines: bool) -> Evidence:
+    """Wait, for a bounded time, until every part works and every book is followed."""
+    deadline = time.monotonic() + HEAL_TIMEOUT_S
+    while True:
+        close_old_connections()
+        seen = Evidence(parts=reading.read_parts(), feeds=reading.read_feeds())
+        if has_engines and not seen.feeds:
+            seen = replace(seen, feeds={"all": "no engine follows any book"})
+        is_well = not any((*seen.parts.values(), *seen.feeds.values()))
+        if is_well or time.monotonic() > deadline:
+            return seen
+        time.sleep(SETTLE_POLL_S)
+
+
+def list_pauses(diary: Diary) -> list[Pause]:
+    """Return when the venues stood still."""
+    return [
+        Pause(kill.at, kill.at + timedelta(seconds=kill.lasts_s + STANDSTILL_S))
+        for kill in diary.kills
+        if kill.name == "simulator" and kill.lasts_s
+    ]
+
+
+def settle(scope: Scope, known: Evidence) -> tuple[Evidence, dict[str, list[str]]]:
+    """Stop the strategies and wait, for a bounded time, until everything holds.
+
+    Args:
+        scope: what was asked for.
+        known: evidence that was gathered before.
+    """
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while True:
         close_old_connections()
@@ -185,7 +223,7 @@ def settle(scope: Scope) -> tuple[Evidence, dict[str, list[str]]]:
         is_over = time.monotonic() > deadline
         if is_over or not count_moving():
             reconcile()
-            evidence = gather(scope)
+            evidence = gather(scope, known)
             violations = find_violations(evidence)
             if is_over or not any(violations.values()):
                 return evidence, violations
@@ -214,10 +252,16 @@ def count_moving() -> int:
     )
 
 
-def gather(scope: Scope) -> Evidence:
-    """Read both sides' books."""
+def gather(scope: Scope, known: Evidence) -> Evidence:
+    """Read both sides' books.
+
+    Args:
+        scope: what was asked for.
+        known: evidence that was gathered before.
+    """
     venues = reading.read_venues(scope.config, scope.journal)
-    return Evidence(
+    return replace(
+        known,
         orders=reading.read_orders(),
         trades=reading.read_trades(),
         executions=reading.read_executions(),

@@ -15,6 +15,7 @@ from tests.chaos.evidence import (
     LegRow,
     MarketRow,
     OrderRow,
+    Pause,
     PostingRow,
     ReservationRow,
     TradeRow,
@@ -152,11 +153,14 @@ GOOD = Evidence(
     withdrawn=frozenset({"sent"}),
     reserved={"alpha/spot/USDT": Decimal(0)},
     dust={("ours", "ETH"): Decimal("-0.0001")},
+    parts={"database": "", "engines": ""},
+    feeds={"alpha ETH/USDT of one": ""},
 )
 FIRST = LeaseRow("ours", 1, "one", NOW - SECOND)
 SECOND_LEASE = LeaseRow("ours", 2, "two", NOW + SECOND, before="one")
 STREAMED = replace(EXECUTION, engine="one", fence=1)
 LATE = replace(BOUGHT_THERE, created_at=NOW + 12 * SECOND)
+HANDED_OVER = replace(GOOD, leases=(FIRST, SECOND_LEASE), executions=(STREAMED,))
 
 PLANTED = {
     "the venues' orders are the journal's, one to one": (
@@ -280,6 +284,11 @@ PLANTED = {
             executions=(STREAMED,),
         ),
     ),
+    "no engine sent anything of what another had taken": (
+        replace(HANDED_OVER, venue_orders=(LATE, SOLD_THERE)),
+    ),
+    "every part works again": (replace(GOOD, parts={"scanner": "It is gone.", "redis": ""}),),
+    "every book is followed again": (replace(GOOD, feeds={"alpha ETH/USDT of one": "stale"}),),
     "every strategy has come to rest": (
         replace(GOOD, strategies={"ours": "running"}),
         replace(GOOD, strategies={"ours": "stopping"}),
@@ -303,9 +312,7 @@ def test_a_planted_violation_is_found(claim, evidence):
 
 
 def test_an_execution_under_the_lease_of_its_time_is_in_order():
-    world = replace(GOOD, leases=(FIRST, SECOND_LEASE), executions=(STREAMED,))
-
-    assert not any(find_violations(world).values())
+    assert not any(find_violations(HANDED_OVER).values())
 
 
 def test_an_exposure_that_is_held_for_a_person_is_no_violation():
@@ -331,6 +338,37 @@ def test_what_was_on_its_way_may_arrive_within_a_second_of_the_switch():
     found = find_violations(replace(GOOD, venue_orders=(on_its_way, SOLD_THERE)))
 
     assert not found["nothing was sent while trading was halted"]
+
+
+def claimed_at(seconds, **more):
+    """Return a world in which an order that arrived after 12 s was claimed so late."""
+    claimed = replace(BOUGHT, submitted_at=NOW + seconds * SECOND)
+    return replace(GOOD, orders=(claimed, SOLD, REFUSED), venue_orders=(LATE, SOLD_THERE), **more)
+
+
+@pytest.mark.parametrize(
+    ("world", "is_found"),
+    [
+        # a fault held it up by four and a half seconds
+        (claimed_at(7.2, delays=(4.5 * SECOND,)), False),
+        # it left too late, whatever held others up
+        (claimed_at(7.2, delays=(1.2 * SECOND,)), True),
+        (claimed_at(5, delays=(4.5 * SECOND,)), True),
+        # the venues stood still
+        (claimed_at(8, pauses=(Pause(NOW + 9 * SECOND, NOW + 13 * SECOND),)), False),
+        (claimed_at(11.5, pauses=(Pause(NOW + 9 * SECOND, NOW + 13 * SECOND),)), True),
+        (claimed_at(8, pauses=(Pause(NOW + 3 * SECOND, NOW + 7 * SECOND),)), True),
+    ],
+)
+def test_an_order_that_was_held_up_on_its_way_was_sent_before(world, is_found):
+    assert bool(find_violations(world)["nothing was sent while trading was halted"]) is is_found
+
+
+def test_what_came_after_wrote_is_no_order_of_the_engine_before():
+    repair = replace(BOUGHT, created_at=NOW + 11 * SECOND)
+    world = replace(HANDED_OVER, orders=(repair, SOLD, REFUSED), venue_orders=(LATE, SOLD_THERE))
+
+    assert not find_violations(world)["no engine sent anything of what another had taken"]
 
 
 def test_a_halted_venue_says_nothing_about_another():

@@ -3,18 +3,21 @@
 import pytest
 
 from markets.simulator.faults.config import parse_fault
+from markets.simulator.faults.kinds import KINDS, Group
 from tests.chaos.monkey import Monkey
 from tests.chaos.plan import (
     CALM_AT_END_S,
     CALM_AT_START_S,
     DATABASE,
     ENGINES,
+    ENGINES_TOGETHER,
     FUNDS,
     GUST_EVERY_S,
     GUST_PART,
     HALTS,
     PROCESSES,
     REPEATED_TASKS,
+    SCANNER,
     STREAM_FAULTS,
     VENUE_FAULTS,
     VENUE_STATES,
@@ -22,8 +25,8 @@ from tests.chaos.plan import (
 )
 
 WIDE = (*VENUE_STATES, *PROCESSES, *HALTS, *DATABASE)
-ALL = (*WIDE, *VENUE_FAULTS, REPEATED_TASKS, *FUNDS)
-STREAMED = (*ENGINES, *STREAM_FAULTS)
+ALL = (*WIDE, *VENUE_FAULTS, *SCANNER, REPEATED_TASKS, *FUNDS)
+STREAMED = (*ENGINES, ENGINES_TOGETHER, *STREAM_FAULTS)
 NAMES = ("engine", "engine-2")
 
 
@@ -65,6 +68,16 @@ def test_engines_and_their_streams_are_met_only_where_there_are_any():
     assert {act.kind for act in plan} == {recipe.kind for recipe in (*ALL, *STREAMED)}
     kinds = {recipe.kind for recipe in ENGINES}
     assert {act.target for act in plan if act.kind in kinds} == set(NAMES)
+    (frozen,) = [act for act in plan if act.kind == ENGINES_TOGETHER.kind]
+    assert frozen.options["names"] == NAMES
+
+
+def test_every_way_in_which_a_stream_can_fail_is_met_by_books_and_by_accounts():
+    kinds = {kind.value for kind, spec in KINDS.items() if spec.group is Group.FEED}
+
+    for stream in ("market", "user"):
+        recipes = [each for each in STREAM_FAULTS if each.options.get("stream") == stream]
+        assert {each.options["kind"] for each in recipes} == kinds
 
 
 def test_a_database_that_is_a_file_is_not_restarted():
