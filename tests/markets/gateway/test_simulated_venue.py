@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
+from urllib3.util import connection
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.domain.funds import VenueTransferStatus, Wallet
@@ -70,6 +72,29 @@ def test_an_order_that_is_held_back_at_the_last_moment_is_not_sent(gateway: Venu
     answers = [True]
     assert gateway.submit_order(replace(REQUEST, let_go=answers.pop)).fills
     assert answers == []
+
+
+def test_an_order_whose_time_passes_while_a_connection_is_opened_is_not_sent(
+    stage: SimulatedStage, gateway: VenueGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.fetch_markets()  # over a connection of its own
+    until_ms = SYSTEM_CLOCK.monotonic_ms() + 200
+    connect = connection.create_connection
+    opened = []
+
+    def connect_slowly(*args: Any, **kwargs: Any) -> Any:
+        while SYSTEM_CLOCK.monotonic_ms() <= until_ms:
+            time.sleep(0.01)
+        opened.append(args)
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(connection, "create_connection", connect_slowly)
+
+    with pytest.raises(VenueUnavailable, match="too late"):
+        gateway.submit_order(replace(REQUEST, send_before_ms=until_ms))
+
+    assert len(opened) == 1
+    assert not stage.simulator.control.world.venues["alpha"].engine.accounts["ours"].orders
 
 
 def test_too_small_an_order_is_the_venues_refusal(gateway: VenueGateway) -> None:
