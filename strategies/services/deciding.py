@@ -41,6 +41,10 @@ EXECUTIONS_PER_DECISION = 1
 """One at a time: the second would be decided on balances and books that the first has changed."""
 
 
+DECISION_MS_MAX = 1_000
+"""So long after its books were looked at nothing is carried out any more [ms]: the process was
+paused, or the machine is overloaded, and the books are others by now."""
+
 _Purses = tuple[tuple[str, int], ...]
 """Venue code and account id of each account of a strategy."""
 
@@ -348,6 +352,9 @@ def _carry_out(
 def _try(
     turn: Turn, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
 ) -> Execution | None:
+    if turn.clock.now_ms() - sighting.view.now_ms > DECISION_MS_MAX:
+        left.append(LeftIntent(intent, Decision.DENIED, Reason.TICK_LOST))
+        return None
     if not turn.is_current(intent):
         raise Superseded
     engagement = Engagement(

@@ -24,6 +24,7 @@ from strategies.engine.echoes import WAIT_MS_MAX
 from strategies.engine.reminders import EXPLAIN_EVERY_MS
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
 from strategies.services.crashpoints import CrashPoint
+from strategies.services.deciding import DECISION_MS_MAX
 from strategies.services.endings import FAILURES_MAX
 from strategies.services.explanations import write_explanations
 from strategies.services.risk import save_limits
@@ -389,6 +390,20 @@ def test_a_strategy_that_somebody_else_holds_sends_nothing(watched):
 
     assert Opportunity.objects.get().reason == Reason.TICK_LOST
     assert not Order.objects.exists()
+
+
+def test_a_decision_that_was_paused_sends_nothing(watched):
+    offer(watched)
+    errand, _is_urgent = watched.crew.asked.popleft()
+    decide = errand.begin()
+
+    watched.clock.ahead_ms += DECISION_MS_MAX + 100  # as after SIGSTOP: the books have not changed
+    report = decide()
+    errand.end(report)
+
+    assert (report.execution_count, report.is_left_undone) == (0, False)
+    assert not Order.objects.exists()
+    assert Opportunity.objects.get().reason == Reason.TICK_LOST
 
 
 def test_no_decision_begins_once_the_strategy_is_not_held_any_more(watched):
