@@ -107,6 +107,9 @@ POSTGRES_OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+    # what a process that is paused, or a machine that is gone, has locked in the middle of a
+    # transaction keeps nobody else from going on: the server gives the transaction up
+    "options": "-c idle_in_transaction_session_timeout=10000",
 }
 
 

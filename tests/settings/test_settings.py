@@ -69,7 +69,8 @@ def test_postgresql_connections_are_kept_and_checked():
     config = database("postgres://user:pass@127.0.0.1:5432/arb")
 
     assert (config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == (60, True)
-    assert "init_command" not in config.get("OPTIONS", {})
+    assert "init_command" not in config["OPTIONS"]
+    assert "idle_in_transaction_session_timeout=10000" in config["OPTIONS"]["options"]
 
 
 def test_a_first_run_makes_its_secrets_once_and_hides_them(tmp_path):

@@ -4,7 +4,9 @@ import signal
 import time
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
+import psycopg2
 import pytest
 from django.db import connection
 
@@ -14,7 +16,7 @@ from ledger.services.guards import is_holding
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import EngineProcess, Strategy
 from strategies.selectors import get_strategy
-from strategies.services.leases import LEASE
+from strategies.services.leases import LEASE, Engine, acquire_leases
 from strategies.services.runs import start_strategy, stop_strategy
 from tests.chaos.reading import LEASE_EVENTS
 from tests.processes import Part, redis_server, start_part, wait_until
@@ -144,6 +146,28 @@ def test_an_engine_that_is_alone_on_its_machine_looks_after_the_ground(streams, 
         lambda: f"the guard of the disk holds: {engine.output}",
     )
     assert engine.end() == 0
+
+
+def test_rows_that_a_paused_process_holds_are_free_after_a_while(own_database, make_cross, calm):
+    start_streams(make_cross)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("10s",)
+    directory, _slash, name = own_database.url.removeprefix("postgres://postgres@/").rpartition("/")
+    sleeper: Any = psycopg2.connect(
+        host=directory,
+        dbname=name,
+        user="postgres",
+        options="-c idle_in_transaction_session_timeout=500",
+    )
+    sleeper.cursor().execute("SELECT id FROM strategies_strategy FOR UPDATE")
+
+    engine = Engine.on("here", 1)
+    assert acquire_leases(engine=engine, limit=COUNT) == []
+    taken = wait_until(lambda: acquire_leases(engine=engine, limit=COUNT), "they are free")
+
+    assert len(taken) == COUNT
+    sleeper.close()
 
 
 def test_without_the_database_an_engine_loses_its_leases_and_takes_them_anew(
