@@ -14,6 +14,8 @@ class JournalPoint(StrEnum):
     """The orders are committed, their funds set aside; nobody has claimed them."""
     CLAIMED = "order_claimed"
     """The claim is committed; nothing was sent."""
+    WAITING = "order_waiting"
+    """An order is ready at its connection; its claim is about to be committed, or just was."""
     SENDING = "order_sending"
     """A sender is about to tell the venue."""
     ANSWERED = "order_answered"

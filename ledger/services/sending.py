@@ -144,6 +144,7 @@ def _approach(dispatch: Dispatch, may_leave: Callable[[], bool] | None) -> Calla
         return dispatch.note_sent
 
     def leave() -> bool:
+        reached(JournalPoint.WAITING)
         if not may_leave():
             return False
         reached(JournalPoint.SENDING)

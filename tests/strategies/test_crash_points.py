@@ -221,7 +221,8 @@ def test_a_triangle_survives_a_crash_between_its_legs(simulator, accounts, trian
 def test_every_crash_point_has_its_test():
     assert set(REPAIRS) | CHAIN == set(CrashPoint)
     points = (SENDING_POINTS, LOOKUP_POINTS, CANCEL_POINTS)
-    assert set().union(*points) == set(JournalPoint)
+    # an order that waits for its commit is killed with its engine: engine/test_crash_points.py
+    assert set().union(*points) | {P.WAITING} == set(JournalPoint)
 
 
 @pytest.mark.django_db

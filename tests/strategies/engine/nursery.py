@@ -1,0 +1,194 @@
+"""Makes engine processes in no time: everything is imported once, and each engine is a fork.
+
+``python -m tests.strategies.engine.nursery`` reads one JSON object a line. ``{"log": PATH, "point":
+NAME, "signal": NUMBER}`` starts an engine that sends itself a signal when it first comes to a crash
+point (``point`` may be empty), and answers its process id; ``{"look": PID}`` answers how a process
+has ended, or ``null``.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tests.processes import ROOT, database_url, wait_until
+
+DOOR = "door"
+"""The moment after the last question whether an order may leave."""
+PR_SET_PDEATHSIG = 1
+
+
+class Engine:
+    """One engine process.
+
+    Attributes:
+        pid: of the process.
+    """
+
+    def __init__(self, nursery: "Nursery", pid: int, log: Path) -> None:
+        self.pid = pid
+        self._nursery = nursery
+        self._log = log
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a SIGSTOP holds it."""
+        return "\nState:\tT" in Path(f"/proc/{self.pid}/status").read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def end(self) -> None:
+        """End it in any case, and wait until it has gone."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it had ended, and somebody has waited for it
+        self.wait()
+
+    def wait(self, timeout_s: float = 30) -> int:
+        """Wait until it has ended and return its exit code, negative for a signal."""
+        ended = wait_until(
+            lambda: [code for code in [self._nursery.ask({"look": self.pid})] if code is not None],
+            lambda: f"the engine ends: {self.output}",
+            timeout_s,
+        )
+        return int(ended[0])
+
+
+class Nursery:
+    """The process that engines are forked from.
+
+    Args:
+        redis_url: of all engines.
+        directory: for what they write.
+    """
+
+    def __init__(self, redis_url: str, directory: Path) -> None:
+        self._directory = directory
+        self._process = subprocess.Popen(
+            (sys.executable, "-m", "tests.strategies.engine.nursery"),
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "DJANGO_SETTINGS_MODULE": "arbplatform.settings.dev",
+                "ARB_DATA_DIR": str(directory),
+                "DATABASE_URL": database_url(),
+                "REDIS_URL": redis_url,
+                "PYTHONWARNINGS": "ignore",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def start(self, point: str = "", number: signal.Signals = signal.SIGKILL) -> Engine:
+        """Start an engine.
+
+        Args:
+            point: at which it sends itself a signal; empty: nowhere.
+            number: the signal.
+        """
+        log = self._directory / f"engine-{time.monotonic_ns()}.log"
+        log.touch()
+        wish = {"log": str(log), "point": point, "signal": int(number)}
+        return Engine(self, self.ask(wish), log)
+
+    def ask(self, wish: dict[str, Any]) -> Any:
+        """Send a wish and return the answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it; the kernel ends every engine that still runs."""
+        self._process.kill()
+        with self._process:
+            pass  # waits, and closes its pipes
+
+
+def main() -> None:
+    import django  # noqa: PLC0415  only in the process of the nursery
+
+    django.setup()
+    from strategies.management.commands import run_engine  # noqa: F401, PLC0415  to be forked
+
+    parent = os.getpid()
+    for line in sys.stdin:
+        wish = json.loads(line)
+        answer: int | None
+        if "look" in wish:
+            pid, status = os.waitpid(wish["look"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if pid else None
+        else:
+            answer = os.fork()
+            if answer == 0:
+                be_engine(parent, wish)
+        sys.stdout.write(f"{json.dumps(answer)}\n")
+        sys.stdout.flush()
+
+
+def be_engine(parent: int, wish: dict[str, Any]) -> None:
+    """Run an engine in this process, which ends with it."""
+    from django.core.management import call_command  # noqa: PLC0415
+
+    code = 1
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            return
+        os.setsid()
+        log = os.open(wish["log"], os.O_WRONLY | os.O_APPEND)
+        for descriptor in (1, 2):
+            os.dup2(log, descriptor)
+        with stopping_at(wish["point"], wish["signal"]):
+            call_command("run_engine")
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+@contextmanager
+def stopping_at(point: str, number: int) -> Iterator[None]:
+    """Have this process sent a signal when it first comes to a point."""
+    from arbplatform.core.crashpoints import observe  # noqa: PLC0415
+    from markets.gateway.client import CheckedCalls  # noqa: PLC0415
+
+    passed: list[str] = []
+    ask_to_leave: Callable[[CheckedCalls], None] = CheckedCalls.ask_to_leave
+
+    def look(reached: str) -> None:
+        if reached == point and not passed:
+            passed.append(reached)
+            os.kill(os.getpid(), number)
+
+    def ask_and_look(calls: CheckedCalls) -> None:
+        ask_to_leave(calls)
+        if calls.let_go is not None:
+            look(DOOR)
+
+    CheckedCalls.ask_to_leave = ask_and_look  # type: ignore[method-assign, assignment]
+    with observe(lambda reached: look(reached.value)) if point else nullcontext():
+        yield
+
+
+if __name__ == "__main__":
+    main()
