@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.persistence.retries import is_away
 from ledger.services.venue_events import follow_event
 from markets.domain.orders import VenueFill, VenueOrder
 from markets.feed.private import PrivateListener, PrivateStream
@@ -28,6 +29,8 @@ EVENTS_MAX: Final = 1_000
 """Events that wait to be followed; further ones are left to the sweeps."""
 QUIET_MS: Final = 5_000
 """So far from any event of an order, a balance has changed without one [ms]."""
+AWAY_S: Final = 1.0
+"""So long the events of an account wait after the database could not be used [s]."""
 COMPARE_EVERY_MS: Final = 60_000
 """An account is compared at such a hint so often at most [ms]."""
 
@@ -143,8 +146,8 @@ class AccountStreams:
             try:
                 keys = await self._run(partial(read_account_keys, strategy_ids=list(self._held())))
                 await self._hear({key.account_id: key for key in keys})
-            except Exception:
-                logger.exception("Whose accounts are to be heard could not be read")
+            except Exception as error:  # noqa: BLE001  it is looked again
+                _log(error, "Whose accounts are to be heard could not be read")
             await asyncio.sleep(LOOK_S)
 
     async def _hear(self, wanted: dict[int, AccountKey]) -> None:
@@ -194,8 +197,10 @@ class AccountStreams:
         )
         try:
             await self._run(job)
-        except Exception:
-            logger.exception("An event of account %s could not be followed", account_id)
+        except Exception as error:  # noqa: BLE001  the sweeps look the order up
+            _log(error, f"An event of account {account_id} could not be followed")
+            if is_away(error):
+                await asyncio.sleep(AWAY_S)
         finally:
             self._followed.discard(account_id)
             self._has_events.set()
@@ -212,5 +217,13 @@ class AccountStreams:
             await self._run(
                 partial(enqueue_on_commit, "ledger.reconcile_account", account_id=account_id)
             )
-        except Exception:
-            logger.exception("Account %s could not be put up for comparison", account_id)
+        except Exception as error:  # noqa: BLE001  it is compared by the schedule
+            _log(error, f"Account {account_id} could not be put up for comparison")
+
+
+def _log(error: Exception, what: str) -> None:
+    """Say what went wrong; that the database is away needs no stack, and is said often enough."""
+    if is_away(error):
+        logger.warning("%s, the database is away: %s", what, error)
+    else:
+        logger.error(what, exc_info=error)

@@ -40,7 +40,6 @@ from strategies.services.setups import SETUPS, Candidate, Setup
 EXECUTIONS_PER_DECISION = 1
 """One at a time: the second would be decided on balances and books that the first has changed."""
 
-
 DECISION_MS_MAX = 1_000
 """So long after its books were looked at nothing is carried out any more [ms]: the process was
 paused, or the machine is overloaded, and the books are others by now."""

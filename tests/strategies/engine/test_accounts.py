@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import VenueAccount
 from markets.domain.orders import Side, VenueFill, VenueOrder, VenueOrderStatus
@@ -51,6 +52,7 @@ class Heard:
         self.jobs = []
         self.deaf = set()
         self.hanging = {}
+        self.is_away = False
 
     def open_stream(self, spec, credentials, listener):
         heard, name = self, spec.code
@@ -68,6 +70,8 @@ class Heard:
         if job.func is read_account_keys:
             return list(self.keys)
         self.jobs.append((job.func.__name__, job.args, job.keywords))
+        if self.is_away:
+            raise OperationalError("no database")
         hanging = self.hanging.get(job.keywords.get("account_id"))
         if hanging is not None:
             await hanging
@@ -109,6 +113,24 @@ async def test_an_event_about_an_order_has_it_looked_up_once(heard, keys):
         ("follow_event", (), same | {"client_order_id": "ours"}),
         ("follow_event", (), same | {"client_order_id": ""}),
     ]
+
+
+async def test_while_the_database_is_away_events_wait_and_fill_no_log(
+    heard, keys, monkeypatch, caplog
+):
+    monkeypatch.setattr(module, "AWAY_S", 0.05)
+    listener = heard.listeners[keys[0].spec.code]
+    heard.is_away = True
+
+    listener.order_changed(order())
+    listener.fill_happened(fill())
+    await heard.until(lambda: heard.jobs)
+    heard.is_away = False
+    await heard.until(lambda: len(heard.jobs) == 2)
+
+    (said,) = [record for record in caplog.records if record.name == module.__name__]
+    assert (said.levelname, said.exc_info) == ("WARNING", None)
+    assert said.message.endswith("could not be followed, the database is away: no database")
 
 
 async def test_a_balance_that_no_order_explains_has_the_account_compared_once(heard, keys):
