@@ -180,6 +180,7 @@ BEAT_BATCHES: list[dict[str, str]] = [
     }
 ]
 """Tasks with one schedule for each of many rows: beat publishes them many in one message."""
+CELERY_WORKER_CONSUMER = "arbplatform.background.consumer:LastingConsumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
