@@ -85,7 +85,7 @@ def test_api_and_console_say_what_does_not_work(anonymous_api, console, user_api
     assert health.json()["data"]["database"]["is_ok"]
 
     page = console.get("/admin/")
-    assert (page.status_code, "Not working: redis" in page.content.decode()) == (200, True)
+    assert (page.status_code, "Not working: Redis" in page.content.decode()) == (200, True)
     assert user_api.get("/api/orders").status_code == 200
 
 

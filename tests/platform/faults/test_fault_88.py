@@ -72,8 +72,8 @@ def test_health_and_console_turn_red(anonymous_api, console):
     page = console.get("/admin/").content.decode()
 
     assert (health.status_code, health.json()["data"]["beat"]["is_ok"]) == (503, False)
-    assert "Not working: beat" in page
-    assert "Not working: worker" not in page
+    assert "Not working: Scheduler" in page
+    assert "Not working: Worker" not in page
 
 
 @pytest.mark.django_db(transaction=True)
