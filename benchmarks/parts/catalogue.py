@@ -54,6 +54,7 @@ EARLIER = (
     Benchmark("tick_latency", 60),
     Benchmark("matching_engine", 30),
     Benchmark("simulator_http", 30),
+    Benchmark("takeover", 150, BOTH),
     Benchmark("embedded_stack", 120),
     Benchmark("replay_brazil", 150),
 )
