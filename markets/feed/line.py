@@ -121,7 +121,7 @@ class Line:
 
     def renew(self, symbol: str) -> None:
         """Subscribe to a market anew: the venue then sends a new snapshot where it sends any."""
-        if self._socket is not None:
+        if self._socket is not None and symbol not in self._joining:  # else that is under way
             self._leaving[symbol] = self._joining[symbol] = None
             self._has_mail.set()
 
