@@ -1,7 +1,7 @@
 """How long what is no fact about money is kept [days]; 0 is for ever.
 
-Orders, trades, ledger entries, executions with what they were decided on, transfers, discrepancies
-and histories of changes are not named here: they are never removed.
+Orders, trades, ledger entries, executions with what they were decided on, transfers and
+histories of changes are not named here: they are never removed.
 """
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +10,7 @@ from arbplatform.settings.env import env
 
 RETENTION_DAYS: dict[str, int] = {
     "comparisons": env.int("RETENTION_COMPARISONS_DAYS", default=30),
+    "discrepancies": env.int("RETENTION_DISCREPANCIES_DAYS", default=30),
     "engines": env.int("RETENTION_ENGINES_DAYS", default=30),
     "equity": env.int("RETENTION_EQUITY_DAYS", default=30),
     "failed_logins": env.int("RETENTION_FAILED_LOGINS_DAYS", default=90),

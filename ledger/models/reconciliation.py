@@ -169,6 +169,7 @@ class Discrepancy(models.Model):
         verbose_name = _("discrepancy")
         verbose_name_plural = _("discrepancies")
         ordering = ["-last_seen_at", "-id"]
+        indexes = [models.Index(fields=["closed_at"], name="discrepancy_closed")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "kind", "subject"],

@@ -23,7 +23,6 @@ from ledger.domain.reconciliation import (
 from ledger.models import Discrepancy, LogLevel
 from ledger.selectors.reconciliation import (
     list_active_discrepancies,
-    list_discrepancies,
     lock_discrepancy,
 )
 from ledger.services.halts import REASON_LENGTH_MAX, Person, change_trading
@@ -146,17 +145,6 @@ def check_note(note: str) -> str:
         message = Message("Give a reason of 1 to {max} characters.", {"max": NOTE_LENGTH_MAX})
         raise InvalidInput(fields={"note": [message]})
     return note
-
-
-def purge_old(*, before: datetime, limit: int) -> int:
-    """Delete discrepancies that disappeared by themselves long ago; what was booked stays."""
-    ids = (
-        list_discrepancies()
-        .filter(state=_S.CLOSED, closed_at__lt=before, acknowledged_at=None)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:limit]
-    )
-    return Discrepancy.objects.filter(pk__in=list(ids)).delete()[0]
 
 
 def _see(row: Discrepancy, sighting: Sighting, now: datetime) -> None:

@@ -42,7 +42,7 @@ from ledger.selectors.reconciliation import (
     list_traded_markets,
 )
 from ledger.services.claims import restrict_broken_strategies
-from ledger.services.discrepancies import alarm_due, keep_sightings, purge_old
+from ledger.services.discrepancies import alarm_due, keep_sightings
 from ledger.services.fill_comparison import compare_fills
 from ledger.services.fills import FEE_FRACTION_MAX
 from ledger.services.movements import (
@@ -72,10 +72,6 @@ LOOK_BACK_MAX = timedelta(days=7)
 
 SWEEP_TIME_MAX_MS = 40_000
 """A sweep begins no further account after so long [ms]; the next one begins with it."""
-
-KEEP_RUNS = timedelta(days=7)
-KEEP_GONE = timedelta(days=30)
-PURGE_MAX = 1_000
 
 _DIFFERS = _(
     "The books say that the {wallet} wallet holds {booked} {asset}; the venue states {stated}, "
@@ -175,7 +171,6 @@ def reconcile_accounts(*, clock: Clock = SYSTEM_CLOCK) -> int:
         except Exception:
             # one account that cannot be compared must not keep the others from being compared
             logger.exception("Account %s was not reconciled", account_id)
-    _purge(clock.now())
     return count
 
 
@@ -360,11 +355,3 @@ def _outcome(round_: Round, run: ReconciliationRun) -> RunOutcome:
     if run.unsolved_count or round_.is_moving:
         return RunOutcome.DIFFERENT
     return RunOutcome.CLEAN
-
-
-def _purge(now: datetime) -> None:
-    old = ReconciliationRun.objects.filter(started_at__lt=now - KEEP_RUNS).order_by("pk")
-    ReconciliationRun.objects.filter(
-        pk__in=list(old.values_list("pk", flat=True)[:PURGE_MAX])
-    ).delete()
-    purge_old(before=now - KEEP_GONE, limit=PURGE_MAX)

@@ -7,7 +7,14 @@ from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.retention.kinds import Kind
-from ledger.models import EquitySnapshot, LogEntry, LogLevel, ReconciliationRun
+from ledger.models import (
+    Discrepancy,
+    DiscrepancyStateChoice,
+    EquitySnapshot,
+    LogEntry,
+    LogLevel,
+    ReconciliationRun,
+)
 
 _TAKEN_AT = ExpressionWrapper(OuterRef("taken_at"), output_field=DateTimeField())
 _LATER_ON_THAT_DAY = Exists(
@@ -52,7 +59,15 @@ KINDS = (
         _("Comparisons of accounts with their venues"),
         ReconciliationRun,
         "started_at",
-        stays=_("those that booked something; discrepancies"),
+        stays=_("those that booked something"),
         removable=Q(booked_count=0),
+    ),
+    Kind(
+        "discrepancies",
+        _("Discrepancies that are gone"),
+        Discrepancy,
+        "closed_at",
+        stays=_("those that were booked or acknowledged"),
+        removable=Q(state=DiscrepancyStateChoice.CLOSED, acknowledged_at=None),
     ),
 )

@@ -37,7 +37,6 @@ HOLD_MS: Final = 3_000
 """So long after it asked for a renewal an engine itself counts on it [ms]."""
 TAKEN_MAX: Final = 500
 """Strategies that an engine takes at once."""
-ENGINES_KEPT: Final = timedelta(days=7)
 """Engines that have ended are remembered for so long."""
 
 _TAKEN: Final = _("Engine {engine} runs the strategy now (lease {fence}).")
@@ -300,10 +299,8 @@ def drain_engine(*, engine: Engine, clock: Clock = DATABASE_CLOCK) -> None:
 
 
 def strike_engine(*, engine: Engine, clock: Clock = DATABASE_CLOCK) -> None:
-    """Write down that an engine has ended, and forget those that ended long ago."""
-    now = clock.now()
-    EngineProcess.objects.filter(name=engine.name).update(stopped_at=now)
-    EngineProcess.objects.filter(heartbeat_at__lt=now - ENGINES_KEPT).delete()
+    """Write down that an engine has ended."""
+    EngineProcess.objects.filter(name=engine.name).update(stopped_at=clock.now())
 
 
 def is_live(engine: EngineProcess, now: datetime) -> bool:

@@ -43,7 +43,6 @@ pytestmark = pytest.mark.django_db
 FACTS = (
     Attribution,
     BookTotal,
-    Discrepancy,
     Dust,
     Entry,
     Execution,
@@ -227,3 +226,36 @@ def test_a_comparison_that_booked_something_is_kept(clock, populated_run):
 
     assert removed == 1
     assert [row.pk for row in ReconciliationRun.objects.filter(started_at=old)] == [rows[1].pk]
+
+
+def test_a_discrepancy_that_was_booked_or_acknowledged_or_is_not_over_is_kept(
+    clock, populated_run, staff
+):
+    account = populated_run.strategy.accounts.first()
+    old = NOW - timedelta(days=100)
+
+    def see_difference(state, **fields):
+        return Discrepancy.objects.create(
+            account=account,
+            kind="balance",
+            subject=f"{state} {len(fields)}",
+            state=state,
+            template="It differs.",
+            first_seen_at=old,
+            last_seen_at=old,
+            **fields,
+        ).pk
+
+    see_difference("closed", closed_at=old)
+    kept = {
+        see_difference("closed", closed_at=NOW - timedelta(days=1), note="young"),
+        see_difference("closed", closed_at=old, acknowledged_at=old, acknowledged_by=staff),
+        see_difference("booked", closed_at=old),
+        see_difference("open"),
+        see_difference("alarmed"),
+    }
+
+    removed = prune_kind("discrepancies", clock)
+
+    assert removed == 1
+    assert set(Discrepancy.objects.filter(last_seen_at=old).values_list("pk", flat=True)) == kept

@@ -51,7 +51,9 @@ def test_a_dry_run_counts_and_removes_nothing(write_logs):
 def test_a_kind_that_does_not_exist_is_refused_with_those_that_do(write_logs):
     write_logs(1, days=OLD_DAYS)
 
-    with pytest.raises(CommandError, match=r"no such kind of rows.*comparisons, engines.*warnings"):
+    with pytest.raises(
+        CommandError, match=r"no such kind of rows.*comparisons, disc.*, engines.*warnings"
+    ):
         prune("--kind", "orders")
 
     assert LogEntry.objects.count() == 1

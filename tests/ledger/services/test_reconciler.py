@@ -177,6 +177,18 @@ def test_the_sweep_goes_on_after_a_failure(alpha, beta, clock):
     assert outcomes == {"alpha": "failed", "beta": "clean"}
 
 
+def test_the_sweep_removes_no_comparison_however_old(alpha, clock):
+    account, _venue = alpha
+    ensure_opened(account_id=account.pk, clock=clock)
+    reconcile_accounts(clock=clock)
+    clock.advance_ms(100 * 86_400_000)
+
+    reconcile_accounts(clock=clock)
+
+    # RETENTION_COMPARISONS_DAYS says what goes, and never one that booked something
+    assert ReconciliationRun.objects.count() == 2
+
+
 # fills ----------------------------------------------------------------------------------------
 
 
