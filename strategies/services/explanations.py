@@ -1,6 +1,7 @@
 """What strategies on streams found, written down once a second for all that an engine runs."""
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -89,7 +90,8 @@ def write_explanations(
 ) -> Sequence[Explanation]:
     """Write down what strategies found and how often they decided, many in one transaction.
 
-    What belongs to a lease that somebody else has by now is only counted.
+    What belongs to a lease that somebody else has by now is only counted, and so is what cannot be
+    written, such as a text of a plugin that no database takes: it hides nobody else's.
 
     Args:
         explanations: one of each lease at most.
@@ -100,15 +102,32 @@ def write_explanations(
     """
     # the same order for every engine: two of them hardly ever wait for each other
     ordered = sorted(explanations, key=lambda item: item.claim.strategy_id)
-    for start in range(0, len(ordered), CHUNK):
+    waiting = deque(ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+    written: list[Explanation] = []
+    while waiting:
+        chunk = waiting.popleft()
         try:
-            _write(ordered[start : start + CHUNK])
+            _write(chunk)
+            written += chunk
         except (OperationalError, InterfaceError) as error:
             logger.warning("What strategies found is written down later: %s", error)
-            return ordered[start:]
-    missing = {item.claim.strategy_id: item.findings.failures for item in ordered if item.findings}
+            return [item for part in (chunk, *waiting) for item in part]
+        except Exception as error:  # noqa: BLE001  it is told of the strategy that it belongs to
+            waiting.extendleft(reversed(_set_apart(chunk, error)))
+    missing = {item.claim.strategy_id: item.findings.failures for item in written if item.findings}
     warn_of_books(missing, now=clock.now())
     return ()
+
+
+def _set_apart(chunk: Sequence[Explanation], error: Exception) -> list[list[Explanation]]:
+    """Return what to write instead of a chunk of which something cannot be written."""
+    if len(chunk) > 1:
+        half = len(chunk) // 2
+        return [list(chunk[:half]), list(chunk[half:])]
+    item = chunk[0]
+    pk = item.claim.strategy_id
+    logger.error("What strategy %s found cannot be written down", pk, exc_info=error)
+    return [[replace(item, findings=None)]] if item.findings else []
 
 
 @retried

@@ -1,14 +1,17 @@
 """What strategies on streams found is written for many of them together, and counted once."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import OperationalError
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry
 from markets.errors import VenueDisabled
 from strategies.domain.states import StrategyDriver
 from strategies.models import Run, Strategy
-from strategies.sdk import Evaluation, MarketKey
+from strategies.sdk import Evaluation, MarketKey, Rejection
 from strategies.selectors import get_open_run
 from strategies.services import explanations as module
 from strategies.services.claims import TickClaim
@@ -17,6 +20,8 @@ from strategies.services.explanations import Explanation, join, write_explanatio
 from strategies.services.runs import start_strategy
 
 pytestmark = pytest.mark.django_db
+
+MARKET = MarketKey("beta", "BTC/USDT")
 
 
 @pytest.fixture
@@ -140,3 +145,43 @@ def test_what_cannot_be_written_is_counted_once_it_can(held, monkeypatch):
     assert write(join([*left, *(explain(pk, is_told=False) for pk in held)])) == ()
     assert counts() == [(6, 4, 2)] * 4
     assert all(row.last_decision for row in Strategy.objects.all())
+
+
+def test_what_cannot_be_written_of_one_strategy_hides_no_others(held, caplog):
+    broken = explain(held[1], missing=[BookFailure(MARKET, VenueDisabled(venue="beta"))])
+    unwritable = Rejection("BTC/USDT", "odd", Message("half a character: \ud800"))
+    evaluation = Evaluation(intents=(), rejections=(unwritable,))
+    broken = replace(broken, findings=replace(broken.findings, evaluation=evaluation))
+    others = [explain(pk, missing=broken.findings.failures) for pk in held if pk != held[1]]
+
+    assert write([broken, *others]) == ()
+
+    assert [row.pk for row in Strategy.objects.order_by("pk") if row.last_decision] == [
+        held[0],
+        *held[2:],
+    ]
+    assert counts() == [(3, 2, 1)] * 4
+    warned = LogEntry.objects.filter(event="book_missing").values_list("strategy_id", flat=True)
+    assert sorted(warned) == [held[0], *held[2:]]
+    (said,) = [record for record in caplog.records if record.name == module.__name__]
+    assert said.getMessage() == f"What strategy {held[1]} found cannot be written down"
+
+
+def test_what_waits_is_counted_once_when_the_database_goes_after_a_failure(held, monkeypatch):
+    real, calls = module._write, []
+
+    def fail(chunk):
+        calls.append([item.claim.strategy_id for item in chunk])
+        if len(calls) == 1:
+            raise ValueError("something cannot be written")
+        if len(calls) == 3:
+            raise OperationalError("the server closed the connection")
+        real(chunk)
+
+    monkeypatch.setattr(module, "_write", fail)
+
+    left = write([explain(pk) for pk in held])
+
+    assert calls == [held, held[:2], held[2:]]
+    assert [item.claim.strategy_id for item in left] == held[2:]
+    assert counts() == [(3, 2, 1), (3, 2, 1), (0, 0, 0), (0, 0, 0)]
