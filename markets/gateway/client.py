@@ -21,7 +21,7 @@ from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
-from markets.gateway.error_map import Malformed, TooLate
+from markets.gateway.error_map import Malformed, TooLate, one_line
 from markets.gateway.last_door import LastDoor
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
@@ -391,8 +391,7 @@ def _is_number(answer: object) -> bool:
 
 
 def _start(answer: object) -> str:
-    text = " ".join(str(answer).split())
-    return text[:60] or "(empty)"
+    return one_line(str(answer))[:60] or "(empty)"
 
 
 def _refuse_constant(name: str) -> Any:

@@ -287,6 +287,18 @@ def test_causes_are_words_for_people(error: Exception, words: str) -> None:
     assert words in str(translate(error, Effect.READ, "v"))
 
 
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize(
+    "text",
+    ['v {"code":"51008","msg":"no\\u0000 funds\\ud83d\\n here"}', "v no\x00 funds\x7f here"],
+)
+def test_words_of_a_venue_that_no_database_takes_are_left_out(text: str, effect: Effect) -> None:
+    cause = str(translate(ccxt.InsufficientFunds(text), effect, "v").message.context["cause"])
+
+    assert "no funds here" in cause
+    assert cause.isprintable()
+
+
 def test_the_context_carries_the_venue_for_the_edge() -> None:
     error = translate(ccxt.RequestTimeout("x"), Effect.WRITE, "alpha")
 
