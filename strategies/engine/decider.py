@@ -103,7 +103,6 @@ class Decider:
         self.claim = claim
         self._around = around
         self._basis: Basis | None = None
-        self._basis_at_ms = 0.0
         self._markets: Mapping[MarketKey, Market] = {}
         self._disabled: Sequence[BookFailure] = ()
         self._nominator: Nominator | None = None
@@ -145,7 +144,6 @@ class Decider:
     def install(self, basis: Basis) -> bool:
         """Take what was read anew; return whether it wants other markets now."""
         before, self._basis = self._basis, basis
-        self._basis_at_ms = self._around.clock.monotonic_ms()
         self._reminder.read(before, basis)
         if before is not None and before.setup is basis.setup:
             return False
@@ -215,7 +213,7 @@ class Decider:
         is_wanted = self._is_due or self._is_forced
         if self._is_over or basis is None or not is_wanted or self._flight is not None:
             return None
-        if now_ms - self._basis_at_ms > BASIS_AGE_MS_MAX or self._must_wait(now_ms):
+        if now_ms - basis.read_at_ms > BASIS_AGE_MS_MAX or self._must_wait(now_ms):
             return None
         books, failures = self._look(basis)
         if not self._around.is_held(self.strategy_id):

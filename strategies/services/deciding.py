@@ -61,6 +61,7 @@ class Basis:
         footing: setup, gate and limits.
         free: what nobody has set aside [units of the asset].
         dust: what earlier executions left over, by asset code [units of the asset].
+        read_at_ms: when the reading began, by the monotonic clock [ms].
     """
 
     strategy_id: int
@@ -68,6 +69,7 @@ class Basis:
     footing: Footing
     free: Mapping[AssetKey, Amount]
     dust: Mapping[str, Amount]
+    read_at_ms: float
 
     @property
     def setup(self) -> Setup:
@@ -136,6 +138,7 @@ def read_bases(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Ba
     Raises:
         SecretUnreadable: the configured keys do not open the secrets of an account.
     """
+    read_at_ms = clock.monotonic_ms()
     purses = {each.strategy_id: _purses_of(each.setup) for each in candidates}
     funds = map_spendable({pk for used in purses.values() for _venue, pk in used})
     # strategies on the same accounts share what these have free
@@ -149,6 +152,7 @@ def read_bases(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Ba
             footings[each.strategy_id],
             free[purses[each.strategy_id]],
             dust.get(each.strategy_id, {}),
+            read_at_ms,
         )
         for each in candidates
     }

@@ -146,15 +146,17 @@ class Stage:
         self.books.board.place(self.decider, self.decider.markets)
         return self.decider
 
-    def refresh(self):
-        """Read anew what it decides on."""
-        self.decider.install(
-            read_stream_basis(
-                strategy_id=self.decider.strategy_id,
-                run_id=self.decider.run_id,
-                clock=self.clock,
-            )
+    def read(self):
+        """Return what it decides on, read anew."""
+        return read_stream_basis(
+            strategy_id=self.decider.strategy_id,
+            run_id=self.decider.run_id,
+            clock=self.clock,
         )
+
+    def refresh(self):
+        """Let it decide on what is read anew."""
+        self.decider.install(self.read())
 
     def pass_ms(self, duration_ms):
         """Let time pass and alarms ring."""

@@ -356,6 +356,17 @@ def test_nothing_is_decided_on_what_was_read_too_long_ago(watched):
     assert not Opportunity.objects.exists()
 
 
+def test_nothing_is_decided_on_what_took_too_long_to_be_read(watched):
+    basis = watched.read()
+    watched.clock.ahead_ms += BASIS_AGE_MS_MAX + 1  # the database was slow, or the process paused
+
+    watched.decider.install(basis)
+    offer(watched)
+
+    assert watched.crew.work() == 0
+    assert not Opportunity.objects.exists()
+
+
 def test_what_nothing_can_be_carried_out_of_is_only_explained(watched):
     change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
     Strategy.objects.update(state=StrategyState.STOPPING)
