@@ -63,11 +63,12 @@ class PlainSession(Session):
         return response
 
     def _headers_of(
-        self, method: str, data: bytes | None, headers: Mapping[str, str]
+        self, method: str, data: bytes | None, headers: Mapping[str, str | None]
     ) -> dict[str, Any]:
-        given = {name.lower() for name in headers}
+        # of one name in two spellings the last one counts, and what has no value is left out
+        given = {name.lower(): (name, value) for name, value in headers.items()}
         merged = {name: value for name, value in self.headers.items() if name.lower() not in given}
-        merged.update(headers)
+        merged.update((name, value) for name, value in given.values() if value is not None)
         if data:
             merged["Content-Length"] = str(len(data))
         elif method not in {"GET", "HEAD"}:

@@ -19,6 +19,8 @@ REQUESTS = [
     ("POST", "/api/v3/userDataStream", "", HEADERS),
     ("DELETE", "/api/v3/order?symbol=BTCUSDT", None, HEADERS),
     ("PUT", "/api/v3/userDataStream", b"listenKey=a", None),
+    ("POST", "/order", b"a=1", {"accept": "a/b", "x-nonce": "1", "X-Nonce": "2", "Accept": "c/d"}),
+    ("GET", "/order", None, {"User-Agent": None, "X-Key": "a"}),
     # what the library would change is left to it
     ("GET", "/spaced path?name=a b|c", None, HEADERS),
     ("GET", "/kept%7Etilde?name=%41", None, HEADERS),
