@@ -37,7 +37,6 @@ HOLD_MS: Final = 3_000
 """So long after it asked for a renewal an engine itself counts on it [ms]."""
 TAKEN_MAX: Final = 500
 """Strategies that an engine takes at once."""
-"""Engines that have ended are remembered for so long."""
 
 _TAKEN: Final = _("Engine {engine} runs the strategy now (lease {fence}).")
 _TAKEN_OVER: Final = _(
