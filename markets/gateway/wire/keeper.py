@@ -292,7 +292,8 @@ class BookKeeper:
         self._state = message.last
         if not message.bids and not message.asks:
             self.book.confirm(received_at_ms, message.last)
-            return Verdict.APPLIED
+            is_in_sight = self.book.fault() is not BookFault.EXHAUSTED
+            return Verdict.APPLIED if is_in_sight else Verdict.WAITING
         self.book.apply(
             message.bids,
             message.asks,

@@ -415,6 +415,15 @@ def test_messages_alone_bring_the_best_levels_back_when_they_prove_them():
     assert take(keeper, change(7, bids=[("12.5", "0")])) == [APPLIED]
 
 
+def test_a_sign_of_life_brings_no_levels_back_and_keeps_no_snapshot_out():
+    keeper = cut_keeper()
+
+    assert take(keeper, GONE, change(6)) == [BROKEN, WAITING]
+    assert not keeper.is_current
+    assert adopt(keeper, snapshot(6, asks=[("13", "3")], limit=1)) is APPLIED
+    assert take(keeper, change(7)) == [APPLIED]
+
+
 def test_a_gap_while_the_levels_are_out_of_sight_heals_only_with_both():
     keeper = cut_keeper()
     keeper.book.tick = 1.0
