@@ -41,7 +41,10 @@ ADVICE: Final[Mapping[str, Promise]] = {
     "queues": _(
         "The worker is too slow or hangs: fewer strategies, longer intervals, more workers."
     ),
-    "disk": _("Make room: old logs and backups first, never the spool."),
+    "disk": _(
+        "Make room: old recordings and backups first, never the spool; then keep less: see "
+        "Retention."
+    ),
     "spool": _("Bring the database back. The runbook says what to do with files .rejected."),
 }
 """What to do about a part that is down; what else is to be known stands in the runbook."""
