@@ -96,7 +96,7 @@ format: $(VENV)/.development
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-bench: $(VENV)/.benchmarks
+bench: $(VENV)/.development
 	@$(PY) -m benchmarks $(ARGS)
 
 messages: $(VENV)/.development
@@ -133,7 +133,3 @@ $(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	@echo "Installing what arbplatform and its tests need into $(VENV) (about a minute, once) …"
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
-
-$(VENV)/.benchmarks: requirements-bench.txt $(VENV)/.development
-	@$(PIP) install -r requirements-bench.txt
-	@touch $@
