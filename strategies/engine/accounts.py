@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 5.0
 """How often it is looked whose accounts are to be heard [s]."""
-EVENTS_MAX: Final = 1_000
-"""Events that wait to be followed; further ones are left to the sweeps."""
+EVENTS_MAX: Final = 200
+"""Events of one account that wait to be followed; further ones are left to the sweeps."""
 QUIET_MS: Final = 5_000
 """So far from any event of an order, a balance has changed without one [ms]."""
 AWAY_S: Final = 1.0
@@ -121,7 +121,7 @@ class AccountStreams:
         self._open_stream = open_stream
         self._clock = clock
         self._open: dict[int, _Open] = {}
-        self._events: dict[Event, None] = {}
+        self._events: dict[int, dict[Event, None]] = {}
         self._followed: set[int] = set()
         self._has_events = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -137,8 +137,9 @@ class AccountStreams:
 
     def note(self, event: Event) -> None:
         """Have an event followed soon; the same one twice only once."""
-        if len(self._events) < EVENTS_MAX:
-            self._events[event] = None
+        waiting = self._events.setdefault(event[0], {})
+        if len(waiting) < EVENTS_MAX:
+            waiting[event] = None
             self._has_events.set()
 
     async def _look(self) -> None:
@@ -180,12 +181,14 @@ class AccountStreams:
         while True:
             await self._has_events.wait()
             self._has_events.clear()
-            for event in list(self._events):
-                account_id = event[0]
-                if account_id not in self._followed:
-                    del self._events[event]
-                    self._followed.add(account_id)
-                    self._start(self._look_up(event))
+            for account_id in self._events.keys() - self._followed:
+                waiting = self._events[account_id]
+                event = next(iter(waiting))
+                del waiting[event]
+                if not waiting:
+                    del self._events[account_id]
+                self._followed.add(account_id)
+                self._start(self._look_up(event))
 
     async def _look_up(self, event: Event) -> None:
         account_id, client_order_id, venue_order_id = event

@@ -171,6 +171,24 @@ async def test_a_venue_that_does_not_answer_keeps_no_event_of_another_one(heard,
     assert heard.jobs[2][2]["venue_order_id"] == "2"
 
 
+async def test_events_that_wait_for_one_venue_take_no_room_from_anothers(heard, keys, monkeypatch):
+    monkeypatch.setattr(module, "EVENTS_MAX", 2)
+    slow = keys[0].account_id
+    heard.hanging[slow] = asyncio.get_running_loop().create_future()
+    first, second = (heard.listeners[key.spec.code] for key in keys)
+    first.order_changed(order("0"))
+    await heard.until(lambda: heard.jobs)
+
+    for number in range(1, 5):
+        first.order_changed(order(str(number)))
+    second.order_changed(order("9"))
+    await heard.until(lambda: len(heard.jobs) == 2)
+    heard.hanging.pop(slow).set_result(None)
+    await heard.until(lambda: len(heard.jobs) == 4)
+
+    assert [job[2]["venue_order_id"] for job in heard.jobs] == ["0", "9", "1", "2"]
+
+
 async def test_an_account_that_cannot_be_listened_to_keeps_no_other_from_it(
     keys, monkeypatch, caplog
 ):
