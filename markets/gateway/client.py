@@ -17,11 +17,12 @@ from urllib3 import exceptions as http_errors
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import Message
+from arbplatform.core.texts import one_line
 from markets.domain.capabilities import OPERATOR_OPTION
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
-from markets.gateway.error_map import Malformed, TooLate, one_line
+from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.last_door import LastDoor
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls

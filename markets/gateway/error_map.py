@@ -15,6 +15,7 @@ from pathlib import PurePath
 import ccxt
 
 from arbplatform.core.errors import Message
+from arbplatform.core.texts import one_line
 from markets.errors import (
     AnswerUnreadable,
     DuplicateClientId,
@@ -171,8 +172,6 @@ _ERROR_LIST = re.compile(r'"errors?"\s*:\s*\[\s*"([^"]{1,100})"')
 _WORD_KEYS = "sMsg|retMsg|ret_msg|err-msg|error_message|error_description|message|msg|detail"
 _WORDS = tuple(re.compile(rf'"{key}"\s*:\s*("(?:[^"\\]|\\.)+")') for key in _WORD_KEYS.split("|"))
 _TAG = re.compile(r"<[^>]*>?")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, and halves of characters, which JSON can name but UTF-8 cannot."""
 _DUPLICATE = re.compile(r"duplicat\w*|already (?:exist|used)\w*|used before", re.IGNORECASE)
 
 _Target = type[VenueError]
@@ -363,11 +362,6 @@ def _cause_of_bug(error: BaseException, *, was_sent: bool) -> Message:
     return Message(
         "no request could be made ({error}); check the form of key, secret and options", name
     )
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` in one line, without what no database takes: a venue may answer anything."""
-    return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
 def _short(text: str) -> str:

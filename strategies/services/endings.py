@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
+from arbplatform.core.texts import one_line
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.services.logs import draft_log, write_log, write_logs
@@ -52,12 +53,12 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
 
     A claim that was lost in the meantime belongs to another tick: then only the run is counted.
     """
-    now = clock.now()
+    now, error = clock.now(), one_line(ending.error)
     changes: dict[str, Any] = {"tick_token": "", "tick_expires_at": None}
     if ending.decision is not None:
         changes["last_decision"] = ending.decision
     if ending.error:
-        changes["last_error"] = ending.error[:ERROR_LENGTH_MAX]
+        changes["last_error"] = error[:ERROR_LENGTH_MAX]
         changes["last_error_at"] = now
         changes["failure_count"] = F("failure_count") + 1
     else:
@@ -72,11 +73,11 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         claim.strategy_id,
         opportunity_count=ending.opportunity_count,
         execution_count=ending.execution_count,
-        error=ending.error[:ERROR_LENGTH_MAX],
+        error=error[:ERROR_LENGTH_MAX],
     )
     if ending.error:
-        _log_failure(claim.strategy_id, ending.error, now)
-        _fault_if_hopeless(claim.strategy_id, ending.error, clock)
+        _log_failure(claim.strategy_id, error, now)
+        _fault_if_hopeless(claim.strategy_id, error, clock)
     if read_state(claim.strategy_id) is StrategyState.STOPPING:
         settle_stopping(strategy_id=claim.strategy_id, clock=clock)
 
@@ -91,7 +92,7 @@ def note_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
         error: what went wrong, for people.
         clock: tells the time.
     """
-    now = clock.now()
+    now, error = clock.now(), one_line(error)
     mine = Strategy.objects.filter(pk=claim.strategy_id, tick_token=claim.token)
     noted = mine.update(
         last_error=error[:ERROR_LENGTH_MAX],

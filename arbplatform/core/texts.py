@@ -1,0 +1,15 @@
+"""Texts of others, made fit to be kept."""
+
+import re
+from typing import Final
+
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of characters, which JSON can name but UTF-8 cannot."""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` in one line, without what no database takes.
+
+    Venues and plugins may say anything; PostgreSQL refuses a whole row for one NUL in it.
+    """
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())

@@ -1,0 +1,19 @@
+"""What others say is kept without what no database takes."""
+
+import pytest
+
+from arbplatform.core.texts import one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", ""),
+        ("  no\tfunds\r\n here ", "no funds here"),
+        ("a\x00b\x1f\x7f", "a b"),
+        ("half \ud83d of \udfff one", "half of one"),
+        ("资金 \U0001f680", "资金 \U0001f680"),
+    ],
+)
+def test_only_what_can_be_shown_in_one_line_is_kept(text: str, kept: str) -> None:
+    assert one_line(text) == kept
