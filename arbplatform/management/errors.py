@@ -123,6 +123,17 @@ class DirectoryNotEmpty(Conflict):
     )
 
 
+class RedisAddressWrong(InvalidInput):
+    """No Redis server can be at the address that was given."""
+
+    code = 1062
+    summary = (
+        "REDIS_URL is not the address of a Redis server. Write it as "
+        "redis://:password@host:6379/0, rediss://… or unix:///path/to/socket, with special "
+        "characters of the password percent-encoded, or leave it empty."
+    )
+
+
 TOLD_BY_STEPS: dict[int, type[ArbError]] = {
     error.code: error for error in (DatabaseUnusable, RedisUnusable, VenuesSilent)
 }

@@ -8,6 +8,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import SplitResult, urlsplit
 
 from arbplatform.management.errors import (
     AddressUnusable,
@@ -15,11 +16,13 @@ from arbplatform.management.errors import (
     DatabaseAddressWrong,
     DirectoryUnusable,
     PortTaken,
+    RedisAddressWrong,
 )
 from arbplatform.settings.env import env
 
 LOCK_FILE = "up.lock"
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+REDIS_SCHEMES = ("redis", "rediss")
 LISTEN_BACKLOG = 512
 
 
@@ -114,3 +117,28 @@ def check_database_url(url: str) -> None:
         config = {}
     if config.get("ENGINE") not in DATABASE_ENGINES or not config.get("NAME"):
         raise DatabaseAddressWrong
+
+
+def check_redis_url(url: str) -> None:
+    """Refuse a Redis URL that no server could stand behind; its text may hold a password.
+
+    Raises:
+        RedisAddressWrong: it does not name a Redis server.
+    """
+    if not url:
+        return
+    try:
+        is_sound = _leads_to_redis(urlsplit(url))
+    except ValueError:  # a port or an IPv6 address that is none
+        is_sound = False
+    if not is_sound:
+        raise RedisAddressWrong
+
+
+def _leads_to_redis(parts: SplitResult) -> bool:
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    # a password with an unescaped slash ends up in the number of the database
+    number = parts.path.strip("/")
+    has_host = bool(parts.hostname) and parts.port != 0
+    return parts.scheme in REDIS_SCHEMES and has_host and (not number or number.isdigit())

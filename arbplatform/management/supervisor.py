@@ -110,6 +110,7 @@ class Supervisor:
         lock = preflight.lock_data_dir(options.data_dir)
         self._exit.callback(lock.close)
         preflight.check_database_url(options.database_url)
+        preflight.check_redis_url(options.redis_url)
         listener = preflight.listen(options.host, options.port)
         self._exit.callback(listener.close)
         self.url = address_of(options.host, listener.getsockname()[1])

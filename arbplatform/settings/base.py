@@ -328,11 +328,11 @@ METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)
 """Whether whoever asks from this machine may read ``/metrics``. Not behind a proxy on it."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
+"""Machines with the same name share what venues allow to one address."""
 TRANSFER_COOLING_HOURS = env.int("TRANSFER_COOLING_HOURS", default=24)
 """So long after its approval an address cannot be used yet [h]."""
 TRANSFER_TRUST_LOCAL = env.bool("TRANSFER_TRUST_LOCAL", default=True)
 """Whether venues on this machine are simulated, so that transfers between them take one person.
 Set it to false where a proxy on this machine leads to a real venue."""
-"""Machines with the same name share what venues allow to one address."""
 BUDGET_REDIS_URL = "" if REDIS_URL.startswith("memory:") else REDIS_URL
 """Where all processes keep what venues allow; empty: each process for itself."""

@@ -64,6 +64,17 @@ def test_a_redis_server_that_does_not_answer_is_refused_in_one_sentence(start):
     assert "planted" not in refused.output
 
 
+def test_an_address_of_redis_that_makes_no_sense_is_refused_without_its_password(start):
+    refused = start("--no-demo", "--port", "0", REDIS_URL="redis://:planted/secret@127.0.0.1:1/0")
+
+    assert refused.wait() == 1
+    sentence = refused.output.splitlines()[-1]
+    assert sentence.startswith("Error 1062: REDIS_URL is not the address of a Redis server.")
+    assert "Traceback" not in refused.output
+    assert "planted" not in refused.output
+    assert processes_of(refused.data_dir) == {}
+
+
 def test_a_refusal_is_told_in_the_language_of_the_terminal(start):
     refused = start("--no-demo", "--port", "0", DATABASE_URL="nonsense", LC_ALL="zh_CN.UTF-8")
 

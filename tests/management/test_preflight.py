@@ -78,3 +78,42 @@ def test_anything_else_is_refused_without_repeating_it(url):
 
     assert str(refusal.value).startswith("DATABASE_URL is not the address of a database.")
     assert "plan" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "redis://127.0.0.1:6379/0",
+        "redis://redis.local",
+        "rediss://arb:plan%2Fted@[::1]:6380/3",
+        "unix:///run/redis.sock",
+        "unix://:planted@/run/redis.sock?db=1",
+    ],
+)
+def test_addresses_of_redis_servers_are_accepted(url):
+    preflight.check_redis_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "redis://",
+        "unix://",
+        "http://:planted@127.0.0.1:6379/0",
+        "redis://:planted@127.0.0.1:planted/0",
+        "redis://:planted@127.0.0.1:99999/0",
+        "redis://:plan/ted@127.0.0.1:6379/0",
+        "redis://:12/plan@127.0.0.1:6379/0",
+        "redis://arb:12/plan@127.0.0.1:6379/0",
+        "redis://:plan#ted@127.0.0.1:6379/0",
+        "redis://:planted@[::1/0",
+    ],
+)
+def test_any_other_address_of_redis_is_refused_without_repeating_it(url):
+    with pytest.raises(InvalidInput) as refusal:
+        preflight.check_redis_url(url)
+
+    assert str(refusal.value).startswith("REDIS_URL is not the address of a Redis server.")
+    assert "plan" not in str(refusal.value)
