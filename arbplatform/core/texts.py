@@ -13,3 +13,8 @@ def one_line(text: str) -> str:
     Venues and plugins may say anything; PostgreSQL refuses a whole row for one NUL in it.
     """
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def storable(text: str) -> str:
+    """Return ``text`` as it is, unless something in it cannot be shown: then as ``one_line``."""
+    return text if text.isprintable() else one_line(text)

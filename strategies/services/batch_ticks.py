@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
+import orjson
 from celery import current_app
 
 from arbplatform.background.draining import DRAIN
@@ -79,7 +79,7 @@ class _Batch:
         watches: what is known of them, by id.
         books: of all their markets.
         alone: strategies that need a tick of their own.
-        decisions: what was found, of those that say so this time.
+        decisions: what was found as JSON, of those that say so this time.
         is_late: whether it was due some time ago.
     """
 
@@ -89,7 +89,7 @@ class _Batch:
     books: Collection = field(default_factory=Collection)
     alone: list[int] = field(default_factory=list)
     quiet: list[int] = field(default_factory=list)
-    decisions: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    decisions: dict[int, str] = field(default_factory=dict)
     free: dict[tuple[int, ...], Mapping[AssetKey, Amount]] = field(default_factory=dict)
     warned: int = 0
     is_late: bool = False
@@ -238,9 +238,9 @@ def _evaluate(batch: _Batch, strategy_id: int, watch: Watch) -> bool:
     # not all of those that began together say the next thing together
     is_first = watch.explained_ms == NEVER_MS
     watch.explained_ms = now_ms - (strategy_id * 997 % EXPLAIN_EVERY_MS if is_first else 0)
-    batch.decisions[strategy_id] = describe_findings(
-        findings_of(view, evaluation, Deeds(), failures)
-    )
+    # here: what cannot be said of one strategy must not break off what is written of all
+    described = describe_findings(findings_of(view, evaluation, Deeds(), failures))
+    batch.decisions[strategy_id] = orjson.dumps(described).decode()
     if failures:
         _warn(batch, strategy_id, watch, failures)
     return False

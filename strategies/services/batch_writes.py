@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -51,14 +50,14 @@ def is_spaced(last_tick_at: datetime | None, interval_ms: int, now: datetime) ->
 def record_quiet(
     *,
     rows: Collection[DueRow],
-    decisions: Mapping[int, Mapping[str, Any]],
+    decisions: Mapping[int, str],
     now: datetime,
 ) -> frozenset[int]:
     """Write down ticks that found nothing to trade; return the strategies whose tick that was.
 
     Args:
         rows: the strategies, as they were when the ticks began.
-        decisions: what the tick found, for those that say so this time.
+        decisions: what the tick found as JSON, for those that say so this time.
         now: the moment of the ticks.
     """
     if not rows:
@@ -96,7 +95,7 @@ def _claim(rows: Collection[DueRow], now: datetime) -> frozenset[int]:
         return frozenset(row[0] for row in cursor.fetchall())
 
 
-def _explain(decisions: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+def _explain(decisions: Sequence[tuple[int, str]]) -> None:
     if not decisions:
         return
     is_postgres = connection.vendor == "postgresql"
@@ -104,7 +103,7 @@ def _explain(decisions: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         value="told.column2::jsonb" if is_postgres else "told.column2",
         rows=", ".join(["(%s, %s)"] * len(decisions)),
     )
-    values = [value for key, told in decisions for value in (key, orjson.dumps(told).decode())]
+    values = [value for pair in decisions for value in pair]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
 

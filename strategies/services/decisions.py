@@ -11,6 +11,7 @@ from typing import Any
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.core.texts import storable
 from arbplatform.wording import render
 from strategies.models import Execution, Opportunity, Reason
 from strategies.sdk import Evaluation, Intent, MarketKey, Rejection
@@ -128,7 +129,7 @@ def _by_edge(rejection: Rejection) -> tuple[bool, Decimal]:
 
 def _intent_to_json(intent: Intent) -> dict[str, str]:
     return {
-        "summary": intent.summary,
+        "summary": storable(intent.summary),
         "edge_bps": to_plain(intent.edge_bps),
         "notional": to_plain(intent.notional),
         "expected_profit": to_plain(intent.expected_profit),
@@ -139,8 +140,8 @@ def _intent_to_json(intent: Intent) -> dict[str, str]:
 def _rejection_to_json(rejection: Rejection) -> dict[str, Any]:
     edge_bps = rejection.edge_bps
     return {
-        "subject": rejection.subject,
-        "code": rejection.code,
+        "subject": storable(rejection.subject),
+        "code": storable(rejection.code),
         "edge_bps": None if edge_bps is None else to_plain(edge_bps),
         "message": message_to_json(rejection.message),
     }

@@ -6,12 +6,13 @@ from typing import Any
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
+from arbplatform.core.texts import storable
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
     """Return a sentence as template and context: strings, numbers and nested sentences."""
     return {
-        "template": message.template,
+        "template": storable(message.template),
         "context": {name: _to_json(value) for name, value in message.context.items()},
     }
 
@@ -30,4 +31,6 @@ def _to_json(value: object) -> Any:
         return message_to_json(value)
     if isinstance(value, Decimal):
         return to_plain(value)
-    return value if isinstance(value, str | int | bool | None) else str(value)
+    if isinstance(value, int | None):  # bool, too
+        return value
+    return storable(str(value))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arbplatform.core.texts import one_line
+from arbplatform.core.texts import one_line, storable
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,8 @@ from arbplatform.core.texts import one_line
 )
 def test_only_what_can_be_shown_in_one_line_is_kept(text: str, kept: str) -> None:
     assert one_line(text) == kept
+
+
+def test_a_text_that_can_be_shown_is_kept_as_it_is() -> None:
+    assert storable(" two  spaces ") == " two  spaces "
+    assert storable("no\x00 funds\ud83d") == "no funds"

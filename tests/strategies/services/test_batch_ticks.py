@@ -10,12 +10,14 @@ from django_celery_beat.models import PeriodicTask
 from arbplatform.background.draining import DRAIN
 from arbplatform.background.queues import DEPTH_MAX
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry, Order
 from markets.errors import VenueUnavailable
 from markets.models import Venue
 from strategies import tasks
 from strategies.domain.states import StrategyState
 from strategies.models import Opportunity, Run, Strategy
+from strategies.sdk import Evaluation, Rejection
 from strategies.selectors import get_strategy
 from strategies.services import batch_ticks
 from strategies.services.batch_books import BOOKS
@@ -296,6 +298,25 @@ def test_a_strategy_that_fails_gets_its_own_tick_which_writes_it_down(
     assert report.quiet == frozenset(many)
     assert run_tick(strategy_id=hooked.pk).outcome is TickOutcome.FAILED
     assert "broken plugin" in get_strategy(hooked.pk).last_error
+
+
+@pytest.mark.parametrize(
+    ("rejection", "is_alone"),
+    [
+        (Rejection("BTC/USDT", "odd", Message("half a character: \ud83d\x00")), False),
+        (Rejection("BTC/USDT", object(), Message("no word for it")), True),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_written_of_one_strategy_breaks_no_batch_off(
+    hooked, many, quiet_clock, sent, *, rejection, is_alone, monkeypatch
+):
+    monkeypatch.setattr(Hooked, "evaluate", lambda _self, _view: Evaluation((), (rejection,)))
+
+    report = batch([hooked.pk, *many], quiet_clock)
+
+    assert report.alone == ([hooked.pk] if is_alone else [])
+    assert report.quiet == frozenset(many if is_alone else [hooked.pk, *many])
+    assert all(get_strategy(pk).last_decision for pk in report.quiet)
 
 
 def test_a_strategy_whose_parameters_are_no_longer_accepted_gets_its_own_tick(

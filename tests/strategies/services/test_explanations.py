@@ -1,6 +1,7 @@
 """What strategies on streams found is written for many of them together, and counted once."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -149,7 +150,8 @@ def test_what_cannot_be_written_is_counted_once_it_can(held, monkeypatch):
 
 def test_what_cannot_be_written_of_one_strategy_hides_no_others(held, caplog):
     broken = explain(held[1], missing=[BookFailure(MARKET, VenueDisabled(venue="beta"))])
-    unwritable = Rejection("BTC/USDT", "odd", Message("half a character: \ud800"))
+    no_code: Any = object()
+    unwritable = Rejection("BTC/USDT", no_code, Message("no word for it"))
     evaluation = Evaluation(intents=(), rejections=(unwritable,))
     broken = replace(broken, findings=replace(broken.findings, evaluation=evaluation))
     others = [explain(pk, missing=broken.findings.failures) for pk in held if pk != held[1]]
