@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import IsoDateTimeField
+
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class MomentField(IsoDateTimeField):
@@ -31,6 +34,32 @@ class MomentFilter(django_filters.IsoDateTimeFilter):
     """``?since=2026-01-31T12:00:00Z``."""
 
     field_class = MomentField
+
+
+class FlagField(forms.Field):
+    """True or false; Django's own takes whatever else is sent for no filter at all."""
+
+    widget = forms.TextInput
+    default_error_messages = {"invalid": _("Give true or false.")}
+
+    def to_python(self, value: Any) -> bool | None:
+        """Return the truth of a text; None if there is none.
+
+        Raises:
+            ValidationError: it is another text.
+        """
+        if value in (None, ""):
+            return None
+        flag = FLAGS.get(str(value).lower())
+        if flag is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return flag
+
+
+class FlagFilter(django_filters.BooleanFilter):
+    """``?is_open=true``."""
+
+    field_class = FlagField
 
 
 def since_filter(field_name: str, **options: Any) -> MomentFilter:

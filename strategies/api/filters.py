@@ -2,7 +2,7 @@
 
 import django_filters as filters
 
-from arbplatform.api.filters import since_filter, until_filter
+from arbplatform.api.filters import FlagFilter, since_filter, until_filter
 from strategies.models import (
     Decision,
     Execution,
@@ -31,7 +31,7 @@ class RunFilter(filters.FilterSet):
     """``?strategy_id=1&is_open=true&since=2026-01-01T00:00:00Z``."""
 
     strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
-    is_open = filters.BooleanFilter(field_name="stopped_at", lookup_expr="isnull")
+    is_open = FlagFilter(field_name="stopped_at", lookup_expr="isnull")
     since = since_filter("started_at")
     until = until_filter("started_at")
 

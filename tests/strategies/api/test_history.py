@@ -77,8 +77,14 @@ def test_runs_are_listed_newest_first_and_filtered(user_api, traded):
     assert newest["params"]["symbols"] == ["BTC/USDT", "ETH/USDT"]
     assert [row["id"] for row in results(user_api, address, is_open="true")] == [newest["id"]]
     assert [row["id"] for row in results(user_api, address, is_open="false")] == [first["id"]]
+    assert [row["id"] for row in results(user_api, address, is_open="1")] == [newest["id"]]
     assert results(user_api, address, strategy_id=4711) == []
     assert results(user_api, address, since="2099-01-01T00:00:00Z") == []
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "tru"])
+def test_a_flag_that_is_neither_true_nor_false_is_refused(user_api, refusal, text):
+    assert refusal(user_api.get("/api/runs", {"is_open": text})) == (400, 1001, ["is_open"])
 
 
 def test_executions_are_listed_and_filtered(user_api, traded):
