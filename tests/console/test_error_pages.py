@@ -59,6 +59,7 @@ def test_a_form_without_its_token_is_refused_by_a_page_in_the_readers_language(s
 
     assert response.status_code == 403
     assert "<h1>表单未被接受</h1>" in response.content.decode()
+    assert "CSRF_TRUSTED_ORIGINS" in response.content.decode()
 
 
 def test_an_address_that_leads_nowhere_has_a_page_for_whoever_comes(client):
