@@ -36,7 +36,7 @@ TARGETS = (
     Benchmark("intake", 40),
     Benchmark("scheduled_scale", 100, BOTH),
     Benchmark("ledger_writes", 40, BOTH),
-    Benchmark("books_memory", 60, long=("--minutes", "20"), long_limit_s=1_500),
+    Benchmark("books_memory", 90, long=("--minutes", "20"), long_limit_s=1_500),
 )
 """What the engine was built to reach. They are always run, whatever time is left."""
 
