@@ -489,7 +489,7 @@ def test_after_several_failures_in_a_row_the_strategy_is_stopped_as_faulted(hook
 
 def test_a_failure_that_no_database_can_spell_counts_as_well(hooked_stage):
     def say_anything():
-        raise ValueError("half a character: \ud83d\x00")
+        raise ValueError("half a sentence: \x00")
 
     Hooked.hook = say_anything
     offer(hooked_stage)
@@ -497,7 +497,7 @@ def test_a_failure_that_no_database_can_spell_counts_as_well(hooked_stage):
     assert hooked_stage.crew.work() == 1
 
     row = Strategy.objects.get()
-    assert (row.failure_count, row.last_error) == (1, "ValueError: half a character:")
+    assert (row.failure_count, row.last_error) == (1, "ValueError: half a sentence:")
 
 
 def test_a_decision_that_works_again_ends_the_row_of_failures(hooked_stage):
