@@ -27,12 +27,9 @@ class Book:
         symbol: unified symbol.
         bids: best (highest) first.
         asks: best (lowest) first.
-        received_at_ms: when we had it, or something last proved that it is current [ms since
-            epoch, our clock].
+        received_at_ms: when we had it [ms since epoch, our clock].
         venue_time_ms: when the venue says it was made [ms since epoch, its clock].
         sequence: the venue's own number of this state.
-        changed_at_ms: when we heard of its last change; ``None``: at ``received_at_ms`` [ms since
-            epoch, our clock].
     """
 
     venue: str
@@ -42,7 +39,6 @@ class Book:
     received_at_ms: int
     venue_time_ms: int | None = None
     sequence: int | None = None
-    changed_at_ms: int | None = None
 
     @property
     def best_bid(self) -> Level | None:

@@ -63,7 +63,6 @@ class LiveBook:
             clock].
         venue_time_ms: when the venue made the last change [ms since epoch, its clock].
         sequence: the venue's own number of this state.
-        changed_at_ms: when we heard of the last change [ms since epoch, our clock].
     """
 
     __slots__ = (
@@ -75,7 +74,6 @@ class LiveBook:
         "best_bid",
         "best_bid_quantity",
         "bids",
-        "changed_at_ms",
         "received_at_ms",
         "sequence",
         "symbol",
@@ -102,7 +100,7 @@ class LiveBook:
         self.version = 0
         self.best_bid = self.best_bid_quantity = 0.0
         self.best_ask = self.best_ask_quantity = 0.0
-        self.received_at_ms = self.changed_at_ms = 0
+        self.received_at_ms = 0
         self.venue_time_ms: int | None = None
         self.sequence: int | None = None
         self._broken: BookFault | None = None
@@ -224,7 +222,6 @@ class LiveBook:
                 self.received_at_ms,
                 self.venue_time_ms,
                 self.sequence,
-                self.changed_at_ms,
             )
         else:
             book = exact[2]
@@ -238,7 +235,7 @@ class LiveBook:
         self, received_at_ms: int, venue_time_ms: int | None, sequence: int | None
     ) -> None:
         self.version += 1
-        self.received_at_ms = self.changed_at_ms = received_at_ms
+        self.received_at_ms = received_at_ms
         self.venue_time_ms = venue_time_ms
         self.sequence = sequence
         bids, asks = self.bids, self.asks

@@ -66,7 +66,6 @@ class BookRow(NamedTuple):
         received_at_ms: newest proof that it is current [ms since epoch, our clock].
         venue_time_ms: when the venue made it [ms since epoch, its clock].
         sequence: the venue's own number of this state.
-        changed_at_ms: when its last change was heard of [ms since epoch, our clock].
     """
 
     venue: str
@@ -77,7 +76,6 @@ class BookRow(NamedTuple):
     received_at_ms: int
     venue_time_ms: int | None
     sequence: int | None
-    changed_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,6 @@ def row_of(book: LiveBook, origin: str) -> BookRow:
         book.received_at_ms,
         book.venue_time_ms,
         book.sequence,
-        book.changed_at_ms,
     )
 
 
@@ -259,7 +256,7 @@ def _book(
     text: bytes, spec: VenueSpec, symbol: str, depth: int, alive_at_ms: Mapping[bytes, bytes]
 ) -> Book | None:
     writer, _, body = text.partition(b"\n")
-    origin, bids, asks, received_at_ms, venue_time_ms, sequence, changed_at_ms = orjson.loads(body)
+    origin, bids, asks, received_at_ms, venue_time_ms, sequence = orjson.loads(body)
     if origin != origin_of(spec):
         return None
     return Book(
@@ -270,7 +267,6 @@ def _book(
         max(received_at_ms, int(alive_at_ms.get(writer, 0))),
         venue_time_ms,
         sequence,
-        changed_at_ms,
     )
 
 

@@ -114,7 +114,6 @@ def _book_to_json(book: Book, depth: int | None) -> Json:
         "received_at_ms": book.received_at_ms,
         "venue_time_ms": book.venue_time_ms,
         "sequence": book.sequence,
-        "changed_at_ms": book.changed_at_ms,
         "bids": _levels_to_json(book.bids[:depth]),
         "asks": _levels_to_json(book.asks[:depth]),
     }
@@ -141,7 +140,6 @@ def _book_from_json(item: Json) -> Book:
         received_at_ms=item["received_at_ms"],
         venue_time_ms=item["venue_time_ms"],
         sequence=item["sequence"],
-        changed_at_ms=item.get("changed_at_ms"),
     )
 
 

@@ -70,9 +70,8 @@ def deny_grounds(intent: Intent, *, limits: Limits, grounds: Grounds) -> Denial 
 def moment_of(book: Book, offset_ms: int | None) -> int:
     """Return the moment that a book is from, by our clock [ms since epoch].
 
-    That is when we received it, or something last proved that nothing has changed. If its last
-    change took long to reach us, by what the venue says of when it was made and by what was
-    measured of its clock, then what came after may be as late.
+    That is when we received it or, if the venue says when it was made and how far its clock is
+    from ours was measured, that moment when it is the earlier one.
 
     Args:
         book: of the venue.
@@ -80,8 +79,7 @@ def moment_of(book: Book, offset_ms: int | None) -> int:
     """
     if book.venue_time_ms is None or offset_ms is None:
         return book.received_at_ms
-    heard_at_ms = book.received_at_ms if book.changed_at_ms is None else book.changed_at_ms
-    return book.received_at_ms - max(0, heard_at_ms - book.venue_time_ms - offset_ms)
+    return min(book.received_at_ms, book.venue_time_ms + offset_ms)
 
 
 class _Case:

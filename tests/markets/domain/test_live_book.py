@@ -278,7 +278,6 @@ def test_the_exact_book_keeps_every_digit_and_is_made_once_for_each_version():
         NOW_MS,
         NOW_MS - 5,
         7,
-        NOW_MS,
     )
     assert book.to_book(20) is exact
     assert book.bids.top(5) == [("1.100", "2.0")]
@@ -306,16 +305,6 @@ def test_the_moment_of_a_book_follows_a_clock_that_was_set_back():
 
     assert changed_ms == NOW_MS - 60_000
     assert book.to_book(5).received_at_ms == NOW_MS - 61_000
-
-
-def test_a_proof_that_nothing_has_changed_is_no_change():
-    book = make_book(wire([("10", "1")]), wire([("11", "1")]))
-    changed_ms = book.changed_at_ms
-
-    book.confirm(NOW_MS + 9_000)
-
-    exact = book.to_book(5)
-    assert (exact.received_at_ms, exact.changed_at_ms) == (NOW_MS + 9_000, changed_ms)
 
 
 def test_a_cleared_book_knows_nothing():

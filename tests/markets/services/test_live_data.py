@@ -43,7 +43,6 @@ def follow(client, venue, *, age_ms=100, bid="31337"):
         at_ms,
         None,
         5,
-        at_ms,
     )
     BookStore(client, writer="one").write_many(
         [row], gone=[], alive_at_ms={}, statuses=[], now_ms=at_ms

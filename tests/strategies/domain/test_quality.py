@@ -102,18 +102,6 @@ def test_the_moment_of_a_book_is_the_venues_own_one_put_right_by_the_measured_of
     assert moment_of(book_of("alpha"), 5_000) == NOW_MS
 
 
-def test_a_book_that_was_proven_lately_is_not_old_because_nothing_has_changed():
-    made_ms = NOW_MS - 60_000
-    quiet = replace(
-        book_of("alpha", at_ms=NOW_MS, venue_time_ms=made_ms), changed_at_ms=made_ms + 30
-    )
-
-    assert moment_of(quiet, 0) == NOW_MS - 30
-    # its last change had been on its way for long: so may be the next one
-    assert moment_of(replace(quiet, changed_at_ms=made_ms + 8_000), 0) == NOW_MS - 8_000
-    assert code_of(grounds_of(quiet, book_of("beta"), offsets={"alpha": 0})) is None
-
-
 def test_a_book_that_was_old_when_it_came_counts_as_old():
     books = (book_of("alpha"), book_of("beta", venue_time_ms=NOW_MS - 800))
 
