@@ -95,15 +95,7 @@ class Part:
             self.process = subprocess.Popen(
                 COMMANDS[program],
                 cwd=ROOT,
-                env=os.environ
-                | {
-                    "DJANGO_SETTINGS_MODULE": "arbplatform.settings.dev",
-                    "ARB_DATA_DIR": str(directory),
-                    "DATABASE_URL": database_url(),
-                    "REDIS_URL": redis_url,
-                    "PYTHONWARNINGS": "ignore",
-                }
-                | environment,
+                env=environment_of(redis_url, directory) | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -124,6 +116,17 @@ class Part:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def environment_of(redis_url: str, directory: Path) -> dict[str, str]:
+    """Return what a process of the platform needs to work on the database of the test."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "arbplatform.settings.dev",
+        "ARB_DATA_DIR": str(directory),
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": redis_url,
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def database_url() -> str:

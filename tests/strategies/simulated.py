@@ -101,14 +101,20 @@ def quote_cheap_and_dear(simulator: RunningSimulator) -> None:
     quote("beta", "BTC/USDT", [("50500", "0.9")], [("50510", "1")])
 
 
-def begin(slug: str, accounts: Sequence[VenueAccount], **params: Any) -> Strategy:
-    """Start a scheduled strategy."""
+def begin(
+    slug: str,
+    accounts: Sequence[VenueAccount],
+    *,
+    driver: StrategyDriver = StrategyDriver.SCHEDULE,
+    **params: Any,
+) -> Strategy:
+    """Start a strategy, scheduled unless something else is said."""
     strategy = create_strategy(
         name=slug,
         slug=slug,
         params=params,
         account_ids=[account.pk for account in accounts],
-        driver=StrategyDriver.SCHEDULE,
+        driver=driver,
     )
     start_strategy(strategy_id=strategy.pk, user=None)
     return strategy

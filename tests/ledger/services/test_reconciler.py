@@ -21,7 +21,7 @@ from ledger.models import (
     ReconciliationRun,
     TradingHalt,
 )
-from ledger.selectors import imbalances, list_holdings, wallet_balances
+from ledger.selectors import wallet_balances
 from ledger.services import reconciler
 from ledger.services.discrepancies import acknowledge
 from ledger.services.fills import book_fills
@@ -32,7 +32,7 @@ from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import Side, TimeInForce, VenueOrderStatus
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected, VenueUnavailable
 from markets.gateway.limiter import BACKGROUND_RESERVE_MS, Urgency, reserve_of
-from tests.ledger.reconciled import by_hand
+from tests.ledger.reconciled import assert_equal_to, by_hand
 
 
 def moved(kind, amount, asset="USDT", status=VenueTransferStatus.DONE, **fields):
@@ -46,17 +46,6 @@ def only():
 def is_reducing(account):
     halts = TradingHalt.objects.filter(key=f"account:{account.pk}", state="reducing")
     return halts.exists()
-
-
-def assert_equal_to(venue, account):
-    stated = {
-        (wallet, asset): total
-        for wallet, rows in venue.balances.items()
-        for asset, total in rows.items()
-        if total
-    }
-    assert {(row.wallet, row.asset): row.amount for row in list_holdings(account.pk)} == stated
-    assert imbalances() == {}
 
 
 # nothing is wrong -----------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, database_url, wait_until
+from tests.processes import ROOT, environment_of, wait_until
 
 DOOR = "door"
 """The moment after the last question whether an order may leave."""
@@ -82,14 +82,7 @@ class Nursery:
         self._process = subprocess.Popen(
             (sys.executable, "-m", "tests.strategies.engine.nursery"),
             cwd=ROOT,
-            env=os.environ
-            | {
-                "DJANGO_SETTINGS_MODULE": "arbplatform.settings.dev",
-                "ARB_DATA_DIR": str(directory),
-                "DATABASE_URL": database_url(),
-                "REDIS_URL": redis_url,
-                "PYTHONWARNINGS": "ignore",
-            },
+            env=environment_of(redis_url, directory),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

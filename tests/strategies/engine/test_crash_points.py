@@ -25,11 +25,9 @@ from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyDr
 from strategies.models import EngineProcess
 from strategies.selectors import get_strategy
 from strategies.services.crashpoints import CrashPoint
-from strategies.services.runs import start_strategy
-from strategies.services.strategies import create_strategy
 from tests.processes import RedisServer, wait_until
 from tests.strategies.engine.nursery import DOOR, Nursery
-from tests.strategies.simulated import register, venue
+from tests.strategies.simulated import begin, register, venue
 from tests.strategies.test_crash_points import FUNDS, MARKETS, check, recover, refuse_orders
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,26 +86,14 @@ def accounts(simulator):
 
 @pytest.fixture
 def cross(accounts):
-    return begin("cross-venue", accounts, symbols=["BTC/USDT"], max_notional="20000")
+    params = {"symbols": ["BTC/USDT"], "max_notional": "20000"}
+    return begin("cross-venue", accounts, driver=StrategyDriver.STREAM, **params)
 
 
 @pytest.fixture
 def triangular(accounts):
-    return begin(
-        "triangular", accounts[:1], assets=["BTC", "ETH", "USDT"], max_start_amount="10000"
-    )
-
-
-def begin(slug, accounts, **params):
-    strategy = create_strategy(
-        name=slug,
-        slug=slug,
-        params=params,
-        account_ids=[account.pk for account in accounts],
-        driver=StrategyDriver.STREAM,
-    )
-    start_strategy(strategy_id=strategy.pk, user=None)
-    return strategy
+    params = {"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "10000"}
+    return begin("triangular", accounts[:1], driver=StrategyDriver.STREAM, **params)
 
 
 def offer_pair(simulator):
