@@ -3,7 +3,7 @@
 ``python -m tests.strategies.engine.nursery`` reads one JSON object a line. ``{"log": PATH, "point":
 NAME, "signal": NUMBER}`` starts an engine that sends itself a signal when it first comes to a crash
 point (``point`` may be empty), and answers its process id; ``{"look": PID}`` answers how a process
-has ended, or ``null``.
+has ended, or ``null``. An engine with a point also logs when it asked for every order that left.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -41,6 +42,11 @@ class Engine:
     def output(self) -> str:
         """What it has written so far."""
         return self._log.read_text()
+
+    @property
+    def asked_at(self) -> list[float]:
+        """When it put the last question for each order that was then let go [monotonic s]."""
+        return [float(line.split()[1]) for line in self.output.splitlines() if line[:5] == "door "]
 
     @property
     def is_stopped(self) -> bool:
@@ -171,11 +177,14 @@ def stopping_at(point: str, number: int) -> Iterator[None]:
     def look(reached: str) -> None:
         if reached == point and not passed:
             passed.append(reached)
-            os.kill(os.getpid(), number)
+            # to this thread: one that is meant for the process may let this thread run on for long
+            signal.pthread_kill(threading.get_ident(), number)
 
     def ask_and_look(calls: CheckedCalls) -> None:
+        asked_at = time.monotonic()
         ask_to_leave(calls)
         if calls.let_go is not None:
+            os.write(2, f"door {asked_at}\n".encode())
             look(DOOR)
 
     CheckedCalls.ask_to_leave = ask_and_look  # type: ignore[method-assign, assignment]
