@@ -68,7 +68,7 @@ def trust(accounts: Sequence[Any]) -> None:
     tomorrow = SYSTEM_CLOCK.now() + timedelta(days=1)
     for account in accounts:
         AccountReconciliation.objects.update_or_create(
-            account=account, defaults={"last_clean_at": tomorrow}
+            account=account, defaults={"last_clean_at": tomorrow, "clean_round": 2**32}
         )
 
 

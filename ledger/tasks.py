@@ -4,10 +4,10 @@ import logging
 from typing import Any
 
 from celery import shared_task, signals
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from arbplatform.background.single import alone
-from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import ArbError
 from ledger.errors import OpeningPostponed, ReconciliationBusy
 from ledger.services import conditions, deadman, equity, kill, openings, reconciler, transfers
@@ -27,7 +27,8 @@ STARTUP_EXPIRES_S = 60
 @signals.worker_init.connect(weak=False, dispatch_uid="ledger.readiness.begin")
 def _begin(**_: object) -> None:
     """Let nothing trade until its accounts were compared by this worker or after its start."""
-    READINESS.begin(SYSTEM_CLOCK.now())
+    READINESS.begin()
+    connection.close()  # the main thread asks no more
 
 
 @signals.worker_ready.connect(weak=False, dispatch_uid="ledger.readiness.compare")

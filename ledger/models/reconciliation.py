@@ -76,6 +76,15 @@ class AccountReconciliation(models.Model):
     last_run_at = models.DateTimeField(_("last compared at"), null=True, db_index=True)
     last_clean_at = models.DateTimeField(_("last equal at"), null=True)
     failure_count = models.PositiveIntegerField(_("failures in a row"), default=0)
+    round_count = models.PositiveBigIntegerField(
+        _("comparisons begun"),
+        default=0,
+        db_default=0,
+        help_text=_("Tells what began before what, however clocks differ."),
+    )
+    clean_round = models.PositiveBigIntegerField(
+        _("last equal in comparison"), default=0, db_default=0
+    )
 
     class Meta:
         verbose_name = _("reconciliation of an account")

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -112,14 +113,32 @@ def list_reconcilable_account_ids() -> list[int]:
 def list_unreconciled(account_ids: Collection[int], since: datetime) -> list[int]:
     """Return which of the accounts were not found equal to their venue since a moment."""
     clean = map_last_clean(account_ids)
-    return sorted(pk for pk in set(account_ids) if pk not in clean or clean[pk] < since)
+    return sorted(pk for pk in set(account_ids) if pk not in clean or clean[pk].at < since)
 
 
-def map_last_clean(account_ids: Collection[int]) -> dict[int, datetime]:
-    """Return when accounts were last found equal to their venues; others never were."""
+class Clean(NamedTuple):
+    """A comparison that found an account equal to its venue.
+
+    Attributes:
+        at: when it began, by the clock of whoever compared.
+        round: its number among the comparisons of the account, by which they began.
+    """
+
+    at: datetime
+    round: int
+
+
+def map_last_clean(account_ids: Collection[int]) -> dict[int, Clean]:
+    """Return in which comparison accounts were last equal to their venues; others never were."""
     rows = AccountReconciliation.objects.filter(account_id__in=account_ids).order_by()
-    found = rows.values_list("account_id", "last_clean_at")
-    return {account_id: clean_at for account_id, clean_at in found if clean_at is not None}
+    found = rows.values_list("account_id", "last_clean_at", "clean_round")
+    return {pk: Clean(at, number) for pk, at, number in found if at is not None}
+
+
+def map_rounds() -> dict[int, int]:
+    """Return how many comparisons of each account have begun so far; of others none has."""
+    rows = AccountReconciliation.objects.order_by()
+    return dict(rows.values_list("account_id", "round_count"))
 
 
 def list_traded_markets(account: VenueAccount, since: datetime) -> list[Market]:

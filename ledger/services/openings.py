@@ -1,6 +1,7 @@
 """Open the books of an account: take over what it holds, once."""
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import VenueAccount
 from accounts.selectors import get_account_with_secrets, lock_account
@@ -71,8 +72,11 @@ def _open(account: VenueAccount, before: Books, statement: Statement, clock: Clo
     for purse, amount in booked.items():
         missing[purse] = missing.get(purse, ZERO) - amount
     # the books are made equal to the statement: nothing has to be compared yet
-    AccountReconciliation.objects.update_or_create(
-        account_id=account.pk, defaults={"last_clean_at": clock.now()}
+    row, _is_new = AccountReconciliation.objects.get_or_create(account_id=account.pk)
+    AccountReconciliation.objects.filter(pk=row.pk).update(
+        last_clean_at=clock.now(),
+        round_count=F("round_count") + 1,
+        clean_round=F("round_count") + 1,
     )
     return book_entry(
         key=opening_key(account.pk),

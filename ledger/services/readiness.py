@@ -7,15 +7,20 @@ that is not old. A difference that is exactly a transfer of ours on its way is k
 as long. Opening the books is one: they are made equal to the venue's statement.
 """
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
+from django.db import InterfaceError, OperationalError
+
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from ledger.selectors.reconciliation import list_unreconciled, map_last_clean
+from ledger.selectors.reconciliation import list_unreconciled, map_last_clean, map_rounds
+
+logger = logging.getLogger(__name__)
 
 AGE_MAX: Final = timedelta(minutes=10)
 """How old the last clean reconciliation may be when a strategy is started."""
@@ -24,6 +29,9 @@ RUNS_MAX: Final = 20_000
 """Runs that are remembered as ready; when there are more, all are asked about again."""
 ASK_EVERY_MS: Final = 5_000
 """How often a strategy that waits has its accounts compared, besides the schedule [ms]."""
+
+_Rounds = Mapping[int, int]
+"""How many comparisons of each account had begun at a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,9 @@ class Trader:
 class Readiness:
     """What this process knows; one that is no worker has no start that counts.
 
+    What began later is told by the numbers of the comparisons, which the database counts: clocks
+    of several machines may differ, and each may be put back.
+
     Args:
         clock: tells when a comparison was asked for.
     """
@@ -52,31 +63,51 @@ class Readiness:
         self._clock = clock
         self._lock = Lock()
         self._asked_ms: float | None = None
-        self._began_at: datetime | None = None
+        self._is_begin_due = False
+        self._began: _Rounds | None = None
         self._ready: set[int] = set()
-        self._distrusted: dict[int, datetime] = {}
+        self._distrusted: dict[int, _Rounds] = {}
 
-    def begin(self, now: datetime | None) -> None:
-        """Trust nothing that was found before this moment; ``None`` forgets the moment."""
+    def begin(self) -> None:
+        """Trust no comparison that has begun by now.
+
+        While the database is away it is not known which: then it is those that have begun by the
+        first look.
+        """
         with self._lock:
-            self._began_at = now
+            self._is_begin_due, self._began = True, None
+            self._ready.clear()
+            self._distrusted.clear()
+        try:
+            self._note_begin()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("What was compared before the start is found out later: %s", error)
+
+    def reset(self) -> None:
+        """Forget the start of the process, and what is known."""
+        with self._lock:
+            self._is_begin_due, self._began = False, None
             self._ready.clear()
             self._distrusted.clear()
 
-    def distrust(self, run_id: int, *, since: datetime) -> None:
-        """Trust nothing about a run's accounts that was found before ``since``.
+    def distrust(self, run_ids: Collection[int]) -> None:
+        """Trust no comparison of the accounts of some runs that has begun by now.
 
         Args:
-            run_id: somebody else who carried it out has died.
-            since: when it was taken over.
+            run_ids: somebody else who carried them out has died, and they were taken over.
+
+        Raises:
+            OperationalError, InterfaceError: the database is away; they must not be traded.
         """
+        if not run_ids:
+            return
+        rounds = map_rounds()
         with self._lock:
-            self._ready.discard(run_id)
-            self._distrusted[run_id] = since
+            self._ready.difference_update(run_ids)
+            self._distrusted.update(dict.fromkeys(run_ids, rounds))
             if len(self._distrusted) > RUNS_MAX:
-                # none may be forgotten: what was found before then is not believed of anybody
-                since = max(self._distrusted.values())
-                self._began_at = max(filter(None, (self._began_at, since)))
+                # none may be forgotten: what was found before now is not believed of anybody
+                self._is_begin_due, self._began = False, rounds
                 self._ready.clear()
                 self._distrusted.clear()
 
@@ -92,24 +123,38 @@ class Readiness:
         asked = [trader for trader in traders if trader.run_id not in ready]
         return frozenset(ready | self._look(asked) if asked else ready)
 
+    def _note_begin(self) -> None:
+        rounds = map_rounds()
+        with self._lock:
+            if self._is_begin_due:
+                self._is_begin_due, self._began = False, rounds
+
     def _look(self, traders: Sequence[Trader]) -> set[int]:
-        began_at = self._began_at
+        if self._is_begin_due:
+            self._note_begin()
+        began = self._began
         distrusted = {each.run_id: self._distrusted.get(each.run_id) for each in traders}
         clean = map_last_clean({pk for each in traders for pk in each.account_ids})
         waiting: set[int] = set()
         found: set[int] = set()
         for trader in traders:
-            known = (began_at, distrusted[trader.run_id], trader.started_at - AGE_MAX)
-            since = max(filter(None, known))
-            missing = {pk for pk in trader.account_ids if pk not in clean or clean[pk] < since}
+            floors = [rounds for rounds in (began, distrusted[trader.run_id]) if rounds is not None]
+            oldest = trader.started_at - AGE_MAX
+            missing = {
+                pk
+                for pk in trader.account_ids
+                if pk not in clean
+                or clean[pk].at < oldest
+                or any(clean[pk].round <= rounds.get(pk, 0) for rounds in floors)
+            }
             waiting |= missing
             if not missing:
                 found.add(trader.run_id)
         with self._lock:
-            if self._began_at != began_at:
+            if self._began is not began or self._is_begin_due:
                 return set()  # what was read does not count any more
             # what was taken over while this was read is not ready
-            found = {pk for pk in found if self._distrusted.get(pk) == distrusted[pk]}
+            found = {pk for pk in found if self._distrusted.get(pk) is distrusted[pk]}
             if len(self._ready) + len(found) > RUNS_MAX:
                 self._ready.clear()
             self._ready |= found

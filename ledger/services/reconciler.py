@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
@@ -305,7 +305,13 @@ def _claim(account: VenueAccount, clock: Clock) -> _Claim:
     row, _is_new = AccountReconciliation.objects.get_or_create(account_id=account.pk)
     is_free = Q(lease_until=None) | Q(lease_until__lte=now)
     rows = AccountReconciliation.objects.filter(is_free, pk=row.pk)
-    if not rows.update(token=token, lease_until=now + lease(), last_run_at=now):
+    begun = rows.update(
+        token=token,
+        lease_until=now + lease(),
+        last_run_at=now,
+        round_count=F("round_count") + 1,
+    )
+    if not begun:
         raise ReconciliationBusy(account=str(account))
     row.refresh_from_db()
     return _Claim(account, token, row, clock)
@@ -344,7 +350,7 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     else:
         row.failure_count += 1
     if run.outcome == RunOutcome.CLEAN:
-        row.last_clean_at = round_.started_at
+        row.last_clean_at, row.clean_round = round_.started_at, row.round_count
     row.save()
     return run
 

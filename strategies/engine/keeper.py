@@ -295,9 +295,7 @@ class LeaseKeeper:
         )
         if not taken:
             return
-        for item in taken:
-            if item.is_taken_over:
-                self._readiness.distrust(item.run_id, since=item.claim.claimed_at)
+        self._readiness.distrust([item.run_id for item in taken if item.is_taken_over])
         with self._lock:
             self._leases.update({item.strategy_id: item for item in taken})
             if self._is_draining:

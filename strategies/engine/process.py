@@ -24,7 +24,6 @@ from django.conf import settings
 
 from arbplatform.background.draining import DRAIN
 from arbplatform.background.lifecycle import engine_ending, engine_ready
-from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.services.readiness import READINESS
 from strategies.engine.keeper import LeaseKeeper
 from strategies.services.leases import Engine
@@ -146,7 +145,7 @@ def run_engine(work: Work) -> int:
         work: what it does with the strategies that it holds.
     """
     tune()
-    READINESS.begin(DATABASE_CLOCK.now())
+    READINESS.begin()
     keeper = LeaseKeeper(Engine.on(settings.MACHINE_NAME, os.getpid()))
 
     async def main() -> int:

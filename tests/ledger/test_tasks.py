@@ -12,6 +12,7 @@ from accounts.models import VenueAccount
 from ledger import tasks
 from ledger.domain.orders import OrderState
 from ledger.models import AccountReconciliation, Entry, EquitySnapshot, Order
+from ledger.services.readiness import READINESS, Trader
 
 NAMES = {
     "ledger.resolve_unknown_orders",
@@ -89,3 +90,16 @@ def test_an_account_that_somebody_is_comparing_is_no_cause_for_a_warning(account
     (record,) = [each for each in caplog.records if each.name == "ledger.tasks"]
     assert record.levelname == "INFO"
     assert "being compared" in record.getMessage()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_starts_trusts_no_earlier_comparison(account):
+    tasks.open_account(account.pk)
+    trader = Trader(run_id=1, started_at=timezone.now(), account_ids=[account.pk])
+    assert READINESS.find_ready([trader]) == {1}
+
+    try:
+        tasks._begin()
+        assert READINESS.find_ready([trader]) == frozenset()
+    finally:
+        READINESS.reset()

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 
 from arbplatform.core.clock import FixedClock
 from ledger.models import AccountReconciliation
 from ledger.selectors.reconciliation import map_last_clean
 from ledger.services import readiness as services
+from ledger.services import reconciler
 from ledger.services.openings import ensure_opened
 from ledger.services.readiness import ASK_EVERY_MS, Readiness, Trader, prepare
 from ledger.services.reconciler import reconcile_account
@@ -40,8 +42,7 @@ def test_books_that_were_just_opened_are_equal(readiness, opened, clock):
 
 
 def test_what_was_equal_before_this_worker_began_does_not_count(readiness, opened, clock):
-    clock.advance_ms(1)
-    readiness.begin(clock.now())
+    readiness.begin()
     assert not is_ready(readiness, opened, clock)
 
     reconcile_account(account_id=opened.pk, clock=clock)
@@ -50,8 +51,7 @@ def test_what_was_equal_before_this_worker_began_does_not_count(readiness, opene
 
 
 def test_an_account_that_differs_is_not_traded(readiness, opened, venue, clock):
-    clock.advance_ms(1)
-    readiness.begin(clock.now())
+    readiness.begin()
     venue.balances[Wallet.SPOT]["USDT"] -= 1
 
     reconcile_account(account_id=opened.pk, clock=clock)
@@ -110,7 +110,7 @@ def test_a_take_over_in_the_middle_of_a_look_is_not_forgotten(
 
     def take_over(asked):
         clean = look(asked)
-        readiness.distrust(1, since=clock.now() + timedelta(milliseconds=1))
+        readiness.distrust([1])
         return clean
 
     monkeypatch.setattr(services, "map_last_clean", take_over)
@@ -118,7 +118,61 @@ def test_a_take_over_in_the_middle_of_a_look_is_not_forgotten(
     monkeypatch.undo()
 
     assert not is_ready(readiness, opened, clock)
-    clock.advance_ms(1)
+    reconcile_account(account_id=opened.pk, clock=clock)
+    assert is_ready(readiness, opened, clock)
+
+
+def test_a_clock_that_runs_ahead_makes_no_comparison_later_than_a_take_over(
+    readiness, opened, clock
+):
+    ahead = FixedClock(clock.at_ms + 3_600_000)
+    reconcile_account(account_id=opened.pk, clock=ahead)
+    assert is_ready(readiness, opened, clock)
+
+    readiness.distrust([1])
+
+    assert not is_ready(readiness, opened, clock)
+
+
+def test_a_clock_that_is_behind_makes_no_comparison_earlier_than_a_take_over(
+    readiness, opened, clock
+):
+    readiness.distrust([1])
+
+    reconcile_account(account_id=opened.pk, clock=FixedClock(clock.at_ms - 300_000))
+
+    assert is_ready(readiness, opened, clock)
+
+
+def test_a_comparison_that_had_begun_before_a_take_over_does_not_count(
+    readiness, opened, clock, monkeypatch
+):
+    finish = reconciler._finish
+
+    def take_over(round_, claim):
+        readiness.distrust([1])
+        return finish(round_, claim)
+
+    monkeypatch.setattr(reconciler, "_finish", take_over)
+    assert reconcile_account(account_id=opened.pk, clock=clock).outcome == "clean"
+    monkeypatch.undo()
+
+    assert not is_ready(readiness, opened, clock)
+
+
+def test_without_a_database_the_start_is_as_late_as_the_first_look(
+    readiness, opened, clock, monkeypatch
+):
+    def away():
+        raise OperationalError("no database")
+
+    monkeypatch.setattr(services, "map_rounds", away)
+    readiness.begin()
+    with pytest.raises(OperationalError):
+        is_ready(readiness, opened, clock)
+    monkeypatch.undo()
+
+    assert not is_ready(readiness, opened, clock)
     reconcile_account(account_id=opened.pk, clock=clock)
     assert is_ready(readiness, opened, clock)
 
@@ -141,9 +195,8 @@ def test_of_more_take_overs_than_are_remembered_none_is_forgotten(
     readiness, opened, clock, monkeypatch
 ):
     monkeypatch.setattr(services, "RUNS_MAX", 2)
-    clock.advance_ms(1)
     for run_id in (1, 2, 3):
-        readiness.distrust(run_id, since=clock.now())
+        readiness.distrust([run_id])
 
     assert not is_ready(readiness, opened, clock)
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.models import Order
 from ledger.services.readiness import READINESS
 from ledger.services.reconciler import reconcile_account
@@ -15,9 +14,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def fresh_worker(cross):
     """This process has just started as a worker."""
-    READINESS.begin(SYSTEM_CLOCK.now())
+    READINESS.begin()
     yield
-    READINESS.begin(None)
+    READINESS.reset()
 
 
 @pytest.mark.usefixtures("edge", "fresh_worker")
@@ -39,6 +38,6 @@ def test_the_first_tick_of_a_worker_waits_for_a_clean_comparison(cross):
 
 @pytest.mark.usefixtures("edge")
 def test_a_strategy_that_has_just_opened_its_books_trades_at_once(cross):
-    READINESS.begin(None)
+    READINESS.reset()
 
     assert run_tick(strategy_id=cross.pk, is_spacing_kept=False).outcome is TickOutcome.EXECUTED
