@@ -51,8 +51,18 @@ urlpatterns = [
         "api/",
         include(
             [
-                route("schema", SpectacularJSONAPIView.as_view(), name="schema"),
-                route("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+                route(
+                    "schema",
+                    SpectacularJSONAPIView.as_view(),
+                    name="schema",
+                    takes_anything=True,
+                ),
+                route(
+                    "docs",
+                    SpectacularSwaggerSplitView.as_view(url_name="schema"),
+                    name="docs",
+                    takes_anything=True,
+                ),
             ]
         ),
     ),

@@ -13,13 +13,20 @@ from accounts.models import (
     VenueNetwork,
     WalletChoice,
 )
-from arbplatform.api.filters import since_filter, until_filter
+from arbplatform.api.filters import (
+    ChoiceFilter,
+    FlagFilter,
+    IdFilter,
+    since_filter,
+    until_filter,
+)
 
 
 class AccountFilter(django_filters.FilterSet):
     """Accounts by venue."""
 
     venue = django_filters.CharFilter(field_name="venue__code")
+    is_enabled = FlagFilter()
 
     class Meta:
         model = VenueAccount
@@ -29,7 +36,7 @@ class AccountFilter(django_filters.FilterSet):
 class BalanceFilter(django_filters.FilterSet):
     """Balances of an account by wallet and asset."""
 
-    wallet = django_filters.ChoiceFilter(choices=WalletChoice.choices)
+    wallet = ChoiceFilter(choices=WalletChoice.choices)
     asset = django_filters.CharFilter(field_name="asset__code")
 
     class Meta:
@@ -40,11 +47,9 @@ class BalanceFilter(django_filters.FilterSet):
 class TransferFilter(django_filters.FilterSet):
     """Transfers by account, asset, state and time."""
 
-    account = django_filters.NumberFilter(
-        method="filter_account", label="Id of the sending or receiving account."
-    )
+    account = IdFilter(method="filter_account", label="Id of the sending or receiving account.")
     asset = django_filters.CharFilter(field_name="asset__code")
-    state = django_filters.ChoiceFilter(choices=TransferStateChoice.choices)
+    state = ChoiceFilter(choices=TransferStateChoice.choices)
     since = since_filter("created_at")
     until = until_filter("created_at")
 
@@ -62,8 +67,9 @@ class TransferFilter(django_filters.FilterSet):
 class AddressFilter(django_filters.FilterSet):
     """Entries of the address book by account, asset and state."""
 
+    account = IdFilter(field_name="account_id", label="Id of the account that receives.")
     asset = django_filters.CharFilter(field_name="asset__code")
-    state = django_filters.ChoiceFilter(choices=AddressStateChoice.choices)
+    state = ChoiceFilter(choices=AddressStateChoice.choices)
 
     class Meta:
         model = AddressEntry

@@ -17,7 +17,7 @@ from accounts.models import (
 from accounts.selectors import list_rule_changes
 from accounts.services.addresses import LABEL_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer
 
 ID_MAX = 2**63 - 1
 CHANGES_MAX = 100
@@ -86,7 +86,7 @@ class AddressDetailSerializer(AddressSerializer):
         return RuleChangeSerializer(changes, many=True).data
 
 
-class ProposeAddressSerializer(serializers.Serializer[Any]):
+class ProposeAddressSerializer(BodySerializer):
     """What proposes an address."""
 
     account = serializers.IntegerField(min_value=1, max_value=ID_MAX, help_text="Who receives.")
@@ -104,13 +104,13 @@ class ProposeAddressSerializer(serializers.Serializer[Any]):
     )
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(BodySerializer):
     """Why something is done."""
 
     reason = serializers.CharField(max_length=REASON_LENGTH_MAX)
 
 
-class SettleSerializer(serializers.Serializer[Any]):
+class SettleSerializer(BodySerializer):
     """How a transfer ended."""
 
     has_arrived = serializers.BooleanField(help_text="False: the funds never left the source.")
@@ -139,7 +139,7 @@ class NetworkSerializer(serializers.ModelSerializer[VenueNetwork]):
         read_only_fields = fields
 
 
-class ConfirmNetworkSerializer(serializers.Serializer[Any]):
+class ConfirmNetworkSerializer(BodySerializer):
     """What confirms the name of a network."""
 
     venue = serializers.SlugField(max_length=32, help_text="Code of the venue.")
@@ -161,7 +161,7 @@ class TransferLimitSerializer(serializers.ModelSerializer[TransferLimit]):
         read_only_fields = fields
 
 
-class SetLimitsSerializer(serializers.Serializer[Any]):
+class SetLimitsSerializer(BodySerializer):
     """What sets the limits of an account, or those for all; what is left out is no limit."""
 
     account = serializers.IntegerField(

@@ -157,6 +157,8 @@ class NetworkView(APIView):
 class WaysView(APIView):
     """The networks between two accounts."""
 
+    query_class = WayQuerySerializer
+
     @extend_schema(
         operation_id="accounts_ways",
         parameters=[WayQuerySerializer],
@@ -164,7 +166,7 @@ class WaysView(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Ask both venues which networks lead there, what they cost, and whether they are open."""
-        query = WayQuerySerializer(data=request.query_params)
+        query = self.query_class(data=request.query_params)
         query.is_valid(raise_exception=True)
         values = query.validated_data
         source = get_account_with_secrets(pk)

@@ -9,7 +9,7 @@ from accounts.domain.permissions import find_warnings, from_json
 from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
 from accounts.services.accounts import KEY_LENGTH_MAX as SECRET_LENGTH_MAX
 from accounts.services.requests import KEY_LENGTH_MAX
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
 from arbplatform.wording import render
 
 
@@ -69,7 +69,7 @@ def _secret(**kwargs: Any) -> serializers.CharField:
     )
 
 
-class CreateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class CreateAccountSerializer(BodySerializer):
     """What registers an account."""
 
     venue = serializers.SlugField(max_length=32, help_text="Code of the venue.")
@@ -84,7 +84,7 @@ class CreateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
     )
 
 
-class UpdateAccountSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class UpdateAccountSerializer(BodySerializer):
     """What changes an account. An empty secret, or none, keeps the stored one."""
 
     venue = serializers.SlugField(
@@ -191,7 +191,7 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
         read_only_fields = fields
 
 
-class RequestTransferSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class RequestTransferSerializer(BodySerializer):
     """What asks for a transfer."""
 
     to_account = serializers.IntegerField(
@@ -201,8 +201,8 @@ class RequestTransferSerializer(serializers.Serializer):  # type: ignore[type-ar
         max_value=2**63 - 1,
         help_text="Id of the receiving account. Left out: between wallets of the same account.",
     )
-    from_wallet = serializers.ChoiceField(choices=WalletChoice.choices)
-    to_wallet = serializers.ChoiceField(choices=WalletChoice.choices)
+    from_wallet = ChoiceField(choices=WalletChoice.choices)
+    to_wallet = ChoiceField(choices=WalletChoice.choices)
     asset = serializers.CharField(max_length=32)
     amount = AmountField(positive=True, help_text="What leaves the source, network fee included.")
     network = serializers.CharField(

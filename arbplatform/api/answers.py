@@ -49,7 +49,7 @@ class Sent:
         method: of HTTP.
         path: the address, without a slash at the end.
         key: the sender's name for it.
-        content: query string and body.
+        content: the body.
     """
 
     user: AbstractBaseUser

@@ -16,13 +16,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.errors import LoginFailed
+from arbplatform.api.fields import BodySerializer
 from arbplatform.api.handlers import login_locked
 from arbplatform.api.throttling import LoginThrottle
 
 TAGS = ["auth"]
 
 
-class CredentialsSerializer(serializers.Serializer[Any]):
+class CredentialsSerializer(BodySerializer):
     """What a login asks for."""
 
     username = serializers.CharField(max_length=150)

@@ -1,7 +1,8 @@
-"""Serializer fields that keep money exact."""
+"""Serializer fields that keep money exact, and name what they would have taken."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -19,7 +20,43 @@ FLOAT_DIGITS_MAX = 15
 """Significant digits that survive a JSON number; a longer one was already rounded on its way."""
 
 TEXT_LENGTH_MAX = 64
+FIELDS_MAX = 20
+"""Unknown fields that one refusal names."""
+NO_SUCH_FIELD = _("There is no such field. Known here: {known}.")
 AMOUNT_PATTERN = r"^-?\d{1,22}(\.\d{1,18})?$"
+
+
+class BodySerializer(serializers.Serializer[Any]):
+    """What a client sends; a field that is not known is refused.
+
+    Nobody is to believe that a limit was set, or that only one venue was halted, because a name
+    was misspelt.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return what was sent.
+
+        Raises:
+            ValidationError: something in it is wrong, or not known.
+        """
+        unknown = (
+            [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        )
+        if unknown:
+            known = ", ".join(self.fields)
+            complaint = NO_SUCH_FIELD.format(known=known)
+            raise serializers.ValidationError({name: [complaint] for name in unknown[:FIELDS_MAX]})
+        return super().to_internal_value(data)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One value of a list; who sends another one is told the list."""
+
+    default_error_messages = {"invalid_choice": _("Must be one of {expected}.")}
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Raise the error of that key."""
+        super().fail(key, expected=", ".join(str(choice) for choice in self.choices), **kwargs)
 
 
 @extend_schema_field({"type": "string", "pattern": AMOUNT_PATTERN, "example": "0.015"})

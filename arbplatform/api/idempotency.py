@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from arbplatform.api.answers import Sent, claim, keep
 from arbplatform.api.models import KeptAnswer
+from arbplatform.api.parameters import put_before
 from arbplatform.core.errors import InvalidInput, Message
 
 logger = logging.getLogger(__name__)
@@ -88,11 +89,7 @@ def once(view: Callable[..., Any]) -> Callable[..., Any]:
     cls = getattr(view, "cls", None)
     if cls is None or getattr(cls, OWN_KEYS, False) or not any(hasattr(cls, w) for w in _WRITES):
         return view
-    described = {"__doc__": cls.__doc__, "__module__": cls.__module__}
-    guarded = type(cls.__name__, (AnswersOnce, cls), described)
-    as_view: Callable[..., Any] = guarded.as_view  # type: ignore[attr-defined]
-    once_view: Callable[..., Any] = as_view(**getattr(view, "initkwargs", {}))
-    return once_view
+    return put_before(AnswersOnce, view)
 
 
 def _read(request: Request) -> Sent | None:
@@ -109,8 +106,7 @@ def _read(request: Request) -> Sent | None:
     if not _KEY.fullmatch(key):
         complaint = Message("Use 1 to 64 printable ASCII characters without spaces.")
         raise InvalidInput(fields={HEADER: [complaint]})
-    query = request.META.get("QUERY_STRING", "").encode()
-    content = query + b"\n" + _read_body(request)
+    content = _read_body(request)  # no write reads anything from its address
     return Sent(user=user, method=method, path=request.path.rstrip("/"), key=key, content=content)
 
 

@@ -19,7 +19,7 @@ class KeptAnswer(models.Model):
     name = models.CharField(_("name"), max_length=64)
     """Hash of method, address and key."""
     request = models.CharField(_("request"), max_length=64)
-    """Keyed hash of the query string and the body."""
+    """Keyed hash of the body."""
     status = models.PositiveSmallIntegerField(_("status"), null=True)
     """Null while the request is carried out."""
     body = models.TextField(_("answer"), default="")

@@ -10,6 +10,7 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
 from arbplatform.api.idempotency import once
+from arbplatform.api.parameters import checked
 
 
 class OptionalSlashPattern(RoutePattern):
@@ -20,14 +21,23 @@ class OptionalSlashPattern(RoutePattern):
         return super().match(path) or (super().match(path[:-1]) if path.endswith("/") else None)
 
 
-def route(pattern: str, view: Callable[..., Any], name: str | None = None) -> URLPattern:
-    """Return an address of the API; writes with an ``Idempotency-Key`` are carried out once there.
+def route(
+    pattern: str,
+    view: Callable[..., Any],
+    name: str | None = None,
+    *,
+    takes_anything: bool = False,
+) -> URLPattern:
+    """Return an address of the API.
+
+    Before its view stand the guards of all: a parameter that the view does not read is refused,
+    and a write with an ``Idempotency-Key`` is carried out once.
 
     Args:
         pattern: Django's route syntax without a slash at either end: ``strategies/<int:pk>``.
         view: what answers (``MyView.as_view()``).
         name: for ``reverse``; without the slash.
+        takes_anything: let every parameter through: the view is not ours and does not state them.
     """
-    return URLPattern(
-        OptionalSlashPattern(pattern, name=name, is_endpoint=True), once(view), {}, name
-    )
+    guarded = once(view if takes_anything else checked(view))
+    return URLPattern(OptionalSlashPattern(pattern, name=name, is_endpoint=True), guarded, {}, name)

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
 
 from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
+from arbplatform.api.fields import BodySerializer
 
 ERROR_COMPONENT = "ErrorEnvelope"
 JSON = "application/json"
@@ -38,6 +39,14 @@ class EnvelopeSchema(AutoSchema):
                 ),
             )
         ]
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(  # type: ignore[no-untyped-call]
+            serializer, direction
+        )
+        if direction == "request" and isinstance(serializer, BodySerializer):
+            schema["additionalProperties"] = False
+        return schema
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

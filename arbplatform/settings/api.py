@@ -26,7 +26,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PAGINATION_CLASS": "arbplatform.api.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.OrderingFilter",
+        "arbplatform.api.filters.StrictOrdering",
     ],
     "DEFAULT_SCHEMA_CLASS": "arbplatform.api.schema.EnvelopeSchema",
     "EXCEPTION_HANDLER": "arbplatform.api.exception_handler.handle",

@@ -1,15 +1,18 @@
-"""What lists of the ledger can be narrowed and ordered by."""
+"""What lists of the ledger can be narrowed by."""
 
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
-from rest_framework.filters import OrderingFilter
-from rest_framework.request import Request
 
-from arbplatform.api.filters import MomentFilter, since_filter, until_filter
-from arbplatform.core.errors import InvalidInput, Message
+from arbplatform.api.filters import (
+    ChoiceFilter,
+    IdFilter,
+    MomentFilter,
+    MultipleChoiceFilter,
+    since_filter,
+    until_filter,
+)
 from ledger.models import (
     Discrepancy,
     DiscrepancyKindChoice,
@@ -28,19 +31,9 @@ from ledger.models import (
 )
 from ledger.selectors import check_strategy_exists
 
-ID_MAX = 2**63 - 1
 TEXT_LENGTH_MAX = 65
 
 LEVEL_CHOICES = [(level.name.lower(), level.label) for level in LogLevel]
-
-
-class IdFilter(django_filters.NumberFilter):
-    """A primary key: a whole number that the database can compare with."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=1, max_value=ID_MAX, **kwargs)
 
 
 def _text(field_name: str, label: str) -> django_filters.CharFilter:
@@ -73,10 +66,10 @@ class OfStrategyFilter(django_filters.FilterSet):
 class LogFilter(OfStrategyFilter):
     """``?strategy_id=1&level_min=warning&since=2026-01-01T00:00:00Z``."""
 
-    level = django_filters.ChoiceFilter(
+    level = ChoiceFilter(
         method="filter_level", choices=LEVEL_CHOICES, label="Exactly this severity."
     )
-    level_min = django_filters.ChoiceFilter(
+    level_min = ChoiceFilter(
         method="filter_level_min", choices=LEVEL_CHOICES, label="This severity or worse."
     )
     event = _text("event", "What happened, for instance order_rejected.")
@@ -107,7 +100,7 @@ class FillFilter(OfStrategyFilter):
     account = IdFilter(field_name="account_id", label="Id of a venue account.")
     venue = _text("account__venue__code", "Code of a venue.")
     symbol = _text("market__symbol", "Unified symbol.")
-    side = django_filters.ChoiceFilter(choices=SideChoice.choices)
+    side = ChoiceFilter(choices=SideChoice.choices)
     since, until = _since("executed_at"), _until("executed_at")
 
     class Meta:
@@ -122,8 +115,8 @@ class OrderFilter(OfStrategyFilter):
     account = IdFilter(field_name="account_id", label="Id of a venue account.")
     venue = _text("account__venue__code", "Code of a venue.")
     symbol = _text("market__symbol", "Unified symbol.")
-    side = django_filters.ChoiceFilter(choices=SideChoice.choices)
-    state = django_filters.MultipleChoiceFilter(choices=OrderStateChoice.choices)
+    side = ChoiceFilter(choices=SideChoice.choices)
+    state = MultipleChoiceFilter(choices=OrderStateChoice.choices)
     client_order_id = _text("client_order_id", "Our id of the order.")
     since, until = _since("created_at"), _until("created_at")
 
@@ -137,7 +130,7 @@ class EntryFilter(OfStrategyFilter):
 
     execution = IdFilter(field_name="execution_id", label="Id of an execution.")
     transfer = IdFilter(field_name="transfer_id", label="Id of a transfer.")
-    kind = django_filters.MultipleChoiceFilter(choices=EntryKind.choices)
+    kind = MultipleChoiceFilter(choices=EntryKind.choices)
     account = IdFilter(
         field_name="postings__account_id", distinct=True, label="Id of a venue account."
     )
@@ -164,8 +157,8 @@ class DiscrepancyFilter(django_filters.FilterSet):
     """``?account=1&state=open&state=alarmed&kind=balance``."""
 
     account = IdFilter(field_name="account_id", label="Id of a venue account.")
-    state = django_filters.MultipleChoiceFilter(choices=DiscrepancyStateChoice.choices)
-    kind = django_filters.MultipleChoiceFilter(choices=DiscrepancyKindChoice.choices)
+    state = MultipleChoiceFilter(choices=DiscrepancyStateChoice.choices)
+    kind = MultipleChoiceFilter(choices=DiscrepancyKindChoice.choices)
 
     class Meta:
         model = Discrepancy
@@ -176,7 +169,7 @@ class RunFilter(django_filters.FilterSet):
     """``?account=1&outcome=failed``."""
 
     account = IdFilter(field_name="account_id", label="Id of a venue account.")
-    outcome = django_filters.MultipleChoiceFilter(choices=RunOutcomeChoice.choices)
+    outcome = MultipleChoiceFilter(choices=RunOutcomeChoice.choices)
 
     class Meta:
         model = ReconciliationRun
@@ -191,22 +184,3 @@ class EquityFilter(django_filters.FilterSet):
     class Meta:
         model = EquitySnapshot
         fields: list[str] = []
-
-
-class StrictOrdering(OrderingFilter):
-    """``?ordering=-created_at,id``; a name that cannot be ordered by is an error."""
-
-    def remove_invalid_fields(
-        self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request
-    ) -> list[str]:
-        """Return the fields, if all of them can be ordered by.
-
-        Raises:
-            InvalidInput: one of them cannot.
-        """
-        valid = super().remove_invalid_fields(queryset, fields, view, request)
-        if len(valid) != len(fields):
-            known = ", ".join(name for name, _label in self.get_valid_fields(queryset, view))
-            complaint = Message("Order by one or more of: {known}.", {"known": known})
-            raise InvalidInput(fields={self.ordering_param: [complaint]})
-        return valid

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer
 from arbplatform.wording import render
 from ledger.domain.advice import advise
 from ledger.domain.reconciliation import DiscrepancyKind, DiscrepancyState
@@ -19,7 +19,7 @@ from ledger.selectors.reconciliation import count_unsolved
 from ledger.services.discrepancies import NOTE_LENGTH_MAX
 
 
-class NoteBodySerializer(serializers.Serializer):  # type: ignore[type-arg]
+class NoteBodySerializer(BodySerializer):
     """Why a person decides so."""
 
     note = serializers.CharField(max_length=NOTE_LENGTH_MAX, help_text="What it is, for people.")

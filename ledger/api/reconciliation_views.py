@@ -1,14 +1,13 @@
 """The routes under ``/api/reconciliation``."""
 
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.api.filters import DiscrepancyFilter, RunFilter, StrictOrdering
+from ledger.api.filters import DiscrepancyFilter, RunFilter
 from ledger.api.reconciliation_serializers import (
     DiscrepancySerializer,
     NoteBodySerializer,
@@ -35,7 +34,6 @@ class StandingListView(ListAPIView[AccountReconciliation]):
     """Where the reconciliation of each account stands."""
 
     serializer_class = StandingSerializer
-    filter_backends = (StrictOrdering,)
     ordering_fields = ("account_id", "last_run_at", "last_clean_at")
 
     def get_queryset(self) -> QuerySet[AccountReconciliation]:
@@ -53,7 +51,6 @@ class RunListView(ListAPIView[ReconciliationRun]):
 
     serializer_class = ReconciliationRunSerializer
     filterset_class = RunFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "started_at")
 
     def get_queryset(self) -> QuerySet[ReconciliationRun]:
@@ -82,7 +79,6 @@ class DiscrepancyListView(ListAPIView[Discrepancy]):
 
     serializer_class = DiscrepancySerializer
     filterset_class = DiscrepancyFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "first_seen_at", "last_seen_at")
 
     def get_queryset(self) -> QuerySet[Discrepancy]:

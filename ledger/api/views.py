@@ -19,7 +19,6 @@ from ledger.api.filters import (
     FillFilter,
     LogFilter,
     OrderFilter,
-    StrictOrdering,
 )
 from ledger.api.serializers import (
     EntrySerializer,
@@ -49,7 +48,6 @@ class LogListView(ListAPIView[LogEntry]):
 
     serializer_class = LogSerializer
     filterset_class = LogFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "created_at", "level", "event")
 
     def get_queryset(self) -> QuerySet[LogEntry]:
@@ -67,7 +65,6 @@ class TradeListView(ListAPIView[Fill]):
 
     serializer_class = FillSerializer
     filterset_class = FillFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "executed_at", "price", "quantity", "cost")
 
     def get_queryset(self) -> QuerySet[Fill]:
@@ -85,7 +82,6 @@ class OrderListView(ListAPIView[Order]):
 
     serializer_class = OrderSerializer
     filterset_class = OrderFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "created_at", "submitted_at", "finished_at", "state")
 
     def get_queryset(self) -> QuerySet[Order]:
@@ -112,7 +108,6 @@ class EntryListView(ListAPIView[Entry]):
 
     serializer_class = EntrySerializer
     filterset_class = EntryFilter
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
     ordering_fields = ("id", "occurred_at", "created_at", "kind")
 
     def get_queryset(self) -> QuerySet[Entry]:
@@ -141,6 +136,7 @@ class EquityView(GenericAPIView[EquitySnapshot]):
     filterset_class = EquityFilter
     filter_backends = (DjangoFilterBackend,)
     pagination_class = None
+    parameters = ("points",)
 
     def get_queryset(self) -> QuerySet[EquitySnapshot]:
         """Return all snapshots."""

@@ -8,6 +8,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from arbplatform.api.fields import ChoiceField
 from arbplatform.core.clock import SYSTEM_CLOCK, from_ms
 from arbplatform.wording import render
 from markets.api.serializers import CODE_LENGTH_MAX
@@ -21,7 +22,7 @@ class FeedQuery(serializers.Serializer[Any]):
     venue = serializers.CharField(
         max_length=CODE_LENGTH_MAX, required=False, help_text="Code of a venue; default: all."
     )
-    state = serializers.ChoiceField(
+    state = ChoiceField(
         choices=FeedStateChoice.choices, required=False, help_text="Only feeds in this state."
     )
 
@@ -60,6 +61,7 @@ class FeedListView(GenericAPIView[Any]):
     """Feeds of all engines."""
 
     filter_backends = ()
+    query_class = FeedQuery
 
     @extend_schema(
         operation_id="markets_feeds",
@@ -69,7 +71,7 @@ class FeedListView(GenericAPIView[Any]):
     )
     def get(self, request: Request) -> Response:
         """List the feeds that engines follow, by venue, market and engine."""
-        query = FeedQuery(data=request.query_params)
+        query = self.query_class(data=request.query_params)
         query.is_valid(raise_exception=True)
         state = query.validated_data.get("state")
         found = [

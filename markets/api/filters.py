@@ -5,12 +5,15 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
+from arbplatform.api.filters import FlagFilter
 from markets.models import Market, Venue
 from markets.selectors import get_venue
 
 
 class VenueFilter(django_filters.FilterSet):
     """``?is_enabled=&ccxt_id=``."""
+
+    is_enabled = FlagFilter()
 
     class Meta:
         model = Venue
@@ -26,6 +29,8 @@ class MarketFilter(django_filters.FilterSet):
     search = django_filters.CharFilter(
         field_name="symbol", lookup_expr="icontains", label="Part of the symbol."
     )
+
+    is_active = FlagFilter()
 
     class Meta:
         model = Market

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer
 from markets.domain.capabilities import Certification, ClientIdLookup
 from markets.domain.symbols import split_symbol
 from markets.models import FeeModeChoice, Market, Venue
@@ -123,7 +123,7 @@ class VenueDetailSerializer(VenueSerializer):
         return dict(BudgetSerializer(read_budget(venue)).data)
 
 
-class UpdateVenueSerializer(serializers.Serializer[Any]):
+class UpdateVenueSerializer(BodySerializer):
     """What can be changed about a venue; the service checks what it means."""
 
     code = serializers.CharField(

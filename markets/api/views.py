@@ -153,6 +153,8 @@ class MarketListView(ListAPIView[Market]):
 class TickerView(APIView):
     """The ticker of a market."""
 
+    query_class = MarketQuery
+
     @extend_schema(
         operation_id="markets_ticker",
         tags=MARKETS,
@@ -161,13 +163,15 @@ class TickerView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Show best prices and the last day, fresh from the venue."""
-        query = _read(MarketQuery, request)
+        query = _read(self.query_class, request)
         ticker = fetch_ticker(symbol=query["symbol"], venue_code=query.get("venue"))
         return Response(TickerSerializer(ticker).data)
 
 
 class BookView(APIView):
     """The book of a market."""
+
+    query_class = BookQuery
 
     @extend_schema(
         operation_id="markets_orderbook",
@@ -177,7 +181,7 @@ class BookView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Show bids and asks: live where an engine follows them, else fresh from the venue."""
-        query = _read(BookQuery, request)
+        query = _read(self.query_class, request)
         book = fetch_book(
             symbol=query["symbol"], venue_code=query.get("venue"), depth=query["depth"]
         )
@@ -187,6 +191,8 @@ class BookView(APIView):
 class CandlesView(APIView):
     """Bars of a market."""
 
+    query_class = CandleQuery
+
     @extend_schema(
         operation_id="markets_kline",
         tags=MARKETS,
@@ -195,7 +201,7 @@ class CandlesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Show bars, oldest first, fresh from the venue."""
-        query = _read(CandleQuery, request)
+        query = _read(self.query_class, request)
         since = query.get("since")
         candles = fetch_candles(
             symbol=query["symbol"],

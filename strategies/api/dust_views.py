@@ -9,11 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.fields import AmountField
+from arbplatform.api.filters import ID_MAX
 from arbplatform.wording import render
 from strategies.domain.dust import Advice
 from strategies.services.dust import DustLine, report_dust
-
-ID_MAX = 2**63 - 1
 
 
 class DustQuerySerializer(serializers.Serializer[Any]):
@@ -45,6 +44,8 @@ class DustSerializer(serializers.Serializer[Any]):
 class DustView(APIView):
     """What finished executions left over, below the minima of venues."""
 
+    query_class = DustQuerySerializer
+
     @extend_schema(
         operation_id="dust",
         parameters=[DustQuerySerializer],
@@ -52,7 +53,7 @@ class DustView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the dust of all strategies, or of one, with advice."""
-        query = DustQuerySerializer(data=request.query_params)
+        query = self.query_class(data=request.query_params)
         query.is_valid(raise_exception=True)
         lines = report_dust(strategy_id=query.validated_data.get("strategy_id"))
         return Response(DustSerializer(lines, many=True).data)

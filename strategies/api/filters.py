@@ -2,7 +2,13 @@
 
 import django_filters as filters
 
-from arbplatform.api.filters import FlagFilter, since_filter, until_filter
+from arbplatform.api.filters import (
+    FlagFilter,
+    IdFilter,
+    MultipleChoiceFilter,
+    since_filter,
+    until_filter,
+)
 from strategies.models import (
     Decision,
     Execution,
@@ -18,9 +24,9 @@ from strategies.models import (
 class StrategyFilter(filters.FilterSet):
     """``?status=running&type=cross-venue&account=1``."""
 
-    status = filters.MultipleChoiceFilter(field_name="state", choices=StrategyStateChoice.choices)
+    status = MultipleChoiceFilter(field_name="state", choices=StrategyStateChoice.choices)
     type = filters.CharFilter(field_name="type", max_length=64)
-    account = filters.NumberFilter(field_name="accounts", min_value=1, max_value=2**63 - 1)
+    account = IdFilter(field_name="accounts")
 
     class Meta:
         model = Strategy
@@ -30,7 +36,7 @@ class StrategyFilter(filters.FilterSet):
 class RunFilter(filters.FilterSet):
     """``?strategy_id=1&is_open=true&since=2026-01-01T00:00:00Z``."""
 
-    strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
+    strategy_id = IdFilter(field_name="strategy_id")
     is_open = FlagFilter(field_name="stopped_at", lookup_expr="isnull")
     since = since_filter("started_at")
     until = until_filter("started_at")
@@ -43,9 +49,9 @@ class RunFilter(filters.FilterSet):
 class OpportunityFilter(filters.FilterSet):
     """``?strategy_id=1&decision=executed&since=2026-01-01T00:00:00Z``."""
 
-    strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
-    decision = filters.MultipleChoiceFilter(choices=Decision.choices)
-    reason = filters.MultipleChoiceFilter(choices=Reason.choices)
+    strategy_id = IdFilter(field_name="strategy_id")
+    decision = MultipleChoiceFilter(choices=Decision.choices)
+    reason = MultipleChoiceFilter(choices=Reason.choices)
     since = since_filter("detected_at")
     until = until_filter("detected_at")
 
@@ -57,8 +63,8 @@ class OpportunityFilter(filters.FilterSet):
 class ExecutionFilter(filters.FilterSet):
     """``?strategy_id=1&state=completed&since=2026-01-01T00:00:00Z``."""
 
-    strategy_id = filters.NumberFilter(field_name="strategy_id", min_value=1, max_value=2**63 - 1)
-    state = filters.MultipleChoiceFilter(choices=ExecutionStateChoice.choices)
+    strategy_id = IdFilter(field_name="strategy_id")
+    state = MultipleChoiceFilter(choices=ExecutionStateChoice.choices)
     since = since_filter("created_at")
     until = until_filter("created_at")
 

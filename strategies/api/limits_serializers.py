@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer
 from arbplatform.core.decimals import ZERO
 from strategies.domain.risk import Limits
 from strategies.models import RiskLimitsChange
@@ -22,7 +22,7 @@ def _count(text: str) -> serializers.IntegerField:
     )
 
 
-class LimitsSerializer(serializers.Serializer[Any]):
+class LimitsSerializer(BodySerializer):
     """All limits; amounts in the reporting asset unless they say otherwise.
 
     Nothing means: the default for a strategy, and no limit for the defaults. Each has to be

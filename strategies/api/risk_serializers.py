@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.models import HaltLevelChoice, Order, TradingChange, TradingHalt
@@ -16,13 +17,15 @@ from strategies.services.flattening import Flattening
 ID_MAX = 2**63 - 1
 KILL_LEVELS = [pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD]
 """What a person may halt; guards are the platform's own."""
+OF_NO_TARGET = Message("Say whose id it is: set level to venue, account or strategy.")
+OF_NO_GUARD = Message("Only at the level of guards: set level to guard.")
 
 
-class ScopeBodySerializer(serializers.Serializer[Any]):
+class ScopeBodySerializer(BodySerializer):
     """What a client sends to halt or resume trading."""
 
     reason = serializers.CharField(max_length=REASON_LENGTH_MAX)
-    level = serializers.ChoiceField(
+    level = ChoiceField(
         choices=HaltLevelChoice.choices,
         default=HaltLevel.GLOBAL.value,
         help_text="How much: everything, or one venue, account or strategy.",
@@ -41,24 +44,40 @@ class ScopeBodySerializer(serializers.Serializer[Any]):
         help_text="Name of the guard, at the level of guards; only to resume what it left behind.",
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a name that does not belong to the level: who sends it means less than all.
+
+        Raises:
+            InvalidInput: there is one.
+        """
+        level, complaints = HaltLevel(attrs["level"]), {}
+        if level in {HaltLevel.GLOBAL, HaltLevel.GUARD} and attrs.get("target_id") is not None:
+            complaints["target_id"] = [OF_NO_TARGET]
+        if level is not HaltLevel.GUARD and attrs.get("guard"):
+            complaints["guard"] = [OF_NO_GUARD]
+        if complaints:
+            raise InvalidInput(fields=complaints)
+        return attrs
+
     def to_scope(self) -> HaltScope:
         """Return what is meant; to be called when the body is valid."""
         body = self.validated_data
         level = HaltLevel(body["level"])
         if level is HaltLevel.GUARD:
             return HaltScope(level, guard=body.get("guard", ""))
-        target_id = None if level is HaltLevel.GLOBAL else body.get("target_id")
-        return HaltScope(level, target_id)
+        return HaltScope(level, body.get("target_id"))
 
 
 class KillBodySerializer(ScopeBodySerializer):
     """What a client sends to halt trading."""
 
-    level = serializers.ChoiceField(
+    level = ChoiceField(
         choices=KILL_LEVELS,
         default=HaltLevel.GLOBAL.value,
         help_text="How much: everything, or one venue, account or strategy.",
     )
+
+    guard = None  # type: ignore[assignment]  # no field here
 
     is_reducing = serializers.BooleanField(
         default=False, help_text="Still allow orders that bring an exposure down."
@@ -134,7 +153,7 @@ class KillReportSerializer(serializers.Serializer[Any]):
     )
 
 
-class FlattenBodySerializer(serializers.Serializer[Any]):
+class FlattenBodySerializer(BodySerializer):
     """What a client sends to flatten."""
 
     reason = serializers.CharField(max_length=REASON_LENGTH_MAX)

@@ -4,36 +4,25 @@ from typing import Any
 
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, ChoiceField
 from ledger.models import SideChoice
 from strategies.domain.scan import Kind
 from strategies.services.sightings import CONFIRMED_MAX, Source
 
+BY_EDGE, BY_PROFIT = "-edge_bps", "-profit"
 
-class RoundTripQuerySerializer(serializers.Serializer[Any]):
-    """Which round trips a client wants."""
 
-    kind = serializers.ChoiceField(
+class ScanQuerySerializer(serializers.Serializer[Any]):
+    """Which round trips a client wants, and in which order."""
+
+    kind = ChoiceField(
         choices=[kind.value for kind in Kind], required=False, help_text="Only such round trips."
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=CONFIRMED_MAX, default=20, help_text="How many round trips at most."
     )
-
-
-class ScanQuerySerializer(RoundTripQuerySerializer):
-    """What a client may ask of a scan."""
-
-    sort = serializers.ChoiceField(
-        choices=["edge", "profit"], default="edge", help_text="What comes first."
-    )
-
-
-class LiveQuerySerializer(RoundTripQuerySerializer):
-    """What a client may ask of the live opportunities."""
-
-    order = serializers.ChoiceField(
-        choices=["edge", "profit"], default="edge", help_text="Which round trips come first."
+    ordering = ChoiceField(
+        choices=[BY_EDGE, BY_PROFIT], default=BY_EDGE, help_text="What comes first."
     )
 
 

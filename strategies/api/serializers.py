@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
 from arbplatform.wording import render
 from ledger.models import Fill, LogEntry
 from strategies.models import (
@@ -26,7 +26,7 @@ ACCOUNTS_MAX = 50
 TYPE_LENGTH_MAX = 64
 
 
-class StrategyBodySerializer(serializers.Serializer[Any]):
+class StrategyBodySerializer(BodySerializer):
     """What a client sends to create or replace a strategy."""
 
     name = serializers.CharField(max_length=NAME_LENGTH_MAX)
@@ -48,14 +48,14 @@ class StrategyBodySerializer(serializers.Serializer[Any]):
         max_value=INTERVAL_MS_MAX,
         help_text="Time between two ticks of the schedule [ms].",
     )
-    driver = serializers.ChoiceField(
+    driver = ChoiceField(
         choices=StrategyDriverChoice.choices,
         required=False,
         help_text="What makes it decide; a new one is driven by a stream unless this says other.",
     )
 
 
-class StopBodySerializer(serializers.Serializer[Any]):
+class StopBodySerializer(BodySerializer):
     """What a client may send with a stop."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200)

@@ -7,9 +7,9 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from arbplatform.api.parameters import known_parameters, refuse_unknown
 from arbplatform.core.errors import InvalidInput, Message
 from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
@@ -21,8 +21,8 @@ from strategies.api.filters import (
     RunFilter,
     StrategyFilter,
 )
-from strategies.api.scan_serializers import LiveQuerySerializer, ScanSerializer
-from strategies.api.scan_views import answer_live
+from strategies.api.scan_serializers import BY_EDGE, BY_PROFIT, ScanQuerySerializer, ScanSerializer
+from strategies.api.scan_views import answer_scan
 from strategies.api.serializers import (
     OpportunityDetailSerializer,
     OpportunityPageSerializer,
@@ -56,14 +56,20 @@ from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.pnl import report_pnl
 
 STORED, LIVE = "stored", "live"
-LIVE_PARAMETERS: list[OpenApiParameter | type[Serializer[Any]]] = [
-    OpenApiParameter(
-        "view",
-        {"type": "string", "enum": [STORED, LIVE], "default": STORED},
-        description="live: what could be earned anywhere now, instead of what strategies saw.",
-    ),
-    LiveQuerySerializer,
-]
+VIEW = OpenApiParameter(
+    "view",
+    {"type": "string", "enum": [STORED, LIVE], "default": STORED},
+    description="live: what could be earned anywhere now, instead of what strategies saw.",
+)
+LIVE_ONLY = ("kind", "limit")
+"""Parameters of the live view alone."""
+OPPORTUNITY_ORDER = ("id", "detected_at", "edge_bps", "expected_profit", "notional")
+ORDERING = OpenApiParameter(
+    "ordering",
+    {"type": "string"},
+    description=f"Stored: one or more of {', '.join(OPPORTUNITY_ORDER)}; with - before it, "
+    f"descending. Live: {BY_EDGE} (the default) or {BY_PROFIT}.",
+)
 
 LATEST = 20
 """Log lines and trades that the detail of a strategy shows."""
@@ -179,14 +185,15 @@ class OpportunityListView(generics.ListAPIView[Opportunity]):
 
     serializer_class = OpportunitySerializer
     filterset_class = OpportunityFilter
-    ordering_fields = ["id", "detected_at", "edge_bps", "expected_profit", "notional"]
+    ordering_fields = OPPORTUNITY_ORDER
+    parameters = ("view", *LIVE_ONLY)
 
     def get_queryset(self) -> QuerySet[Opportunity]:
         """Return all opportunities, without their evidence."""
         return list_opportunities()
 
     @extend_schema(
-        parameters=LIVE_PARAMETERS,
+        parameters=[VIEW, ScanQuerySerializer, ORDERING],
         responses=PolymorphicProxySerializer(
             component_name="Opportunities",
             serializers=[OpportunityPageSerializer, ScanSerializer],
@@ -198,15 +205,17 @@ class OpportunityListView(generics.ListAPIView[Opportunity]):
         """Return what strategies saw, newest first.
 
         With `view=live`: the best round trips over all symbols and cycles of all enabled venues at
-        this moment, whatever strategies there are; the same answer as `/api/scanner`, and of the
-        parameters only `kind`, `order` and `limit` count.
+        this moment, whatever strategies there are; the same answer as `/api/scanner`, to the same
+        parameters `kind`, `ordering` and `limit`.
         """
         view = request.query_params.get("view", STORED)
         if view == LIVE:
-            return answer_live(request)
+            refuse_unknown(request, {"view", *ScanQuerySerializer().fields})
+            return answer_scan(request)
         if view != STORED:
             sentence = Message("Must be one of {expected}.", {"expected": f"{STORED}, {LIVE}"})
             raise InvalidInput(fields={"view": [sentence]})
+        refuse_unknown(request, known_parameters(type(self)) - {*LIVE_ONLY})
         return super().get(request, *args, **kwargs)
 
 

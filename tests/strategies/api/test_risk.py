@@ -101,11 +101,33 @@ def test_one_venue_can_be_halted_alone(staff_api, accounts, write):
         ({"reason": "x", "level": "moon"}, 400),
         ({"reason": "x", "level": "venue"}, 404),
         ({"reason": "x", "level": "venue", "target_id": 99}, 404),
+        # who names one venue does not mean everything
+        ({"reason": "x", "target_id": 1}, 400),
+        ({"reason": "x", "venue": "beta"}, 400),
+        ({"reason": "x", "guard": "disk@here"}, 400),
     ],
 )
 def test_a_wish_that_makes_no_sense_changes_nothing(staff_api, body, status):
     assert staff_api.post(KILL, body, format="json").status_code == status
     assert TradingHalt.objects.count() == TradingChange.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"target_id": 7}, "target_id"),
+        ({"level": "guard", "guard": "disk@here", "target_id": 7}, "target_id"),
+        ({"level": "venue", "target_id": 7, "guard": "disk@here"}, "guard"),
+        ({"guard": "disk@here"}, "guard"),
+    ],
+)
+def test_a_halt_of_everything_is_not_lifted_by_who_names_a_part(staff_api, refusal, body, field):
+    staff_api.post(KILL, {"reason": "storm"}, format="json")
+
+    answer = staff_api.post(RESUME, {"reason": "over", **body}, format="json")
+
+    assert refusal(answer) == (400, 1001, [field])
+    assert state_of(staff_api)["state"] == "halted"
 
 
 def test_resuming_what_is_active_is_refused(staff_api):

@@ -44,7 +44,7 @@ def test_a_round_trip_without_a_size_says_why(user_api, edge):
 
 
 def test_a_scan_is_narrowed_sorted_and_cut(user_api, edge):
-    (way,) = scan(user_api, kind="triangular", sort="profit")["results"]
+    (way,) = scan(user_api, kind="triangular", ordering="-profit")["results"]
 
     assert way["summary"].startswith("beta: USDT → ")
     assert len(scan(user_api)["results"]) == 2
@@ -59,7 +59,9 @@ def test_a_venue_that_does_not_answer_is_named(user_api, triangle):
     assert (error["venue"], error["code"]) == ("beta", 2004)
 
 
-@pytest.mark.parametrize("query", [{"kind": "magic"}, {"sort": "luck"}, {"limit": 0}])
+@pytest.mark.parametrize(
+    "query", [{"kind": "magic"}, {"ordering": "luck"}, {"sort": "profit"}, {"limit": 0}]
+)
 def test_a_senseless_question_is_refused(user_api, calm, query):
     response = user_api.get("/api/scanner", query)
 

@@ -282,7 +282,7 @@ def test_live_opportunities_are_listed_over_http(user_api, scanner):
     user_api.get("/api/opportunities")
     write_scan(replace(scanner.scan(), scanned_at=SYSTEM_CLOCK.now()))
 
-    answer = user_api.get("/api/opportunities", {"view": "live", "order": "profit", "limit": 1})
+    answer = user_api.get("/api/opportunities", {"view": "live", "ordering": "-profit", "limit": 1})
 
     data = answer.json()["data"]
     assert answer.status_code == 200
@@ -294,7 +294,14 @@ def test_live_opportunities_are_listed_over_http(user_api, scanner):
     assert user_api.get("/api/opportunities").json()["data"]["count"] == 0
     refused = user_api.get("/api/opportunities", {"view": "magic"})
     assert (refused.status_code, list(refused.json()["data"]["fields"])) == (400, ["view"])
-    assert user_api.get("/api/opportunities", {"view": "live", "order": "luck"}).status_code == 400
+    # the live ones and the stored ones know different parameters
+    for query, name in (
+        ({"view": "live", "ordering": "luck"}, "ordering"),
+        ({"view": "live", "page": 2}, "page"),
+        ({"kind": "triangular"}, "kind"),
+    ):
+        refused = user_api.get("/api/opportunities", query)
+        assert (refused.status_code, list(refused.json()["data"]["fields"])) == (400, [name])
 
 
 def test_the_page_says_where_its_prices_come_from(admin_client, scanner, edge):
