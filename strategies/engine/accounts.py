@@ -3,6 +3,9 @@
 An event about an order of ours has it looked up at once, in a thread; nothing is booked from the
 event itself. A balance that changed without any order of ours is a hint that somebody else did
 something: the account is compared with its venue soon.
+
+A venue that hangs keeps threads waiting for as long as requests may take, so it gets few of them:
+two at first, and from its first slow answer on one, of those that slow venues have in common.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -19,6 +22,7 @@ from ledger.services.venue_events import follow_event
 from markets.domain.orders import VenueFill, VenueOrder
 from markets.feed.private import PrivateListener, PrivateStream
 from markets.gateway.base import Credentials, VenueSpec
+from strategies.engine.ports import Job
 from strategies.services.account_keys import AccountKey, read_account_keys
 
 logger = logging.getLogger(__name__)
@@ -33,12 +37,21 @@ AWAY_S: Final = 1.0
 """So long the events of an account wait after the database could not be used [s]."""
 COMPARE_EVERY_MS: Final = 60_000
 """An account is compared at such a hint so often at most [ms]."""
+AT_ONCE: Final = 2
+"""Orders that are looked up at one venue at the same time."""
+SLOW_MS: Final = 2_000
+"""A venue whose last look-up took longer is slow [ms]; usual are some tenths of a second."""
 
 Event = tuple[int, str, str]
 """Id of the account, our id of the order and the venue's; one of them may be empty."""
-Run = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Has a thread do something that blocks."""
 OpenStream = Callable[[VenueSpec, Credentials, PrivateListener], PrivateStream]
+
+
+class Run(Protocol):
+    """Has a thread do something that blocks, as ``crew.Crew.run``."""
+
+    def __call__(self, job: Job, *, is_urgent: bool) -> Awaitable[Any]:
+        """Return what ``job`` returns; what is not urgent does not get the last threads."""
 
 
 class AccountEar:
@@ -98,6 +111,22 @@ class _Open:
     stream: PrivateStream
 
 
+@dataclass(slots=True)
+class _Timed:
+    """A job that notes how long it kept its thread; what it waited for one is not its own."""
+
+    job: Job
+    clock: Clock
+    took_ms: float | None = None
+
+    def __call__(self) -> Any:
+        began_ms = self.clock.monotonic_ms()
+        try:
+            return self.job()
+        finally:
+            self.took_ms = self.clock.monotonic_ms() - began_ms
+
+
 class AccountStreams:
     """The private streams of an engine; made on its loop.
 
@@ -122,7 +151,9 @@ class AccountStreams:
         self._clock = clock
         self._open: dict[int, _Open] = {}
         self._events: dict[int, dict[Event, None]] = {}
-        self._followed: set[int] = set()
+        self._venues: dict[int, str] = {}
+        self._followed: dict[int, str] = {}  # with their venues
+        self._slow: set[str] = set()
         self._has_events = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._look()), loop.create_task(self._follow())]
@@ -145,23 +176,25 @@ class AccountStreams:
     async def _look(self) -> None:
         while True:
             try:
-                keys = await self._run(partial(read_account_keys, strategy_ids=list(self._held())))
-                await self._hear({key.account_id: key for key in keys})
+                job = partial(read_account_keys, strategy_ids=list(self._held()))
+                keys = await self._run(job, is_urgent=True)
+                self._hear({key.account_id: key for key in keys})
             except Exception as error:  # noqa: BLE001  it is looked again
                 _log(error, "Whose accounts are to be heard could not be read")
             await asyncio.sleep(LOOK_S)
 
-    async def _hear(self, wanted: dict[int, AccountKey]) -> None:
-        """Have exactly the streams of these accounts open."""
+    def _hear(self, wanted: dict[int, AccountKey]) -> None:
+        """Have exactly the streams of these accounts open; no other waits for one that closes."""
         for account_id, opened in list(self._open.items()):
             if wanted.get(account_id) != opened.key:
                 del self._open[account_id]
-                await opened.stream.close()
+                self._start(_close(opened))
         for account_id, key in wanted.items():
             if account_id not in self._open:
                 self._listen(key)
 
     def _listen(self, key: AccountKey) -> None:
+        self._venues[key.account_id] = key.spec.code
         ear = AccountEar(key.account_id, note=self.note, hint=self._compare, clock=self._clock)
         try:
             stream = self._open_stream(key.spec, key.credentials, ear)
@@ -181,16 +214,27 @@ class AccountStreams:
         while True:
             await self._has_events.wait()
             self._has_events.clear()
-            for account_id in self._events.keys() - self._followed:
-                waiting = self._events[account_id]
-                event = next(iter(waiting))
-                del waiting[event]
-                if not waiting:
-                    del self._events[account_id]
-                self._followed.add(account_id)
-                self._start(self._look_up(event))
+            for account_id in list(self._events):
+                venue = self._venues.get(account_id, "")
+                if account_id not in self._followed and self._has_room(venue):
+                    self._followed[account_id] = venue
+                    self._start(self._look_up(self._next_event(account_id), venue))
 
-    async def _look_up(self, event: Event) -> None:
+    def _has_room(self, venue: str) -> bool:
+        """Return whether one more order may be looked up at a venue now."""
+        at_once = sum(each == venue for each in self._followed.values())
+        return at_once < (1 if venue in self._slow else AT_ONCE)
+
+    def _next_event(self, account_id: int) -> Event:
+        """Take the oldest event of an account, whose next turn is after all others."""
+        waiting = self._events.pop(account_id)
+        event = next(iter(waiting))
+        del waiting[event]
+        if waiting:
+            self._events[account_id] = waiting
+        return event
+
+    async def _look_up(self, event: Event, venue: str) -> None:
         account_id, client_order_id, venue_order_id = event
         job = partial(
             follow_event,
@@ -198,14 +242,17 @@ class AccountStreams:
             client_order_id=client_order_id,
             venue_order_id=venue_order_id,
         )
+        timed = _Timed(job, self._clock)
         try:
-            await self._run(job)
+            await self._run(timed, is_urgent=venue not in self._slow)
         except Exception as error:  # noqa: BLE001  the sweeps look the order up
             _log(error, f"An event of account {account_id} could not be followed")
             if is_away(error):
                 await asyncio.sleep(AWAY_S)
         finally:
-            self._followed.discard(account_id)
+            if timed.took_ms is not None:
+                (self._slow.add if timed.took_ms > SLOW_MS else self._slow.discard)(venue)
+            self._followed.pop(account_id, None)
             self._has_events.set()
 
     def _compare(self, account_id: int) -> None:
@@ -217,11 +264,17 @@ class AccountStreams:
 
     async def _ask_comparison(self, account_id: int) -> None:
         try:
-            await self._run(
-                partial(enqueue_on_commit, "ledger.reconcile_account", account_id=account_id)
-            )
+            job = partial(enqueue_on_commit, "ledger.reconcile_account", account_id=account_id)
+            await self._run(job, is_urgent=True)
         except Exception as error:  # noqa: BLE001  it is compared by the schedule
             _log(error, f"Account {account_id} could not be put up for comparison")
+
+
+async def _close(opened: _Open) -> None:
+    try:
+        await opened.stream.close()
+    except Exception as error:  # noqa: BLE001  nobody listens to it any more
+        _log(error, f"The private streams of account {opened.key.account_id} did not end in order")
 
 
 def _log(error: Exception, what: str) -> None:

@@ -42,8 +42,10 @@ DECIDERS: Final = 8
 RESERVE: Final = 4
 """Of these, the ones that are kept for decisions that a book has nominated."""
 HELPERS: Final = 2
-EARS: Final = 2
-"""Threads that look up what venues tell of orders: one that hangs holds up nobody else's."""
+EARS: Final = 8
+"""Threads that look up what venues tell of orders."""
+EARS_RESERVE: Final = 4
+"""Of these, the ones that no venue gets that was slow: many that hang hold up nobody else's."""
 REPORT_S: Final = 1.0
 """How often findings and figures are passed on [s]."""
 WANT_S: Final = 0.02
@@ -97,7 +99,7 @@ class EngineLoop:
         self._loop = asyncio.get_running_loop()
         self._crew = Crew(DECIDERS, name="decider", reserve=RESERVE)
         self._helpers = Crew(HELPERS, name="helper")
-        self._ears = Crew(EARS, name="ear")
+        self._ears = Crew(EARS, name="ear", reserve=EARS_RESERVE)
         self._feeds = self._open_feeds(self)
         self._around = Surroundings(
             books=self,

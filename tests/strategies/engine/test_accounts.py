@@ -2,14 +2,20 @@
 
 import asyncio
 from decimal import Decimal
+from queue import SimpleQueue
+from threading import Event
 
 import pytest
 from django.db import OperationalError
 
 from accounts.models import VenueAccount
+from arbplatform.core.clock import FixedClock
 from markets.domain.orders import Side, VenueFill, VenueOrder, VenueOrderStatus
+from markets.gateway.base import Credentials, VenueSpec
 from strategies.engine import accounts as module
 from strategies.engine.accounts import AccountStreams
+from strategies.engine.crew import Crew
+from strategies.engine.loop import EARS, EARS_RESERVE
 from strategies.services.account_keys import AccountKey, read_account_keys
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +72,8 @@ class Heard:
         self.listeners[name] = listener
         return Stream()
 
-    async def run(self, job):
+    async def run(self, job, *, is_urgent):
+        job = getattr(job, "job", job)
         if job.func is read_account_keys:
             return list(self.keys)
         self.jobs.append((job.func.__name__, job.args, job.keywords))
@@ -187,6 +194,88 @@ async def test_events_that_wait_for_one_venue_take_no_room_from_anothers(heard, 
     await heard.until(lambda: len(heard.jobs) == 4)
 
     assert [job[2]["venue_order_id"] for job in heard.jobs] == ["0", "9", "1", "2"]
+
+
+SLOW_VENUES = 12
+
+
+def key_of(number):
+    spec = VenueSpec(f"v{number}", "binance")
+    return AccountKey(number, spec, Credentials("key", "secret"))
+
+
+class Venues:
+    """Orders are looked up at venues that answer when the test says so, in real threads."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.asked: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self.is_slow = set()
+        self.hanging = set()
+        self.go_on = Event()
+
+    def follow(self, *, account_id, client_order_id, venue_order_id):
+        self.asked.put((account_id, venue_order_id))
+        if account_id in self.is_slow:
+            self.clock.advance_ms(module.SLOW_MS + 1)
+        if account_id in self.hanging:
+            assert self.go_on.wait(10)
+
+
+@pytest.fixture
+async def many(monkeypatch):
+    """An engine's streams of many accounts, each at its own venue, with its threads."""
+    clock = FixedClock(0)
+    venues = Venues(clock)
+    made = Heard([key_of(number) for number in range(1, SLOW_VENUES + 2)])
+    monkeypatch.setattr(module, "read_account_keys", lambda *, strategy_ids: made.keys)
+    monkeypatch.setattr(module, "follow_event", venues.follow)
+    crew = Crew(EARS, name="ear", reserve=EARS_RESERVE)
+    streams = AccountStreams(
+        held=lambda: [1], run=crew.run, open_stream=made.open_stream, clock=clock
+    )
+    await made.until(lambda: len(made.listeners) == SLOW_VENUES + 1)
+
+    def tell(number, venue_order_id):
+        made.listeners[f"v{number}"].order_changed(order(venue_order_id))
+
+    yield venues, tell, made.until
+    venues.go_on.set()
+    await streams.close()
+    assert await crew.close(timeout_s=5)
+
+
+async def test_venues_that_hang_as_one_leave_threads_to_the_others(many):
+    venues, tell, until = many
+    venues.hanging = {1, 2, 3}
+    for number in venues.hanging:
+        tell(number, "1")
+    await until(lambda: venues.asked.qsize() == 3)
+
+    tell(SLOW_VENUES + 1, "9")
+
+    await until(lambda: venues.asked.qsize() == 4)
+
+
+async def test_venues_that_were_slow_share_a_part_of_the_threads_however_many_they_are(many):
+    venues, tell, until = many
+    slow, quick = range(1, SLOW_VENUES + 1), SLOW_VENUES + 1
+    venues.is_slow = set(slow)
+    for count, number in enumerate(slow, 1):
+        tell(number, "1")
+        await until(lambda count=count: venues.asked.qsize() == count)
+    venues.is_slow, venues.hanging = set(), set(slow)
+    for number in slow:
+        tell(number, "2")
+    await until(lambda: venues.asked.qsize() == SLOW_VENUES + EARS - EARS_RESERVE)
+
+    tell(quick, "1")
+    await until(lambda: venues.asked.qsize() == SLOW_VENUES + EARS - EARS_RESERVE + 1)
+    venues.go_on.set()
+    await until(lambda: venues.asked.qsize() == 2 * SLOW_VENUES + 1)
+
+    asked = [venues.asked.get() for _each in range(2 * SLOW_VENUES + 1)]
+    assert asked[SLOW_VENUES + EARS - EARS_RESERVE] == (quick, "1")
 
 
 async def test_an_account_that_cannot_be_listened_to_keeps_no_other_from_it(
