@@ -23,9 +23,10 @@ from strategies.engine.reminders import Reminder
 from strategies.engine.tally import Counts, Tally
 from strategies.sdk import Intent, MarketKey, Nominator
 from strategies.services.claims import TickClaim
-from strategies.services.deciding import Basis, LeftMemory, split_markets
+from strategies.services.deciding import Basis, split_markets
 from strategies.services.decisions import BookFailure
 from strategies.services.explanations import Explanation
+from strategies.services.left_memory import LeftMemory
 from strategies.services.streaming import StreamReport, StreamTurn, decide_on_stream
 
 logger = logging.getLogger(__name__)
@@ -297,7 +298,7 @@ class Decider:
         counts.superseded += report.is_superseded
         counts.executed += report.execution_count
         counts.failed += bool(report.error)
-        if not report.is_superseded and not report.is_away:
+        if report.execution_count or not (report.is_superseded or report.is_away):
             counts.decided += 1
             self._tally.add(report)
         if flight and flight.nominated_at_ns and report.intended_at_ns:

@@ -5,9 +5,9 @@ rests on besides, what is made of it and what is written down about it is the sa
 that the same books lead to the same orders whoever brought them.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from accounts.errors import FundsReserved
 from arbplatform.core.clock import Clock, from_ms
@@ -27,15 +27,11 @@ from strategies.services.claims import TickClaim, extend_claim
 from strategies.services.decisions import BookFailure, Findings
 from strategies.services.execution import Engagement, execute_intent
 from strategies.services.gates import Footing, read_footings, read_gate
-from strategies.services.opportunities import (
-    LEFT_PER_TICK_MAX,
-    REPEAT_AFTER_S,
-    LeftIntent,
-    Sighting,
-    record_left,
-    route_of,
-)
+from strategies.services.left_memory import LeftMemory
+from strategies.services.opportunities import LeftIntent, Sighting, record_left, route_of
 from strategies.services.setups import SETUPS, Candidate, Setup
+
+logger = logging.getLogger(__name__)
 
 EXECUTIONS_PER_DECISION = 1
 """One at a time: the second would be decided on balances and books that the first has changed."""
@@ -191,34 +187,7 @@ class Turn:
     clock: Clock
     is_current: Callable[[Intent], bool] = _always
     moments: Moments = field(default_factory=Moments)
-    memory: "LeftMemory | None" = None
-
-
-class LeftMemory:
-    """What a driver has had written down lately, so that the database is not asked each time.
-
-    A tick comes once a second and asks; a stream decides a thousand times in that time.
-    """
-
-    def __init__(self) -> None:
-        self._said: dict[str, tuple[Decision, Reason, datetime]] = {}
-
-    def news(self, left: Sequence[LeftIntent], now: datetime) -> list[LeftIntent]:
-        """Return those that were not said just now, and remember them.
-
-        Args:
-            left: best first; more than are written down of one decision are not looked at.
-            now: the present moment.
-        """
-        since = now - timedelta(seconds=REPEAT_AFTER_S)
-        self._said = {route: said for route, said in self._said.items() if said[2] > since}
-        found = []
-        for item in left[:LEFT_PER_TICK_MAX]:
-            route = route_of(item.intent)
-            if self._said.get(route, ())[:2] != (item.decision, item.reason):
-                self._said[route] = (item.decision, item.reason, now)
-                found.append(item)
-        return found
+    memory: LeftMemory | None = None
 
 
 @dataclass(slots=True)
@@ -261,9 +230,28 @@ def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
         for intent in chosen
         if (execution := _carry_out(turn, footing, sighting, intent, left)) is not None
     ]
-    news = left if turn.memory is None else turn.memory.news(left, sighting.detected_at)
-    written = record_left(sighting=sighting, left=news)
-    return Deeds(executions, left, len(executions) + len(written))
+    written_count = _record_left(turn, sighting, left, is_engaged=bool(executions))
+    return Deeds(executions, left, len(executions) + written_count)
+
+
+def _record_left(
+    turn: Turn, sighting: Sighting, left: Sequence[LeftIntent], *, is_engaged: bool
+) -> int:
+    """Write down what was left; return how many rows.
+
+    Once something was carried out, that is told whatever goes wrong with the rest.
+    """
+    memory = turn.memory
+    news = left if memory is None else memory.news(left, sighting.detected_at)
+    try:
+        return len(record_left(sighting=sighting, left=news))
+    except Exception:
+        if memory is not None:
+            memory.forget()
+        if not is_engaged:
+            raise
+        logger.exception("what strategy %s left could not be written down", sighting.strategy_id)
+        return 0
 
 
 def findings_of(

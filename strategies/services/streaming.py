@@ -28,7 +28,6 @@ from strategies.selectors.engines import map_starts
 from strategies.services.claims import TickClaim
 from strategies.services.deciding import (
     Basis,
-    LeftMemory,
     Superseded,
     Turn,
     carry_out,
@@ -37,6 +36,7 @@ from strategies.services.deciding import (
 )
 from strategies.services.decisions import BookFailure, Findings
 from strategies.services.endings import note_failure
+from strategies.services.left_memory import LeftMemory
 from strategies.services.setups import SETUPS, Candidate, Setup
 from strategies.services.shelves import SHELF, ShelfAt
 
@@ -290,6 +290,7 @@ def _decide(turn: StreamTurn, report: StreamReport) -> None:
         moments=report.moments,
     )
     deeds = carry_out(turn_of_all, view, evaluation)
+    # all that is known already first: what is read below may fail
     report.findings = findings_of(view, evaluation, deeds, turn.failures)
     report.written_count = deeds.written_count
     report.execution_count = len(deeds.executions)

@@ -3,6 +3,7 @@
 from decimal import Decimal as D
 
 import pytest
+from django.db import OperationalError
 
 from arbplatform.core.crashpoints import observe
 from arbplatform.core.stages import Stage
@@ -23,6 +24,7 @@ from strategies.engine.decider import (
 from strategies.engine.echoes import WAIT_MS_MAX
 from strategies.engine.reminders import EXPLAIN_EVERY_MS
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
+from strategies.services import deciding, streaming
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.deciding import DECISION_MS_MAX
 from strategies.services.endings import FAILURES_MAX
@@ -537,6 +539,45 @@ def test_the_run_counts_decisions_opportunities_and_executions(watched):
     run = Strategy.objects.get().runs.get()
     assert (run.tick_count, run.opportunity_count, run.execution_count) == (1, 1, 1)
     assert watched.decider.explain() is None
+
+
+def test_an_execution_is_told_and_nothing_decided_on_what_was_before_if_nothing_can_be_read(
+    watched, monkeypatch
+):
+    def away(**_what):
+        raise OperationalError("no database")
+
+    monkeypatch.setattr(streaming, "read_stream_basis", away)
+    offer(watched)
+
+    assert watched.crew.work() == 1
+
+    decision = explain(watched)
+    assert [item["state"] for item in decision["executed"]] == ["completed"]
+    run = Strategy.objects.get().runs.get()
+    assert (run.tick_count, run.execution_count) == (1, 1)
+    assert watched.let_go == [watched.decider.strategy_id]
+
+
+def test_what_is_left_and_could_not_be_written_down_is_written_down_the_next_time(
+    watched, monkeypatch
+):
+    def fail(**_what):
+        raise RuntimeError("it cannot be written down")
+
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="a test")
+    watched.refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr(deciding, "record_left", fail)
+        offer(watched)
+        watched.crew.work()
+    assert not Opportunity.objects.exists()
+
+    watched.pass_ms(FAILURE_REST_MS)
+    offer(watched)
+    watched.crew.work()
+
+    assert Opportunity.objects.get().reason == Reason.TRADING_HALTED
 
 
 def test_what_was_carried_out_is_told_even_if_another_decision_followed(watched):

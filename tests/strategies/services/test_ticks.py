@@ -15,6 +15,7 @@ from markets.models import Market, Venue
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.errors import StrategyNotFound
 from strategies.models import Decision, Execution, Opportunity, Reason, Run, Strategy
+from strategies.services import deciding
 from strategies.services.endings import FAILURES_MAX
 from strategies.services.runs import stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
@@ -94,6 +95,29 @@ def test_of_several_opportunities_the_best_is_executed_and_the_others_are_writte
     assert executed.expected_profit > skipped.expected_profit
     strategy.refresh_from_db()
     assert strategy.last_decision["left"][0]["reason"] == "one_per_tick"
+
+
+def fail(**_what):
+    raise RuntimeError("the rest cannot be written down")
+
+
+def test_what_was_executed_is_told_even_if_the_rest_cannot_be_written_down(
+    cross, edge, monkeypatch
+):
+    monkeypatch.setattr(deciding, "record_left", fail)
+
+    report = tick(cross)
+
+    assert (report.outcome, report.error) == (TickOutcome.EXECUTED, "")
+    cross.refresh_from_db()
+    assert (cross.failure_count, cross.runs.get().execution_count) == (0, 1)
+
+
+def test_a_tick_that_cannot_write_down_what_it_leaves_has_failed(cross, edge, monkeypatch):
+    monkeypatch.setattr(deciding, "record_left", fail)
+    disable_account()
+
+    assert tick(cross).outcome is TickOutcome.FAILED
 
 
 def test_nothing_is_traded_while_the_outcome_of_an_order_is_unknown(cross, edge):
