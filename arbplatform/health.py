@@ -4,6 +4,8 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
@@ -14,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
+from arbplatform.api.scrapers import may_read_metrics
 from arbplatform.core.errors import Unavailable
 from arbplatform.parts import PartHealth, check_parts
 from arbplatform.wording import render
@@ -39,7 +42,7 @@ class PartHealthSerializer(serializers.Serializer[PartHealth]):
     )
 
 
-class HealthSerializer(serializers.Serializer[Any]):
+class PartsSerializer(serializers.Serializer[Any]):
     """How every part is."""
 
     database = PartHealthSerializer()
@@ -60,33 +63,59 @@ class HealthSerializer(serializers.Serializer[Any]):
     )
 
 
-class HealthView(APIView):
-    """Readiness: 200 if every part works, otherwise 503 with the same data."""
+class HealthSerializer(serializers.Serializer[Any]):
+    """Whether everything works."""
 
-    authentication_classes = ()
+    is_ok = serializers.BooleanField()
+    parts = PartsSerializer(
+        allow_null=True,
+        help_text="How every part is; null for who is not logged in and sends no METRICS_TOKEN.",
+    )
+
+
+class HealthView(APIView):
+    """Readiness: 200 if every part works, otherwise 503 with the same data.
+
+    A stranger, for instance a load balancer, learns no more than that: how full the disk is and
+    which venues are ill is nobody else's business.
+    """
+
     permission_classes = (AllowAny,)
     throttle_classes = ()
 
     @extend_schema(
         operation_id="health",
         tags=["health"],
-        responses={200: HealthSerializer},
-        auth=[],
+        responses={200: HealthSerializer, 503: HealthSerializer},
     )
     def get(self, request: Request) -> Response | JsonResponse:
-        """Return how each part is."""
+        """Return whether everything works, and how each part is to who may know."""
         parts = check_parts()
-        data = {name: asdict(part) for name, part in parts.items()}
         down = [name for name, part in parts.items() if not part.is_ok]
+        is_told = request.user.is_authenticated or may_read_metrics(request)
+        shown = {name: asdict(part) for name, part in parts.items()} if is_told else None
+        data = {"is_ok": not down, "parts": shown}
         if not down:
             return Response(data)
         error = PartDown(parts=", ".join(down))
+        if not is_told:
+            error = PartDown(
+                "Not everything works. Who is logged in, or sends METRICS_TOKEN as a bearer "
+                "token, is told which part."
+            )
         body = {"code": error.code, "msg": render(error.message), "data": data}
         return JsonResponse(
             body,
             status=HTTPStatus.SERVICE_UNAVAILABLE,
             json_dumps_params={"ensure_ascii": False},
         )
+
+    def perform_authentication(self, request: Request) -> None:
+        """Look who asks; without a database that is nobody, who still gets an answer."""
+        try:
+            super().perform_authentication(request)
+        except (OperationalError, InterfaceError):
+            request.user, request.auth = AnonymousUser(), None
 
 
 @require_safe

@@ -12,6 +12,11 @@ from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
 from arbplatform.api.fields import BodySerializer
 
 ERROR_COMPONENT = "ErrorEnvelope"
+ERROR_CODE = {
+    "type": "integer",
+    "minimum": SUCCESS_CODE + 1,
+    "description": "What went wrong; docs/error-codes.md lists them all.",
+}
 JSON = "application/json"
 _REF = "#/components/schemas/"
 
@@ -55,46 +60,44 @@ class EnvelopeSchema(AutoSchema):
         wrapped = {}
         for code, body in bodies.items():
             status = "200" if code == "204" else code
-            wrapped[status] = self._wrap(body) if code.startswith("2") else body
+            wrapped[status] = self._wrap(body, is_success=code.startswith("2"))
         wrapped.setdefault("default", self._error_body())
         return wrapped
 
-    def _wrap(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _wrap(self, body: dict[str, Any], *, is_success: bool) -> dict[str, Any]:
         content = body.get("content", {})
         if content and JSON not in content:
             return body  # a download, not an answer in the envelope
         data = content.get(JSON, {}).get("schema", {"type": "object", "nullable": True})
         if not content:
             data = {"nullable": True, "enum": [None]}
-        media_type = {**content.get(JSON, {}), "schema": self._envelope(data)}
-        description = (body.get("description", "") if content else "") or "Success."
+        media_type = {**content.get(JSON, {}), "schema": self._envelope(data, is_success)}
+        default = "Success." if is_success else "An error."
+        description = (body.get("description", "") if content else "") or default
         return {**body, "description": description, "content": {JSON: media_type}}
 
-    def _envelope(self, data: dict[str, Any]) -> dict[str, Any]:
+    def _envelope(self, data: dict[str, Any], is_success: bool) -> dict[str, Any]:
+        success = {"type": "integer", "minimum": SUCCESS_CODE, "maximum": SUCCESS_CODE}
         schema = {
             "type": "object",
             "required": ["code", "msg", "data"],
             "properties": {
-                "code": {"type": "integer", "minimum": SUCCESS_CODE, "maximum": SUCCESS_CODE},
-                "msg": {"type": "string", "example": SUCCESS_MESSAGE},
+                "code": success if is_success else ERROR_CODE,
+                "msg": {"type": "string", **({"example": SUCCESS_MESSAGE} if is_success else {})},
                 "data": data,
             },
         }
         name = data.get("$ref", "").removeprefix(_REF)
         if not name:
             return schema
-        return self._register(f"{name}Envelope", schema)
+        return self._register(f"{name}{'' if is_success else 'Error'}Envelope", schema)
 
     def _error_body(self) -> dict[str, Any]:
         schema = {
             "type": "object",
             "required": ["code", "msg", "data"],
             "properties": {
-                "code": {
-                    "type": "integer",
-                    "minimum": 1,
-                    "description": "What went wrong; docs/error-codes.md lists them all.",
-                },
+                "code": ERROR_CODE,
                 "msg": {
                     "type": "string",
                     "description": "What happened and what to do, in the reader's language.",

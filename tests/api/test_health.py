@@ -1,11 +1,14 @@
 """Liveness asks nobody; readiness says which part does not work."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisDown
 
 from arbplatform import health, parts
+from arbplatform.api.authentication import TokenAuthentication
 from arbplatform.background.heartbeat import (
     BEAT,
     BEAT_EVERY_MS,
@@ -35,11 +38,11 @@ def test_the_web_process_says_that_it_lives_without_asking_anybody(client):
     )
 
 
-def test_everything_works(anonymous_api, db, living):
-    response = anonymous_api.get("/api/health")
+def test_everything_works(user_api, db, living):
+    response = user_api.get("/api/health")
 
     assert response.status_code == 200
-    data = response.json()["data"]
+    data = response.json()["data"]["parts"]
     assert {name: part["is_ok"] for name, part in data.items()} == {
         "database": True,
         "redis": True,
@@ -56,12 +59,69 @@ def test_everything_works(anonymous_api, db, living):
     assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None, "figures": None}
 
 
-def test_a_part_that_never_showed_itself_is_down(anonymous_api, db):
-    response = anonymous_api.get("/api/health")
+TOLD = {"authorization": "Bearer for-prometheus"}
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_a_stranger_learns_only_whether_everything_works(
+    anonymous_api, db, is_well, living, settings
+):
+    settings.METRICS_TOKEN = "for-prometheus"
+    if not is_well:
+        cache.clear()
+
+    for headers in ({}, {"authorization": "Bearer guess"}):
+        response = anonymous_api.get(
+            "/api/health", headers={**headers, "accept-language": "en"}, REMOTE_ADDR="127.0.0.1"
+        )
+
+        assert response.status_code == (200 if is_well else 503)
+        assert response.json()["data"] == {"is_ok": is_well, "parts": None}
+        assert not {"worker", "beat", "disk"} & set(re.findall(r"\w+", response.content.decode()))
+
+
+def test_staff_and_readers_and_the_bearer_of_the_token_are_told_more(
+    anonymous_api, user_api, staff_api, living, settings
+):
+    settings.METRICS_TOKEN = "for-prometheus"
+
+    answers = [
+        anonymous_api.get("/api/health", headers=TOLD),
+        user_api.get("/api/health"),
+        staff_api.get("/api/health"),
+    ]
+
+    assert [answer.json()["data"]["is_ok"] for answer in answers] == [True] * 3
+    assert [len(answer.json()["data"]["parts"]) for answer in answers] == [10] * 3
+
+
+def test_a_token_that_is_none_is_refused(anonymous_api, db, living, refusal):
+    answer = anonymous_api.get("/api/health", headers={"authorization": "Token nonsense"})
+
+    assert refusal(answer) == (401, 1017, [])
+
+
+def test_who_cannot_be_known_without_a_database_is_a_stranger(
+    anonymous_api, db, living, monkeypatch
+):
+    def away(*_args):
+        raise OperationalError("no database")
+
+    monkeypatch.setattr(parts, "connection", Away())
+    monkeypatch.setattr(TokenAuthentication, "authenticate", away)
+
+    answer = anonymous_api.get("/api/health", headers={"authorization": "Token somebody"})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, health.PartDown.code)
+    assert answer.json()["data"] == {"is_ok": False, "parts": None}
+
+
+def test_a_part_that_never_showed_itself_is_down(user_api, db):
+    response = user_api.get("/api/health")
 
     assert (response.status_code, response.json()["code"]) == (503, health.PartDown.code)
     assert "worker, beat" in response.json()["msg"]
-    assert response.json()["data"]["beat"] == {
+    assert response.json()["data"]["parts"]["beat"] == {
         "is_ok": False,
         "detail": "It has never shown itself.",
         "age_ms": None,
@@ -69,36 +129,36 @@ def test_a_part_that_never_showed_itself_is_down(anonymous_api, db):
     }
 
 
-def test_a_part_that_has_not_shown_itself_lately_is_down(anonymous_api, db, living):
+def test_a_part_that_has_not_shown_itself_lately_is_down(user_api, db, living):
     long_ago = FixedClock(SYSTEM_CLOCK.now_ms() - parts.HEARTBEAT_AGE_MS_MAX - 1_000)
     Pulse(BEAT, long_ago).show()
 
-    data = anonymous_api.get("/api/health").json()["data"]
+    data = user_api.get("/api/health").json()["data"]["parts"]
 
     assert data["worker"]["is_ok"]
     assert not data["beat"]["is_ok"]
     assert data["beat"]["age_ms"] > parts.HEARTBEAT_AGE_MS_MAX
 
 
-def test_strategies_on_streams_that_no_engine_runs_are_a_failure(anonymous_api, db, living):
+def test_strategies_on_streams_that_no_engine_runs_are_a_failure(user_api, db, living):
     strategy = Strategy.objects.create(
         name="stream", type="cross-venue", state="running", driver="stream"
     )
 
-    data = anonymous_api.get("/api/health").json()["data"]["engines"]
+    data = user_api.get("/api/health").json()["data"]["parts"]["engines"]
 
     assert (data["is_ok"], data["age_ms"]) == (False, None)
     assert data["detail"] == "No engine runs the strategies that are driven by streams."
     assert data["figures"] == {"engines": 0, "running": 1, "waiting": 1}
     engine = Engine("here:1:aa", "here", 1)
     renew_leases(engine=engine, tokens={})  # one has just begun, or takes over
-    assert anonymous_api.get("/api/health").json()["data"]["engines"]["is_ok"]
+    assert user_api.get("/api/health").json()["data"]["parts"]["engines"]["is_ok"]
     strategy.delete()
 
 
-def test_a_scanner_is_a_part_only_while_one_is_to_run(anonymous_api, db, living):
+def test_a_scanner_is_a_part_only_while_one_is_to_run(user_api, db, living):
     def scanner():
-        return anonymous_api.get("/api/health").json()["data"]["scanner"]
+        return user_api.get("/api/health").json()["data"]["parts"]["scanner"]
 
     assert (scanner()["is_ok"], scanner()["age_ms"]) == (True, None)
 
@@ -131,28 +191,28 @@ class Away:
         raise OperationalError("no database")
 
 
-def test_without_redis_the_answer_is_still_an_answer(anonymous_api, db, monkeypatch):
+def test_without_redis_the_answer_is_still_an_answer(user_api, db, monkeypatch):
     monkeypatch.setattr(parts, "cache", Away())
     monkeypatch.setattr("arbplatform.background.heartbeat.cache", Away())
     Pulse(SCANNER).withdraw()  # says so in the log, and goes on
 
-    response = anonymous_api.get("/api/health")
+    response = user_api.get("/api/health")
 
     assert response.status_code == 503
-    assert response.json()["data"]["redis"]["detail"] == "ConnectionError"
+    assert response.json()["data"]["parts"]["redis"]["detail"] == "ConnectionError"
     assert "password" not in response.content.decode()
 
 
-def test_without_a_database_the_answer_is_still_an_answer(anonymous_api, db, living, monkeypatch):
+def test_without_a_database_the_answer_is_still_an_answer(user_api, db, living, monkeypatch):
     monkeypatch.setattr(parts, "connection", Away())
 
-    response = anonymous_api.get("/api/health")
+    response = user_api.get("/api/health")
 
     assert response.status_code == 503
-    assert not response.json()["data"]["database"]["is_ok"]
+    assert not response.json()["data"]["parts"]["database"]["is_ok"]
 
 
-def test_a_store_that_forgets_at_once_is_down(anonymous_api, db, living, monkeypatch):
+def test_a_store_that_forgets_at_once_is_down(user_api, db, living, monkeypatch):
     class Forgetful:
         def set(self, *args, **kwargs):
             pass
@@ -162,7 +222,7 @@ def test_a_store_that_forgets_at_once_is_down(anonymous_api, db, living, monkeyp
 
     monkeypatch.setattr(parts, "cache", Forgetful())
 
-    data = anonymous_api.get("/api/health").json()["data"]
+    data = user_api.get("/api/health").json()["data"]["parts"]
     assert data["redis"]["detail"] == "It does not keep what it is given."
 
 

@@ -102,6 +102,16 @@ def test_every_operation_documents_its_errors(operations):
     assert without == []
 
 
+def test_an_error_with_data_of_its_own_is_documented_with_it(document):
+    responses = document["paths"]["/api/health"]["get"]["responses"]
+    schema = responses["503"]["content"]["application/json"]["schema"]
+
+    assert schema == {"$ref": "#/components/schemas/HealthErrorEnvelope"}
+    envelope = resolve(document, schema)["properties"]
+    assert envelope["code"]["minimum"] == 1
+    assert envelope["data"] == {"$ref": "#/components/schemas/Health"}
+
+
 def test_every_operation_has_a_name_and_a_description(operations):
     names = [operation["operationId"] for _path, _method, operation in operations]
 

@@ -110,10 +110,10 @@ def test_a_maintenance_is_believed_at_once_and_ends_when_the_venue_says_so(monke
     assert well.state == VenueState.HEALTHY
 
 
-def test_health_of_the_platform_names_ill_venues(venue, anonymous_api):
+def test_health_of_the_platform_names_ill_venues(venue, user_api):
     Venue.objects.update(state=VenueState.MAINTENANCE)
 
-    part = anonymous_api.get("/api/health").json()["data"]["venues"]
+    part = user_api.get("/api/health").json()["data"]["parts"]["venues"]
 
     assert part == {
         "is_ok": True,

@@ -64,14 +64,14 @@ def test_one_that_fails_does_not_keep_the_others_from_running(clock, runs, setti
 
 
 @pytest.mark.django_db
-def test_health_and_console_turn_red(anonymous_api, console):
+def test_health_and_console_turn_red(user_api, console):
     Pulse(WORKER).show()
     Pulse(BEAT, FixedClock(SYSTEM_CLOCK.now_ms() - HEARTBEAT_AGE_MS_MAX - 1_000)).show()
 
-    health = anonymous_api.get("/api/health")
+    health = user_api.get("/api/health")
     page = console.get("/admin/").content.decode()
 
-    assert (health.status_code, health.json()["data"]["beat"]["is_ok"]) == (503, False)
+    assert (health.status_code, health.json()["data"]["parts"]["beat"]["is_ok"]) == (503, False)
     assert "Not working: Scheduler" in page
     assert "Not working: Worker" not in page
 

@@ -51,12 +51,12 @@ def counted(redis_server, settings):
     return redis_server.url
 
 
-def test_the_depth_of_each_queue_is_shown(counted, anonymous_api, db):
+def test_the_depth_of_each_queue_is_shown(counted, user_api):
     put(counted, "strategies.sweep")
     put(counted, "strategies.tick", count=3, strategy_id=1)
 
     assert read_depths() == {"safety": 1, "trading": 3, "reconcile": 0, "reports": 0}
-    data = anonymous_api.get("/api/health").json()["data"]["queues"]
+    data = user_api.get("/api/health").json()["data"]["parts"]["queues"]
     assert (data["is_ok"], data["figures"]["trading"]) == (True, 3)
 
 
