@@ -137,7 +137,8 @@ def _trading_statements(
     values: list[str] = []
     for keys, stops in ((restricted, "state <> 'active'"), (halted, "state = 'halted'")):
         if keys:
-            reasons.append(f"({stops} AND key IN ({', '.join(['%s'] * len(keys))}))")
+            named = f"key IN ({', '.join(['%s'] * len(keys))})"
+            reasons.append(f"({stops} AND ({named} OR level = '{HaltLevel.GUARD}'))")
             values += sorted(keys)
     table = TradingHalt._meta.db_table
     free = f"NOT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(reasons)})"  # noqa: S608  constants

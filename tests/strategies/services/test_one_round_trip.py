@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Reservation, ReservationPurpose, VenueAccount
 from accounts.services.reservations import Want, release, reserve
 from arbplatform.background.draining import DRAIN
-from ledger.domain.halts import EVERYTHING, TradingEvent
+from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.selectors import list_stray_reservations, spendable_balances
@@ -115,6 +115,30 @@ def test_what_changes_while_a_tick_decides_is_seen_when_it_writes(hooked, edge, 
         (Decision.DENIED, reason)
     ]
     assert Order.objects.count() == Execution.objects.count() == Reservation.objects.count() == 0
+    assert edge["alpha"].requests == edge["beta"].requests == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("level", HaltLevel)
+def test_whatever_restricts_trading_while_a_tick_decides_is_seen_when_it_writes(
+    hooked, edge, level
+):
+    account = VenueAccount.objects.get(venue__code="alpha")
+    targets = {
+        HaltLevel.GLOBAL: None,
+        HaltLevel.GUARD: None,
+        HaltLevel.STRATEGY: hooked.pk,
+        HaltLevel.ACCOUNT: account.pk,
+        HaltLevel.ACCOUNT_KEY: account.pk,
+    }
+    guard = "disk@here" if level is HaltLevel.GUARD else ""
+    scope = HaltScope(level, targets.get(level, account.venue_id), guard)
+    Hooked.hook = lambda: change_trading(event=TradingEvent.REDUCE, scope=scope, reason="test")
+
+    assert tick(hooked).outcome is TickOutcome.LEFT
+
+    assert Opportunity.objects.get().reason == Reason.TRADING_HALTED
+    assert Order.objects.count() == 0
     assert edge["alpha"].requests == edge["beta"].requests == []
 
 
