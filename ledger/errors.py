@@ -146,6 +146,16 @@ class DifferenceChanged(Conflict):
     )
 
 
+class ComparisonBrokenOff(Unavailable):
+    """A comparison of books and venue ended before it had looked at everything."""
+
+    code = 4014
+    summary = (
+        "The comparison of {account} with its venue broke off ({error}): nothing was concluded. It "
+        "begins anew within a minute; the details are in the log."
+    )
+
+
 class OpeningPostponed(Conflict):
     """Funds of the account move while its books are to be opened."""
 

@@ -48,6 +48,7 @@ def keep_sightings(
     account: VenueAccount,
     sightings: Sequence[Sighting],
     covered: Collection[tuple[DiscrepancyKind, str]],
+    is_complete: bool,
     now: datetime,
 ) -> None:
     """Write down what a round saw, inside the caller's transaction.
@@ -57,6 +58,8 @@ def keep_sightings(
         sightings: what is there.
         covered: kinds and beginnings of subjects that the round has seen all of: what was there
             before and was not seen now is gone. Of everything else nothing is concluded.
+        is_complete: whether the venue answered everything: what a person has acknowledged is then
+            gone as well if it was not seen.
         now: the present moment.
     """
     active = {(row.kind, row.subject): row for row in list_active_discrepancies(account.pk)}
@@ -75,7 +78,8 @@ def keep_sightings(
         if row.state == _S.BOOKED:
             _tell(row, account, LogLevel.WARNING, "reconciliation_booked", _BOOKED)
     for key, row in active.items():
-        if key not in seen and (row.acknowledged_at or _is_covered(row, covered)):
+        is_known = is_complete and row.acknowledged_at is not None
+        if key not in seen and (is_known or _is_covered(row, covered)):
             _settle(row, account, now)
 
 

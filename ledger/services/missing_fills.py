@@ -102,6 +102,10 @@ class Listing:
         """Note something about a trade."""
         self.round.sightings.append(Sighting(kind, self.subject_of(key), what, **more))
 
+    def leave_open(self) -> None:
+        """Conclude nothing from a trade that was not looked at: it may be missing still."""
+        self.round.uncover(_K.MISSING_FILL, f"{self.market.symbol}|")
+
     def subject_of(self, key: TradeKey) -> str:
         """Return what names a trade among all of the account."""
         return f"{self.market.symbol}|{key[0]}|{key[1]}"
@@ -119,9 +123,13 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
         order = known.get(venue_order_id)
         if order is not None:
             _settle_own(listing, order, rows)
-        elif asked < FOREIGN_ORDERS_MAX and not _are_booked(listing, rows):
+        elif _are_booked(listing, rows):
+            continue
+        elif asked < FOREIGN_ORDERS_MAX:
             asked += 1
             _settle_foreign(listing, venue_order_id, rows)
+        else:
+            listing.leave_open()
 
 
 def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> None:
@@ -264,8 +272,9 @@ def see_unknown_order(report: VenueOrder) -> Sighting:
 
 
 def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:
-    """Note that the venue denies the order of trades that it lists; of silence note nothing."""
+    """Note that the venue denies the order of trades that it lists; silence says nothing."""
     if not isinstance(error, OrderAbsent):
+        listing.leave_open()
         return
     for row in rows:
         if _is_ours_to_book(listing.round, row):

@@ -53,19 +53,21 @@ def compare_orders(round_: Round, markets: Sequence[Market]) -> None:
         markets: those in which the account has had orders.
     """
     read = round_.read(round_.gateway.fetch_open_orders)
-    reports: dict[str, VenueOrder] = {}
-    is_open_told = not isinstance(read, Failed)
-    if not isinstance(read, Failed):
-        reports |= {report.venue_order_id: report for report in read.value}
-        round_.cover(_K.FOREIGN_ORDER)
-        _see_foreign(round_, read.value)
+    if isinstance(read, Failed):
+        return
+    reports = {report.venue_order_id: report for report in read.value}
+    round_.cover(_K.FOREIGN_ORDER)
+    _see_foreign(round_, read.value)
+    is_all_told = True
     for market in markets:
         ask = partial(round_.gateway.fetch_orders, market.symbol, since_ms=round_.since_ms)
         listed = round_.read(ask)
-        if not isinstance(listed, Failed):
+        if isinstance(listed, Failed):
+            is_all_told = is_all_told and listed.is_unsupported
+        else:
             reports = {report.venue_order_id: report for report in listed.value} | reports
-    if is_open_told:
-        _compare(round_, list(reports.values()))
+    if _compare(round_, list(reports.values())) and is_all_told:
+        round_.cover(_K.ORDER_STATE)
 
 
 def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
@@ -91,9 +93,12 @@ def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
             round_.sightings.append(sighting)
 
 
-def _compare(round_: Round, reports: Sequence[VenueOrder]) -> None:
-    """Look up what differs; what differs still afterwards was seen."""
-    round_.cover(_K.ORDER_STATE)
+def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
+    """Look up what differs; what differs still afterwards was seen.
+
+    Returns:
+        Whether all of it was looked at.
+    """
     marked = {
         report.client_order_id: report
         for report in reports
@@ -117,13 +122,14 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> None:
         if order.client_order_id not in marked
         and order.venue_order_id not in {report.venue_order_id for report in reports}
     ]
-    for order in [*doubtful, *unlisted][:LOOKUPS_MAX]:
+    for number, order in enumerate([*doubtful, *unlisted]):
+        if number == LOOKUPS_MAX or round_.is_silent:
+            return False
         _look_again(round_, order, marked.get(order.client_order_id))
+    return True
 
 
 def _look_again(round_: Round, order: Order, report: VenueOrder | None) -> None:
-    if round_.is_silent:
-        return
     try:
         fresh = resolve_unknown(order_id=order.pk, clock=round_.clock)
     except ArbError as error:

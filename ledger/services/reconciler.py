@@ -8,7 +8,7 @@ that reduce exposure. No difference is ever booked because it is there.
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -102,14 +102,6 @@ class _Claim:
         mine.update(lease_until=self.clock.now() + lease())
 
 
-@dataclass(slots=True)
-class _Balances:
-    """What the comparison of balances came to."""
-
-    comparison: Comparison | None = None
-    candidates: list[Candidate] = field(default_factory=list)
-
-
 def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> ReconciliationRun:
     """Compare one account with everything that its venue tells, once.
 
@@ -146,6 +138,9 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
     try:
         with in_background():
             _compare_all(round_)
+    except BaseException as error:
+        round_.break_off(error)
+        raise
     finally:
         run = _finish(round_, claim)
     alarm_due(account=account, clock=clock)
@@ -338,6 +333,7 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
         account=claim.account,
         sightings=round_.sightings,
         covered=round_.covered,
+        is_complete=error is None,
         now=round_.started_at,
     )
     run.booked_count = sum(sighting.entry_id is not None for sighting in round_.sightings)

@@ -10,6 +10,7 @@ from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.errors import ArbError
 from ledger.domain.reconciliation import DiscrepancyKind, Sighting
+from ledger.errors import ComparisonBrokenOff
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
 
@@ -109,3 +110,14 @@ class Round:
     def cover(self, kind: DiscrepancyKind, prefix: str = "") -> None:
         """Note that the venue told everything about a kind, or the subjects with a beginning."""
         self.covered.add((kind, prefix))
+
+    def uncover(self, kind: DiscrepancyKind, prefix: str = "") -> None:
+        """Take that back: something of it was not looked at after all."""
+        self.covered.discard((kind, prefix))
+
+    def break_off(self, error: BaseException) -> None:
+        """Note that the round ends here: what it did not come to is neither there nor gone."""
+        self.covered.clear()
+        self.failures.insert(
+            0, ComparisonBrokenOff(account=str(self.account), error=type(error).__name__)
+        )

@@ -1,5 +1,5 @@
 """Books that were opened an hour ago, for what is compared with the venue."""
 
-from tests.ledger.reconciled import bought, look, opened_books
+from tests.ledger.reconciled import bought, look, opened_books, resting
 
-__all__ = ["bought", "look", "opened_books"]
+__all__ = ["bought", "look", "opened_books", "resting"]

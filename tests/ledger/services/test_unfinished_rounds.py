@@ -1,0 +1,100 @@
+"""Rounds of reconciliation that do not come to their end: nothing is concluded from them."""
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+import pytest
+
+from arbplatform.core.ids import derive_client_id
+from ledger.errors import ComparisonBrokenOff
+from ledger.models import AccountReconciliation, Discrepancy, ReconciliationRun
+from ledger.services.discrepancies import acknowledge
+from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
+from markets.domain.funds import Wallet
+from markets.errors import VenueUnavailable
+from tests.ledger.reconciled import by_hand
+
+
+def found():
+    row = Discrepancy.objects.get()
+    return row.kind, row.state, row.seen_count
+
+
+def test_a_round_that_breaks_off_in_the_middle_is_not_clean(look, opened_books, venue):
+    """A worker that has to go must leave behind no word that its accounts are equal."""
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+
+    def end(_name):
+        raise SystemExit
+
+    venue.on_call = end
+    before = AccountReconciliation.objects.get()
+    with pytest.raises(SystemExit):
+        look()
+
+    run = ReconciliationRun.objects.get()
+    assert (run.outcome, run.error_code) == ("failed", ComparisonBrokenOff.code)
+    after = AccountReconciliation.objects.get()
+    assert (after.last_clean_at, after.read_until, after.clean_round) == (
+        before.last_clean_at,
+        before.read_until,
+        before.clean_round,
+    )
+    assert (after.token, after.failure_count) == ("", 1)
+
+
+def test_a_trade_that_was_missing_is_not_gone_because_nobody_answered(look, bought, venue):
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
+    look()
+    venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    assert look().outcome == "failed"
+
+    assert found() == ("missing_fill", "open", 1)
+    look()
+    assert found()[2] == 2
+
+
+def test_a_trade_that_no_room_was_left_to_look_at_is_not_gone(look, opened_books, venue):
+    last = by_hand(venue)
+    venue.orders.clear()
+    look()
+    assert Discrepancy.objects.filter(kind="missing_fill", state="open").count() == 2
+    ghost = replace(venue.fills[0], quantity=D("0.2"))
+    venue.fills[:0] = [
+        replace(ghost, venue_trade_id=f"g{n}", venue_order_id=f"ghost-{n}")
+        for n in range(FOREIGN_ORDERS_MAX)
+    ]
+
+    look()
+
+    rows = Discrepancy.objects.filter(evidence__venue_order_id=last.venue_order_id)
+    assert [row.state for row in rows] == ["open", "open"]
+
+
+def test_an_order_that_no_list_shows_is_not_back_because_nobody_answered(look, resting, venue):
+    venue.hidden.add(resting.venue_order_id)
+    look()
+    venue.failures["fetch_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    assert look().outcome == "failed"
+
+    assert found() == ("order_state", "open", 1)
+    venue.hidden.clear()
+    assert look().outcome == "clean"
+    assert found()[1] == "closed"
+
+
+def test_what_a_person_has_acknowledged_is_not_gone_because_nobody_answered(
+    look, opened_books, venue, superuser, clock
+):
+    by_hand(venue, client_order_id=derive_client_id("zzzzz", "order", 1, 0, 0))
+    look()
+    row = Discrepancy.objects.get(kind="foreign_installation")
+    acknowledge(discrepancy_id=row.pk, note="ours too", user=superuser, clock=clock)
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    assert look().outcome == "failed"
+
+    row.refresh_from_db()
+    assert row.state == "explained"
