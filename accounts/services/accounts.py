@@ -58,7 +58,7 @@ def open_gateway(account: VenueAccount, *, even_if_disabled: bool = False) -> Ve
 
     Args:
         account: with its venue.
-        even_if_disabled: for reads that follow what was started before the switch was turned.
+        even_if_disabled: for what follows from before the switch was turned and opens nothing.
 
     Raises:
         AccountDisabled: the account is switched off.

@@ -159,10 +159,10 @@ def find_open_question(account_id: int, client_order_id: str, venue_order_id: st
     return rows.exclude(state__in=sending).order_by("pk").values_list("pk", flat=True).first()
 
 
-def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[int]:
-    """Return the ids of open orders whose cancellation a venue has not shown yet, oldest first."""
+def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[Order]:
+    """Return open orders whose cancellation a venue has not shown yet, the oldest first."""
     rows = Order.objects.filter(state=OrderState.OPEN, cancel_requested_at__lte=asked_before)
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+    return list(rows.select_related("market").order_by("pk")[:limit])
 
 
 def list_accounts_with_resting_orders() -> list[int]:

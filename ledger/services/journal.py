@@ -140,6 +140,8 @@ def send_claimed(
 def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
     """Ask the venue to cancel an order, and read what became of it before believing anything.
 
+    Also for a disabled account: that takes risk away, and must not be in the way of the switch.
+
     Args:
         order_id: an order that is open, or may be.
         clock: tells the time.
@@ -150,7 +152,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
     Raises:
         OrderNotFound: no order has this id.
         IllegalTransition: it has ended, or its sender has not written down the outcome yet.
-        AccountDisabled: the account is switched off.
+        AccountKeyRefused: its venue did not accept the account's key.
         VenueUnavailable: nothing was sent; the order is as it was.
     """
     order = get_order_with_secrets(order_id)
@@ -158,7 +160,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
         return _withdraw(order_id, clock)
     if order.state not in CANCELLABLE_STATES:
         raise _not_cancellable(order)
-    gateway = open_gateway(order.account)
+    gateway = open_gateway(order.account, even_if_disabled=True)
     is_first = note_cancellation(order_id=order_id, clock=clock)
     reached(JournalPoint.CANCEL_NOTED)
     try:

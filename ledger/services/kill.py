@@ -1,13 +1,13 @@
 """The kill switch: no new order in any process, and an end to those that are out there."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import ArbError, IllegalTransition, Message
+from arbplatform.core.errors import ArbError, Message
 from ledger.domain.halts import (
     EVERYTHING,
     HaltScope,
@@ -21,11 +21,15 @@ from ledger.selectors.halts import list_halts, list_live_orders, list_trading_ch
 from ledger.selectors.orders import list_pending_cancellations
 from ledger.services.halts import Person, change_trading, name_of
 from ledger.services.journal import cancel_order
+from markets.errors import VenueRateLimited, VenueUnavailable
 
 logger = logging.getLogger(__name__)
 
 BATCH_MAX = 200
 """Orders that one call cancels; the sweep takes the rest."""
+
+_SILENCE = frozenset({VenueUnavailable.code, VenueRateLimited.code})
+"""What is written down about an order whose venue did not answer when it was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,8 @@ def stop_trading(
     for order in list_live_orders([halt], states=[OrderState.PENDING], limit=BATCH_MAX):
         try:
             withdrawn.append(cancel_order(order_id=order.pk, clock=clock))
-        except IllegalTransition:
-            logger.info("order %s was claimed just before the halt", order.pk)
+        except ArbError as error:
+            logger.info("order %s was claimed just before the halt: %s", order.pk, error)
     live = list_live_orders([halt], limit=BATCH_MAX)
     return KillReport(
         halt=halt,
@@ -137,11 +141,7 @@ def cancel_halted_orders(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
     if not halts:
         return []
     states = [OrderState.PENDING, OrderState.OPEN]
-    for order in list_live_orders(halts, states=states, limit=BATCH_MAX):
-        try:
-            cancel_order(order_id=order.pk, clock=clock)
-        except ArbError as error:
-            logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
+    _cancel_each(list_live_orders(halts, states=states, limit=BATCH_MAX), clock)
     return list_live_orders(halts, limit=BATCH_MAX)
 
 
@@ -155,10 +155,33 @@ def repeat_cancellations(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
         The orders as they stand now.
     """
     before = clock.now() - timedelta(milliseconds=CANCEL_REPEAT_MS)
-    done = []
-    for order_id in list_pending_cancellations(asked_before=before, limit=BATCH_MAX):
+    return _cancel_each(list_pending_cancellations(asked_before=before, limit=BATCH_MAX), clock)
+
+
+def _cancel_each(orders: Iterable[Order], clock: Clock) -> list[Order]:
+    """Cancel orders one by one, and return those that were asked for, as they stand now.
+
+    None keeps the others waiting: not one that cannot be written down, and not a venue that does
+    not answer. That is asked once, and last if it did not answer before.
+    """
+    silent: set[int] = set()
+    done: list[Order] = []
+    for order in sorted(orders, key=lambda row: (row.error_code in _SILENCE, row.pk)):
+        venue_id = order.market.venue_id
+        if venue_id in silent:
+            continue
         try:
-            done.append(cancel_order(order_id=order_id, clock=clock))
+            asked = cancel_order(order_id=order.pk, clock=clock)
+        except VenueUnavailable as error:
+            silent.add(venue_id)
+            logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
         except ArbError as error:
-            logger.warning("order %s could not be cancelled yet: %s", order_id, error)
+            logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
+        except Exception:
+            # one order that cannot be written down must not keep the others from being cancelled
+            logger.exception("order %s could not be cancelled", order.pk)
+        else:
+            done.append(asked)
+            if asked.error_code in _SILENCE:
+                silent.add(venue_id)
     return done
