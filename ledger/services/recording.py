@@ -169,9 +169,11 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
     order.venue_order_id = order.venue_order_id or report.venue_order_id
     order.acknowledged_at = order.acknowledged_at or occasion.now
     order.miss_count, order.first_missed_at = 0, None
+    # an end that was concluded from silence is none: the report tells
+    state = OrderState.UNKNOWN if order.error_code == OrderAbsent.code else OrderState(order.state)
     order.error_code, order.error = None, ""
     event = event_of(status=report.status, quantity=order.quantity, filled=order.filled_quantity)
-    order.state = absorb(OrderState(order.state), event)
+    order.state = absorb(state, event)
     end = explain_end(order, report)
     if end is not None:
         order.error_code, order.error = end.code, str(end)

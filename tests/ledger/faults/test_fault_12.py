@@ -8,7 +8,8 @@ import pytest
 
 from ledger.domain.orders import OrderState
 from ledger.models import Discrepancy, Fill, Order
-from ledger.services.journal import submit_orders
+from ledger.selectors import reserved_balances
+from ledger.services.journal import cancel_order, submit_orders
 from ledger.services.resolution import resolve_unknown
 from markets.errors import OrderAbsent, OutcomeUnknown
 
@@ -54,6 +55,27 @@ def test_an_order_that_turns_up_after_it_was_given_up_is_adopted(lost, venue, cl
     found = resolve_unknown(order_id=lost.pk, clock=clock)
 
     assert (found.state, Fill.objects.count()) == (OrderState.FILLED, 2)
+
+
+def test_a_working_order_that_a_venue_denied_for_long_works_again(
+    resting, venue, clock, opened_books
+):
+    """It was taken for cancelled; while it may fill, its funds are set aside."""
+    held = reserved_balances(opened_books.pk)
+    venue.hides_orders = True
+    done = resting
+    for _look in range(4):
+        clock.advance_ms(15_000)
+        done = resolve_unknown(order_id=resting.pk, clock=clock)
+    assert (done.state, done.error_code) == (OrderState.CANCELED, OrderAbsent.code)
+    assert reserved_balances(opened_books.pk) == {}
+
+    venue.hides_orders = False
+    found = resolve_unknown(order_id=resting.pk, clock=clock)
+
+    assert (found.state, found.finished_at, found.error_code) == (OrderState.OPEN, None, None)
+    assert reserved_balances(opened_books.pk) == held
+    assert cancel_order(order_id=resting.pk, clock=clock).state == OrderState.CANCELED
 
 
 def test_a_working_order_that_a_list_leaves_out_once_goes_on_working(look, resting, venue):
