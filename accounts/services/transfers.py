@@ -34,7 +34,6 @@ from markets.gateway.base import VenueGateway
 logger = logging.getLogger(__name__)
 
 POLL_BATCH_MAX: Final = 100
-KEY_LENGTH_MAX: Final = 64
 
 
 def submit_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
@@ -119,6 +118,9 @@ def poll_transfers(*, clock: Clock = SYSTEM_CLOCK) -> int:
             poll_transfer(transfer_id=transfer_id, clock=clock)
         except ArbError as error:
             logger.warning("Transfer %s could not be looked up: %s", transfer_id, error)
+        except Exception:
+            # one that cannot be read or written down must not hide the funds of the others
+            logger.exception("Transfer %s could not be looked up", transfer_id)
     raise_alarms(clock=clock)
     return len(due)
 

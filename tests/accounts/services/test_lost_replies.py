@@ -211,6 +211,19 @@ def test_one_failing_venue_does_not_stop_the_others(ask, alpha, beta, now):
     assert states == {first.pk: (S.SUBMITTED, 2004), second.pk: (S.IN_TRANSIT, None)}
 
 
+def test_one_record_that_breaks_whoever_reads_it_does_not_stop_the_others(ask, alpha, now):
+    first = submit_transfer(transfer_id=ask(idempotency_key="a").pk, clock=now)
+    second = submit_transfer(transfer_id=ask(idempotency_key="b").pk, clock=now)
+    alpha[1].failures["fetch_withdrawals"] = [AttributeError("a page of HTML")]
+    alpha[1].depart()
+    now.advance_ms(5_000)
+
+    assert poll_transfers(clock=now) == 2
+
+    states = dict(Transfer.objects.values_list("pk", "state"))
+    assert states == {first.pk: S.SUBMITTED, second.pk: S.IN_TRANSIT}
+
+
 def test_unknown_transfers_are_named(db):
     for command in (submit_transfer, poll_transfer):
         with pytest.raises(TransferNotFound, match="7"):
