@@ -1,11 +1,14 @@
 """Pages whose rows are asked for in a form and made by a service, which may ask a venue first."""
 
-from typing import Any
+from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
+from django.forms.widgets import MediaDefiningClass
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
@@ -19,16 +22,20 @@ class AskingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     Attributes:
         refusal: why, if it was asked.
+        names: what the form calls an argument of the service whose name is taken by a field of
+            the model.
     """
 
     refusal: ArbError | None = None
+    names: ClassVar[Mapping[str, str]] = {}
 
     def clean(self) -> dict[str, Any] | None:
         """Show why the service refused."""
         if self.refusal is not None:
             self.add_error(None, render(self.refusal.message))
             if isinstance(self.refusal, InvalidInput):
-                for name, complaints in self.refusal.fields.items():
+                for argument, complaints in self.refusal.fields.items():
+                    name = self.names.get(argument, argument)
                     target = name if name in self.fields else None
                     self.add_error(target, [render(text) for text in complaints])
         return super().clean()
@@ -37,34 +44,40 @@ class AskingForm(forms.ModelForm):  # type: ignore[type-arg]
         """Leave out the model's own checks: the service makes them, with better words."""
 
 
-class AskingAdmin(PlatformAdmin):
+class AbstractPageClass(ABCMeta, MediaDefiningClass):
+    """Lets a page of the console leave methods open: without them it cannot be registered."""
+
+
+class AskingAdmin(PlatformAdmin, metaclass=AbstractPageClass):
     """Rows that are asked for and then only looked at, or changed by buttons.
 
     Attributes:
         ask_form: what is typed in.
-        ask_fields: of the form.
-        shown: what the page of a row shows.
+        ask_fieldsets: of the form, as Django's ``fieldsets``.
+        shown_fieldsets: of the page of a row.
     """
 
     ask_form: type[AskingForm]
-    ask_fields: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
+    ask_fieldsets: tuple[Any, ...]
+    shown_fieldsets: tuple[Any, ...]
 
+    @abstractmethod
     def ask(self, request: HttpRequest, form: AskingForm) -> Model:
         """Call the service; raises its refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self, name: str) -> Message:
         """Return what to say of a new row."""
-        raise NotImplementedError
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Show the form's fields, or everything that is known of a row."""
-        return ((None, {"fields": self.ask_fields if obj is None else self.shown}),)
+        return self.ask_fieldsets if obj is None else self.shown_fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Let nothing be typed in but a new request."""
-        return () if obj is None else self.shown
+        if obj is None:
+            return ()
+        return tuple(name for _title, part in self.shown_fieldsets for name in part["fields"])
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: buttons change rows."""

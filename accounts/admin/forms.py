@@ -1,7 +1,8 @@
 """What a person types in; services decide what it means."""
 
 import secrets
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.text import capfirst
@@ -14,16 +15,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.admin.asking import AskingForm
 from accounts.models import Transfer, VenueAccount
 from accounts.selectors import list_accounts
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
-from arbplatform.core.errors import ArbError, InvalidInput
-from arbplatform.wording import render
-
-FORM_NAMES = {"fee_max": "accepted_fee", "test_amount": "first_amount"}
-"""What the form calls an argument of the service whose name is taken by a field of the model."""
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
 
@@ -71,14 +68,10 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
 
-class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A request for a transfer.
+class TransferForm(AskingForm):
+    """A request for a transfer."""
 
-    Attributes:
-        refusal: why the service did not take it, if it was asked.
-    """
-
-    refusal: ArbError | None = None
+    names: ClassVar[Mapping[str, str]] = {"fee_max": "accepted_fee", "test_amount": "first_amount"}
 
     amount = forms.DecimalField(
         label=_("amount"),
@@ -139,20 +132,6 @@ class TransferForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.queryset = usable
         # Made with the page: a second click on its button asks for the same transfer.
         self.fields["request_key"].initial = secrets.token_urlsafe(16)
-
-    def clean(self) -> dict[str, Any] | None:
-        """Show why the service refused."""
-        if self.refusal is not None:
-            self.add_error(None, render(self.refusal.message))
-            if isinstance(self.refusal, InvalidInput):
-                for name, complaints in self.refusal.fields.items():
-                    name = FORM_NAMES.get(name, name)  # noqa: PLW2901
-                    target = name if name in self.fields else None
-                    self.add_error(target, [render(text) for text in complaints])
-        return super().clean()
-
-    def _post_clean(self) -> None:
-        """Leave out the model's own checks: the service makes them, with better words."""
 
 
 class ReasonForm(BaseDialogForm):

@@ -62,7 +62,7 @@ class AddressEntryAdmin(AskingAdmin):
     """Where accounts receive assets, and who agreed to it."""
 
     ask_form = AddressForm
-    ask_fields = ("account", "asset", "network", "label", "expected")
+    ask_fieldsets = ((None, {"fields": ("account", "asset", "network", "label", "expected")}),)
     empty_hint = _(
         "No address yet. Transfers between real venues go only to addresses of this book: propose "
         "one for the receiving account, and let a second member of staff approve it. Between "
@@ -73,9 +73,11 @@ class AddressEntryAdmin(AskingAdmin):
     )  # fmt: skip
     list_filter = ("state", "asset", "account__venue")
     search_fields = ("label", "address", "network")
-    shown = (
-        "show_state", "show_reason", "account", "asset", "network", "address", "tag", "label",
-        "proposed_by", "created_at", "approved_by", "approved_at", "usable_at", "show_changes",
+    shown_fieldsets = (
+        (None, {"fields": (
+            "show_state", "show_reason", "account", "asset", "network", "address", "tag", "label",
+            "proposed_by", "created_at", "approved_by", "approved_at", "usable_at", "show_changes",
+        )}),
     )  # fmt: skip
     actions_detail = ("approve_one", "revoke_one")
     actions_row = ("approve_one",)
@@ -184,14 +186,14 @@ class VenueNetworkAdmin(AskingAdmin):
     """What venues call our networks, as people confirmed it."""
 
     ask_form = NetworkForm
-    ask_fields = ("venue", "network", "venue_name")
+    ask_fieldsets = ((None, {"fields": ("venue", "network", "venue_name")}),)
     empty_hint = _(
         "Nothing is confirmed yet. Before funds travel between real venues a person says here what "
         "each venue calls the network; names of simulated venues need no confirmation."
     )
     list_display = ("venue", "network", "venue_name", "confirmed_by", "created_at")
     list_filter = ("venue", "network")
-    shown = list_display
+    shown_fieldsets = ((None, {"fields": list_display}),)
     actions_detail = ("forget_one",)
     actions_row = ("forget_one",)
 

@@ -3,14 +3,13 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from accounts.admin.asking import AskingAdmin, AskingForm
 from accounts.admin.forms import ReasonForm, SettleForm, TransferForm
 from accounts.domain.transfers import UNSENT_STATES, TransferState
 from accounts.models import Transfer
@@ -19,9 +18,8 @@ from accounts.services.approvals import approve_transfer, cancel_transfer
 from accounts.services.requests import request_transfer
 from accounts.services.settlement import SETTLEABLE, confirm_settlement, settle_transfer
 from accounts.services.transfers import poll_transfer
-from arbplatform.console.admin import PlatformAdmin, command_button, plain
-from arbplatform.core.errors import ArbError, Message
-from arbplatform.wording import render
+from arbplatform.console.admin import command_button, plain
+from arbplatform.core.errors import Message
 from markets.domain.funds import Wallet
 
 STATE_LABELS = {
@@ -40,7 +38,7 @@ STATE_LABELS = {
 
 
 @admin.register(Transfer)
-class TransferAdmin(PlatformAdmin):
+class TransferAdmin(AskingAdmin):
     """Transfers. They are asked for here and looked at; nothing of them can be typed in later."""
 
     list_display = (
@@ -65,12 +63,13 @@ class TransferAdmin(PlatformAdmin):
     actions = ("poll_selected",)
     actions_row = ("poll_one",)
     actions_detail = ("poll_one", "approve_one", "cancel_one", "settle_one", "confirm_one")
-    add_fieldsets = (
+    ask_form = TransferForm
+    ask_fieldsets = (
         (_("Source"), {"fields": ("from_account", "from_wallet")}),
         (_("Destination"), {"fields": ("to_account", "to_wallet", "network")}),
         (_("What"), {"fields": ("asset", "amount", "accepted_fee", "first_amount", "request_key")}),
     )
-    change_fieldsets = (
+    shown_fieldsets = (
         (
             None,
             {
@@ -129,24 +128,6 @@ class TransferAdmin(PlatformAdmin):
         """Return transfers with what their columns need."""
         return list_transfers()
 
-    def get_fieldsets(self, request: HttpRequest, obj: Transfer | None = None) -> Any:
-        """Show a request's fields, or everything that is known of a transfer."""
-        return self.add_fieldsets if obj is None else self.change_fieldsets
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Transfer | None = None) -> Any:
-        """Let nothing be typed in but a new request."""
-        if obj is None:
-            return ()
-        return tuple(name for _title, part in self.change_fieldsets for name in part["fields"])
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Refuse: what was asked for does not change."""
-        return False
-
-    def has_poll_permission(self, request: HttpRequest, *_args: object) -> bool:
-        """Let those who may change transfers ask the venues about them."""
-        return bool(super().has_change_permission(request))
-
     def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Let them end by hand only what was sent and has not ended."""
         return self._may(request, object_id, SETTLEABLE)
@@ -166,14 +147,10 @@ class TransferAdmin(PlatformAdmin):
         return is_meant and self._may(request, object_id, SETTLEABLE)
 
     def _may(self, request: HttpRequest, object_id: Any, states: Collection[str]) -> bool:
-        if not self.has_poll_permission(request):
+        if not self.has_act_permission(request):
             return False
         rows = self.get_queryset(request).filter(state__in=states)
         return object_id is None or rows.filter(pk=object_id).exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Refuse: what was moved was moved."""
-        return False
 
     # columns ----------------------------------------------------------------------------------
 
@@ -223,7 +200,7 @@ class TransferAdmin(PlatformAdmin):
 
     # actions ----------------------------------------------------------------------------------
 
-    @admin.action(description=_("Look up at the venues"), permissions=["poll"])
+    @admin.action(description=_("Look up at the venues"), permissions=["act"])
     def poll_selected(self, request: HttpRequest, queryset: QuerySet[Transfer]) -> None:
         """Look each transfer up now."""
         self.apply(request, queryset, look_up_now)
@@ -232,7 +209,7 @@ class TransferAdmin(PlatformAdmin):
         description=_("Look up at the venues"),
         question=_("The venues are asked what has become of the transfer. Nothing is sent again."),
         icon="travel_explore",
-        permissions=("poll",),
+        permissions=("act",),
     )
     def poll_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Look the transfer up now."""
@@ -323,43 +300,11 @@ class TransferAdmin(PlatformAdmin):
 
     # the request ------------------------------------------------------------------------------
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Ask for a transfer; if it is refused, show the form again and say why.
-
-        Django saves forms inside a transaction; the service asks the venues, so it is called here.
-        """
-        if request.method != "POST":
-            return super().add_view(request, form_url, extra_context)
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = self.get_form(request, None, change=False)(request.POST)
-        try:
-            transfer = self._request(request, form) if form.is_valid() else None
-        except ArbError as refusal:
-            request.transfer_refusal = refusal  # type: ignore[attr-defined]  # for get_form
-            transfer = None
-        if transfer is None:
-            return super().add_view(request, form_url, extra_context)
-        name = f"{transfer}"
-        messages.success(request, render(Message("{transfer} is requested.", {"transfer": name})))
-        return HttpResponseRedirect(reverse("admin:accounts_transfer_change", args=(transfer.pk,)))
-
-    def get_form(
-        self, request: HttpRequest, obj: Transfer | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
-        """Return the form, told of the service's refusal if there was one."""
-        if obj is not None:
-            return super().get_form(request, obj, change=change, **kwargs)
-        form = super().get_form(request, obj, change=change, form=TransferForm, **kwargs)
-        form.refusal = getattr(request, "transfer_refusal", None)
-        return form
-
-    def _request(self, request: HttpRequest, form: TransferForm) -> Transfer:
+    def ask(self, request: HttpRequest, form: AskingForm) -> Transfer:
+        """Ask for a transfer."""
         typed = form.cleaned_data
         target = typed["to_account"]
-        transfer = request_transfer(
+        return request_transfer(
             from_account_id=typed["from_account"].pk,
             to_account_id=None if target is None else target.pk,
             from_wallet=Wallet(typed["from_wallet"]),
@@ -373,8 +318,10 @@ class TransferAdmin(PlatformAdmin):
             idempotency_key=typed["request_key"],
             user=request.user if request.user.is_authenticated else None,
         )
-        self.log_addition(request, transfer, "Requested.")
-        return transfer
+
+    def describe(self, name: str) -> Message:
+        """Say that it is on its way."""
+        return Message("{transfer} is requested.", {"transfer": name})
 
 
 def look_up_now(transfer: Transfer) -> Message:

@@ -3,16 +3,28 @@
 from decimal import Decimal as D
 
 import pytest
+from django.contrib.admin import site
 from django.test import Client
 from django.urls import reverse
 
+from accounts.admin.asking import AskingAdmin
 from accounts.domain.limits import TransferLimits
 from accounts.models import AddressEntry, RuleChange, TransferLimit, VenueNetwork
 from accounts.services.limits import save_limits
+from arbplatform.core.errors import Message
 from tests.accounts.admin.pages import CONFIRMED, said
 
 ADDRESSES = "/admin/accounts/addressentry/"
 NETWORKS = "/admin/accounts/venuenetwork/"
+
+
+def test_a_page_that_does_not_say_what_it_asks_cannot_be_opened():
+    class Unfinished(AskingAdmin):
+        def describe(self, name):
+            return Message("{name} is here.", {"name": name})
+
+    with pytest.raises(TypeError, match=r"abstract method '?ask'?"):
+        Unfinished(AddressEntry, site)
 
 
 @pytest.fixture
