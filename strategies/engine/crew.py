@@ -178,4 +178,8 @@ def _mend_connections() -> None:
     """
     for connection in connections.all(initialized_only=True):
         if connection.errors_occurred:
-            connection.close_if_unusable_or_obsolete()
+            try:
+                connection.close_if_unusable_or_obsolete()
+            except Exception:
+                # else the thread would end, and whoever waits for its errand wait for ever
+                logger.exception("a database connection could not be closed")

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 
 from strategies.engine import crew as crews
 from strategies.engine.crew import Crew
@@ -148,6 +148,26 @@ async def test_a_plugin_that_exits_ends_no_thread(crew):
         await crew.run(lambda: sys.exit(3))
 
     assert await crew.run(lambda: 1) == 1
+    assert crew.busy == 0
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_connection_that_cannot_be_closed_ends_no_thread(crew):
+    def break_connection():
+        def fail():
+            raise OperationalError("the driver is confused")
+
+        connection.ensure_connection()
+        connection.errors_occurred = True
+        vars(connections["default"])["close_if_unusable_or_obsolete"] = fail
+
+    def mend_connection():
+        del vars(connections["default"])["close_if_unusable_or_obsolete"]
+
+    async with asyncio.timeout(5):
+        await crew.run(break_connection)
+        await crew.run(mend_connection)
+
     assert crew.busy == 0
 
 
