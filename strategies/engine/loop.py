@@ -266,10 +266,15 @@ class EngineLoop:
         self._leaving = tuple(each for each in self._leaving if each not in gone)
         deciders = [*self._deciders.values(), *gone]
         found = [item for each in deciders if (item := each.explain())]
-        untold, self._untold = join([*self._untold, *found]), ()
-        write = partial(write_explanations, explanations=untold, clock=self._clock)
+        # what cannot be written is told later: nothing may come between taking it and writing it
+        self._untold = join([*self._untold, *found])
         try:
             await self._helpers.run(partial(publish_stats, self.stats(), clock=self._clock))
+        except Exception:
+            logger.exception("the figures of this second could not be published")
+        untold, self._untold = self._untold, ()
+        write = partial(write_explanations, explanations=untold, clock=self._clock)
+        try:
             if untold:
                 self._untold = await self._helpers.run(write)
         except Exception:

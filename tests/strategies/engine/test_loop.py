@@ -212,6 +212,25 @@ def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cro
     assert Run.objects.get().execution_count == engine.loop.counts.executed == 1
 
 
+def test_figures_that_cannot_be_published_keep_nothing_from_being_written_down(
+    engine, cross, monkeypatch
+):
+    def fail(_stats, *, clock):
+        raise RuntimeError("no figures")
+
+    monkeypatch.setattr(loops, "publish_stats", fail)
+    engine.keeper.give(cross)
+
+    async def scene():
+        await until(lambda: engine.feeds.wanted == BOTH)
+        offer(engine)
+        await until(lambda: engine.loop.counts.executed)
+
+    play(engine, scene)
+
+    assert Run.objects.get().execution_count == engine.loop.counts.executed == 1
+
+
 def test_figures_and_findings_are_passed_on_every_second(engine, cross):
     engine.keeper.give(cross)
     seen = []
