@@ -23,7 +23,7 @@ from arbplatform.core.clock import Clock, elapsed_ms
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import is_away
 from ledger.services.readiness import READINESS, Readiness
-from strategies.selectors.engines import list_by_accounts, list_unfit
+from strategies.selectors.engines import list_begun_executions, list_by_accounts, list_unfit
 from strategies.services.leases import (
     HOLD_MS,
     Engine,
@@ -47,7 +47,8 @@ TAKE_EVERY_S: Final = 0.5
 ANNOUNCE_EVERY_S: Final = 0.1
 COOLING_MS: Final = 1_000
 """A strategy that this engine let go is not taken again by it for so long [ms]."""
-RECOVERY_THREADS: Final = 2
+RECOVERY_THREADS: Final = 4
+"""What is recovered of one strategy may wait for a venue that hangs; the others go on."""
 STOP_TIMEOUT_S: Final = 30.0
 """So long is waited for a thread that the database holds up [s]."""
 
@@ -304,17 +305,22 @@ class LeaseKeeper:
         self._recover([item.strategy_id for item in taken])
 
     def _recover(self, strategy_ids: list[int]) -> None:
-        def run() -> None:
-            try:
-                recover_strategies(strategy_ids=strategy_ids, clock=self._clock)
-            except Exception:
-                # the sweep of a worker comes back to it
-                logger.exception("What others had begun could not be recovered at once")
-            finally:
-                connection.close()
+        """Recover what others had begun, of each strategy by itself."""
+        if self._recoveries is None:
+            return
+        begun = {row.strategy_id for row in list_begun_executions(strategy_ids)}
+        for pk in strategy_ids:
+            if pk in begun:
+                self._recoveries.submit(self._recover_one, pk)
 
-        if self._recoveries is not None:
-            self._recoveries.submit(run)
+    def _recover_one(self, strategy_id: int) -> None:
+        try:
+            recover_strategies(strategy_ids=[strategy_id], clock=self._clock)
+        except Exception:
+            # the sweep of a worker comes back to it
+            logger.exception("What others had begun could not be recovered at once")
+        finally:
+            connection.close()
 
     def _retire(self, strategy_ids: Collection[int]) -> None:
         if strategy_ids:

@@ -1,6 +1,8 @@
 """An engine takes its share, keeps it while it lives, and gives back what it must."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from queue import SimpleQueue
 from threading import Event, Thread
 
 import pytest
@@ -12,7 +14,7 @@ from ledger.services.readiness import Trader
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.engine import keeper as keepers
 from strategies.engine.keeper import COOLING_MS, LeaseKeeper
-from strategies.models import EngineProcess, Strategy
+from strategies.models import EngineProcess, Execution, Strategy
 from strategies.selectors import get_open_run, get_strategy
 from strategies.services import leases
 from strategies.services.claims import extend_claim
@@ -300,6 +302,35 @@ def test_accounts_of_a_dead_engine_are_compared_before_its_successor_trades(
     two.turn()
 
     assert two._readiness.find_ready([trader]) == frozenset()
+
+
+def test_what_is_recovered_of_one_strategy_keeps_no_other_waiting(
+    streams, make_keeper, monkeypatch
+):
+    ids = [row.pk for row in streams]
+    go_on, recovered = Event(), SimpleQueue[int]()
+
+    def recover(*, strategy_ids, clock):
+        if ids[0] in strategy_ids:
+            go_on.wait(10)  # its venue hangs
+        for pk in strategy_ids:
+            recovered.put(pk)
+
+    monkeypatch.setattr(
+        keepers, "list_begun_executions", lambda held: [Execution(strategy_id=pk) for pk in held]
+    )
+    monkeypatch.setattr(keepers, "recover_strategies", recover)
+    keeper = make_keeper()
+    keeper._recoveries = ThreadPoolExecutor(keepers.RECOVERY_THREADS)
+
+    keeper.turn()
+
+    try:
+        assert sorted(recovered.get(timeout=10) for _each in ids[1:]) == ids[1:]
+    finally:
+        go_on.set()
+        keeper._recoveries.shutdown()
+    assert recovered.get_nowait() == ids[0]
 
 
 @pytest.mark.django_db(transaction=True)
