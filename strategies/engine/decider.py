@@ -27,6 +27,7 @@ from strategies.services.deciding import Basis, split_markets
 from strategies.services.decisions import BookFailure
 from strategies.services.explanations import Explanation
 from strategies.services.left_memory import LeftMemory
+from strategies.services.setups import Setup
 from strategies.services.streaming import StreamReport, StreamTurn, decide_on_stream
 
 logger = logging.getLogger(__name__)
@@ -144,18 +145,24 @@ class Decider:
 
     def install(self, basis: Basis) -> bool:
         """Take what was read anew; return whether it wants other markets now."""
-        before, self._basis = self._basis, basis
+        before = self._basis
+        is_other = before is None or before.setup is not basis.setup
+        if is_other:
+            self._prepare(basis.setup)
+        # last: what a plugin raises must not leave it with half of what is new
+        self._basis = basis
         self._reminder.read(before, basis)
-        if before is not None and before.setup is basis.setup:
-            return False
-        self._markets, self._disabled = split_markets(basis.setup)
-        nominator = basis.setup.plugin.nominator(basis.setup.rules)
-        self._nominator = None if nominator is None else Guarded(nominator, self.strategy_id)
+        return is_other
+
+    def _prepare(self, setup: Setup) -> None:
+        """Nominate on the markets of a setup from now on."""
+        made = setup.plugin.nominator(setup.rules)
+        self._nominator = None if made is None else Guarded(made, self.strategy_id)
+        self._markets, self._disabled = split_markets(setup)
         for key in self._markets:
             book = self._around.books.book(*key)
             if book is not None and self._nominator is not None:
                 self._nominator.update(key, book.best_bid, book.best_ask)
-        return True
 
     def remind(self) -> None:
         """Decide if it is time to, though no book may have asked for it."""

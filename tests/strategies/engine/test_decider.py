@@ -333,6 +333,22 @@ def test_a_nominator_that_raises_is_not_asked_again_and_disturbs_nobody(watched,
     assert watched.counts.nominated == 3
 
 
+def test_a_nominator_that_cannot_be_made_is_made_at_the_next_reading(watched, monkeypatch):
+    def raise_bug(_self, _rules):
+        raise RuntimeError("a bug of a plugin")
+
+    SETUPS.clear()
+    before = watched.decider.basis
+    with monkeypatch.context() as patch:
+        patch.setattr(type(before.setup.plugin), "nominator", raise_bug)
+        with pytest.raises(RuntimeError):
+            watched.refresh()
+    assert watched.decider.basis is before
+
+    assert watched.decider.install(watched.read()) is True
+    assert watched.decider.basis is not before
+
+
 def test_an_execution_that_fails_gives_it_a_rest(watched):
     def refuse(request):
         raise VenueRejected(venue="alpha", cause="no")
