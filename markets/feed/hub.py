@@ -86,9 +86,13 @@ class FeedHub:
                 del self._venues[code]
                 self._run_to_end(venue)
         for code, spec in specs.items():
-            if code not in self._venues:
-                self._venues[code] = self._open(spec)
-            self._venues[code].want(wanted[spec])
+            try:
+                if code not in self._venues:
+                    self._venues[code] = self._open(spec)
+                self._venues[code].want(wanted[spec])
+            except Exception:
+                # an address or an option that makes no sense keeps no other venue from being fed
+                logger.exception("The feeds of %s could not be opened", code)
         if self._looking is None and self._venues:
             self._looking = asyncio.get_running_loop().create_task(self._look())
 

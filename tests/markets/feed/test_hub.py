@@ -57,6 +57,15 @@ async def test_a_market_that_the_venue_has_not_is_named_as_such(alpha):
         assert reason_of(told, "DOGE/USDT") == "The venue has no such market."
 
 
+async def test_a_venue_whose_feeds_cannot_be_opened_keeps_no_other_from_being_fed(alpha, caplog):
+    broken = VenueSpec("broken", "binance", "http://[no-address", "ws://[no-address")
+
+    async with followed(broken, alpha) as told:
+        await told.until_state("healthy")
+
+    assert "The feeds of broken could not be opened" in caplog.text
+
+
 async def test_nothing_is_handed_out_after_the_end(alpha):
     async with followed(alpha) as told:
         await told.until_state("healthy")
