@@ -171,7 +171,7 @@ class LiveScanner:
             errors, specs = dict(self._errors), dict(self._specs)
             for venue, message in self._survey.too_many.items():
                 errors.setdefault(venue, Failure(LimitExceeded.code, message))
-        prices = price_assets(tickers, rules) if found.nominations else {}
+        prices = price_assets(tickers, rules, now_ms=now_ms) if found.nominations else {}
         nominations = shortlist(
             found.nominations, tops=tops, rules=rules, prices=prices, limit=CONFIRMED_MAX
         )

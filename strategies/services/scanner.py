@@ -69,7 +69,7 @@ def _scan(clock: Clock) -> Scan:
     report = fetch_tickers(venues)
     tickers = [ticker for by_symbol in report.tickers.values() for ticker in by_symbol.values()]
     found = survey(tickers, rules, starts=(settings.REPORTING_ASSET, *START_ASSETS))
-    prices = price_assets(tickers, rules)
+    prices = price_assets(tickers, rules, now_ms=clock.now_ms())
     nominations = shortlist(
         found.nominations,
         tops=dict(usable_tops(tickers, rules)),

@@ -14,6 +14,7 @@ from markets.domain.book import Book
 from markets.domain.quote import Ticker
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import Intent
+from strategies.domain.mids import choose_mids
 from strategies.domain.scan import Kind, Nomination, confirm
 from strategies.domain.view import MarketKey
 
@@ -163,14 +164,18 @@ def sight(
 
 
 def price_assets(
-    tickers: Iterable[Ticker], rules: Mapping[MarketKey, MarketRules]
+    tickers: Iterable[Ticker], rules: Mapping[MarketKey, MarketRules], *, now_ms: int
 ) -> Mapping[str, Price]:
-    """Return what a unit of each asset is worth by the first sane ticker [reporting asset]."""
-    mids: dict[tuple[str, str], Price] = {}
-    for ticker in tickers:
-        market = rules.get(MarketKey(ticker.venue, ticker.symbol))
-        if market is not None and ticker.bid and ticker.ask and ticker.bid < ticker.ask:
-            mids.setdefault((market.base, market.quote), (ticker.bid + ticker.ask) / 2)
+    """Return what a unit of each asset is worth [reporting asset].
+
+    An asset that no young ticker with a narrow spread prices has no price, rather than a wrong one.
+
+    Args:
+        tickers: best prices of any markets.
+        rules: of these markets.
+        now_ms: the present [ms since epoch].
+    """
+    mids = choose_mids(tickers, rules, now_ms=now_ms)
     derived = derive_prices(mids, settings.REPORTING_ASSET)
     return {asset: price for asset, (price, _path) in derived.items()}
 

@@ -1,12 +1,17 @@
 """One look over every market of every enabled venue."""
 
+from decimal import Decimal as D
+
 import pytest
 
+from markets.domain.quote import Ticker
 from markets.models import Venue
 from strategies.domain.intents import Intent
 from strategies.domain.scan import Kind
+from strategies.domain.view import MarketKey
 from strategies.services.scanner import forget_scan, scan_markets
-from strategies.services.sightings import CONFIRMED_MAX
+from strategies.services.sightings import CONFIRMED_MAX, price_assets
+from tests.strategies.builders import make_rules
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +57,20 @@ def test_a_way_around_begins_at_the_reporting_asset(triangle):
 
     assert subjects(found) == ["alpha: USDT → BTC → ETH → USDT"]
     assert [item.intent.profit_asset for item in found if item.intent] == ["USDT"]
+
+
+def test_a_stale_or_thin_market_prices_no_asset_although_it_comes_first():
+    now_ms = 1_767_225_600_000
+    stale = Ticker("alpha", "ETH/USDT", D(9000), D(9001), None, now_ms - 100_000)
+    thin = Ticker("beta", "ETH/USDT", D(1), D(9000), None, now_ms)
+    good = Ticker("gamma", "ETH/USDT", D(2500), D(2502), None, now_ms)
+    rules = {
+        MarketKey(t.venue, t.symbol): make_rules(venue=t.venue, symbol=t.symbol)
+        for t in (stale, thin, good)
+    }
+
+    assert price_assets([stale, thin, good], rules, now_ms=now_ms) == {"USDT": 1, "ETH": 2501}
+    assert price_assets([stale, thin], rules, now_ms=now_ms) == {"USDT": 1}
 
 
 def test_what_cannot_be_traded_comes_last_and_says_why(edge):
