@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from markets.gateway import factory
+from markets.gateway import budget, factory
 from markets.simulator.running import start_in_thread
 from tests.markets.simulator.worlds import ASKS, BIDS, two_venues
 from tests.processes import redis_server
 
 __all__ = ["redis_server"]
+
+PATIENCE_S = 30.0
+"""Before a Redis that does answer is held to be away, however busy the machine is [s]."""
+STANDING_CLOCK = "{'1767225600', '0'}"
 
 
 @pytest.fixture
@@ -19,6 +23,22 @@ def simulator() -> Iterator[Any]:
         for code in ("alpha", "beta"):
             running.control.set_book(code, "BTC/USDT", BIDS, ASKS)
         yield running
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "redis_server" in request.fixturenames:
+        monkeypatch.setattr(budget, "TIMEOUT_S", PATIENCE_S)
+
+
+@pytest.fixture
+def time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing flow into the budgets in Redis: what is left of them is exact then."""
+    for name in ("_TAKE", "_SILENCE", "_HOLD", "_LOOK"):
+        script = getattr(budget, name)
+        assert script.count("redis.call('TIME')") == 1
+        standing = script.replace("redis.call('TIME')", STANDING_CLOCK)
+        monkeypatch.setattr(budget, name, standing)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from tests.markets.fakes.stage import KEY, SECRET, kraken_stage
 
 CALLS = 40
 BEHIND_MS = "-3000"
+DEAD_MS = 100
 
 
 class CountingKraken(FakeKraken):
@@ -93,13 +94,14 @@ def store(url):
 def test_a_turn_of_a_process_that_was_killed_ends_by_itself(redis_server):
     shared = store(redis_server.url)
     keys = ("arb:nonce:{k}:turn", "arb:nonce:{k}:last")
-    assert shared.run(TAKE, keys, "dead", 100) == [1, 0]
+    assert Turns("k", shared, timeout_ms=5_000)._keys == keys
+    taken_s = time.monotonic()
+    assert shared.run(TAKE, keys, "dead", DEAD_MS) == [1, 0]
 
-    started = time.monotonic()
     with Turns("k", shared, timeout_ms=5_000).take(Client()):
-        waited_s = time.monotonic() - started
+        waited_ms = (time.monotonic() - taken_s) * 1_000
 
-    assert 0.05 < waited_s < 4
+    assert waited_ms > DEAD_MS - 1  # Redis counts whole milliseconds
     assert LEASE_MARGIN_MS > 0
     shared.close()
 
@@ -142,9 +144,10 @@ def test_while_redis_is_away_a_process_goes_on_alone(kraken):
 
 
 def test_a_key_that_is_in_use_elsewhere_is_refused_as_busy(kraken, redis_server):
-    factory.configure(timeout_ms=200, redis_url=redis_server.url)
+    factory.configure(timeout_ms=10_000, redis_url=redis_server.url)
     gateway = factory.gateway_for(kraken.spec, Credentials(KEY, SECRET))
     turns = gateway._session._turns  # type: ignore[attr-defined]
+    turns._timeout_ms = 50
     shared = store(redis_server.url)
     shared.run(TAKE, turns._keys, "another", 60_000)
     signed = kraken.venue.signed_count
