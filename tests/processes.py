@@ -22,6 +22,7 @@ from arbplatform.management.embedded_redis import find_server
 from arbplatform.settings.base import broker_url
 
 ROOT = Path(__file__).resolve().parents[1]
+START_TIMEOUT_S = 30.0
 
 
 class RedisServer:
@@ -39,7 +40,7 @@ class RedisServer:
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
         )
-        until = time.monotonic() + 3
+        until = time.monotonic() + START_TIMEOUT_S
         with redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
             while not self._answers(client):
                 assert time.monotonic() < until, "Redis did not start"

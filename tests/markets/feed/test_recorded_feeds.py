@@ -18,6 +18,7 @@ from markets.feed.frames import open_session
 from markets.feed.playback import play_session
 from markets.feed.recording import Recorder
 from markets.feed.sessions import EntryKind, is_session, read_session, write_session
+from markets.management.commands import record_feed
 from markets.models import Venue
 from markets.services.markets import sync_markets
 from markets.services.recordings import record_feeds
@@ -120,16 +121,43 @@ def recorded_venue(db, alpha):
     return venue
 
 
+@pytest.fixture
+def end_when(monkeypatch):
+    """Return a function that has the recording of a command end when its feeds are in such states.
+
+    It ends as by somebody who looks at its progress.
+    """
+
+    def arrange(*states):
+        def record_watched(*, tell, **wanted):
+            is_ending = False
+
+            def watch(report):
+                nonlocal is_ending
+                tell(report)
+                if not is_ending and sorted(feed.state for feed in report.feeds) == sorted(states):
+                    is_ending = True
+                    os.kill(os.getpid(), signal.SIGINT)
+
+            return record_feeds(tell=watch, **wanted)
+
+        monkeypatch.setattr(record_feed, "record_feeds", record_watched)
+
+    return arrange
+
+
 def record(*arguments):
     said, progress = StringIO(), StringIO()
     call_command("record_feed", *arguments, stdout=said, stderr=progress)
     return said.getvalue()
 
 
-def test_the_command_records_a_session(recorded_venue, tmp_path):
+def test_the_command_records_a_session(recorded_venue, tmp_path, end_when):
+    end_when(FeedState.HEALTHY, FeedState.STALE)
+
     said = record(
         *("--venue", "alpha", "--symbol", SYMBOL, "--symbol", "ETH/BTC"),
-        *("--seconds", "1.5", "--dir", str(tmp_path / "one")),
+        *("--seconds", "60", "--dir", str(tmp_path / "one")),
     )
 
     assert "1 of 2 feeds healthy in" in said

@@ -5,6 +5,7 @@ import asyncio
 import ccxt.pro
 import pytest
 
+from tests.markets.feed.stage import streams
 from tests.markets.simulator.worlds import ASKS, BIDS
 
 TIMEOUT_S = 10
@@ -21,12 +22,18 @@ async def soon(work):
 
 async def until_awaited(exchange, names):
     """Return when the client waits for all these messages."""
-    for _ in range(1_000):
-        awaited = {name for client in exchange.clients.values() for name in client.futures}
-        if names <= awaited:
-            return
-        await asyncio.sleep(0)
-    raise AssertionError(f"nobody waits for {names}")
+    async with asyncio.timeout(TIMEOUT_S):
+        while not names <= {  # noqa: ASYNC110  the client tells nobody
+            name for client in exchange.clients.values() for name in client.futures
+        }:
+            await asyncio.sleep(0.005)
+
+
+async def until_listened(simulator, *names):
+    """Return when somebody listens to all these streams: that is noted by another thread."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not streams(simulator) >= set(names):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 async def test_a_watched_book_follows_the_real_one(simulator, exchange):
@@ -46,13 +53,15 @@ async def test_best_prices_tickers_trades_and_candles_are_watched(simulator, exc
     candles = asyncio.create_task(exchange.watch_ohlcv("BTC/USDT", "1m"))
     best = asyncio.create_task(exchange.watch_bids_asks(["BTC/USDT"]))
     ticker = asyncio.create_task(exchange.watch_ticker("BTC/USDT"))
-    await soon(ticker)  # the first message comes at a pace: all subscriptions stand by then
+    kinds = ("trade", "kline_1m", "bookTicker", "miniTicker")
+    await until_listened(simulator, *(f"btcusdt@{kind}" for kind in kinds))
 
     await exchange.create_order("BTC/USDT", "limit", "buy", 0.4, 50010, {"timeInForce": "IOC"})
 
     assert (await soon(trades))[-1]["amount"] == 0.4
     assert (await soon(best))["BTC/USDT"]["askVolume"] == 0.6
     assert (await soon(candles))[-1][4] == 50010.0
+    assert (await soon(ticker))["symbol"] == "BTC/USDT"
 
 
 async def test_orders_own_trades_and_balances_are_watched(exchange):

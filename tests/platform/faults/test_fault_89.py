@@ -72,13 +72,17 @@ def test_health_turns_red_when_the_worker_does_not_keep_up(counted, monkeypatch,
 
 @pytest.mark.django_db(transaction=True)
 def test_the_most_urgent_queue_is_emptied_first(start_part, redis_server):
-    put(redis_server.url, "ledger.take_equity_snapshot", count=300)
+    put(redis_server.url, "ledger.take_equity_snapshot", count=20)
     put(redis_server.url, "strategies.settle_execution", execution_id=4711)
-    start_part("worker")
 
-    with redis.Redis.from_url(redis_server.url) as client:
-        wait_until(lambda: not client.llen("safety"), "the urgent one was taken", timeout_s=60)
-        assert client.llen("reports") > 250
+    with redis.Redis.from_url(redis_server.url) as client, client.pubsub() as takings:
+        client.config_set("notify-keyspace-events", "El")
+        takings.subscribe("__keyevent@0__:rpop")
+        assert wait_until(takings.get_message, "Redis tells")["type"] == "subscribe"
+        start_part("worker")
+        first = wait_until(takings.get_message, "something is taken", timeout_s=60)
+
+    assert first["data"] == b"safety"
 
 
 def test_a_run_is_left_out_while_the_one_before_runs():

@@ -29,6 +29,17 @@ async def receive(socket):
     return await asyncio.wait_for(socket.receive_json(), TIMEOUT_S)
 
 
+async def receive_until(socket, is_enough):
+    messages: list[dict[str, Any]] = []
+    while not is_enough(messages):
+        messages.append(await receive(socket))
+    return messages
+
+
+def streams_of(messages):
+    return {message["stream"] for message in messages}
+
+
 def test_a_stale_book_stands_still_while_the_true_one_trades(simulator, exchange):
     simulator.control.add_fault("alpha", "stale_book", symbol="BTC/USDT")
     simulator.control.set_book("alpha", "BTC/USDT", [("40000", "1")], [("40010", "1")])
@@ -81,18 +92,17 @@ def test_an_empty_book_cannot_be_crossed(simulator, anyone):
 
 
 async def test_streams_of_a_stale_book_say_nothing_new_and_then_everything(simulator, listen):
-    socket = await listen(["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@depth5@100ms"])
+    depth, best = "btcusdt@depth@100ms", "btcusdt@bookTicker"
+    socket = await listen([depth, best, "btcusdt@depth5@100ms"])
     simulator.control.set_book("alpha", "BTC/USDT", [("50001", "1")], ASKS)
-    seen = [await receive(socket) for _ in range(3)]
+    seen = await receive_until(socket, lambda messages: {depth, best} <= streams_of(messages))
     simulator.control.add_fault("alpha", "stale_book")
     simulator.control.set_book("alpha", "BTC/USDT", [("40000", "1")], [("40010", "1")])
     during = [await receive(socket) for _ in range(3)]
     simulator.control.clear_faults("alpha")
-    after: list[dict[str, Any]] = []
-    while "btcusdt@depth@100ms" not in [message["stream"] for message in after]:
-        after.append(await receive(socket))
+    after = await receive_until(socket, lambda messages: depth in streams_of(messages))
 
-    last = max(m["data"]["u"] for m in seen if m["stream"] == "btcusdt@depth@100ms")
+    last = max(m["data"]["u"] for m in seen if m["stream"] == depth)
     later = [m for m in during if m not in seen]
     assert {message["stream"] for message in later} <= {"btcusdt@depth5@100ms"}
     assert {message["data"]["bids"][0][0] for message in later} <= {"50001.00000000"}

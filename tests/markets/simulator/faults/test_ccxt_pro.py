@@ -1,6 +1,7 @@
 """What a stock WebSocket client makes of faults."""
 
 import asyncio
+from itertools import cycle
 
 import ccxt
 import pytest
@@ -21,8 +22,8 @@ async def watch(simulator, exchange, prices):
 
 @pytest.fixture
 def prices():
-    """Rising prices below the best ask."""
-    return (f"{50_001 + number * 0.1:.1f}" for number in range(80))
+    """Prices below the best ask, each another one than the one before."""
+    return cycle(f"{50_001 + number * 0.1:.1f}" for number in range(80))
 
 
 async def until_raised(simulator, exchange, prices):
