@@ -130,7 +130,7 @@ class Platform:
         return self.wait()
 
     def get(self, path, token=None):
-        """Return status and body of a GET."""
+        """Return status and body of a GET; a web server that starts answers when it has."""
         return self._ask("GET", path, token)
 
     def post(self, path, body, token=None):
@@ -140,7 +140,9 @@ class Platform:
     def _ask(self, method, path, token, body=None):
         headers = {"Content-Type": "application/json"} if body else {}
         headers |= {"Authorization": f"Token {token}"} if token else {}
-        with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=20)) as connection:
+        with closing(
+            HTTPConnection(urlsplit(self.url).netloc, timeout=START_TIMEOUT_S)
+        ) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()

@@ -18,15 +18,18 @@ __all__ = [
     "spool_dir",
 ]
 
-TIMEOUT_MS = 1_000
-"""How long the gateway waits here: a venue that is slow is slower than this."""
+PATIENCE_MS = 10_000
+"""How long the gateway waits here: a machine that is busy makes no answer of a venue late."""
 
 
 @pytest.fixture
-def wire(db, monkeypatch):
-    """The venue alpha with a funded account, its books opened; every request is noted."""
+def wire(request, db, monkeypatch):
+    """The venue alpha with a funded account, its books opened; every request is noted.
+
+    Its parameter is how long the gateway waits [ms].
+    """
     config = two_venues() | {"settlement": {"delay_ms": 100, "network_fees": {}}}
-    factory.configure(timeout_ms=TIMEOUT_MS)
+    factory.configure(timeout_ms=getattr(request, "param", PATIENCE_MS))
     with start_in_thread(config) as simulator:
         simulator.control.set_book("alpha", "BTC/USDT", BIDS, ASKS)
         simulator.control.set_book("beta", "BTC/USDT", BIDS, ASKS)
@@ -34,4 +37,4 @@ def wire(db, monkeypatch):
         made.note_requests(monkeypatch)
         yield made
         factory.close_all()
-    factory.configure(timeout_ms=10_000)
+    factory.configure(timeout_ms=factory.TIMEOUT_MS)

@@ -2,12 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
+
 from ledger.domain.orders import LOOKUP_DELAYS_MS, OrderState
 from ledger.models import Order
 from ledger.selectors import count_orders
 from ledger.services.journal import resolve_unknown_orders, submit_orders
-from tests.ledger.faults.conftest import TIMEOUT_MS
 from tests.ledger.faults.wire import events
+
+TIMEOUT_MS = 1_000
+"""A venue that is slow is slower than this."""
+pytestmark = pytest.mark.parametrize("wire", [TIMEOUT_MS], indirect=True)
 
 
 def test_an_order_whose_reply_is_late_is_found_and_booked_once(wire):

@@ -30,6 +30,7 @@ from tests.markets.fakes.stage import KEY, PASSPHRASE, SECRET, FakeStage, okx_st
 
 SYMBOL = "BTC/USDT"
 REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.1"), "arbtests0000000000000001", price=D(60_000))
+PATIENCE_MS = 10_000
 LIST = "/some/prefix/api/v5/public/instruments"
 
 
@@ -55,7 +56,9 @@ def stage() -> Iterator[FakeStage]:
 
 @pytest.fixture
 def gateway(stage: FakeStage, hand: Hand) -> Iterator[VenueGateway]:
-    gateway = CcxtRestGateway(stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=1_000))
+    gateway = CcxtRestGateway(
+        stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=PATIENCE_MS)
+    )
     yield gateway
     gateway.close()
 
@@ -190,7 +193,7 @@ def test_our_clock_is_corrected_by_the_venues_from_the_start() -> None:
     venue.ahead_ms = -60_000
     with _skewed(venue) as url:
         spec = VenueSpec("okx-like", "okx", url)
-        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=PATIENCE_MS))
 
         assert gateway.fetch_balances()["USDT"].free == D(100_000)
         assert venue.refused == 0
@@ -201,7 +204,7 @@ def test_an_order_refused_for_its_time_stamp_is_sent_again_once_with_the_same_id
     venue = _SkewedOkx()
     with _skewed(venue) as url:
         spec = VenueSpec("okx-like", "okx", url)
-        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=PATIENCE_MS))
         gateway.fetch_book(SYMBOL)
         venue.ahead_ms = 800  # a clock was set meanwhile
 
@@ -217,7 +220,7 @@ def test_a_time_stamp_refused_again_is_a_definite_failure() -> None:
     venue = _SkewedOkx()
     with _skewed(venue) as url:
         spec = VenueSpec("okx-like", "okx", url)
-        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=PATIENCE_MS))
         gateway.fetch_book(SYMBOL)
         venue.is_strict = True
 
@@ -234,7 +237,7 @@ def test_a_refused_time_stamp_stays_definite_when_the_clock_cannot_be_measured()
     venue = _SkewedOkx()
     with _skewed(venue) as url:
         spec = VenueSpec("okx-like", "okx", url)
-        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=PATIENCE_MS))
         gateway.fetch_book(SYMBOL)
         venue.ahead_ms = 45_000
         venue.server.misbehave(Misbehaviour.HTML_503, at="public/time")
@@ -251,7 +254,7 @@ def test_a_second_send_that_is_lost_is_unknown() -> None:
     venue = _SkewedOkx()
     with _skewed(venue) as url:
         spec = VenueSpec("okx-like", "okx", url)
-        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=1_000))
+        gateway = CcxtRestGateway(spec, _credentials(), Catalog(spec, timeout_ms=PATIENCE_MS))
         gateway.fetch_book(SYMBOL)
         venue.ahead_ms = 800
 
@@ -297,7 +300,7 @@ def test_the_pace_is_ccxts_but_local_addresses_have_none(
 
 def test_calls_beyond_the_rate_are_refused_before_they_are_sent(stage: FakeStage) -> None:
     spec = replace(stage.spec, options={"enableRateLimit": True, "rateLimit": 10})
-    gateway = CcxtRestGateway(spec, stage.credentials, Catalog(spec, timeout_ms=1_000))
+    gateway = CcxtRestGateway(spec, stage.credentials, Catalog(spec, timeout_ms=PATIENCE_MS))
 
     gateway.fetch_book(SYMBOL)
     assert gateway._session.catalog.limiter is not None
@@ -311,17 +314,19 @@ def test_calls_beyond_the_rate_are_refused_before_they_are_sent(stage: FakeStage
 
 
 def test_more_calls_than_connections_wait_and_then_fail(stage: FakeStage) -> None:
-    gateway = CcxtRestGateway(stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=150))
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS)
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, catalog)
     gateway.fetch_book(SYMBOL)
     release = threading.Event()
     pool = gateway._session._pool
+    pool._wait_s = 0.15
     with ThreadPoolExecutor(16) as threads:
-        held = threading.Barrier(17, timeout=5)
+        held = threading.Barrier(17, timeout=30)
 
         def hold() -> None:
             with pool.lend():
                 held.wait()
-                release.wait(5)
+                release.wait(30)
 
         for _number in range(16):
             threads.submit(hold)
