@@ -18,7 +18,7 @@ SYMBOL = "BTC/USDT"
 
 @pytest.fixture
 def short_patience(settings: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.VENUE_TIMEOUT_MS = 50  # type: ignore[attr-defined]
+    settings.VENUE_TIMEOUT_MS = 1_000  # type: ignore[attr-defined]
     monkeypatch.setattr(data, "DEADLINE_S_EXTRA", 0.05)
 
 
@@ -94,7 +94,7 @@ def test_a_book_that_comes_too_late_is_an_error_not_a_wait(
 ) -> None:
     release = threading.Event()
     slow, fast = VenueSpec("slow", "binance"), VenueSpec("fast", "binance")
-    venues.answer("slow", fetch_book=lambda *_: release.wait(5) and make_book("slow", SYMBOL))
+    venues.answer("slow", fetch_book=lambda *_: release.wait(60) and make_book("slow", SYMBOL))
     venues.answer("fast", fetch_book=make_book("fast", SYMBOL))
 
     try:

@@ -448,15 +448,24 @@ def test_a_lease_whose_row_is_just_written_is_renewed_a_moment_later(streams, ma
         with transaction.atomic():
             Strategy.objects.select_for_update().get(pk=streams[0].pk)
             locked.set()
-            done.wait(0.1)
+            done.wait(timeout=10)
         connection.close()
 
+    class Pausing(Event):
+        """In the pause before the next attempt, the row is written."""
+
+        def wait(self, timeout=None):
+            done.set()
+            thread.join()
+            return super().wait(0)
+
     clock.advance_ms(1_000)
+    keeper._stopping = Pausing()
     thread = Thread(target=write)
     thread.start()
     locked.wait(timeout=10)
     keeper.renew()
-    thread.join()
 
+    assert done.is_set()
     clock.advance_ms(HOLD_MS - 1)
     assert keeper.ids == [row.pk for row in streams]

@@ -14,6 +14,7 @@ from strategies.domain.states import StrategyState
 from strategies.models import Run, Strategy
 from strategies.services.claims import claim_tick, extend_claim, lease, step_max
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.processes import wait_until
 from tests.strategies.samples import Hooked
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,7 @@ def test_a_claim_that_is_gone_cannot_be_extended(running, clock, loss):
 @pytest.mark.django_db(transaction=True)
 def test_of_many_ticks_at_once_one_runs_and_the_others_are_dropped(cross, edge, accounts):
     barrier, all_tried = Barrier(6), Event()
-    outcomes = []
+    outcomes: list[TickOutcome] = []
 
     def begin():
         barrier.wait()
@@ -121,12 +122,11 @@ def test_of_many_ticks_at_once_one_runs_and_the_others_are_dropped(cross, edge, 
             connection.close()
 
     # the one that runs is held until all others have tried
-    edge["alpha"].before_book = lambda symbol: all_tried.wait(timeout=10)
+    edge["alpha"].before_book = lambda symbol: all_tried.wait(timeout=60)
     threads = [Thread(target=begin) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(timeout=0.5)
+    wait_until(lambda: len(outcomes) == 5, lambda: f"all others have tried: {outcomes}")
     all_tried.set()
     for thread in threads:
         thread.join()
