@@ -1,9 +1,10 @@
 """Makes engine processes in no time: everything is imported once, and each engine is a fork.
 
 ``python -m tests.strategies.engine.nursery`` reads one JSON object a line. ``{"log": PATH, "point":
-NAME, "signal": NUMBER}`` starts an engine that sends itself a signal when it first comes to a crash
-point (``point`` may be empty), and answers its process id; ``{"look": PID}`` answers how a process
-has ended, or ``null``. An engine with a point also logs when it asked for every order that left.
+NAME, "signal": NUMBER, "deadline_ms": SPAN}`` starts an engine that sends itself a signal when it
+first comes to a crash point (``point`` may be empty), and answers its process id; ``{"look": PID}``
+answers how a process has ended, or ``null``. An engine with a point also logs when it asked for
+every order that left.
 """
 
 import ctypes
@@ -19,6 +20,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ledger.domain.orders import SEND_DEADLINE_MS
 from tests.processes import ROOT, environment_of, wait_until
 
 DOOR = "door"
@@ -95,16 +99,22 @@ class Nursery:
             start_new_session=True,
         )
 
-    def start(self, point: str = "", number: signal.Signals = signal.SIGKILL) -> Engine:
+    def start(
+        self,
+        point: str = "",
+        number: signal.Signals = signal.SIGKILL,
+        deadline_ms: int = SEND_DEADLINE_MS,
+    ) -> Engine:
         """Start an engine.
 
         Args:
             point: at which it sends itself a signal; empty: nowhere.
             number: the signal.
+            deadline_ms: so long after its claim an order may leave [ms].
         """
         log = self._directory / f"engine-{time.monotonic_ns()}.log"
         log.touch()
-        wish = {"log": str(log), "point": point, "signal": int(number)}
+        wish = {"log": str(log), "point": point, "signal": int(number), "deadline_ms": deadline_ms}
         return Engine(self, self.ask(wish), log)
 
     def ask(self, wish: dict[str, Any]) -> Any:
@@ -147,6 +157,8 @@ def be_engine(parent: int, wish: dict[str, Any]) -> None:
     """Run an engine in this process, which ends with it."""
     from django.core.management import call_command  # noqa: PLC0415
 
+    from ledger.services import flights, sending  # noqa: PLC0415
+
     code = 1
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -156,6 +168,8 @@ def be_engine(parent: int, wish: dict[str, Any]) -> None:
         log = os.open(wish["log"], os.O_WRONLY | os.O_APPEND)
         for descriptor in (1, 2):
             os.dup2(log, descriptor)
+        for module in (flights, sending):
+            pytest.MonkeyPatch().setattr(module, "SEND_DEADLINE_MS", wish["deadline_ms"])
         with stopping_at(wish["point"], wish["signal"]):
             call_command("run_engine")
     except SystemExit as end:
