@@ -313,6 +313,7 @@ def list_outdated_executions() -> list[int]:
     """Return executions that had ended before the books learned more about them, oldest first.
 
     Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
+    One that was judged since then is none of them, though it had ended before.
     Only the newest entries are looked at: a sweep comes every few seconds.
     """
     newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
@@ -321,11 +322,8 @@ def list_outdated_executions() -> list[int]:
         if execution_id is not None:
             latest.setdefault(execution_id, booked_at)
     ended = Execution.objects.filter(pk__in=latest, state__in=FINISHED_STATES).order_by("id")
-    return [
-        pk
-        for pk, finished_at in ended.values_list("pk", "finished_at")
-        if finished_at is not None and latest[pk] > finished_at
-    ]
+    judged = ended.values_list("pk", "updated_at")
+    return [pk for pk, judged_at in judged if latest[pk] > judged_at]
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:

@@ -1,15 +1,17 @@
 """News about an order that comes late: an execution is judged on what was booked, not before."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from ledger.models import Fill, Order
 from ledger.selectors import execution_movements, imbalances
 from ledger.services import recording
 from ledger.services.journal import resolve_unknown, resolve_unknown_orders
 from strategies.domain.states import ExecutionState
-from strategies.models import Execution
+from strategies.models import Attribution, Execution
 from strategies.selectors import list_outcomes
 from strategies.services import sweeps
 from strategies.services.repairs import repair_execution
@@ -107,3 +109,18 @@ def test_a_fill_that_comes_after_the_end_reopens_it_although_the_message_was_los
     execution = Execution.objects.get()
     assert (execution.state, len(venue.requests)) == (ExecutionState.UNWOUND, 2)
     assert execution.realised_profit == execution_movements(execution.pk)["USDT"]
+
+
+def test_what_was_learned_after_the_end_is_judged_once(cross, edge):
+    run_tick(strategy_id=cross.pk)
+    an_hour = timedelta(hours=1)
+    # as if its last entry were booked an hour after the end
+    Execution.objects.update(
+        finished_at=F("finished_at") - an_hour, updated_at=F("updated_at") - an_hour
+    )
+
+    sweeps.sweep()
+    assert Attribution.objects.get().revision == 2
+    sweeps.sweep()
+
+    assert Attribution.objects.get().revision == 2
