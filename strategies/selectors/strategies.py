@@ -313,7 +313,6 @@ def list_outdated_executions() -> list[int]:
     """Return executions that had ended before the books learned more about them, oldest first.
 
     Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
-    One that was judged since then is none of them, though it had ended before.
     Only the newest entries are looked at: a sweep comes every few seconds.
     """
     newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
@@ -327,11 +326,14 @@ def list_outdated_executions() -> list[int]:
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
-    """Return executions that have not ended, oldest first, with their strategies."""
+    """Return executions that have not ended, those that were judged longest ago first.
+
+    Many whose orders a venue does not tell of must not hide the others.
+    """
     return (
         Execution.objects.select_related("strategy")
         .filter(state__in=[state.value for state in set(ExecutionState) - FINISHED_STATES])
-        .order_by("id")[:limit]
+        .order_by("updated_at", "id")[:limit]
     )
 
 

@@ -214,6 +214,23 @@ def test_one_row_that_fails_does_not_keep_the_others_from_being_settled(
     assert second.periodic_task is not None
 
 
+def test_executions_whose_end_stays_unknown_hide_no_other(make_cross, start, edge, monkeypatch):
+    monkeypatch.setattr(sweeps, "BATCH_MAX", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_record", kill)
+        for name in ("one", "two"):
+            strategy = make_cross(name)
+            start(strategy)
+            with pytest.raises(Killed):
+                run_tick(strategy_id=strategy.pk)
+
+    for _ in range(2):
+        sweeps.sweep(clock=LaterClock())
+
+    states = Execution.objects.values_list("state", flat=True)
+    assert list(states) == [ExecutionState.UNKNOWN] * 2
+
+
 def test_a_schedule_that_lost_its_link_is_taken_up_again(cross):
     Strategy.objects.update(periodic_task=None)
 
