@@ -26,6 +26,7 @@ from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.last_door import LastDoor
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
+from markets.gateway.plain_queries import PlainQueries
 from markets.gateway.plain_session import PlainSession
 from markets.gateway.quirks import quirks_for
 from markets.gateway.statuses import RATE_STATUSES, note_status, silence_ms
@@ -55,7 +56,7 @@ class RateKept(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no typ
         )
 
 
-class CheckedCalls:
+class CheckedCalls(PlainQueries):
     """What every ccxt class is taught, in front of its own methods.
 
     Attributes:

@@ -5,19 +5,28 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from requests.adapters import HTTPAdapter  # noqa: TID251  this is markets.gateway
+from requests.adapters import (  # noqa: TID251  this is markets.gateway
+    DEFAULT_POOLSIZE,
+    HTTPAdapter,
+)
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 Ask = Callable[[], None]
 """Raises if what is about to be sent must not leave."""
 
+_SCHEME_LENGTH_MAX = len("https://")
+
+
+_Origin = tuple[str, Any, Any]
+"""Scheme and host of an address, and how its certificate is checked and ours shown."""
+
 
 class LastDoor(HTTPAdapter):
     """Asks whether a request may leave when it is ready down to its last byte.
 
-    By then its connection is open and its text is made: all that is left is to write it. An order
-    that waits here for its commit leaves within microseconds of it.
+    By then its connection is open and its text is made: all that is left is to write it, in one
+    piece. An order that waits here for its commit leaves within microseconds of it.
 
     Args:
         client: whose requests.
@@ -26,6 +35,7 @@ class LastDoor(HTTPAdapter):
     def __init__(self, client: Any) -> None:
         # weak: the client holds the session that holds this
         self._ask = partial(_ask, weakref.ref(client))
+        self._pools: dict[_Origin, Any] = {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -33,14 +43,33 @@ class LastDoor(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
         """Return the connections for a request, or raise ``TooLate``."""
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if isinstance(pool, _HandsOut):
-            pool.ask = self._ask
-        else:
+        # to find them among those of all addresses takes longer than to write the request
+        origin = (request.url[: request.url.find("/", _SCHEME_LENGTH_MAX)], verify, cert)
+        pool = None if proxies else self._pools.get(origin)
+        if pool is not None:
+            return pool
+        pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        if not isinstance(pool, _HandsOut):
             self._ask()  # connections to a proxy are not of our making: these are asked for before
+            return pool
+        pool.ask = self._ask
+        if len(self._pools) >= DEFAULT_POOLSIZE:
+            self._pools.clear()  # one of them is closed now
+        self._pools[origin] = pool
         return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Return what stands in the first line of a request."""
+        return str(request.path_url) if not proxies else super().request_url(request, proxies)
+
+    def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        self._pools.clear()
+        super().close()
 
 
 def _ask(reference: "weakref.ref[Any]") -> None:
@@ -54,14 +83,32 @@ class _Asks:
 
     ask: Ask
     sock: Any
+    _pieces: list[bytes] | None = None
 
-    def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        """Send what was put together; the connection is opened before it is asked."""
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Open the connection, put a request together, ask, and write it.
+
+        Head and body leave in one piece: as two they would be two packets, and the venue would wake
+        up twice.
+        """
         connection: Any = super()
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
+        pieces = self._pieces = []
+        try:
+            connection.request(*args, **kwargs)
+        finally:
+            self._pieces = None
         self.ask()
-        connection.endheaders(*args, **kwargs)
+        connection.send(b"".join(pieces))
+
+    def send(self, data: Any) -> None:
+        """Write something, or keep it until the request is complete."""
+        connection: Any = super()
+        if self._pieces is None:
+            connection.send(data)
+        else:
+            self._pieces.append(data)
 
 
 class _HandsOut:

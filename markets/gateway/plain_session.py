@@ -1,5 +1,6 @@
 """Sends the requests of ccxt's classes without what a browser would do before."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from requests import (  # noqa: TID251  this is markets.gateway
 )
 from requests.hooks import default_hooks  # noqa: TID251  this is markets.gateway
 from requests.utils import requote_uri  # noqa: TID251  this is markets.gateway
+
+_PLAIN_ADDRESS = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=]*", re.ASCII)
+"""Addresses in which nothing is quoted or would have to be."""
 
 
 class PlainSession(Session):
@@ -26,6 +30,8 @@ class PlainSession(Session):
 
     def __init__(self, *, is_environment_trusted: bool = False) -> None:
         super().__init__()
+        # every request copies them: the mapping that ignores case takes longer than all else here
+        self.headers = dict(self.headers)  # type: ignore[assignment]
         self.trust_env = is_environment_trusted
         self.max_redirects = 0  # a redirect could carry a signed request elsewhere
 
@@ -42,12 +48,12 @@ class PlainSession(Session):
             requests.RequestException: as ``requests`` itself.
         """
         data, headers = options.get("data") or None, options.get("headers") or {}
-        is_ready = isinstance(data, bytes | None) and requote_uri(url) == url
+        is_ready = isinstance(data, bytes | None) and _is_quoted(url)
         if not is_ready or self.trust_env or options.get("proxies") or options.get("files"):
             return super().request(method, url, **options)
         request = PreparedRequest()
         request.method, request.url, request.body = method.upper(), url, data
-        # urllib3 takes any mapping; the one that ignores case costs more than all else here
+        # urllib3 takes any mapping
         request.headers = self._headers_of(request.method, data, headers)  # type: ignore[assignment]
         request.hooks = default_hooks()
         response = self.get_adapter(url).send(
@@ -74,3 +80,8 @@ class PlainSession(Session):
         elif method not in {"GET", "HEAD"}:
             merged["Content-Length"] = "0"
         return merged
+
+
+def _is_quoted(url: str) -> bool:
+    """Return whether ``requests`` would leave an address as it is."""
+    return _PLAIN_ADDRESS.fullmatch(url) is not None or requote_uri(url) == url

@@ -84,6 +84,55 @@ def test_what_must_not_leave_does_not(venue):
     assert venue.received == []
 
 
+def test_head_and_body_leave_in_one_piece(venue):
+    with session_of(Client(lambda: None)) as session:
+        session.post(venue.url, data="a=1")
+
+    assert len(venue.received) == 1
+    assert venue.received[0].endswith(b"\r\n\r\na=1")
+
+
+def test_after_a_request_that_must_not_leave_the_next_one_leaves_whole(venue):
+    answers = [TooLate()]
+
+    def ask():
+        if answers:
+            raise answers.pop()
+
+    client = Client(ask)
+    with session_of(client) as session:
+        with pytest.raises(TooLate):
+            session.post(venue.url, data="a=1")
+        assert session.post(venue.url, data="b=2").text == "ok"
+
+    assert [text.partition(b"\r\n\r\n")[2] for text in venue.received] == [b"b=2"]
+
+
+def test_a_session_that_was_closed_opens_its_connections_anew(venue):
+    asked = []
+    client = Client(lambda: asked.append(len(venue.received)))
+    session = session_of(client)
+    for _ in range(2):
+        session.get(venue.url)
+        session.close()
+
+    assert asked == [0, 1]
+
+
+def test_addresses_in_plenty_are_all_reached():
+    venues = [Venue() for _ in range(12)]  # more than connections are kept to
+    asked = []
+    client = Client(lambda: asked.append(1))
+    with session_of(client) as session:
+        for _ in range(2):
+            for each in venues:
+                assert session.get(each.url).text == "ok"
+    for each in venues:
+        each.close()
+
+    assert len(asked) == 24
+
+
 def test_each_request_of_a_connection_that_is_kept_asks(venue):
     asked = []
     client = Client(lambda: asked.append(len(venue.received)))
