@@ -5,7 +5,7 @@ server takes to store them. Only values of the types below are written here, and
 whose strings know no escape but the doubled quote.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -30,6 +30,16 @@ def to_literal(value: object) -> str:
     if isinstance(value, str) and isinstance(value, Enum):
         return _text(str(value.value))
     raise TypeError(f"{type(value).__name__} has no literal in SQL")
+
+
+def to_literals(values: Iterable[object]) -> list[str]:
+    """Return values as literals of SQL, as ``to_literal`` does."""
+    literals = []
+    for value in values:
+        # looked up here, not there: most of what a decision writes is as short as a call takes
+        write = _WRITERS.get(type(value))
+        literals.append(to_literal(value) if write is None else write(value))
+    return literals
 
 
 def _text(value: str) -> str:

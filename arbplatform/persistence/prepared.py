@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 
-from arbplatform.persistence.literals import to_literal
+from arbplatform.persistence.literals import to_literals
 
 PREPARED_MAX = 64
 """Texts that one connection remembers; further ones are planned each time."""
@@ -26,7 +26,7 @@ class Session:
         cursor: of the connection.
 
     Raises:
-        RuntimeError: the server reads strings in another way than ``to_literal`` writes them.
+        RuntimeError: the server reads strings in another way than ``to_literals`` writes them.
     """
 
     def __init__(self, cursor: CursorWrapper) -> None:
@@ -52,7 +52,7 @@ class Session:
             make_sql: returns it, with ``%s`` for each value and without any other percent sign.
             values: in the order of the statement.
         """
-        literals = [to_literal(value) for value in values]
+        literals = to_literals(values)
         name = self._names.get(key)
         if name is None:
             if len(self._names) >= PREPARED_MAX:

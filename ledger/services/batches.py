@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -18,6 +19,7 @@ from django.db.models import Model
 
 from arbplatform.persistence.folded import closed
 from arbplatform.persistence.prepared import Session, session_of
+from arbplatform.persistence.vendor import database_vendor
 from ledger.services.rows import PARAMETERS_MAX, Row, insert_sql, to_sql
 
 _UNMET = "requirement_unmet"
@@ -52,11 +54,23 @@ class Statement:
     is_blind: bool = False
 
 
-def insertion(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> Statement:
-    """Return the statement that inserts some rows; few enough for one on either database."""
-    sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), "")
-    values = to_sql(value for row in rows for value in row)
-    return Statement(sql, values, is_blind=True)
+def insertion(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    constants: tuple[tuple[str, str], ...] = (),
+) -> Statement:
+    """Return the statement that inserts some rows; few enough for one on either database.
+
+    Args:
+        model: whose table.
+        columns: names of columns.
+        rows: their values, in the order of ``columns``.
+        constants: further columns, and the literal that all rows have there: what stands in the
+            text is neither written nor read again for each row.
+    """
+    sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), "", constants)
+    return Statement(sql, to_sql(chain.from_iterable(rows)), is_blind=True)
 
 
 def insertions(
@@ -67,7 +81,7 @@ def insertions(
     On PostgreSQL a value is a whole column, so that the text is the same for any number of rows
     and planned once.
     """
-    if connection.vendor == "sqlite":
+    if database_vendor() == "sqlite":
         size = PARAMETERS_MAX // len(columns)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         return [insertion(model, columns, part) for part in parts]
@@ -87,7 +101,7 @@ def updates(model: type[Model], columns: tuple[str, ...], rows: Sequence[Row]) -
         rows: an id, and the values in the order of ``columns``.
     """
     table = model._meta.db_table
-    if connection.vendor == "sqlite":
+    if database_vendor() == "sqlite":
         sql = f"UPDATE {table} SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s"  # noqa: S608  names come from models
         return [Statement(sql, to_sql([*values, pk]), is_blind=True) for pk, *values in rows]
     if not rows:
@@ -113,7 +127,7 @@ def batch_transaction() -> Iterator[None]:
 
     On PostgreSQL one call of ``run_batch`` is that already.
     """
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+    if database_vendor() == "postgresql" and not connection.in_atomic_block:
         yield
     else:
         with transaction.atomic(durable=True):
@@ -131,7 +145,7 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
         Unmet: a requirement did not hold; nothing was written.
         IntegrityError: the database refused a row; nothing was written.
     """
-    if connection.vendor == "sqlite":
+    if database_vendor() == "sqlite":
         _run_singly(statements)
         return
     if not statements:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message, NotFound
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.vendor import database_vendor
 from ledger.domain.halts import (
     PERSONAL_LEVELS,
     TRADING_TRANSITIONS,
@@ -123,7 +124,7 @@ def trading_statements(wishes: tuple[tuple[TradeScope, bool], ...]) -> tuple[Sta
     Args:
         wishes: where each order belongs, and whether it brings an exposure down.
     """
-    return _trading_statements(wishes, connection.vendor)
+    return _trading_statements(wishes, database_vendor())
 
 
 @lru_cache(maxsize=WISHES_MAX)

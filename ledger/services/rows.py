@@ -14,6 +14,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
+from arbplatform.persistence.vendor import database_vendor
+
 PARAMETERS_MAX = 900
 """Values in one statement on SQLite, whose own limit is 999."""
 
@@ -36,7 +38,7 @@ def insert_rows(
     Returns:
         The new ids by ``key``.
     """
-    is_sqlite = connection.vendor == "sqlite"
+    is_sqlite = database_vendor() == "sqlite"
     size = (PARAMETERS_MAX if is_sqlite else POSTGRES_PARAMETERS_MAX) // len(columns)
     table = model._meta.db_table
     ids: dict[Any, int] = {}
@@ -72,7 +74,7 @@ def mark_inserted(instance: Model, pk: int) -> None:
 
 def to_sql(values: Iterable[object]) -> list[Any]:
     """Return values as the database driver takes them; both take choices, which are text."""
-    if connection.vendor != "sqlite":
+    if database_vendor() != "sqlite":
         return list(values)
     adapters = _sqlite_adapters()
     return [
@@ -90,12 +92,27 @@ def _sqlite_adapters() -> dict[type, Callable[[Any], object]]:
 
 
 @lru_cache(maxsize=256)
-def insert_sql(table: str, columns: tuple[str, ...], count: int, key: str) -> str:
-    """Return the text that inserts so many rows and, if there is a ``key``, returns their ids."""
-    marks = f"({', '.join(['%s'] * len(columns))})"
+def insert_sql(
+    table: str,
+    columns: tuple[str, ...],
+    count: int,
+    key: str,
+    constants: tuple[tuple[str, str], ...] = (),
+) -> str:
+    """Return the text that inserts so many rows and, if there is a ``key``, returns their ids.
+
+    Args:
+        table: where.
+        columns: for each of which a value is given.
+        count: how many rows.
+        key: a unique column, or none.
+        constants: further columns, and the literal that all rows have there.
+    """
+    marks = f"({', '.join([*['%s'] * len(columns), *[literal for _name, literal in constants]])})"
     returning = f" RETURNING {key}, id" if key else ""
+    names = ", ".join([*columns, *[name for name, _literal in constants]])
     return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608  names come from models
+        f"INSERT INTO {table} ({names}) "  # noqa: S608  names come from models
         f"VALUES {', '.join([marks] * count)}{returning}"
     )
 

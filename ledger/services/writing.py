@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
@@ -22,6 +23,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Price, Quantity
 from arbplatform.core.errors import Message
 from arbplatform.core.ids import derive_client_id
+from arbplatform.persistence.literals import to_literal
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.halts import TradeScope
@@ -52,9 +54,15 @@ from markets.models import Market
 ATTEMPTS_MAX = 3
 """How often orders are written again when trading was halted and resumed in between."""
 
-_COLUMNS = tuple(str(column.column) for column in Order._meta.concrete_fields)
-_PLACES = {name: place for place, name in enumerate(_COLUMNS)}
-_NEW_ORDER = tuple(field.get_default() for field in Order._meta.concrete_fields)
+_CLAIMED = {
+    **{str(column.column): column.get_default() for column in Order._meta.concrete_fields},
+    "state": OrderState.SUBMITTING.value,
+    "filled_quantity": ZERO,
+    "filled_cost": ZERO,
+}
+"""What a claimed order begins with, by column."""
+
+_COLUMNS = tuple(_CLAIMED)
 
 _COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
 
@@ -231,6 +239,7 @@ class _Batch:
                 _check(plan)
             ids = next_ids(Order, len(drafted.plans))
             rows = [_claimed(plan, pk, now) for plan, pk in zip(drafted.plans, ids, strict=True)]
+            own = tuple(rows[0])
             self.orders = [self._order_of(row) for row in rows]
             wants = [want_of(order, order.market) for order in self.orders]
             scopes = tuple([(_scope_of(order), order.is_reducing) for order in self.orders])
@@ -247,48 +256,48 @@ class _Batch:
                 [
                     *trading_statements(scopes),
                     *drafted.statements,
-                    insertion(Order, _COLUMNS, rows),
+                    insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
                     insertion(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]),
                 ]
             )
         return flight
 
-    def _order_of(self, row: Sequence[object]) -> Order:
+    def _order_of(self, row: Mapping[str, object]) -> Order:
         """Return the order that a row says, as if it had been read."""
-        order = Order.from_db(DEFAULT_DB_ALIAS, _COLUMNS, row)
+        order = Order.from_db(DEFAULT_DB_ALIAS, _COLUMNS, tuple({**_CLAIMED, **row}.values()))
         order.account = self.accounts[order.account_id]
         order.market = self.markets[order.market_id]
         return order
 
 
-def _claimed(plan: OrderPlan, pk: int, now: datetime) -> list[object]:
-    """Return the values of ``_COLUMNS`` of an order that is claimed from the beginning."""
-    row = list(_NEW_ORDER)
+@lru_cache(maxsize=1)
+def _same(own: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the columns that claimed orders have alike, those but ``own``, with their literals."""
+    return tuple((name, to_literal(value)) for name, value in _CLAIMED.items() if name not in own)
+
+
+def _claimed(plan: OrderPlan, pk: int, now: datetime) -> dict[str, object]:
+    """Return by column in what an order that is claimed from the beginning differs from others."""
     made_at = timezone.now()
-    for name, value in (
-        ("id", pk),
-        ("created_at", made_at),
-        ("updated_at", made_at),
-        ("client_order_id", _client_order_id(plan)),
-        ("account_id", plan.account_id),
-        ("market_id", plan.market_id),
-        ("strategy_id", plan.strategy_id),
-        ("execution_id", plan.execution_id),
-        ("leg_index", plan.leg_index),
-        ("is_reducing", plan.is_reducing),
-        ("side", plan.side.value),
-        ("kind", plan.kind.value),
-        ("time_in_force", plan.time_in_force.value),
-        ("quantity", plan.quantity),
-        ("price", plan.price),
-        ("state", OrderState.SUBMITTING.value),
-        ("filled_quantity", ZERO),
-        ("filled_cost", ZERO),
-        ("submitted_at", now),
-        ("next_lookup_at", now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)),
-    ):
-        row[_PLACES[name]] = value
-    return row
+    return {
+        "id": pk,
+        "created_at": made_at,
+        "updated_at": made_at,
+        "client_order_id": _client_order_id(plan),
+        "account_id": plan.account_id,
+        "market_id": plan.market_id,
+        "strategy_id": plan.strategy_id,
+        "execution_id": plan.execution_id,
+        "leg_index": plan.leg_index,
+        "is_reducing": plan.is_reducing,
+        "side": str(plan.side),
+        "kind": str(plan.kind),
+        "time_in_force": str(plan.time_in_force),
+        "quantity": plan.quantity,
+        "price": plan.price,
+        "submitted_at": now,
+        "next_lookup_at": now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS),
+    }
 
 
 def _scope_of(order: Order) -> TradeScope:

@@ -160,7 +160,7 @@ def _rules_to_json(rules: MarketRules) -> Json:
         "notional_min": to_plain(rules.notional_min),
         "maker_fee": to_plain(rules.fees.maker),
         "taker_fee": to_plain(rules.fees.taker),
-        "fee_mode": rules.fees.mode.value,
+        "fee_mode": str(rules.fees.mode),
         "is_active": rules.is_active,
     }
 
@@ -189,7 +189,7 @@ def intent_to_json(intent: Intent) -> Json:
     """Return an intent as JSON values; amounts are decimal strings."""
     return {
         "summary": intent.summary,
-        "mode": intent.mode.value,
+        "mode": str(intent.mode),
         "edge_bps": to_plain(intent.edge_bps),
         "notional": to_plain(intent.notional),
         "expected_profit": to_plain(intent.expected_profit),
@@ -204,7 +204,7 @@ def leg_to_json(leg: LegIntent) -> Json:
     return {
         "venue": leg.venue,
         "symbol": leg.symbol,
-        "side": leg.side.value,
+        "side": str(leg.side),
         "quantity": to_plain(leg.quantity),
         "limit_price": to_plain(leg.limit_price),
         "expected_spent": to_plain(leg.expected_spent),

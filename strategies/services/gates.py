@@ -5,13 +5,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from django.db import connection
-
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts_with_secrets
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import Clock
 from arbplatform.persistence.sequences import stock_ids
+from arbplatform.persistence.vendor import database_vendor
 from ledger.domain.orders import LIVE_STATES
 from ledger.models import Order
 from ledger.services.batches import Statement, Unmet
@@ -239,7 +238,7 @@ def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement
         raise Unmet(STANDING)
     ids, pk = sorted(account_ids), claim.strategy_id
     values = [pk, claim.token, pk, pk, pk, *ids]
-    sql = _standing_sql(len(ids), _LOCK if connection.vendor == "postgresql" else "")
+    sql = _standing_sql(len(ids), _LOCK if database_vendor() == "postgresql" else "")
     return Statement(sql, values, requirement=STANDING)
 
 

@@ -138,7 +138,7 @@ def _draft_alarm(sighting: Sighting, item: LeftIntent) -> LogEntry:
 
 def route_of(intent: Intent) -> str:
     """Return what makes two opportunities the same: side, market and venue of every leg."""
-    steps = (f"{leg.side.value} {leg.symbol} @ {leg.venue}" for leg in intent.legs)
+    steps = (f"{leg.side} {leg.symbol} @ {leg.venue}" for leg in intent.legs)
     return " > ".join(steps)[:ROUTE_LENGTH_MAX]
 
 
