@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import ForeignKey
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
@@ -18,6 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from arbplatform.console.admin import GuardedActions
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 
@@ -34,10 +36,26 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not a
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_staff", "is_superuser", "is_active", "last_login")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Let nobody give rights that they do not have: superusers alone give any."""
+        return () if _is_superuser(request) else ("is_superuser", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse to let others set a superuser's password, or put a superuser out."""
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse to let others remove a superuser."""
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Sets of permissions that people share."""
+    """Sets of permissions that people share; superusers alone say what is in them."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """Let nobody give rights that they do not have."""
+        return () if _is_superuser(request) else ("permissions",)
 
 
 class _ThemedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
@@ -54,7 +72,7 @@ class PeriodicTaskForm(BeatPeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
     """What runs by the clock. A strategy's task is switched by starting and stopping it."""
 
     form = PeriodicTaskForm
@@ -100,6 +118,14 @@ class AuthTokenAdmin(KnoxTokenAdmin, ModelAdmin):
     list_display = ("token_key", "user", "created", "expiry")
     list_filter = ("user",)
 
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Let superusers make tokens for anybody, and others for themselves: a token is a login."""
+        if db_field.name == "user" and not _is_superuser(request):
+            kwargs["queryset"] = User.objects.filter(username=request.user.get_username())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: AuthToken, form: Any, change: bool) -> None:
         """Save a new token and show it this once."""
         if not change:
@@ -113,3 +139,12 @@ class AuthTokenAdmin(KnoxTokenAdmin, ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: AuthToken | None = None) -> bool:
         """Refuse: a token is made or deleted, not changed."""
         return False
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    """Return whether the person may do everything anyway."""
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _may_touch(request: HttpRequest, person: User | None) -> bool:
+    return person is None or not person.is_superuser or _is_superuser(request)

@@ -32,7 +32,25 @@ Text = str | Promise
 Command = Callable[[Any], object]
 
 
-class PlatformAdmin(ModelAdmin):
+class GuardedActions:
+    """Offers actions that name no permission to those who may change rows, and to nobody else.
+
+    Django offers them to whoever may look; other packages' pages rely on that.
+    """
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Return the actions that the person may take on a list."""
+        actions = super().get_actions(request)  # type: ignore[misc]  # of the page beside it
+        if self.has_change_permission(request):  # type: ignore[attr-defined]
+            return actions
+        return {
+            name: action
+            for name, action in actions.items()
+            if getattr(action[0], "allowed_permissions", ())
+        }
+
+
+class PlatformAdmin(GuardedActions, ModelAdmin):
     """A page of the console whose state-changing actions go through services.
 
     Attributes:

@@ -8,6 +8,8 @@ from unfold.admin import ModelAdmin as ThemedAdmin
 from unfold.admin import StackedInline as ThemedStackedInline
 from unfold.admin import TabularInline as ThemedTabularInline
 
+from arbplatform.console.admin import GuardedActions
+
 
 def theme_the_rest(site: AdminSite) -> None:
     """Register every page again that is not themed yet, unchanged but for its looks.
@@ -23,9 +25,9 @@ def theme_the_rest(site: AdminSite) -> None:
 
 
 def themed(page: "type[ModelAdmin[Any]]") -> "type[ModelAdmin[Any]]":
-    """Return ``page`` in the theme, with its inlines."""
+    """Return ``page`` in the theme, with its inlines; who may only look may only look."""
     inlines = [_themed_inline(inline) for inline in page.inlines]
-    return type(page.__name__, (page, ThemedAdmin), {"inlines": inlines})
+    return type(page.__name__, (GuardedActions, page, ThemedAdmin), {"inlines": inlines})
 
 
 def _themed_inline(

@@ -237,12 +237,12 @@ class VenueAdmin(FaultPages, PlatformAdmin):
             time=date_format(localtime(venue.clock_measured_at), "DATETIME_FORMAT"),
         )
 
-    @admin.action(description=_("Synchronise markets"))
+    @admin.action(description=_("Synchronise markets"), permissions=["change"])
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:
         """Synchronise the markets of the chosen venues."""
         self.apply(request, queryset, _sync)
 
-    @admin.action(description=_("Test connection"))
+    @admin.action(description=_("Test connection"), permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Venue]) -> None:
         """Ask the chosen venues for their time."""
         self.apply(request, queryset, _test)
