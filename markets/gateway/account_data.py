@@ -21,7 +21,7 @@ from markets.gateway.answers import (
     number_or_none,
     require_mapping,
     states_emptiness,
-    whole_or_none,
+    time_or_none,
 )
 from markets.gateway.error_map import Malformed
 from markets.gateway.market_data import fee_mode_of, step_or_none
@@ -121,7 +121,7 @@ def parse_transfer(answer: object, *, asset: str, quirks: Quirks) -> VenueTransf
         tx_id=str(row["txid"]) if row.get("txid") else None,
         address=str(row["address"]) if row.get("address") else None,
         tag=str(row["tag"]) if row.get("tag") else None,
-        updated_at_ms=whole_or_none(row.get("updated") or row.get("timestamp")),
+        updated_at_ms=time_or_none(row.get("updated") or row.get("timestamp")),
     )
 
 
@@ -146,7 +146,7 @@ def parse_new_transfer(
         fee=None,
         status=_TRANSFER_STATES.get(str(row.get("status")), default),
         client_transfer_id=client_id,
-        updated_at_ms=whole_or_none(row.get("timestamp")),
+        updated_at_ms=time_or_none(row.get("timestamp")),
     )
 
 

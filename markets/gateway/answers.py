@@ -20,6 +20,13 @@ _LIST_KEYS = frozenset(
 )  # fmt: skip
 """Where venues put rows: an empty answer with one of these is an answer."""
 
+EXPONENT_MAX = 60
+"""Powers of ten that a number may be away from one: further off nothing is traded, and a number
+that is written out must not fill the memory."""
+
+TIME_MS_MAX = 10**14
+"""No venue means a time so late [ms since epoch]."""
+
 
 def require_list(value: object, raw: object, what: str) -> list[Any]:
     """Return ``value`` as a list; an empty one only if the raw answer holds an empty list too.
@@ -66,9 +73,48 @@ def number_or_none(value: object) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
-        return to_decimal(value)
+        number = to_decimal(value)
     except InvalidInput:
-        raise Malformed(Message("the answer holds a number that is none")) from None
+        raise _no_number() from None
+    if abs(number.adjusted()) > EXPONENT_MAX:
+        raise _no_number()
+    return number
+
+
+def need_positive(value: object, what: str) -> Decimal:
+    """Return ``value`` as a decimal above zero.
+
+    Raises:
+        Malformed: it is missing, no number, or not above zero.
+    """
+    number = need_number(value, what)
+    if number <= 0:
+        raise Malformed(Message("the answer holds a {what} that is not above zero", {"what": what}))
+    return number
+
+
+def size_or_none(value: object, what: str) -> Decimal | None:
+    """Return ``value`` as a decimal that is not below zero; ``None`` where the venue says nothing.
+
+    Raises:
+        Malformed: it is no number, or below zero.
+    """
+    number = number_or_none(value)
+    if number is not None and number < 0:
+        raise Malformed(Message("the answer holds a {what} below zero", {"what": what}))
+    return number
+
+
+def time_or_none(value: object) -> int | None:
+    """Return ``value`` as a time [ms since epoch]; ``None`` where the venue says nothing.
+
+    Raises:
+        Malformed: it is no number, or no time that there is.
+    """
+    moment_ms = whole_or_none(value)
+    if moment_ms is not None and not 0 <= moment_ms < TIME_MS_MAX:
+        raise _no_number()
+    return moment_ms
 
 
 def whole_or_none(value: object) -> int | None:
@@ -107,3 +153,7 @@ def states_emptiness(raw: object) -> bool:
     return isinstance(raw, Mapping) and any(
         isinstance(value, list | Mapping) for key, value in raw.items() if key in _LIST_KEYS
     )
+
+
+def _no_number() -> Malformed:
+    return Malformed(Message("the answer holds a number that is none"))

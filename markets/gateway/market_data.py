@@ -20,6 +20,7 @@ from markets.gateway.answers import (
     require_list,
     require_mapping,
     states_emptiness,
+    time_or_none,
     whole_or_none,
 )
 from markets.gateway.error_map import Malformed
@@ -94,7 +95,7 @@ def parse_book(
         bids=bids,
         asks=asks,
         received_at_ms=received_at_ms,
-        venue_time_ms=whole_or_none(book.get("timestamp")),
+        venue_time_ms=time_or_none(book.get("timestamp")),
         sequence=whole_or_none(book.get("nonce")),
     )
 
@@ -161,7 +162,7 @@ def parse_trades(answer: Sequence[Any]) -> list[Trade]:
 
 
 def _trade(row: Mapping[str, Any]) -> Trade:
-    traded_at_ms = whole_or_none(row.get("timestamp"))
+    traded_at_ms = time_or_none(row.get("timestamp"))
     if traded_at_ms is None:
         raise Malformed(Message("the answer holds a trade without its time"))
     price, quantity = (need_number(row.get(key), key) for key in ("price", "amount"))

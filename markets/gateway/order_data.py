@@ -18,12 +18,13 @@ from markets.domain.orders import (
 )
 from markets.gateway.answers import (
     need_echo,
-    need_number,
+    need_positive,
     need_text,
     number_or_none,
     require_mapping,
+    size_or_none,
     states_emptiness,
-    whole_or_none,
+    time_or_none,
 )
 from markets.gateway.error_map import Malformed
 
@@ -98,30 +99,35 @@ def parse_fill(answer: object, *, symbol: str, order_id: str | None = None) -> V
     """Return one execution.
 
     Raises:
-        Malformed: without id, order, price, quantity, side or time.
+        Malformed: without id, order, price, quantity, side or time, or with one that cannot be.
     """
     trade = require_mapping(answer, "execution")
     need_echo(trade, "symbol", symbol)
     fee, fee_asset = _fee(trade)
+    executed_at_ms = time_or_none(trade.get("timestamp"))
+    if executed_at_ms is None:
+        raise Malformed(Message("the answer holds no {what}", {"what": "time"}))
     return VenueFill(
         venue_trade_id=need_text(trade.get("id"), "trade id"),
         venue_order_id=need_text(trade.get("order") or order_id, "order id"),
         symbol=symbol,
         side=_side(trade.get("side")),
-        price=need_number(trade.get("price"), "price"),
-        quantity=need_number(trade.get("amount"), "quantity"),
+        price=need_positive(trade.get("price"), "price"),
+        quantity=need_positive(trade.get("amount"), "quantity"),
         fee=fee,
         fee_asset=fee_asset,
         is_maker={"maker": True, "taker": False}.get(str(trade.get("takerOrMaker"))),
-        executed_at_ms=int(need_number(trade.get("timestamp"), "time")),
-        cost=number_or_none(trade.get("cost")),
+        executed_at_ms=executed_at_ms,
+        cost=size_or_none(trade.get("cost"), "cost"),
     )
 
 
 def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | None) -> VenueOrder:
     order_id = need_text(order.get("id"), "order id")
-    quantity = number_or_none(order.get("amount")) or (request.quantity if request else None)
-    filled = number_or_none(order.get("filled")) or ZERO
+    quantity = size_or_none(order.get("amount"), "quantity") or (
+        request.quantity if request else None
+    )
+    filled = size_or_none(order.get("filled"), "filled quantity") or ZERO
     side = _side(order.get("side") or (request.side.value if request else None))
     client_id = order.get("clientOrderId") or (request.client_order_id if request else None)
     if quantity is None:
@@ -140,7 +146,7 @@ def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | Non
         average_price=(number_or_none(order.get("average")) or None) if filled else None,
         # A list that does not add up is left out: the executions are asked for instead.
         fills=fills if sum((fill.quantity for fill in fills), ZERO) == filled else (),
-        updated_at_ms=whole_or_none(order.get("lastUpdateTimestamp") or order.get("timestamp")),
+        updated_at_ms=time_or_none(order.get("lastUpdateTimestamp") or order.get("timestamp")),
         end_cause=_end_cause(words),
         end_words=words,
     )

@@ -74,7 +74,11 @@ def test_words_for_the_state_of_an_order_are_reduced(
         {"side": "sell"},
         {"clientOrderId": "another"},
         {"amount": "much"},
+        {"amount": "-0.5"},
         {"filled": True},
+        {"filled": "-0.1"},
+        {"filled": "1e999999"},
+        {"timestamp": 1e15},
     ],
 )
 def test_an_answer_that_does_not_prove_our_order_is_refused(changes: dict[str, Any]) -> None:
@@ -159,6 +163,29 @@ def test_a_fill_keeps_every_digit() -> None:
 def test_a_fill_without_what_identifies_it_is_refused(missing: str) -> None:
     with pytest.raises(Malformed):
         order_data.parse_fill({**TRADE, missing: None}, symbol=SYMBOL)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("price", "0"),
+        ("price", "-60000"),
+        ("price", "1e999999"),
+        ("price", "1e-999999"),
+        ("price", "0e999999"),
+        ("amount", "0"),
+        ("amount", "-0.5"),
+        ("amount", "NaN"),
+        ("amount", "Infinity"),
+        ("cost", "-30000"),
+        ("timestamp", -1),
+        ("timestamp", 10**14),
+        ("timestamp", "1e30"),
+    ],
+)
+def test_a_fill_that_cannot_be_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(Malformed):
+        order_data.parse_fill({**TRADE, name: value}, symbol=SYMBOL)
 
 
 @pytest.mark.parametrize(
