@@ -6,6 +6,7 @@ from typing import Any
 
 from requests import (  # noqa: TID251  this is markets.gateway
     PreparedRequest,
+    RequestException,
     Response,
     Session,
     TooManyRedirects,
@@ -15,6 +16,16 @@ from requests.utils import requote_uri  # noqa: TID251  this is markets.gateway
 
 _PLAIN_ADDRESS = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=]*", re.ASCII)
 """Addresses in which nothing is quoted or would have to be."""
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""No answer of a venue is larger [bytes]; one that is packed could hold a thousand times itself."""
+
+PART_BYTES = 10_240
+"""What is unpacked at a time [bytes], as in ``requests`` itself."""
+
+
+class AnswerTooLarge(RequestException):
+    """An answer that no memory should be filled with; what it says is not known."""
 
 
 class PlainSession(Session):
@@ -36,7 +47,7 @@ class PlainSession(Session):
         self.max_redirects = 0  # a redirect could carry a signed request elsewhere
 
     def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]
-        """Send one request and read its answer; a redirect is an error.
+        """Send one request and read its answer, up to a bound; a redirect is an error.
 
         Args:
             method: of HTTP.
@@ -50,7 +61,7 @@ class PlainSession(Session):
         data, headers = options.get("data") or None, options.get("headers") or {}
         is_ready = isinstance(data, bytes | None) and _is_quoted(url)
         if not is_ready or self.trust_env or options.get("proxies") or options.get("files"):
-            return super().request(method, url, **options)
+            return _read(super().request(method, url, **options, stream=True))
         request = PreparedRequest()
         request.method, request.url, request.body = method.upper(), url, data
         # urllib3 takes any mapping
@@ -58,12 +69,12 @@ class PlainSession(Session):
         request.hooks = default_hooks()
         response = self.get_adapter(url).send(
             request,
-            stream=False,
+            stream=True,
             timeout=options.get("timeout"),
             verify=options.get("verify", self.verify),
             cert=self.cert,
         )
-        response.content  # noqa: B018  read while errors of the connection are still ours to raise
+        _read(response)  # while errors of the connection are still ours to raise
         if response.is_redirect:
             raise TooManyRedirects("A redirect is not followed.", response=response)
         return response
@@ -85,3 +96,20 @@ class PlainSession(Session):
 def _is_quoted(url: str) -> bool:
     """Return whether ``requests`` would leave an address as it is."""
     return _PLAIN_ADDRESS.fullmatch(url) is not None or requote_uri(url) == url
+
+
+def _read(response: Response) -> Response:
+    """Read an answer to its end.
+
+    Raises:
+        AnswerTooLarge: it has none in sight.
+    """
+    parts, size = [], 0
+    for part in response.iter_content(PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            response.close()
+            raise AnswerTooLarge(f"The answer is larger than {ANSWER_BYTES_MAX} bytes.")
+    response._content = b"".join(parts)  # noqa: SLF001  where ``requests`` keeps what it has read
+    return response

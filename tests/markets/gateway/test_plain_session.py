@@ -1,12 +1,14 @@
 """What ccxt has made ready is sent as the library itself would have sent it."""
 
+import gzip
 import socket
 import threading
 
 import pytest
 import requests  # noqa: TID251  what the gateway's clients are made of
 
-from markets.gateway.plain_session import PlainSession
+from markets.gateway import plain_session
+from markets.gateway.plain_session import AnswerTooLarge, PlainSession
 
 HEADERS = {"User-Agent": "python", "accept-encoding": "gzip", "X-MBX-APIKEY": "key"}
 FORM = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
@@ -152,3 +154,20 @@ def test_through_a_proxy_the_library_goes_itself(open_venue):
     )
 
     assert proxy.received[0][0] == b"GET http://venue.invalid/x HTTP/1.1"
+
+
+def packed(size):
+    body = gzip.compress(b"0" * size)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("path", ["/order", "/left to the library"])
+def test_an_answer_is_unpacked_up_to_a_bound(open_venue, monkeypatch, path):
+    monkeypatch.setattr(plain_session, "ANSWER_BYTES_MAX", 100_000)
+
+    url = open_venue(packed(100_000)).url + path
+    assert call(PlainSession(), "GET", url, None, HEADERS).content == b"0" * 100_000
+    url = open_venue(packed(100_001)).url + path
+    with pytest.raises(AnswerTooLarge):
+        call(PlainSession(), "GET", url, None, HEADERS)
