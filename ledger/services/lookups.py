@@ -5,15 +5,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from arbplatform.core.errors import ArbError
-from ledger.services.sending import Reported, check_echo, read_fills, with_details
+from ledger.services.sending import (
+    CLOCK_TOLERANCE_MS,
+    Reported,
+    check_echo,
+    read_fills,
+    with_details,
+)
 from markets.domain.orders import OrderRequest, Side, VenueFill, VenueOrder
 from markets.errors import NotSupportedByVenue, OrderAbsent, OutcomeUnknown, VenueUnavailable
 from markets.gateway.base import VenueGateway
 
 logger = logging.getLogger(__name__)
-
-CLOCK_TOLERANCE_MS = 60_000
-"""How much earlier than sent, by our clock, an execution may be dated by the venue's [ms]."""
 
 CANDIDATES_MAX = 5
 """Foreign orders that one look-up reads in search of ours."""
@@ -71,16 +74,22 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
         report = _by_id(gateway, search) or _among_open(gateway, search)
         if report is not None:
             check_echo(gateway, search.request, report)
-            return with_details(gateway, search.request, report)
+            return _detailed(gateway, search, report)
         if search.venue_order_id:
-            return Missing(read_fills(gateway, search.request.symbol, search.venue_order_id))
+            return Missing(
+                read_fills(gateway, search.request.symbol, search.venue_order_id, search.sent_at_ms)
+            )
         report = _by_executions(gateway, search)
     except ArbError as error:
         return Unreachable(error)
     except Exception as error:
         logger.exception("Order %s: look-up failed", search.request.client_order_id)
         return Unreachable(VenueUnavailable(venue=gateway.venue, cause=type(error).__name__))
-    return Missing() if report is None else with_details(gateway, search.request, report)
+    return Missing() if report is None else _detailed(gateway, search, report)
+
+
+def _detailed(gateway: VenueGateway, search: Search, report: VenueOrder) -> Reported:
+    return with_details(gateway, search.request, report, sent_at_ms=search.sent_at_ms)
 
 
 def _by_id(gateway: VenueGateway, search: Search) -> VenueOrder | None:

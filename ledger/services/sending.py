@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 _IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
+CLOCK_TOLERANCE_MS = 60_000
+"""How much earlier than sent, by our clock, an execution may be dated by the venue's [ms]."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
@@ -113,7 +116,7 @@ def send(
 
 
 def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None) -> Outcome:
-    gateway, request = dispatch.gateway, dispatch.request
+    gateway, request, sent_at_ms = dispatch.gateway, dispatch.request, dispatch.claimed_at_ms
     try:
         left_ms = _check_deadline(dispatch, clock)
         send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
@@ -124,7 +127,7 @@ def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None
         reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
     except DuplicateClientId as error:
-        return _adopt(gateway, request, error)
+        return _adopt(gateway, request, error, sent_at_ms)
     except (VenueRejected, VenueUnavailable) as error:
         return Refused(error)
     except OutcomeUnknown as error:
@@ -133,7 +136,7 @@ def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None
         # whatever broke may have broken after the request had left
         logger.exception("Order %s: unforeseen error while sending", dispatch.order_id)
         return Lost(unreadable(error, gateway.venue))
-    return with_details(gateway, request, report)
+    return with_details(gateway, request, report, sent_at_ms=sent_at_ms)
 
 
 def _approach(dispatch: Dispatch, may_leave: Callable[[], bool] | None) -> Callable[[], bool]:
@@ -153,11 +156,19 @@ def _approach(dispatch: Dispatch, may_leave: Callable[[], bool] | None) -> Calla
     return leave
 
 
-def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> Reported:
+def with_details(
+    gateway: VenueGateway, request: OrderRequest, report: VenueOrder, *, sent_at_ms: int
+) -> Reported:
     """Return a report with what the venue left out of it, as far as it can be read now.
 
     Some venues answer with a bare id: an order that cannot rest is then read once. What cannot
     be read is looked up later, so no failure here matters.
+
+    Args:
+        gateway: of the order's account.
+        request: as it was or should have been sent.
+        report: what the venue said.
+        sent_at_ms: when the order was claimed for sending [ms since epoch].
     """
     fills = report.fills
     try:
@@ -166,7 +177,7 @@ def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrde
             check_echo(gateway, request, fresh)
             report, fills = fresh, fresh.fills or fills
         if sum((fill.quantity for fill in fills), ZERO) < report.filled_quantity:
-            fills = read_fills(gateway, request.symbol, report.venue_order_id)
+            fills = read_fills(gateway, request.symbol, report.venue_order_id, sent_at_ms)
     except ArbError as error:
         logger.warning("Details of order %s come later: %s", request.client_order_id, error)
     except Exception:
@@ -175,9 +186,12 @@ def with_details(gateway: VenueGateway, request: OrderRequest, report: VenueOrde
     return Reported(report, tuple(fills))
 
 
-def read_fills(gateway: VenueGateway, symbol: str, venue_order_id: str) -> tuple[VenueFill, ...]:
+def read_fills(
+    gateway: VenueGateway, symbol: str, venue_order_id: str, sent_at_ms: int
+) -> tuple[VenueFill, ...]:
     """Return the executions of one order; a venue that cannot filter sends others as well."""
-    fills = gateway.fetch_fills(symbol, venue_order_id=venue_order_id)
+    since_ms = sent_at_ms - CLOCK_TOLERANCE_MS
+    fills = gateway.fetch_fills(symbol, since_ms=since_ms, venue_order_id=venue_order_id)
     return tuple(fill for fill in fills if fill.venue_order_id == venue_order_id)
 
 
@@ -211,7 +225,9 @@ def _check_deadline(dispatch: Dispatch, clock: Clock) -> int:
     return left_ms
 
 
-def _adopt(gateway: VenueGateway, request: OrderRequest, error: DuplicateClientId) -> Outcome:
+def _adopt(
+    gateway: VenueGateway, request: OrderRequest, error: DuplicateClientId, sent_at_ms: int
+) -> Outcome:
     """Return the order that is there already under our client id: the first send arrived."""
     try:
         report = gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
@@ -222,7 +238,7 @@ def _adopt(gateway: VenueGateway, request: OrderRequest, error: DuplicateClientI
         # the first send arrived, so the order exists: it is looked up, never refused
         logger.exception("Order %s: unforeseen error while adopting", request.client_order_id)
         return Lost(error)
-    return with_details(gateway, request, report)
+    return with_details(gateway, request, report, sent_at_ms=sent_at_ms)
 
 
 def _cannot_rest(request: OrderRequest) -> bool:

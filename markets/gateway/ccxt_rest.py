@@ -35,13 +35,13 @@ from markets.gateway.funds_calls import (
     list_funds,
     withdraw,
 )
+from markets.gateway.histories import read_pages
 from markets.gateway.order_calls import (
     check_order,
     create_order,
     find_order,
     list_orders,
     own_id,
-    read_pages,
 )
 from markets.gateway.permissions import findings
 from markets.gateway.quirks import Lookup
@@ -51,8 +51,6 @@ logger = logging.getLogger(__name__)
 
 SYMBOLS_PER_CALL_MAX = 50
 """Markets that are asked for one by one where the venue has no call for many."""
-
-TRANSFERS_MAX = 200
 
 
 class CcxtRestGateway(ConditionCalls):
@@ -376,7 +374,9 @@ class CcxtRestGateway(ConditionCalls):
     ) -> Sequence[VenueTransfer]:
         with self._session.call(Effect.READ) as client:
             self._session.need(client, ability)
-            rows = list_funds(self._session, client, method, asset, since_ms, TRANSFERS_MAX)
+            rows = list_funds(
+                self._session, client, method, asset, since_ms, self._quirks.funds_rows_max
+            )
             return account_data.parse_transfers(rows, asset=asset, quirks=self._quirks)
 
     def _completed(self, order: VenueOrder) -> VenueOrder:

@@ -7,16 +7,17 @@ from typing import Any
 import ccxt
 
 from arbplatform.core.decimals import Amount, to_decimal
+from arbplatform.core.errors import Message
 from markets.domain.funds import DepositAddress, NetworkState
 from markets.gateway.account_data import parse_deposit_address, parse_networks
 from markets.gateway.answers import need_text, require_mapping
 from markets.gateway.client import Client
-from markets.gateway.error_map import Effect
+from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
 
 UNLISTED_ROWS_MAX = 100
-"""So many rows of all assets may have been cut off: what is missing there means nothing."""
+"""Rows of all assets that are looked through for those of one."""
 
 
 def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
@@ -72,16 +73,21 @@ def list_funds(
 
     Raises:
         ccxt.NotSupported: there is no history of all assets, or a part of it only.
-        Malformed: no rows, or one that does not say which asset it is about.
+        Malformed: no rows, so many that some may be cut off, or one that does not say which asset
+            it is about.
     """
+    since_ms, limit, *params = rest
     if asset in (client.currencies or {}):
-        return session.rows(client, method, asset, *rest)
-    since_ms, _limit, *params = rest
+        rows = session.rows(client, method, asset, *rest)
+        if limit is not None and len(rows) >= limit:
+            raise Malformed(Message("more happened since then than can be read"))
+        return rows
+    rows_max = min(UNLISTED_ROWS_MAX, session.quirks.funds_rows_max)
     try:
-        rows = session.rows(client, method, None, since_ms, UNLISTED_ROWS_MAX, *params)
+        rows = session.rows(client, method, None, since_ms, rows_max, *params)
     except ccxt.ArgumentsRequired:
         raise ccxt.NotSupported(f"no history of {asset}, which is in none of its markets") from None
-    if len(rows) >= UNLISTED_ROWS_MAX:
+    if len(rows) >= rows_max:
         raise ccxt.NotSupported(f"too long a history to find all of {asset} in it")
     return [
         row

@@ -11,13 +11,11 @@ from arbplatform.core.decimals import to_decimal
 from markets.domain.orders import OrderKind, OrderRequest, TimeInForce
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected
 from markets.gateway.client import Client
+from markets.gateway.histories import read_pages
 from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
 
 logger = logging.getLogger(__name__)
-
-PAGE = 500
-PAGES_MAX = 20
 
 _TIME_IN_FORCE: Mapping[TimeInForce, Mapping[str, Any]] = {
     TimeInForce.GTC: {},
@@ -105,6 +103,8 @@ def list_orders(session: Session, client: Client, symbol: str, since_ms: int) ->
     """
     if client.has.get("fetchOrders"):
         methods = ["fetch_orders"]
+    elif client.has.get("fetchCanceledAndClosedOrders") is True:
+        methods = ["fetch_canceled_and_closed_orders"]
     else:
         ended = _SEARCHES[1:3]
         methods = [method for ability, method in ended if client.has.get(ability)]
@@ -115,25 +115,6 @@ def list_orders(session: Session, client: Client, symbol: str, since_ms: int) ->
         for row in read_pages(session, client, method, symbol, since_ms):
             rows[str(row.get("id"))] = row
     return sorted(rows.values(), key=lambda row: row.get("timestamp") or 0)
-
-
-def read_pages(
-    session: Session, client: Client, method: str, symbol: str, since_ms: int | None
-) -> list[Any]:
-    """Return a history of a market, page by page, with doubles where the pages meet.
-
-    Raises:
-        Malformed: an answer is no list.
-    """
-    rows: list[Any] = []
-    for _page in range(PAGES_MAX):
-        page = session.rows(client, method, symbol, since_ms, PAGE)
-        rows += page
-        last_ms = max((row.get("timestamp") or 0 for row in page), default=0)
-        if since_ms is None or len(page) < PAGE or last_ms <= since_ms:
-            break
-        since_ms = last_ms  # the same millisecond again: doubles are sorted out by their ids
-    return rows
 
 
 def own_id(row: Mapping[str, Any], quirks: Quirks) -> str | None:

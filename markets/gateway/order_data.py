@@ -91,7 +91,12 @@ def parse_fills(
     fills = [
         parse_fill(row, symbol=symbol, order_id=order_id if is_of_order else None) for row in rows
     ]
-    once = {fill.venue_trade_id: fill for fill in fills if order_id in {None, fill.venue_order_id}}
+    # the side belongs to it: both halves of a trade with oneself carry one id
+    once = {
+        (fill.venue_trade_id, fill.side): fill
+        for fill in fills
+        if order_id in {None, fill.venue_order_id}
+    }
     return sorted(once.values(), key=lambda fill: fill.executed_at_ms)
 
 

@@ -22,6 +22,17 @@ class Lookup(StrEnum):
     """Open and closed orders are listed and searched for it."""
 
 
+class Paging(StrEnum):
+    """How a history is read that is longer than one answer."""
+
+    FORWARD = "forward"
+    """An answer holds the oldest rows since a time: the next one begins where it ends."""
+    BACKWARD = "backward"
+    """An answer holds the newest rows of a span: older ones are asked for by its end."""
+    OFFSET = "offset"
+    """An answer holds the newest rows of all markets: older ones by how many to leave out."""
+
+
 @dataclass(frozen=True, slots=True)
 class PermissionProbe:
     """One call that tells what an API key may do.
@@ -63,6 +74,11 @@ class Quirks:
         is_nonce_strict: requests of one key must arrive one after the other.
         has_order_trades: ``fetch_order_trades`` works with nothing but the order's id.
         order_params: more parameters of ``fetch_order``.
+        paging: how histories of orders and executions are read on.
+        page_size: rows of one answer of theirs, where ccxt does not say it.
+        end_step_ms: how exactly the end of a span is understood [ms].
+        offset_param: parameter that says how many rows to leave out.
+        funds_rows_max: rows of one answer about deposits or withdrawals that may be asked for.
         permission_probe: what tells the rights of a key.
         clock_codes: definite refusals for nothing but the time stamp or nonce.
         auth_codes: definite refusals of the key, where ccxt does not know them for that.
@@ -95,6 +111,11 @@ class Quirks:
     is_nonce_strict: bool = False
     has_order_trades: bool = True
     order_params: Mapping[str, Any] = field(default_factory=dict)
+    paging: Paging = Paging.FORWARD
+    page_size: int | None = None
+    end_step_ms: int = 1
+    offset_param: str = ""
+    funds_rows_max: int = 200
     permission_probe: PermissionProbe | None = None
     clock_codes: frozenset[str] = frozenset()
     auth_codes: frozenset[str] = frozenset()
@@ -152,6 +173,8 @@ _OKX = Quirks(
     is_withdrawal_fee_on_top=True,
     is_withdrawal_amount_net=True,
     fee_mode=FeeMode.RECEIVED,
+    paging=Paging.BACKWARD,
+    funds_rows_max=100,
     permission_probe=PermissionProbe(
         method="privateGetAccountConfig",
         path=("data", 0),
@@ -174,6 +197,8 @@ _BYBIT = Quirks(
     wallet_params=True,
     withdraw_id_param="requestId",
     fee_mode=FeeMode.RECEIVED,
+    paging=Paging.BACKWARD,
+    funds_rows_max=50,
     order_params={"acknowledged": True},
     permission_probe=PermissionProbe(
         method="privateGetV5UserQueryApi",
@@ -215,6 +240,9 @@ _KRAKEN = Quirks(
     fee_mode=FeeMode.QUOTE,
     is_nonce_strict=True,
     has_order_trades=False,
+    paging=Paging.OFFSET,
+    page_size=50,
+    offset_param="ofs",
     clock_codes=frozenset({"EAPI:Invalid nonce"}),
     auth_codes=frozenset({"EAPI:Invalid signature"}),
     rate_codes=frozenset(
@@ -243,6 +271,8 @@ _BITGET = Quirks(
     can_cancel_by_client_id=True,
     withdraw_id_param="clientOid",
     fee_mode=FeeMode.RECEIVED,
+    paging=Paging.BACKWARD,
+    funds_rows_max=100,
     clock_codes=frozenset({"40004", "40005", "40008"}),
     rate_codes=frozenset({"429", "1001", "30014", "30026"}),
     duplicate_codes=frozenset({"40786", "43118"}),
@@ -256,6 +286,9 @@ _BITGET = Quirks(
 _GATE = Quirks(
     client_id_prefix="t-",
     fee_mode=FeeMode.RECEIVED,
+    paging=Paging.BACKWARD,
+    end_step_ms=1_000,
+    funds_rows_max=100,
     clock_codes=frozenset({"REQUEST_EXPIRED"}),
     rate_codes=frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
     duplicate_codes=frozenset({"REPEATED_CREATION"}),

@@ -37,6 +37,7 @@ ERRORS: Mapping[Refusal, str] = {
 }
 NAMES = {"BTC": "XXBT", "ETH": "XETH"}
 PAIR_NAMES = {"BTC": "XBT"}
+ROWS_MAX = 50
 
 
 class FakeKraken(FakeExchange):
@@ -224,12 +225,14 @@ class FakeKraken(FakeExchange):
 
     def _trades(self, params: Mapping[str, str], key: str) -> dict[str, Any]:
         since = float(params.get("start", "0"))
-        rows = {
-            fill.number: _trade_row(fill)
+        fills = [
+            fill
             for fill in reversed(self.fills)
             if fill.order.key == key and fill.moment_ms / 1_000 >= since
-        }
-        return {"trades": rows, "count": len(rows)}
+        ]
+        start = int(params.get("ofs", "0"))
+        rows = {fill.number: _trade_row(fill) for fill in fills[start : start + ROWS_MAX]}
+        return {"trades": rows, "count": len(fills)}
 
 
 def _trade_row(fill: Fill) -> dict[str, Any]:

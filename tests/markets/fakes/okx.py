@@ -42,6 +42,7 @@ ERRORS: Mapping[Refusal, tuple[str, str]] = {
     Refusal.NOT_CANCELLABLE: ("51400", "Cancellation failed as the order does not exist."),
 }
 WITHDRAWAL_FEE = "0.0001"
+ROWS_MAX = 100
 
 
 class FakeOkx(FakeExchange):
@@ -278,7 +279,7 @@ class FakeOkx(FakeExchange):
 
     def _fill_rows(self, request: Request, key: str) -> list[Any]:
         query = request.query
-        return [
+        rows = [
             {
                 "instType": "SPOT",
                 "instId": _inst_id(fill.order.spec),
@@ -297,8 +298,9 @@ class FakeOkx(FakeExchange):
             if fill.order.key == key
             and query.get("instId") in {None, _inst_id(fill.order.spec)}
             and query.get("ordId") in {None, fill.order.number}
-            and fill.moment_ms >= int(query.get("begin", "0"))
+            and int(query.get("begin", "0")) <= fill.moment_ms <= int(query.get("end", 10**13))
         ]
+        return rows[: min(int(query.get("limit", ROWS_MAX)), ROWS_MAX)]
 
 
 def _inst_id(spec: Spec) -> str:

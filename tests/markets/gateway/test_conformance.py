@@ -31,6 +31,8 @@ from tests.markets.fakes.stage import Stage
 
 SYMBOL = "BTC/USDT"
 CLIENT_ID = "arbtests0000000000000001"
+MANY = 120
+"""More fills than some venues show at once."""
 FIRST = OrderRequest(SYMBOL, Side.BUY, D("0.7"), CLIENT_ID, price=D(60005))
 
 
@@ -214,6 +216,24 @@ def test_fills_since_a_moment_leave_out_the_older_ones(gateway: VenueGateway) ->
 
     assert len(gateway.fetch_fills(SYMBOL, since_ms=now_ms - 60_000)) == 1
     assert gateway.fetch_fills(SYMBOL, since_ms=now_ms + 60_000) == []
+
+
+def test_a_history_that_is_longer_than_one_answer_is_read_to_its_end(
+    gateway: VenueGateway,
+) -> None:
+    since_ms = SYSTEM_CLOCK.now_ms() - 60_000
+    sent = [
+        gateway.submit_order(
+            replace(FIRST, quantity=D("0.004"), client_order_id=f"arbtests{number:016}")
+        ).venue_order_id
+        for number in range(MANY)
+    ]
+
+    fills = gateway.fetch_fills(SYMBOL, since_ms=since_ms)
+
+    assert sorted(fill.venue_order_id for fill in fills) == sorted(sent)
+    (oldest,) = gateway.fetch_fills(SYMBOL, since_ms=since_ms, venue_order_id=sent[0])
+    assert oldest in fills
 
 
 def test_too_little_money_is_a_definite_refusal(stage: Stage, gateway: VenueGateway) -> None:

@@ -14,7 +14,6 @@ from markets.gateway import client as client_module
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
-from markets.gateway.order_calls import PAGE, PAGES_MAX
 from markets.gateway.quirks import Lookup, Quirks
 
 SYMBOL = "BTC/USDT"
@@ -174,46 +173,6 @@ def test_a_cancellation_that_is_pending_was_accepted() -> None:
     Odd.answers = {"fetch_open_orders": [ROW], "cancel_order": ccxt.CancelPending("soon")}
 
     _gateway().cancel_order(symbol=SYMBOL, client_order_id="ours")
-
-
-def _trade(number: int, moment_ms: int) -> dict[str, Any]:
-    return {"id": str(number), "order": "7", "symbol": SYMBOL, "side": "buy", "price": "1",
-            "amount": "1", "timestamp": moment_ms}  # fmt: skip
-
-
-def test_fills_are_read_page_by_page_and_each_once() -> None:
-    trades = [_trade(number, 1_000 + number // 2) for number in range(2 * PAGE + 10)]
-    Odd.abilities = {"fetchMyTrades": True}
-    Odd.answers = {
-        "fetch_my_trades": lambda _symbol, since_ms, limit: [
-            trade for trade in trades if trade["timestamp"] >= since_ms
-        ][:limit]
-    }
-
-    fills = _gateway().fetch_fills(SYMBOL, since_ms=1_000)
-
-    assert [int(fill.venue_trade_id) for fill in fills] == list(range(len(trades)))
-
-
-def test_a_page_that_does_not_move_on_ends_the_reading() -> None:
-    Odd.abilities = {"fetchMyTrades": True}
-    Odd.answers = {"fetch_my_trades": lambda *_: [_trade(number, 1_000) for number in range(PAGE)]}
-
-    assert len(_gateway().fetch_fills(SYMBOL, since_ms=1_000)) == PAGE
-    assert len(Odd.asked) == 1
-
-
-def test_pages_without_end_are_bounded() -> None:
-    Odd.abilities = {"fetchMyTrades": True}
-    Odd.answers = {
-        "fetch_my_trades": lambda _symbol, since_ms, limit: [
-            _trade(since_ms + number, since_ms + number) for number in range(limit)
-        ]
-    }
-
-    _gateway().fetch_fills(SYMBOL, since_ms=1_000)
-
-    assert len(Odd.asked) == PAGES_MAX
 
 
 def test_networks_that_cannot_be_had_are_gone_without_and_asked_for_again() -> None:

@@ -1,6 +1,7 @@
 """Assets that an account holds although none of the venue's markets trades them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
@@ -12,6 +13,7 @@ from markets.errors import NotSupportedByVenue, VenueUnavailable
 from markets.gateway import funds_calls
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.factory import gateway_for
+from markets.gateway.quirks import quirks_for
 from markets.simulator.running import RunningSimulator, start_in_thread
 from tests.markets.fakes.stage import KEY, SECRET, simulator_config
 
@@ -68,6 +70,16 @@ def test_a_history_that_may_have_been_cut_off_tells_nothing(
     with pytest.raises(NotSupportedByVenue, match="too long a history"):
         gateway.fetch_deposits(COIN)
     assert [row.amount for row in gateway.fetch_deposits("USDT")] == [D(7)]
+
+
+def test_neither_does_one_of_an_asset_that_its_markets_trade(
+    simulator: RunningSimulator, gateway: VenueGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _move_by_hand(simulator)
+    monkeypatch.setattr(gateway, "_quirks", replace(quirks_for("binance"), funds_rows_max=1))
+
+    with pytest.raises(VenueUnavailable, match="than can be read"):
+        gateway.fetch_deposits("USDT")
 
 
 def test_a_class_that_lists_one_asset_at_a_time_tells_nothing(

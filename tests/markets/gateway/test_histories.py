@@ -1,0 +1,215 @@
+"""A history that is longer than one answer is read to its end, or not at all."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markets.gateway import order_calls
+from markets.gateway.capabilities import list_certified
+from markets.gateway.client import exchange_class
+from markets.gateway.error_map import Malformed
+from markets.gateway.histories import PAGES_MAX, read_pages
+from markets.gateway.order_data import parse_fills
+from markets.gateway.quirks import Paging, Quirks, quirks_for
+
+SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"
+SIZE = 7
+SINCE_MS = 1_000
+QUIRKS = {
+    Paging.FORWARD: Quirks(page_size=SIZE),
+    Paging.BACKWARD: Quirks(page_size=SIZE, paging=Paging.BACKWARD),
+    Paging.OFFSET: Quirks(page_size=SIZE, paging=Paging.OFFSET, offset_param="ofs"),
+}
+
+
+def trade(number: int, moment_ms: int, symbol: str = SYMBOL, side: str = "buy") -> dict[str, Any]:
+    return {"id": str(number), "order": "7", "symbol": symbol, "side": side, "price": "1",
+            "amount": "1", "timestamp": moment_ms}  # fmt: skip
+
+
+class Venue:
+    """Lists trades as a venue of one kind does; what a session asks is noted."""
+
+    def __init__(self, paging: Paging, trades: Sequence[dict[str, Any]]) -> None:
+        self.quirks = QUIRKS[paging]
+        self.trades = sorted(trades, key=lambda row: row["timestamp"])
+        self.asked: list[dict[str, int]] = []
+        self.on_answer: Callable[[], None] = lambda: None
+
+    def rows(
+        self,
+        _client: Any,
+        _method: str,
+        symbol: str | None,
+        since_ms: int,
+        limit: int,
+        params: dict[str, int] | None = None,
+    ) -> list[dict[str, Any]]:
+        more = params or {}
+        self.asked.append(more)
+        found = [
+            row
+            for row in self.trades
+            if symbol in {None, row["symbol"]}
+            and since_ms <= row["timestamp"] <= more.get("until", 10**13)
+        ]
+        if self.quirks.paging is Paging.FORWARD:
+            page = found[:limit]
+        else:
+            skipped = more.get("ofs", 0)
+            page = found[::-1][skipped : skipped + limit][::-1]
+        self.on_answer()
+        return page
+
+
+def read(venue: Any) -> list[int]:
+    rows = read_pages(venue, SimpleNamespace(features={}), "fetch_my_trades", SYMBOL, SINCE_MS)
+    return [int(row["id"]) for row in rows]
+
+
+@pytest.mark.parametrize("paging", Paging)
+@given(
+    gaps=st.lists(st.integers(0, 3), max_size=5 * SIZE),
+    others=st.lists(st.integers(SINCE_MS, SINCE_MS + 50), max_size=2 * SIZE),
+)
+def test_every_row_since_then_is_read_once(
+    paging: Paging, gaps: list[int], others: list[int]
+) -> None:
+    """However many bear one time, as long as those of two fit into one answer."""
+    moments: list[int] = []
+    for gap in gaps:
+        last = moments[-1] if moments else SINCE_MS
+        is_full = moments.count(last) >= SIZE // 2
+        moments.append(last + max(gap, int(is_full)))
+    mine = [trade(number, moment) for number, moment in enumerate(moments)]
+    venue = Venue(paging, [*mine, *(trade(1_000 + n, at, OTHER) for n, at in enumerate(others))])
+    if paging is Paging.OFFSET:
+        venue.on_answer = lambda: venue.trades.append(trade(9_999, 10**12, OTHER))
+
+    assert sorted(read(venue)) == list(range(len(mine)))
+    assert len(venue.asked) <= len(venue.trades) // 2 + 1
+
+
+@pytest.mark.parametrize("paging", [Paging.FORWARD, Paging.BACKWARD])
+def test_more_at_one_moment_than_one_answer_holds_is_no_answer(paging: Paging) -> None:
+    venue = Venue(paging, [trade(number, SINCE_MS + 5) for number in range(SIZE + 1)])
+
+    with pytest.raises(Malformed, match="at one moment"):
+        read(venue)
+
+
+@pytest.mark.parametrize("paging", Paging)
+def test_a_history_whose_end_cannot_be_reached_is_no_answer(paging: Paging) -> None:
+    count = PAGES_MAX * SIZE + 1
+    venue = Venue(paging, [trade(number, SINCE_MS + number) for number in range(count)])
+
+    with pytest.raises(Malformed, match="than can be read"):
+        read(venue)
+
+    assert len(venue.asked) == PAGES_MAX
+
+
+def test_rows_without_a_time_lead_nowhere() -> None:
+    venue = Venue(Paging.BACKWARD, [])
+    rows = [{**trade(number, 0), "timestamp": None} for number in range(SIZE)]
+    venue.rows = lambda *_arguments: rows  # type: ignore[method-assign]
+
+    with pytest.raises(Malformed, match="time"):
+        read(venue)
+
+
+def test_both_halves_of_a_trade_with_oneself_are_kept() -> None:
+    venue = Venue(Paging.FORWARD, [trade(1, SINCE_MS), trade(1, SINCE_MS, side="sell")])
+
+    rows = read_pages(
+        venue,  # type: ignore[arg-type]
+        SimpleNamespace(features={}),
+        "fetch_my_trades",
+        SYMBOL,
+        SINCE_MS,
+    )
+
+    fills = parse_fills(rows, symbol=SYMBOL, order_id=None, is_of_order=False)
+    assert sorted(fill.side.value for fill in fills) == ["buy", "sell"]
+
+
+# the classes themselves -----------------------------------------------------------------------
+
+MARKET = {"id": "BTCUSDT", "symbol": SYMBOL, "base": "BTC", "quote": "USDT", "baseId": "BTC",
+          "quoteId": "USDT", "spot": True, "type": "spot", "active": True, "contract": False,
+          "precision": {"amount": "0.0001", "price": "0.01"}, "limits": {}}  # fmt: skip
+
+
+def asked_of(ccxt_id: str, method: str, *arguments: Any) -> dict[str, str]:
+    """Return what a class would ask its venue for."""
+    client = exchange_class(ccxt_id)({"apiKey": "key", "secret": "c2VjcmV0", "password": "p"})
+    client.set_markets([MARKET])
+    client.options["unifiedAccount"] = False
+    seen: list[dict[str, Any]] = []
+
+    def note(_path: str, _api: Any, _verb: str, params: Any, **_options: Any) -> Any:
+        seen.append(dict(params))
+        return []
+
+    client.request = note
+    with suppress(Exception):  # it cannot read the answer; what was asked is all that counts
+        getattr(client, method)(*arguments)
+    return {name: str(value) for name, value in seen[-1].items()}
+
+
+class Empty:
+    """A session with a venue that has nothing to list; it notes method and rows asked for."""
+
+    venue = "v"
+
+    def __init__(self, ccxt_id: str) -> None:
+        self.quirks = quirks_for(ccxt_id)
+        self.asked: list[tuple[str, int]] = []
+
+    def rows(self, _client: Any, method: str, _symbol: Any, _since: int, limit: int) -> list[Any]:
+        self.asked.append((method, limit))
+        return []
+
+
+def histories_of(ccxt_id: str) -> list[tuple[str, int]]:
+    """Return by which methods a class lists its histories, and how many rows it is asked for."""
+    session: Any = Empty(ccxt_id)
+    client = exchange_class(ccxt_id)()
+    order_calls.list_orders(session, client, SYMBOL, SINCE_MS)
+    read_pages(session, client, "fetch_my_trades", SYMBOL, SINCE_MS)
+    return list(session.asked)
+
+
+@pytest.mark.parametrize("ccxt_id", list_certified())
+def test_a_certified_class_hands_on_where_the_next_answer_begins(ccxt_id: str) -> None:
+    quirks, since_ms, until_ms = quirks_for(ccxt_id), 1_750_000_000_000, 1_760_000_000_000
+    for method, _rows in histories_of(ccxt_id):
+        if quirks.paging is Paging.FORWARD:
+            sent = asked_of(ccxt_id, method, SYMBOL, since_ms, 50)
+            assert str(since_ms) in sent.values(), method
+        elif quirks.paging is Paging.BACKWARD:
+            sent = asked_of(ccxt_id, method, SYMBOL, since_ms, 50, {"until": until_ms})
+            ends = {str(until_ms), str(until_ms // 1_000)}
+            assert ends & set(sent.values()), method
+            assert quirks.end_step_ms == (1 if str(until_ms) in sent.values() else 1_000)
+        else:
+            sent = asked_of(ccxt_id, method, None, since_ms, 50, {quirks.offset_param: 100})
+            assert sent[quirks.offset_param] == "100", method
+
+
+def test_certified_classes_are_asked_for_no_more_rows_than_they_give() -> None:
+    asked = {ccxt_id: dict(histories_of(ccxt_id)) for ccxt_id in list_certified()}
+
+    assert asked == {
+        "binance": {"fetch_orders": 500, "fetch_my_trades": 500},
+        "bitget": {"fetch_canceled_and_closed_orders": 100, "fetch_my_trades": 100},
+        "bybit": {"fetch_canceled_and_closed_orders": 50, "fetch_my_trades": 100},
+        "gate": {"fetch_closed_orders": 100, "fetch_my_trades": 500},
+        "kraken": {"fetch_closed_orders": 50, "fetch_my_trades": 50},
+        "okx": {"fetch_closed_orders": 100, "fetch_canceled_orders": 100, "fetch_my_trades": 100},
+    }
