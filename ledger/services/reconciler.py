@@ -278,9 +278,15 @@ def _subject(row: Difference) -> str:
 
 
 def _since(until: datetime | None, opened_at: datetime, account_id: int, now: datetime) -> datetime:
-    """Return from when on histories are read: what is unsolved stays in sight."""
+    """Return from when on histories are read: what they may still solve stays in sight.
+
+    That is no open order of somebody else, and nothing that a person has acknowledged: either may
+    stay for weeks, and a busy account has done much since then.
+    """
     oldest = (
         Discrepancy.objects.filter(account_id=account_id, state__in=ACTIVE_STATES)
+        .filter(acknowledged_at=None)
+        .exclude(kind=DiscrepancyKind.FOREIGN_ORDER)
         .order_by("first_seen_at")
         .values_list("first_seen_at", flat=True)
         .first()

@@ -46,6 +46,7 @@ class FakeVenue:
         hidden: venue ids that lists of orders leave out.
         now_ms: its clock [ms since epoch].
         deposits, withdrawals, moves: what the histories of funds state.
+        asked_since_ms: from when on histories were last asked for, by method [ms since epoch].
     """
 
     code: str
@@ -76,6 +77,7 @@ class FakeVenue:
     withdrawals: list[VenueTransfer] = field(default_factory=list)
     moves: list[tuple[Wallet, Wallet, VenueTransfer]] = field(default_factory=list)
     now_ms: int = NOW_MS
+    asked_since_ms: dict[str, int | None] = field(default_factory=dict)
     on_call: Callable[[str], None] = lambda name: None
     lock: Any = field(default_factory=Lock)
 
@@ -130,6 +132,7 @@ class FakeVenue:
 
     def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
         self._begin("fetch_orders")
+        self.asked_since_ms["fetch_orders"] = since_ms
         return [
             order
             for order in self.orders.values()
@@ -142,6 +145,7 @@ class FakeVenue:
         self, symbol: str, *, since_ms: int | None = None, venue_order_id: str | None = None
     ) -> Sequence[VenueFill]:
         self._begin("fetch_fills")
+        self.asked_since_ms["fetch_fills"] = since_ms
         shown = [] if self.hides_orders else self.fills
         return tuple(
             self._dress(fill)

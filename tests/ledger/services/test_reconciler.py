@@ -7,8 +7,10 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.models import Transfer
+from arbplatform.core.clock import to_ms
 from arbplatform.core.ids import derive_client_id
 from ledger.domain.orders import OrderState
+from ledger.domain.reconciliation import OVERLAP
 from ledger.errors import BooksNotOpened, ReconciliationBusy
 from ledger.models import (
     AccountReconciliation,
@@ -469,6 +471,27 @@ def test_an_acknowledged_difference_is_watched_again_when_its_figures_change(
     venue.balances[Wallet.SPOT]["USDT"] -= 1
     assert look().outcome == "different"
     assert only().state == "alarmed"
+
+
+def test_histories_are_read_back_to_what_they_may_still_solve(
+    look, bought, venue, superuser, clock
+):
+    venue.fill_fraction, venue.rest_status = D(0), VenueOrderStatus.OPEN
+    by_hand(venue)  # stays open for weeks
+    look()
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+    look()
+    oldest = Discrepancy.objects.get(kind="balance")
+    clock.advance_ms(86_400_000)
+    Order.objects.update(updated_at=clock.now())
+
+    before = look()
+    since_ms = to_ms(oldest.first_seen_at - 2 * OVERLAP)
+    assert venue.asked_since_ms == {"fetch_fills": since_ms, "fetch_orders": since_ms}
+
+    acknowledge(discrepancy_id=oldest.pk, note="a bonus is due", user=superuser, clock=clock)
+    look()
+    assert venue.asked_since_ms["fetch_orders"] == to_ms(before.started_at - OVERLAP)
 
 
 # reads that fail ------------------------------------------------------------------------------
