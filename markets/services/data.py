@@ -4,10 +4,10 @@ A live book is taken only if something has proven within the last second that it
 wants to hear it from the venue itself says so.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.conf import settings
 
@@ -17,12 +17,14 @@ from markets.domain.quote import Candle, Ticker
 from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
 from markets.gateway.base import VenueSpec
 from markets.gateway.factory import gateway_for
+from markets.gateway.pool import POOL_SIZE
 from markets.models import Venue
 from markets.selectors import find_market
 from markets.services.feeds import read_live_books
+from markets.services.venue_threads import VenueThreads
 
-THREADS = 32
-"""Books that are fetched at the same time by this process."""
+VENUES_MAX = 32
+"""Venues of one ``fetch_tickers``."""
 
 BOOKS_MAX = 500
 """Books of one ``fetch_books``: more would only become old while waiting for a thread."""
@@ -160,7 +162,7 @@ def fetch_books(
     ]
     report = BooksReport(read_live_books(asked, depth) if is_live_enough else {})
     waiting: dict[Future[Book], BookKey] = {
-        _threads().submit(_fetch, spec, symbol, depth): (spec.code, symbol)
+        _THREADS.submit(spec.code, partial(_fetch, spec, symbol, depth)): (spec.code, symbol)
         for spec, symbol in asked
         if (spec.code, symbol) not in report.books
     }
@@ -183,15 +185,16 @@ def fetch_tickers(venues: Sequence[Venue]) -> TickersReport:
     """Return the tickers of every market of many venues, fetched at the same time.
 
     Args:
-        venues: one request each, at most ``THREADS``.
+        venues: one request each, at most ``VENUES_MAX``.
 
     Returns:
         Every venue once: with its tickers, or with the reason why there are none.
     """
-    if len(venues) > THREADS:
-        raise ValueError(f"at most {THREADS} venues at once, not {len(venues)}")
+    if len(venues) > VENUES_MAX:
+        raise ValueError(f"at most {VENUES_MAX} venues at once, not {len(venues)}")
     waiting: dict[Future[Mapping[str, Ticker]], str] = {
-        _threads().submit(_fetch_tickers, venue.to_spec()): venue.code for venue in venues
+        _THREADS.submit(venue.code, partial(_fetch_tickers, venue.to_spec())): venue.code
+        for venue in venues
     }
     done, late = wait(waiting, timeout=settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA)
     report = TickersReport()
@@ -216,14 +219,5 @@ def _fetch_tickers(spec: VenueSpec) -> Mapping[str, Ticker]:
     return gateway_for(spec).fetch_tickers()
 
 
-_POOL: list[ThreadPoolExecutor] = []
-
-
-def _threads() -> ThreadPoolExecutor:
-    if not _POOL:
-        _POOL.append(ThreadPoolExecutor(THREADS, thread_name_prefix="books"))
-    return _POOL[0]
-
-
-# Threads do not survive a fork: a child makes its own.
-os.register_at_fork(after_in_child=_POOL.clear)
+_THREADS = VenueThreads(POOL_SIZE, "books")
+"""More threads for a venue would only wait for a connection to it."""

@@ -5,10 +5,10 @@ by; while it uses them, newer ones are fetched beside it. What such a book canno
 order: a strategy that wants to trade takes the full way, and that one fetches its own books.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -17,6 +17,7 @@ from markets.domain.book import Book
 from markets.errors import VenueUnavailable
 from markets.models import Market
 from markets.services.data import BOOKS_MAX, fetch_books
+from markets.services.venue_threads import VenueThreads
 from strategies.sdk import MarketKey
 from strategies.services.decisions import BookFailure
 
@@ -77,7 +78,7 @@ class BatchBooks:
         self._kept_max = kept_max
         self._lock = Lock()
         self._answers: dict[MarketKey, _Answer] = {}
-        self._pool: list[ThreadPoolExecutor] = []
+        self._threads = VenueThreads(FETCHES_MAX, "batch-books")
 
     def collect(
         self, wanted: Mapping[MarketKey, Market], *, depth: int, reuse_ms: float = REUSE_MS
@@ -114,20 +115,16 @@ class BatchBooks:
         with self._lock:
             self._answers.clear()
 
-    def forget_threads(self) -> None:
-        """Make new threads when they are next needed: they do not survive a fork."""
-        self._pool.clear()
-
     def _ask(self, stale: Mapping[MarketKey, Market], depth: int) -> None:
         by_venue: dict[str, list[MarketKey]] = {}
         for key in stale:
             by_venue.setdefault(key.venue, []).append(key)
-        for keys in by_venue.values():
+        for venue, keys in by_venue.items():
             for start in range(0, len(keys), BOOKS_MAX):
                 chunk = [(key, stale[key]) for key in keys[start : start + BOOKS_MAX]]
                 # who wants less must not take the deeper books away from who wants more
                 deepest = max(depth, *(self._answers[key].depth for key, _market in chunk))
-                pending = self._threads().submit(self._fetch, chunk, deepest)
+                pending = self._threads.submit(venue, partial(self._fetch, chunk, deepest))
                 for key, _market in chunk:
                     self._answers[key].pending = pending
 
@@ -175,15 +172,9 @@ class BatchBooks:
         for key in _first(sorted(idle, key=lambda key: self._answers[key].used_ms), excess):
             del self._answers[key]
 
-    def _threads(self) -> ThreadPoolExecutor:
-        if not self._pool:
-            self._pool.append(ThreadPoolExecutor(FETCHES_MAX, thread_name_prefix="batch-books"))
-        return self._pool[0]
-
 
 def _first(keys: Iterable[MarketKey], count: int) -> list[MarketKey]:
     return [key for key, _number in zip(keys, range(count), strict=False)]
 
 
 BOOKS = BatchBooks()
-os.register_at_fork(after_in_child=BOOKS.forget_threads)

@@ -26,7 +26,7 @@ from markets.domain.quote import Ticker
 from markets.domain.rules import MarketRules
 from markets.gateway.base import VenueSpec
 from markets.selectors import list_rules, list_venues
-from markets.services.data import THREADS, fetch_books
+from markets.services.data import VENUES_MAX, fetch_books
 from markets.services.feeds import read_live_books, register_interest
 from strategies.domain.live_survey import LiveSurvey, Steps
 from strategies.domain.scan import Nomination
@@ -100,7 +100,7 @@ class LiveScanner:
 
         Called by the thread that scans, or while nobody does.
         """
-        specs = {v.code: v.to_spec() for v in list_venues(is_enabled=True)[:THREADS]}
+        specs = {v.code: v.to_spec() for v in list_venues(is_enabled=True)[:VENUES_MAX]}
         rules = {MarketKey(*key): item for key, item in list_rules(specs).items()}
         old, made = self._survey, None
         if rules != old.rules:

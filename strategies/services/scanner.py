@@ -16,7 +16,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from markets.domain.book import Book
 from markets.models import Venue
 from markets.selectors import list_rules, list_venues
-from markets.services.data import THREADS, fetch_books, fetch_tickers
+from markets.services.data import VENUES_MAX, fetch_books, fetch_tickers
 from strategies.domain.scan import Nomination, survey, usable_tops
 from strategies.domain.shortlist import shortlist
 from strategies.domain.view import MarketKey
@@ -64,7 +64,7 @@ def forget_scan() -> None:
 
 def _scan(clock: Clock) -> Scan:
     started = time.monotonic()
-    venues = list(list_venues(is_enabled=True)[:THREADS])
+    venues = list(list_venues(is_enabled=True)[:VENUES_MAX])
     rules = {MarketKey(*key): item for key, item in list_rules(v.code for v in venues).items()}
     report = fetch_tickers(venues)
     tickers = [ticker for by_symbol in report.tickers.values() for ticker in by_symbol.values()]

@@ -106,6 +106,24 @@ def test_a_book_that_comes_too_late_is_an_error_not_a_wait(
     assert "no answer within the time limit" in str(report.errors["slow", SYMBOL])
 
 
+def test_a_venue_that_hangs_keeps_no_thread_of_another(
+    short_patience: None, venues: Venues
+) -> None:
+    release = threading.Event()
+    slow, fast = VenueSpec("slow", "binance"), VenueSpec("fast", "binance")
+    venues.answer("slow", fetch_book=lambda *_: release.wait(60) and make_book("slow", SYMBOL))
+    venues.answer("fast", fetch_book=make_book("fast", SYMBOL))
+    many = [(slow, f"COIN{number}/USDT") for number in range(100)]
+
+    try:
+        report = data.fetch_books([*many, (fast, SYMBOL)])
+    finally:
+        release.set()
+
+    assert list(report.books) == [("fast", SYMBOL)]
+    assert len(report.errors) == 100
+
+
 def test_a_bug_in_a_gateway_is_not_hidden_as_a_venues_failure(venues: Venues) -> None:
     venues.answer("alpha", fetch_book=RuntimeError("a bug"))
 
@@ -122,6 +140,4 @@ def test_no_books_and_too_many_books(venues: Venues) -> None:
 @pytest.fixture(autouse=True)
 def threads_end_with_the_test() -> Iterator[None]:
     yield
-    for pool in data._POOL:
-        pool.shutdown()
-    data._POOL.clear()
+    data._THREADS.close()
