@@ -48,6 +48,16 @@ class VenueRateLimited(VenueUnavailable):
     summary = "{venue} limits our requests: {cause}. Nothing was sent; wait before trying again."
 
 
+class OrderTooLate(VenueUnavailable):
+    """An order was held back by us: what it was decided on is too old by now."""
+
+    code = 2056
+    summary = (
+        "The order was ready too late and was not sent to {venue}. Nothing was changed; the next "
+        "decision makes a new order."
+    )
+
+
 class OutcomeUnknown(VenueError):
     """A write may or may not have been carried out: look it up, never send it again."""
 

@@ -22,6 +22,7 @@ from markets.domain.orders import (
 )
 from markets.errors import (
     DuplicateClientId,
+    OrderTooLate,
     OutcomeUnknown,
     VenueRejected,
     VenueUnavailable,
@@ -215,13 +216,11 @@ def _check_deadline(dispatch: Dispatch, clock: Clock) -> int:
     The gateway is told as well: an order may wait for a connection or for its turn.
 
     Raises:
-        VenueUnavailable: others may already take the claim for lost; nothing was sent.
+        OrderTooLate: others may already take the claim for lost; nothing was sent.
     """
     left_ms = dispatch.claimed_at_ms + SEND_DEADLINE_MS - clock.now_ms()
     if left_ms < 0:
-        raise VenueUnavailable(
-            venue=dispatch.gateway.venue, cause="the order came too late to be sent"
-        )
+        raise OrderTooLate(venue=dispatch.gateway.venue)
     return left_ms
 
 

@@ -23,6 +23,7 @@ from markets.errors import (
     NotFillable,
     NotSupportedByVenue,
     OrderAbsent,
+    OrderTooLate,
     OutcomeUnknown,
     VenueAuthFailed,
     VenueClosed,
@@ -60,12 +61,11 @@ READS = frozenset({Effect.READ, Effect.LOOKUP})
 """Calls that change nothing."""
 
 
-class TooLate(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no types
-    """An order that waited too long for its turn; it was not sent."""
+class TooLate(ccxt.BaseError):  # type: ignore[misc]  # ccxt has no types
+    """An order that waited too long for its turn, or must not leave any more; it was not sent."""
 
     def __init__(self) -> None:
         super().__init__("the order came too late to be sent")
-        self.cause = Message("the order came too late to be sent")
 
 
 class Malformed(Exception):
@@ -194,6 +194,7 @@ _READ_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
 )
 
 _UNSENT_TARGETS: tuple[tuple[type[BaseException], _Target], ...] = (
+    (TooLate, OrderTooLate),
     (ccxt.AuthenticationError, VenueAuthFailed),
     (ccxt.RateLimitExceeded, VenueRateLimited),
     (ccxt.DDoSProtection, VenueRateLimited),

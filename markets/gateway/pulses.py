@@ -8,6 +8,7 @@ import ccxt
 from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.domain.health import Pulse, Signal, VenueState
 from markets.errors import (
+    OrderTooLate,
     OutcomeUnknown,
     VenueAuthFailed,
     VenueBlocked,
@@ -78,8 +79,9 @@ def signal_of(error: VenueError, raised: BaseException, http_status: int) -> Sig
         (isinstance(error, VenueClosed), Signal.CANCEL_ONLY),
         (isinstance(raised, ccxt.OnMaintenance), Signal.MAINTENANCE),
         (is_place, Signal.REFUSED_PLACE),
-        # budget and clock are kept elsewhere
+        # budget and clock are kept elsewhere, and what we held back says nothing
         (isinstance(error, VenueRateLimited | VenueClockSkewed | VenueBlocked), None),
+        (isinstance(error, OrderTooLate), None),
         (isinstance(error, VenueUnavailable | OutcomeUnknown), Signal.FAILURE),
     )
     return next((signal for is_it, signal in rules if is_it), Signal.ANSWER)

@@ -20,6 +20,7 @@ from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, Ve
 from markets.errors import (
     AnswerUnreadable,
     InsufficientFunds,
+    OrderTooLate,
     OutcomeUnknown,
     VenueAuthFailed,
     VenueRateLimited,
@@ -296,7 +297,7 @@ def test_an_order_whose_claim_is_old_is_not_sent(make_plan, venue, clock):
 
     done = submit(order, LateClock())
 
-    assert (done.state, done.error_code) == (S.REJECTED, VenueUnavailable.code)
+    assert (done.state, done.error_code) == (S.REJECTED, OrderTooLate.code)
     assert venue.calls == []
 
 

@@ -12,6 +12,7 @@ from markets.errors import (
     NotFillable,
     NotSupportedByVenue,
     OrderAbsent,
+    OrderTooLate,
     OutcomeUnknown,
     VenueAuthFailed,
     VenueError,
@@ -24,10 +25,12 @@ from markets.gateway.error_map import (
     CAUSE_LENGTH_MAX,
     Effect,
     Malformed,
+    TooLate,
     is_clock_refusal,
     redact,
     translate,
 )
+from markets.gateway.pulses import signal_of
 from markets.gateway.quirks import quirks_for
 
 AWAY, LOST, NO, KEY = VenueUnavailable, OutcomeUnknown, VenueRejected, VenueAuthFailed
@@ -304,3 +307,14 @@ def test_the_context_carries_the_venue_for_the_edge() -> None:
 
     assert error.message.context["venue"] == "alpha"
     assert isinstance(error.message.context["cause"], Message)
+
+
+def test_an_order_that_we_held_back_says_nothing_about_its_venue():
+    error = translate(TooLate(), Effect.WRITE, "v", was_sent=False)
+
+    assert type(error) is OrderTooLate
+    assert signal_of(error, TooLate(), 0) is None
+
+
+def test_if_something_of_the_order_had_left_before_it_is_looked_up():
+    assert type(translate(TooLate(), Effect.WRITE, "v", was_sent=True)) is OutcomeUnknown
