@@ -26,9 +26,9 @@ ROUND_S: Final = 0.02
 """Between two rounds, at least [s]."""
 EVERY_MS: Final = 100
 """A book is written so often at most [ms]."""
-ROWS_MAX: Final = 40
-"""Books of one round: copying more at once would keep the loop too long."""
-TELL_MS: Final = 1_000
+ROWS_MAX: Final = 100
+"""Books of one round: copying them keeps the loop for half a millisecond."""
+TELL_MS: Final = 250
 """Signs of life are passed on so often, besides with every round [ms]."""
 PAUSE_S: Final = 1.0
 """How long Redis is left alone after it has failed [s]."""

@@ -1,7 +1,7 @@
 """Public market data: live, where an engine follows the market, and else fresh from the venue.
 
-A live book is taken only if something has proven within the last second that it is current. Whoever
-wants to hear it from the venue itself says so.
+A live book is taken only if something has proven a moment ago that it is current (``FRESH_MS``).
+Whoever wants to hear it from the venue itself says so.
 """
 
 from collections.abc import Mapping, Sequence

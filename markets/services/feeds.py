@@ -28,8 +28,9 @@ from markets.selectors import get_venue, list_venues
 
 logger = logging.getLogger(__name__)
 
-FRESH_MS: Final = 1_000
-"""A live book is as good as one that the venue is asked for if it was proven since then [ms]."""
+FRESH_MS: Final = 1_500
+"""A live book is as good as one that the venue is asked for if it was proven since then [ms]: half
+of what an engine itself relies on, and more than the proof of a quiet market takes to get here."""
 TIMEOUT_S: Final = 0.25
 """Longest wait for Redis [s]: decisions of the schedule lead past here."""
 AWAY_S: Final = 1.0

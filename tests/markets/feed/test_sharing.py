@@ -14,6 +14,7 @@ from markets.domain.feeds import FeedState, FeedStatus
 from markets.errors import VenueUnavailable
 from markets.feed import interest
 from markets.feed.hub import FeedHub
+from markets.feed.sharing import ROUND_S, TELL_MS
 from markets.feed.store import (
     FORGOTTEN_MS,
     KEPT_MS,
@@ -22,7 +23,9 @@ from markets.feed.store import (
     BookStore,
     origin_of,
 )
+from markets.feed.timing import TIMING
 from markets.gateway.base import VenueSpec
+from markets.services.feeds import FRESH_MS
 from markets.services.live_feeds import LiveFeeds
 from tests.markets.feed.stage import FAST, SYMBOL, Recorder, move, streams
 from tests.processes import redis_server
@@ -51,6 +54,14 @@ def write(store, *rows, gone=(), alive=None, statuses=(), now_ms=NOW_MS):
 
 def read(store, depth=20, spec=SPEC):
     return store.read_many([(spec, SYMBOL)], depth).get(KEY)
+
+
+def test_a_quiet_market_is_proven_often_enough_to_be_current_for_others():
+    answer_ms = 300  # of a venue at the other end of the world
+    proven_ms = TIMING.ping_after_ms + TIMING.look_ms + answer_ms
+    told_ms = TELL_MS + ROUND_S * 1_000
+
+    assert proven_ms + told_ms < FRESH_MS < TIMING.stale_after_ms
 
 
 def test_a_book_is_read_as_it_was_written(client):

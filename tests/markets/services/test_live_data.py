@@ -70,7 +70,7 @@ def test_who_wants_to_hear_it_from_the_venue_does(alpha, client, asked):
     assert asked() == 2
 
 
-@pytest.mark.parametrize(("age_ms", "depth"), [(1_100, 20), (100, 21), (-5_000, 20)])
+@pytest.mark.parametrize(("age_ms", "depth"), [(1_600, 20), (100, 21), (-5_000, 20)])
 def test_a_book_of_another_time_or_one_that_is_too_short_is_not_taken(
     alpha, client, asked, age_ms, depth
 ):
