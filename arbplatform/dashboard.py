@@ -71,6 +71,9 @@ class VenueHealthSerializer(serializers.Serializer[Any]):
     account_count = serializers.IntegerField()
     synced_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
+    is_simulated = serializers.BooleanField(
+        help_text="A simulator on this machine answers for it: what is there is play money."
+    )
     fault_count = serializers.IntegerField(
         help_text="Faults that are planned at a simulated venue and active now."
     )
@@ -96,6 +99,10 @@ class OverviewSerializer(serializers.Serializer[Overview]):
     orders_unknown = serializers.IntegerField()
     discrepancies = serializers.IntegerField(
         help_text="On what books and venues disagree, neither explained nor booked."
+    )
+    proven_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Since when every account in use was last found equal to its venue's statement.",
     )
     transfer_alarms = serializers.IntegerField(
         help_text="Transfers that are overdue or credited wrongly, and addresses that changed."

@@ -19,7 +19,7 @@ from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import BookTotal
 from ledger.selectors import count_orders, get_figures, list_equity
-from ledger.selectors.reconciliation import count_unsolved
+from ledger.selectors.reconciliation import count_unsolved, map_last_clean
 from markets.models import Venue
 from markets.selectors import list_venues
 from markets.services.faults import count_active_faults
@@ -61,6 +61,8 @@ class VenueHealth:
         account_count: accounts of ours there that are enabled.
         synced_at: when markets or balances were last read.
         error: what went wrong last, empty if nothing is wrong.
+        is_simulated: whether a simulator on this machine has just answered for it: its money is
+            play money.
         fault_count: faults that are planned at a simulated venue and active now.
     """
 
@@ -70,7 +72,13 @@ class VenueHealth:
     account_count: int
     synced_at: datetime | None
     error: str
+    is_simulated: bool
     fault_count: int
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.name or self.code
 
     @property
     def is_ok(self) -> bool:
@@ -99,6 +107,8 @@ class Overview:
         orders_open: orders whose end is not known yet, those in UNKNOWN included.
         orders_unknown: orders of which it is not known whether the venue has them.
         discrepancies: on what books and venues disagree, neither explained nor booked.
+        proven_at: since when every account in use was last found equal to its venue's statement;
+            None if one never was, or there is none.
         transfer_alarms: transfers that are overdue or credited wrongly, and addresses that changed.
         imbalances: assets in which the books do not sum to zero: always none.
         venues: health of each venue.
@@ -120,6 +130,7 @@ class Overview:
     orders_open: int
     orders_unknown: int
     discrepancies: int
+    proven_at: datetime | None
     transfer_alarms: int
     imbalances: dict[str, Amount]
     venues: Sequence[VenueHealth]
@@ -149,6 +160,17 @@ class Overview:
         """Whether the books sum to zero in every asset."""
         return not self.imbalances
 
+    @property
+    def simulated(self) -> list[str]:
+        """Names of the simulated venues on which there are accounts: their money is no money."""
+        return [venue.title for venue in self.venues if venue.is_simulated and venue.account_count]
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether there are accounts on simulated venues only."""
+        used = [venue for venue in self.venues if venue.account_count]
+        return bool(used) and all(venue.is_simulated for venue in used)
+
 
 def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
     """Return the state of the whole platform."""
@@ -156,6 +178,7 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
     figures = get_figures(clock=clock)
     snapshot = figures.equity
     rows = snapshot.breakdown if snapshot else []
+    accounts = list(list_accounts().filter(is_enabled=True))
     return Overview(
         at=now,
         reporting_asset=settings.REPORTING_ASSET,
@@ -173,9 +196,10 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
         orders_open=sum(count_orders(state) for state in LIVE_STATES),
         orders_unknown=count_orders(OrderState.UNKNOWN),
         discrepancies=count_unsolved(),
+        proven_at=read_proof(accounts),
         transfer_alarms=count_alarms(),
         imbalances=read_imbalances(),
-        venues=read_venues(),
+        venues=read_venues(accounts),
     )
 
 
@@ -203,22 +227,35 @@ def read_imbalances() -> dict[str, Amount]:
     return {asset: total for asset, total in sums if total}
 
 
-def read_venues() -> list[VenueHealth]:
-    """Return how each venue is, by the last synchronisations of its markets and balances."""
-    accounts = list(list_accounts().filter(is_enabled=True))
+def read_proof(accounts: Sequence[VenueAccount]) -> datetime | None:
+    """Return since when each of the accounts was last found equal to its venue's statement."""
+    clean = map_last_clean([account.pk for account in accounts])
+    if len(clean) < len(accounts):
+        return None
+    return min((one.at for one in clean.values()), default=None)
+
+
+def read_venues(accounts: Sequence[VenueAccount]) -> list[VenueHealth]:
+    """Return how each venue is, by the last synchronisations of its markets and balances.
+
+    Args:
+        accounts: those in use.
+    """
     venues = list(list_venues()[:VENUES_MAX])
     faults = count_active_faults(venues)
     return [
         _health_of(
             venue,
             [account for account in accounts if account.venue_id == venue.pk],
-            faults.get(venue.code, 0),
+            faults.get(venue.code),
         )
         for venue in venues
     ]
 
 
-def _health_of(venue: Venue, accounts: Sequence[VenueAccount], fault_count: int) -> VenueHealth:
+def _health_of(
+    venue: Venue, accounts: Sequence[VenueAccount], fault_count: int | None
+) -> VenueHealth:
     moments = [venue.synced_at, *(account.synced_at for account in accounts)]
     errors = [venue.sync_error, *(account.sync_error for account in accounts)]
     return VenueHealth(
@@ -228,7 +265,8 @@ def _health_of(venue: Venue, accounts: Sequence[VenueAccount], fault_count: int)
         account_count=len(accounts),
         synced_at=max((moment for moment in moments if moment), default=None),
         error=next((error for error in errors if error), ""),
-        fault_count=fault_count,
+        is_simulated=fault_count is not None,
+        fault_count=fault_count or 0,
     )
 
 

@@ -208,7 +208,7 @@ def _banner(venues: Any) -> list[tuple[Venue, int, str]]:
     return [
         (venue, counts[venue.code], reverse("admin:markets_venue_faults", args=[venue.pk]))
         for venue in known
-        if venue.code in counts
+        if counts.get(venue.code)
     ]
 
 

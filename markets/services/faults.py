@@ -109,9 +109,9 @@ def clear_faults(*, venue: Venue) -> int:
 
 
 def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
-    """Return how many faults are armed, by the code of each venue that has any.
+    """Return how many faults are armed, by the code of each venue that answers as a simulator.
 
-    A venue that does not answer as a simulator is passed over, with all others at its address: this
+    One that does not answer as a simulator is passed over, with all others at its address: this
     is for banners, which may not wait for each of them in turn.
     """
     counts: dict[str, int] = {}
@@ -121,14 +121,13 @@ def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
         if simulation is None or simulation.address in silent:
             continue
         try:
-            count = len(simulation._replace(timeout_s=BANNER_TIMEOUT_S).list_faults()["faults"])
+            shown = simulation._replace(timeout_s=BANNER_TIMEOUT_S).list_faults()
         except VenueError:
             silent.add(simulation.address)
-            continue
         except NotSimulated:
             continue
-        if count:
-            counts[venue.code] = count
+        else:
+            counts[venue.code] = len(shown["faults"])
     return counts
 
 

@@ -9,9 +9,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.overview import EQUITY_POINTS_MAX, read_equity, read_imbalances, read_overview
-from ledger.models import EquitySnapshot, Order
+from ledger.models import AccountReconciliation, EquitySnapshot, Order
 from markets.models import Asset, Venue
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Strategy
@@ -39,6 +40,7 @@ def test_the_numbers_of_an_empty_platform_are_nothing_not_zero(user_api):
         "faulted": 0,
     }
     assert (data["equity"], data["latest_arbitrages"], data["venues"]) == ([], [], [])
+    assert data["proven_at"] is None
     assert (data["today_pnl"], data["imbalances"]) == ("0", {})
 
 
@@ -60,7 +62,8 @@ def test_the_overview_over_the_api(user_api, platform):
     assert data["latest_arbitrages"][0]["strategy_name"] == newest.strategy.name
     assert (data["orders_open"], data["orders_unknown"]) == (0, 0)
     assert [venue["code"] for venue in data["venues"]] == ["alpha", "beta"]
-    assert all(venue["is_ok"] for venue in data["venues"])
+    assert all(venue["is_ok"] and not venue["is_simulated"] for venue in data["venues"])
+    assert data["proven_at"] is not None
     assert data["imbalances"] == {}
     assert set(data["today_pnl_by_asset"]) <= {"BTC", "ETH", "USDT"}
 
@@ -72,7 +75,7 @@ def test_the_overview_needs_a_login(anonymous_api, db):
 def test_the_overview_costs_a_bounded_number_of_queries(
     user_api, platform, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         user_api.get("/api/overview")
 
 
@@ -129,6 +132,28 @@ def test_a_long_history_is_thinned_and_keeps_its_newest_point(db):
     assert EQUITY_POINTS_MAX / 2 < len(points) <= EQUITY_POINTS_MAX
     assert points[-1].total == 0
     assert [point.at for point in points] == sorted(point.at for point in points)
+
+
+def test_the_books_are_called_proven_since_the_account_that_was_compared_longest_ago(
+    console, user_api, platform
+):
+    first, second = (account.pk for account in platform.accounts)
+    now = SYSTEM_CLOCK.now()
+    for account_id, ago_s in ((first, 7_205), (second, 5)):
+        AccountReconciliation.objects.filter(account_id=account_id).update(
+            last_clean_at=now - timedelta(seconds=ago_s)
+        )
+
+    assert read_overview().proven_at == now - timedelta(seconds=7_205)
+    html = " ".join(console.get("/admin/").content.decode().replace("\xa0", " ").split())
+    assert "Equal to the venues' own statements 2 hours ago" in html
+
+    AccountReconciliation.objects.filter(account_id=first).update(last_clean_at=None)
+    assert user_api.get("/api/overview").json()["data"]["proven_at"] is None
+    assert "Every asset sums to zero." in console.get("/admin/").content.decode()
+
+    VenueAccount.objects.filter(pk=first).update(is_enabled=False)
+    assert read_overview().proven_at == now - timedelta(seconds=5)
 
 
 def test_trouble_is_shown(console, platform):

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from accounts.models import VenueAccount
 from markets.admin.fault_texts import FIELDS, KINDS
 from markets.models import Venue
 from markets.simulator.faults import kinds
@@ -203,7 +204,25 @@ def test_the_overview_says_where_faults_are_active(console, staff_api, simulator
 
     [row] = staff_api.get("/api/overview").json()["data"]["venues"]
 
-    assert (row["code"], row["fault_count"]) == ("mine", 1)
+    assert (row["code"], row["is_simulated"], row["fault_count"]) == ("mine", True, 1)
     assert "1 active fault" in text_of(console.get("/admin/"))
     simulator.control.clear_faults("alpha")
     assert "active fault" not in text_of(console.get("/admin/"))
+
+
+def test_play_money_is_called_so_as_long_as_a_simulator_answers_for_it(console, simulator, venue):
+    only_practice, some_of_it = "Practice.", "The totals include play money: simulated are Mine."
+    assert only_practice not in text_of(console.get("/admin/"))  # nobody has an account there
+    VenueAccount.objects.create(venue=venue, label="main", api_key="k", api_secret="s")
+    assert only_practice in text_of(console.get("/admin/"))
+
+    real = Venue.objects.create(code="real", ccxt_id="binance")
+    assert only_practice in text_of(console.get("/admin/"))
+    VenueAccount.objects.create(venue=real, label="main", api_key="k", api_secret="s")
+    page = text_of(console.get("/admin/"))
+    assert some_of_it in page
+    assert only_practice not in page
+
+    simulator.stop()
+    page = text_of(console.get("/admin/"))
+    assert (some_of_it in page, only_practice in page) == (False, False)

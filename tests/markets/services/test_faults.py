@@ -143,4 +143,4 @@ def test_banners_count_what_is_armed_and_pass_over_the_rest(simulator, venue, st
     for _ in range(2):
         add_fault(venue=venue, fault={"kind": "maintenance"})
 
-    assert count_active_faults([venue, calm, down, real, stranger]) == {"mine": 2}
+    assert count_active_faults([venue, calm, down, real, stranger]) == {"mine": 2, "calm": 0}
