@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ledger.domain.halts import PERSONAL_LEVELS, HaltLevel, TradingEvent, TradingState
 
@@ -10,7 +11,7 @@ from ledger.domain.halts import PERSONAL_LEVELS, HaltLevel, TradingEvent, Tradin
 class TradingStateChoice(models.TextChoices):
     """``TradingState`` with labels."""
 
-    ACTIVE = TradingState.ACTIVE.value, _("active")
+    ACTIVE = TradingState.ACTIVE.value, pgettext_lazy("trading", "active")
     REDUCING = TradingState.REDUCING.value, _("reducing only")
     HALTED = TradingState.HALTED.value, _("halted")
 

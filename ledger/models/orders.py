@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import VenueAccount
 from arbplatform.persistence.fields import AmountField
@@ -21,8 +22,8 @@ class SideChoice(models.TextChoices):
 class OrderKindChoice(models.TextChoices):
     """``OrderKind`` with labels."""
 
-    LIMIT = OrderKind.LIMIT.value, _("limit")
-    MARKET = OrderKind.MARKET.value, _("market")
+    LIMIT = OrderKind.LIMIT.value, pgettext_lazy("kind of order", "limit")
+    MARKET = OrderKind.MARKET.value, pgettext_lazy("kind of order", "market")
 
 
 class TimeInForceChoice(models.TextChoices):

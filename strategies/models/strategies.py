@@ -22,7 +22,7 @@ class StrategyDriverChoice(models.TextChoices):
     """``StrategyDriver`` with labels."""
 
     STREAM = StrategyDriver.STREAM.value, pgettext_lazy("driver", "stream")
-    SCHEDULE = StrategyDriver.SCHEDULE.value, _("schedule")
+    SCHEDULE = StrategyDriver.SCHEDULE.value, pgettext_lazy("driver", "schedule")
 
 
 class StrategyStateChoice(models.TextChoices):
@@ -41,7 +41,7 @@ class ExecutionStateChoice(models.TextChoices):
     COMPLETED = ExecutionState.COMPLETED.value, _("completed")
     INCOMPLETE = ExecutionState.INCOMPLETE.value, _("incomplete")
     UNWOUND = ExecutionState.UNWOUND.value, _("unwound")
-    HELD = ExecutionState.HELD.value, _("held")
+    HELD = ExecutionState.HELD.value, pgettext_lazy("execution", "held")
     FAILED = ExecutionState.FAILED.value, _("failed")
     UNKNOWN = ExecutionState.UNKNOWN.value, _("unknown")
 

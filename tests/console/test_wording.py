@@ -3,11 +3,15 @@
 import logging
 from decimal import Decimal
 
+import pytest
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from arbplatform.core.errors import Message
 from arbplatform.wording import fill, render
+from ledger.models.halts import TradingStateChoice
+from ledger.models.orders import OrderKindChoice
+from strategies.models.strategies import ExecutionStateChoice, StrategyDriverChoice
 
 
 def test_a_message_is_translated_first_and_filled_in_afterwards():
@@ -51,3 +55,18 @@ def test_a_template_that_does_not_fit_is_shown_bare_and_logged(caplog):
 
 def test_braces_without_values_are_left_alone():
     assert render(Message("Use {placeholders}.")) == "Use {placeholders}."
+
+
+@pytest.mark.parametrize(
+    ("label", "chinese"),
+    [
+        (OrderKindChoice.MARKET.label, "市价"),  # no pair that is traded
+        (OrderKindChoice.LIMIT.label, "限价"),  # no limit of risk
+        (ExecutionStateChoice.HELD.label, "待人工确认"),  # no balance that orders bind
+        (TradingStateChoice.ACTIVE.label, "正常"),  # no row that is in use
+        (StrategyDriverChoice.SCHEDULE.label, "定时"),  # no periodic task
+    ],
+)
+def test_one_english_word_for_two_things_is_two_words_in_chinese(label, chinese):
+    with translation.override("zh-hans"):
+        assert str(label) == chinese
