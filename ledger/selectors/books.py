@@ -211,7 +211,8 @@ def pnl_by_strategy(
     if since_day is not None:
         days = days.filter(day__gte=start_of_utc_day(since_day).date())
     moved: defaultdict[int | None, list[tuple[str, Amount]]] = defaultdict(list)
-    for strategy_id, asset, amount in days.values_list("strategy_id", "asset__code", "moved"):
+    rows = days.order_by().values_list("strategy_id", "asset__code")
+    for strategy_id, asset, amount in rows.annotate(sum=ExactSum("moved")):
         moved[strategy_id].append((asset, amount))
     return {strategy_id: net_by_asset(pairs) for strategy_id, pairs in moved.items()}
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
@@ -16,10 +17,12 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from arbplatform.console.admin import PlatformAdmin, coloured, command_button
+from arbplatform.console.template_filters import signed_money
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
+from ledger.domain.pnl import Valuation
 from ledger.services.kill import read_standing
 from strategies.admin.forms import PREFIX, make_form
 from strategies.admin.panel import STATE_LABELS, build_panel, decided_at, when
@@ -29,6 +32,7 @@ from strategies.models import Strategy
 from strategies.registry import Plugin, describe, list_plugins
 from strategies.selectors import list_strategies
 from strategies.services import runs, strategies
+from strategies.services.pnl import value_pnl
 
 STOPPABLE = STRATEGY_TRANSITIONS.sources(StrategyEvent.STOP)
 BASIC_FIELDS = ("name", "accounts", "driver", "interval_ms")
@@ -64,6 +68,7 @@ class StrategyAdmin(PlatformAdmin):
         "show_accounts",
         "driver",
         "show_executions",
+        "show_earned",
         "show_last_decision",
         "show_error",
     )
@@ -85,6 +90,14 @@ class StrategyAdmin(PlatformAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Strategy]:
         """Return all strategies with the number of their executions, as their runs count them."""
         return list_strategies().annotate(executed=Sum("runs__execution_count"))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Ask once for what all strategies of the page have earned."""
+        changelist = super().get_changelist_instance(request)
+        earned = value_pnl([strategy.pk for strategy in changelist.result_list])
+        for strategy in changelist.result_list:
+            strategy.earned = earned.get(strategy.pk)
+        return changelist
 
     # the list ---------------------------------------------------------------------------------
 
@@ -108,6 +121,19 @@ class StrategyAdmin(PlatformAdmin):
     def show_executions(self, strategy: Strategy) -> int:
         """Show how many executions there were."""
         return int(getattr(strategy, "executed", 0) or 0)
+
+    @display(description=_("realised PnL"))
+    def show_earned(self, strategy: Strategy) -> str:
+        """Show what it has made so far, at present prices."""
+        earned: Valuation | None = getattr(strategy, "earned", None)
+        if earned is None:
+            return "–"
+        worth = f"{signed_money(earned.total)} {settings.REPORTING_ASSET}"
+        if not earned.unpriced:
+            return worth
+        return _("{worth}, without {assets}, which have no price").format(
+            worth=worth, assets=", ".join(earned.unpriced)
+        )
 
     @display(description=_("last decision at"), ordering="last_tick_at")
     def show_last_decision(self, strategy: Strategy) -> str:

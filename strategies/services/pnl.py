@@ -1,13 +1,15 @@
 """What a strategy has made so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
-from ledger.selectors import pnl_by_asset, value_in_reporting
+from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.domain.pnl import Valuation, value_amounts
+from ledger.selectors import list_prices, pnl_by_asset, pnl_by_strategy, value_in_reporting
 from strategies.selectors import count_executions, sum_attributions
 
 
@@ -30,6 +32,17 @@ class PnlReport:
     unpriced: Sequence[str]
     executions: Mapping[str, int]
     attribution: Sequence[Mapping[str, Any]]
+
+
+def value_pnl(strategy_ids: Collection[int]) -> dict[int, Valuation]:
+    """Return what each strategy that has traded made so far, at present prices.
+
+    Args:
+        strategy_ids: those of one page of a list.
+    """
+    prices = list_prices(now=SYSTEM_CLOCK.now())
+    made = pnl_by_strategy(strategy_ids=strategy_ids)
+    return {pk: value_amounts(amounts, prices) for pk, amounts in made.items() if pk is not None}
 
 
 def report_pnl(*, strategy_id: int) -> PnlReport:

@@ -5,9 +5,12 @@ import re
 import pytest
 from django.utils import translation
 
-from ledger.models import Order
+from arbplatform.console.template_filters import signed_money
+from ledger.models import AssetPrice, Order
+from ledger.services.equity import take_snapshot
 from strategies.domain.states import StrategyState
-from strategies.models import Run, Strategy
+from strategies.models import Execution, Run, Strategy
+from strategies.services.pnl import report_pnl
 from strategies.services.runs import fault_strategy, stop_strategy
 from strategies.services.ticks import run_tick
 
@@ -78,6 +81,26 @@ def test_the_list_shows_each_strategy_with_its_state(console, cross, make_triang
     assert "resting" in text
     assert "running" in text
     assert "Cross-venue arbitrage" in text
+
+
+def test_the_list_shows_what_each_strategy_has_earned(console, cross, make_triangular, edge):
+    make_triangular("resting")
+    run_tick(strategy_id=cross.pk)
+    take_snapshot()  # stores prices
+
+    html = text_of(console.get(LIST))
+
+    total = report_pnl(strategy_id=cross.pk).total
+    assert total > 0
+    cells = re.findall(r"field-show_earned[^>]*>\s*(.*?)\s*</td>", html, re.DOTALL)
+    assert cells == [f"{signed_money(total)} USDT", "–"]
+
+    AssetPrice.objects.filter(asset__code="BTC").delete()
+    (execution,) = Execution.objects.all()  # it left some BTC over
+    html = text_of(console.get(LIST))
+    cells = re.findall(r"field-show_earned[^>]*>\s*(.*?)\s*</td>", html, re.DOTALL)
+    earned = f"{signed_money(execution.realised_profit)} USDT"
+    assert cells == [f"{earned}, without BTC, which have no price", "–"]
 
 
 def test_the_list_is_narrowed_by_state_and_type(console, cross, make_triangular):
