@@ -379,4 +379,4 @@ def sync_outcome(account: VenueAccount) -> tuple[str, str]:
 def sync_account(account: VenueAccount) -> Message:
     """Read an account's balances and say how many there are."""
     rows = balances.sync_balances(account_id=account.pk)
-    return Message("{count} balances were read.", {"count": sum(bool(row.total) for row in rows)})
+    return Message("Balances read: {count}.", {"count": sum(bool(row.total) for row in rows)})

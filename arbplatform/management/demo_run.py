@@ -33,6 +33,7 @@ STAGES: Mapping[str, Message] = {
     "fill": Message("sent → booked"),
 }
 """Stages of an engine, as a person reads them."""
+NONE = Message("none")
 
 
 async def run_demo(
@@ -148,10 +149,10 @@ def failures(report: Mapping[str, Any]) -> list[Message]:
         found.append(Message("no engine has sent an order"))
     if report["orders_unknown"]:
         count = {"count": report["orders_unknown"]}
-        found.append(Message("{count} orders have an unknown outcome", count))
+        found.append(Message("orders with an unknown outcome: {count}", count))
     if report["orders_unfinished"]:
         count = {"count": report["orders_unfinished"]}
-        found.append(Message("{count} orders are not finished", count))
+        found.append(Message("orders that are not finished: {count}", count))
     return found
 
 
@@ -188,7 +189,7 @@ def describe(report: Mapping[str, Any]) -> list[str]:
 
 
 def _list(amounts: Mapping[str, object]) -> str:
-    return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "-"
+    return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or render(NONE)
 
 
 def _speed(took: Mapping[str, float]) -> str:

@@ -85,8 +85,8 @@ class TradingHaltAdmin(ReadOnlyAdmin):
             _say_refusal(request, error)
         else:
             text = Message(
-                "Trading is halted for {scope}: {withdrawn} orders were withdrawn, {open} are "
-                "being cancelled, {unknown} are looked up.",
+                "Trading is halted for {scope}. Orders withdrawn: {withdrawn}, being cancelled: "
+                "{open}, looked up: {unknown}.",
                 {
                     "scope": name_of(report.halt),
                     "withdrawn": len(report.withdrawn),

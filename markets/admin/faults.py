@@ -266,7 +266,7 @@ def _remove(venue: Venue, number: int) -> Message:
 
 
 def _clear(venue: Venue) -> Message:
-    return Message("{count} faults are removed.", {"count": clear_faults(venue=venue)})
+    return Message("Faults removed: {count}.", {"count": clear_faults(venue=venue)})
 
 
 def _run(request: HttpRequest, command: Any) -> bool:

@@ -59,7 +59,7 @@ def _act(request: HttpRequest) -> None:
         return
     begun = sum(row.is_possible for row in rows)
     text = Message(
-        "{begun} executions are being brought back; {left} were left as they are.",
+        "Executions being brought back: {begun}; left as they are: {left}.",
         {"begun": begun, "left": len(rows) - begun},
     )
     messages.warning(request, render(text))

@@ -36,6 +36,7 @@ def test_a_demo_that_traded_both_types_and_balances_is_a_success():
     assert "  arbitrages executed   9 cross-venue, 2 triangular" in describe(GOOD)
     assert "  realised PnL          0.00001 BTC, 12.5 USDT" in describe(GOOD)
     assert "  in total              13.12345679 USDT" in describe(GOOD)
+    assert "  ledger imbalance      none" in describe(GOOD)
     assert "  against statements    0 differences in 12 balances" in describe(GOOD)
     assert "  durable → sent        p50 0.151 ms, p99 2.310 ms (24 times)" in describe(GOOD)
 
@@ -65,8 +66,8 @@ def test_a_total_that_leaves_something_out_says_so():
             "alpha/demo spot: BTC is booked as 2, the venue says 1.9",
         ),
         ({"speed": {}}, "no engine has sent an order"),
-        ({"orders_unknown": 1}, "1 orders have an unknown outcome"),
-        ({"orders_unfinished": 2}, "2 orders are not finished"),
+        ({"orders_unknown": 1}, "orders with an unknown outcome: 1"),
+        ({"orders_unfinished": 2}, "orders that are not finished: 2"),
     ],
 )
 def test_whatever_does_not_add_up_makes_the_demo_a_failure(change, reason):

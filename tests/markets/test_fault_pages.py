@@ -129,7 +129,7 @@ def test_all_faults_are_removed_at_once(console, simulator, venue, page):
 
     answer = console.post(reverse("admin:markets_venue_faults_clear", args=[venue.pk]), follow=True)
 
-    assert said(answer) == ["2 faults are removed."]
+    assert said(answer) == ["Faults removed: 2."]
     assert simulator.control.list_faults("alpha") == []
 
 

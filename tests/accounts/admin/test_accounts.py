@@ -225,7 +225,7 @@ def test_balances_are_synchronised_row_by_row(console, alpha, beta):
         ACCOUNTS, {"action": "sync_selected", "_selected_action": [alpha[0].pk, beta[0].pk]}
     )
 
-    assert said(answer)[0] == ("success", "alpha/main: 2 balances were read.")
+    assert said(answer)[0] == ("success", "alpha/main: Balances read: 2.")
     assert said(answer)[1][0] == "error"
     page = text(console.get(f"{ACCOUNTS}{alpha[0].pk}/change/"))
     assert "100000" in page

@@ -58,7 +58,7 @@ def test_a_confirmed_wish_with_a_reason_is_carried_out(console, superuser, bette
     answer = console.post(FLATTEN, WISH, follow=True)
 
     assert answer.redirect_chain[0][0] == FLATTEN
-    assert said(answer) == ["1 executions are being brought back; 0 were left as they are."]
+    assert said(answer) == ["Executions being brought back: 1; left as they are: 0."]
     assert go_on(execution_id=better.pk).state == ExecutionState.COMPLETED
     html = console.get(f"/admin/strategies/execution/{better.pk}/change/").content.decode()
     assert f"{superuser.username} had the repair begun anew: end of the day" in html
