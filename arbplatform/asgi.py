@@ -9,14 +9,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbplatform.settings.prod")
 
 http = get_asgi_application()
 
-# both need the apps to be ready
+# all need the apps to be ready
+from arbplatform.api.body_limit import BodyLimit  # noqa: E402
 from arbplatform.push.application import push_application  # noqa: E402
 from markets.selectors import find_unknown_markets  # noqa: E402
 from markets.services.feeds import find_untold, register_topics  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": BodyLimit(http),
         "websocket": push_application(
             register_interest=register_topics,
             find_unknown=find_unknown_markets,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 from rest_framework.parsers import JSONParser
 
-from arbplatform.api.errors import MalformedBody
+from arbplatform.api.errors import BodyTooLarge, MalformedBody
 
 VALUES_MAX = 100_000
 """Values in one body; far above what any address takes."""
@@ -32,11 +32,15 @@ class StrictJSONParser(JSONParser):
 
         Raises:
             MalformedBody: it is not JSON, or not JSON that can be stored.
+            BodyTooLarge: it is longer than Django reads of a form.
         """
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        sent = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(sent) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise BodyTooLarge
         try:
-            body = json.load(
-                codecs.getreader(encoding)(stream),
+            body = json.loads(
+                codecs.decode(sent, encoding),
                 parse_float=_finite,
                 parse_constant=_refuse_constant,
             )

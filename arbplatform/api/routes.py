@@ -10,7 +10,8 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
 from arbplatform.api.idempotency import once
-from arbplatform.api.parameters import checked
+from arbplatform.api.parameters import checked, put_before
+from arbplatform.api.times import InUtc
 
 
 class OptionalSlashPattern(RoutePattern):
@@ -31,7 +32,7 @@ def route(
     """Return an address of the API.
 
     Before its view stand the guards of all: a parameter that the view does not read is refused,
-    and a write with an ``Idempotency-Key`` is carried out once.
+    times are in UTC, and a write with an ``Idempotency-Key`` is carried out once.
 
     Args:
         pattern: Django's route syntax without a slash at either end: ``strategies/<int:pk>``.
@@ -39,5 +40,5 @@ def route(
         name: for ``reverse``; without the slash.
         takes_anything: let every parameter through: the view is not ours and does not state them.
     """
-    guarded = once(view if takes_anything else checked(view))
+    guarded = once(put_before(InUtc, view if takes_anything else checked(view)))
     return URLPattern(OptionalSlashPattern(pattern, name=name, is_endpoint=True), guarded, {}, name)

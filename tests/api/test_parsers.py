@@ -5,7 +5,7 @@ import json
 import pytest
 from rest_framework.response import Response
 
-from arbplatform.api.errors import MalformedBody, UnsupportedContentType
+from arbplatform.api.errors import BodyTooLarge, MalformedBody, UnsupportedContentType
 
 
 def echo(request):
@@ -23,6 +23,14 @@ def test_json_is_read(call):
     status, answer = send(call, json.dumps(body))
 
     assert (status, answer["data"]) == (200, body)
+
+
+def test_a_body_is_read_up_to_a_length(call, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+
+    assert send(call, '"12345678"')[0] == 200
+    status, answer = send(call, '"123456789"')
+    assert (status, answer["code"]) == (413, BodyTooLarge.code)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,22 @@ def test_production_passes_the_deployment_checks(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_production_leads_everybody_to_tls_but_those_who_ask_from_inside(tmp_path):
+    script = (
+        "import django; django.setup();"
+        "from django.conf import settings; settings.ALLOWED_HOSTS = ['testserver'];"
+        "from django.middleware.security import SecurityMiddleware;"
+        "from django.test import RequestFactory;"
+        "look = SecurityMiddleware(lambda request: None).process_request;"
+        "paths = '/healthz', '/metrics', '/api/health', '/api/health/', '/api/health/x', '/admin/';"
+        "print([look(RequestFactory().get(path)) is None for path in paths])"
+    )
+
+    done = run(script, "arbplatform.settings.prod", tmp_path, **SECRETS)
+
+    assert done.stdout.strip() == str([True, True, True, True, False, False]), done.stderr
+
+
 def test_production_logs_json_and_says_in_red_what_it_is(tmp_path):
     script = (
         "import logging; from django.conf import settings as s;"
