@@ -183,14 +183,13 @@ def list_facing_strategies(order: Order) -> list[str]:
     return sorted(set(latest))
 
 
-def list_venue_order_ids(order: Order) -> set[str]:
-    """Return the venue order ids in an order's market that belong to other orders of ours."""
+def list_others_among(order: Order, venue_order_ids: Collection[str]) -> set[str]:
+    """Return which of some venue order ids belong to other orders of ours in an order's market."""
+    if not venue_order_ids:
+        return set()
     rows = Order.objects.filter(account_id=order.account_id, market_id=order.market_id)
-    return set(
-        rows.exclude(pk=order.pk)
-        .exclude(venue_order_id="")
-        .values_list("venue_order_id", flat=True)
-    )
+    rows = rows.filter(venue_order_id__in=list(venue_order_ids)).exclude(pk=order.pk)
+    return set(rows.values_list("venue_order_id", flat=True))
 
 
 def count_orders(state: OrderState, *, strategy_id: int | None = None) -> int:

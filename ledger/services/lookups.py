@@ -1,7 +1,7 @@
-"""Find an order at its venue again. Reads only, no database: nothing here can do harm."""
+"""Find an order at its venue again. Reads only: nothing here can do harm."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from arbplatform.core.errors import ArbError
@@ -30,13 +30,14 @@ class Search:
         request: as it was or should have been sent.
         sent_at_ms: when it was claimed for sending [ms since epoch].
         venue_order_id: the venue's id, if it ever told it; else empty.
-        foreign_ids: venue ids that belong to other orders.
+        others_among: tells which of some venue ids belong to other orders; asked only where an
+            order cannot be known by its own ids.
     """
 
     request: OrderRequest
     sent_at_ms: int
     venue_order_id: str
-    foreign_ids: Collection[str]
+    others_among: Callable[[Collection[str]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
     since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
     fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
     ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)}
+    ids -= set(search.others_among(ids))
     if len(ids) > CANDIDATES_MAX:
         raise OutcomeUnknown(
             venue=gateway.venue,
@@ -138,16 +140,17 @@ def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
         order
         for order in orders
         if order.client_order_id is None
-        and order.venue_order_id not in search.foreign_ids
         and (order.symbol, order.side) == (request.symbol, request.side)
         and (order.quantity, order.price) == (request.quantity, request.price)
     ]
+    others = search.others_among([order.venue_order_id for order in alike])
+    alike = [order for order in alike if order.venue_order_id not in others]
     return alike[0] if len(alike) == 1 else None
 
 
 def _may_belong(search: Search, fill: VenueFill) -> bool:
     request = search.request
-    if fill.side is not request.side or fill.venue_order_id in search.foreign_ids:
+    if fill.side is not request.side:
         return False
     if request.price is None:
         return True

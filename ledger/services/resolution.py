@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
@@ -26,7 +27,7 @@ from ledger.selectors import (
     get_order,
     get_order_with_secrets,
     list_due_orders,
-    list_venue_order_ids,
+    list_others_among,
     lock_orders,
 )
 from ledger.services.crashpoints import JournalPoint
@@ -143,7 +144,7 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
         request=order.to_request(),
         sent_at_ms=to_ms(order.submitted_at or order.created_at),
         venue_order_id=order.venue_order_id,
-        foreign_ids=list_venue_order_ids(order),
+        others_among=partial(list_others_among, order),
     )
     finding = _ask(order, gateway, search)
     reached(JournalPoint.LOOKED_UP)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import VenueAccount
 from ledger.domain.orders import OrderState
@@ -232,6 +234,29 @@ def test_executions_of_our_other_orders_are_not_taken_for_it(
     order, _ = sweep(clock, after_ms=500)
 
     assert (order.state, order.miss_count, Fill.objects.count()) == (S.UNKNOWN, 1, 2)
+
+
+def test_however_many_orders_there_were_only_the_candidates_are_compared_with_them(
+    make_plan, never_arrived, venue, clock
+):
+    """An account has had millions; none is read where an order is known by its id."""
+    venue.before_submit = None
+    ids = [order.pk for order in write_orders(plans=[make_plan(leg) for leg in range(5, 9)])]
+    submit_orders(order_ids=ids, clock=clock)
+    (lost,) = write_orders(plans=[make_plan(9)])
+    venue.after_submit = raiser(OutcomeUnknown(venue="alpha", cause="timeout"))
+    submit(lost, clock)
+
+    def asked(order):
+        with CaptureQueriesContext(connection) as queries:
+            resolve_unknown(order_id=order.pk, clock=clock)
+        texts = [query["sql"] for query in queries if "SELECT" in query["sql"]]
+        return [text for text in texts if "venue_order_id" in text.partition(" WHERE ")[2]]
+
+    assert asked(lost) == []
+    venue.knows_client_id = False
+    (text,) = asked(never_arrived)
+    assert len([one for one in venue.orders if f"'{one}'" in text]) == len(venue.orders)
 
 
 def test_executions_that_cannot_be_ours_are_not_looked_at(never_arrived, venue, clock):
