@@ -1,6 +1,7 @@
 """Limits of transfers: what is set, who changed it, and what a transfer is worth."""
 
 from collections.abc import Iterator
+from decimal import ROUND_CEILING
 
 from django.conf import settings
 from django.db import transaction
@@ -18,13 +19,11 @@ from accounts.selectors import get_account, list_requested_values
 from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.history import Person, require_staff, write_change
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import STORED_DECIMAL_PLACES, ZERO, Amount, to_plain
+from arbplatform.core.decimals import SMALLEST_STORED, ZERO, Amount, to_plain
 from arbplatform.core.errors import InvalidInput, Message
 from markets.errors import UnknownSymbol, VenueError
 
 ALL_KEY = "all"
-
-VALUE_STEP = Amount(1).scaleb(-STORED_DECIMAL_PLACES)
 
 
 @transaction.atomic
@@ -131,7 +130,8 @@ def find_value(
     if asset == settings.REPORTING_ASSET:
         return amount
     prices = [price for account in (source, target) for price in _list_prices(account, asset)]
-    return (amount * max(prices)).quantize(VALUE_STEP) if prices else None
+    # up: a limit must not be passed by what rounding leaves out
+    return (amount * max(prices)).quantize(SMALLEST_STORED, ROUND_CEILING) if prices else None
 
 
 def _list_prices(account: VenueAccount, asset: str) -> Iterator[Amount]:

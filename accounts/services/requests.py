@@ -16,7 +16,7 @@ from accounts.models import ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import find_transfer, get_account_with_secrets, reserved_total
 from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.addresses import require_address
-from accounts.services.limits import VALUE_STEP, find_value, require_limits
+from accounts.services.limits import find_value, require_limits
 from accounts.services.preconditions import (
     check_amounts,
     check_funds,
@@ -28,7 +28,7 @@ from accounts.services.routes import Route, check_ways_differ, find_route
 from accounts.services.verification import check_accepted_fee
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import ZERO, to_plain
+from arbplatform.core.decimals import SMALLEST_STORED, ZERO, to_plain
 from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.core.ids import derive_client_id
 from arbplatform.persistence.retries import retried
@@ -128,7 +128,7 @@ def _split(draft: Transfer, route: Route, test_amount: Decimal | None) -> Transf
         **_names(f"test:{draft.client_transfer_id}"),
     )
     if draft.value is not None:
-        test.value = (draft.value * test_amount / draft.amount).quantize(VALUE_STEP)
+        test.value = (draft.value * test_amount / draft.amount).quantize(SMALLEST_STORED)
         draft.value -= test.value
     draft.amount -= test_amount
     for part in (test, draft):

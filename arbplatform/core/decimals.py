@@ -30,6 +30,8 @@ PRECISION_DIGITS = 60
 
 STORED_DECIMAL_PLACES = 18
 STORED_DIGITS_MAX = 40
+SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
+"""What longer numbers are rounded to before they are kept [any unit]."""
 
 
 def use_exact_context() -> None:

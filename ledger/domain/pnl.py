@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
-from arbplatform.core.decimals import ONE, STORED_DECIMAL_PLACES, ZERO, Amount, Price
-
-_SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
+from arbplatform.core.decimals import ONE, SMALLEST_STORED, ZERO, Amount, Price
 
 HOPS_MAX = 3
 """Markets that may lie between an asset and the reporting asset."""
@@ -101,4 +99,4 @@ def derive_prices(
 
 
 def _floor(value: Decimal) -> Decimal:
-    return value.quantize(_SMALLEST_STORED, rounding=ROUND_FLOOR)
+    return value.quantize(SMALLEST_STORED, rounding=ROUND_FLOOR)

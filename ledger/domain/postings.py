@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from arbplatform.core.decimals import (
+    SMALLEST_STORED,
     STORED_DECIMAL_PLACES,
     STORED_DIGITS_MAX,
     ZERO,
@@ -21,7 +22,6 @@ from ledger.errors import Imbalanced, Unbookable
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
 
-_SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
 _STORED_MAX = Decimal(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
 
 
@@ -227,7 +227,7 @@ def stored_cost(*, side: Side, price: Price, quantity: Quantity) -> Amount:
         The cost [quote].
     """
     rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
-    return (price * quantity).quantize(_SMALLEST_STORED, rounding=rounding)
+    return (price * quantity).quantize(SMALLEST_STORED, rounding=rounding)
 
 
 def check_balanced(key: str, lines: Sequence[Line]) -> None:
@@ -260,7 +260,7 @@ def check_storable(key: str, amount: Amount) -> None:
     Raises:
         Unbookable: too many digits before or after the point.
     """
-    if abs(amount) >= _STORED_MAX or amount % _SMALLEST_STORED:
+    if abs(amount) >= _STORED_MAX or amount % SMALLEST_STORED:
         raise Unbookable(key=key, amount=amount)
 
 

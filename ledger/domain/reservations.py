@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING
 
 from arbplatform.core.decimals import (
     ONE,
-    STORED_DECIMAL_PLACES,
+    SMALLEST_STORED,
     ZERO,
     Amount,
     Price,
@@ -12,8 +12,6 @@ from arbplatform.core.decimals import (
 )
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import Side
-
-_SMALLEST_STORED = Amount(1).scaleb(-STORED_DECIMAL_PLACES)
 
 
 def spends_quote(side: Side) -> bool:
@@ -47,7 +45,7 @@ def most_spent(
     is_on_top = fees.mode is FeeMode.GIVEN or (fees.mode is FeeMode.QUOTE and side is Side.BUY)
     if is_on_top:
         amount *= ONE + max(fees.maker, fees.taker, ZERO)
-    return amount.quantize(_SMALLEST_STORED, rounding=ROUND_CEILING)
+    return amount.quantize(SMALLEST_STORED, rounding=ROUND_CEILING)
 
 
 def left_to_spend(

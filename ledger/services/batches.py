@@ -69,7 +69,7 @@ def insertion(
         constants: further columns, and the literal that all rows have there: what stands in the
             text is neither written nor read again for each row.
     """
-    sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), "", constants)
+    sql = insert_sql(model._meta.db_table, tuple(columns), len(rows), constants)
     return Statement(sql, to_sql(chain.from_iterable(rows)), is_blind=True)
 
 

@@ -7,7 +7,7 @@ from ledger.domain.orders import OrderState
 from ledger.errors import EndedByVenue, SelfTradePrevented
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors.orders import list_facing_strategies
-from ledger.services.logs import draft_log
+from ledger.services.logs import draft_order_log
 from markets.domain.orders import EndCause, TimeInForce, VenueOrder
 from markets.errors import NotFillable, WouldTake
 
@@ -50,16 +50,4 @@ def describe_end(order: Order) -> list[LogEntry]:
     if order.error_code not in _EVENTS:
         return []
     event, level = _EVENTS[order.error_code]
-    return [
-        draft_log(
-            strategy_id=order.strategy_id,
-            level=level,
-            event=event,
-            template=_LINE,
-            order_id=order.pk,
-            side=order.side,
-            quantity=order.quantity,
-            market=str(order.market),
-            cause=order.error,
-        )
-    ]
+    return [draft_order_log(order, level, event, _LINE)]

@@ -20,9 +20,7 @@ from arbplatform.persistence.retries import is_away, retried
 from ledger.domain.moments import Moments
 from ledger.domain.orders import (
     CANCELLABLE_STATES,
-    ORDER_TRANSITIONS,
     SUBMIT_TIMEOUT_MS,
-    OrderEvent,
     OrderState,
 )
 from ledger.models import Order
@@ -38,10 +36,7 @@ from ledger.services.crashpoints import JournalPoint
 from ledger.services.flights import Door, Flight, open_doors, open_flight
 from ledger.services.halts import share_trading_lock
 from ledger.services.recording import record
-from ledger.services.refusals import refuse_halted
-from ledger.services.reservations import (
-    release_orders,
-)
+from ledger.services.refusals import give_up, refuse_halted
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Lost, Outcome
 from ledger.services.spooling import keep
@@ -248,11 +243,8 @@ def _withdraw(order_id: int, clock: Clock) -> Order:
     order = lock_orders([order_id])[0]
     if order.state != OrderState.PENDING:
         raise _not_cancellable(order)
-    order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.REFUSE)
     order.error = "Withdrawn before it was sent."
-    order.finished_at, order.next_lookup_at = clock.now(), None
-    order.save(update_fields=["state", "error", "finished_at", "next_lookup_at", "updated_at"])
-    release_orders([order.pk])
+    give_up([order], clock.now())
     return get_order(order_id)
 
 

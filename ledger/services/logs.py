@@ -9,7 +9,7 @@ from arbplatform.core.decimals import to_plain
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import fill
-from ledger.models import LogEntry, LogLevel
+from ledger.models import LogEntry, LogLevel, Order
 
 
 def write_log(
@@ -43,6 +43,33 @@ def draft_log(
 ) -> LogEntry:
     """Return a line that is not written yet, for ``write_logs``; arguments as of ``write_log``."""
     return LogEntry(**_fields(strategy_id, level, event, template, context))
+
+
+def draft_order_log(
+    order: Order, level: LogLevel, event: str, template: str, **context: object
+) -> LogEntry:
+    """Return a line about an order that is not written yet.
+
+    Args:
+        order: with its market; its error is the cause.
+        level: severity.
+        event: what happened, as a slug.
+        template: English sentence, with ``order_id``, ``side``, ``quantity``, ``market`` and
+            ``cause`` as it likes.
+        context: values of more placeholders.
+    """
+    return draft_log(
+        strategy_id=order.strategy_id,
+        level=level,
+        event=event,
+        template=template,
+        order_id=order.pk,
+        side=order.side,
+        quantity=order.quantity,
+        market=str(order.market),
+        cause=order.error,
+        **context,
+    )
 
 
 def _push(entry: LogEntry) -> None:

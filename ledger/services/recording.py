@@ -33,7 +33,7 @@ from ledger.services.batches import run_batch, updates
 from ledger.services.crashpoints import JournalPoint
 from ledger.services.ends import describe_end, explain_end
 from ledger.services.fills import Booked, draft_batch
-from ledger.services.logs import draft_log, write_logs
+from ledger.services.logs import draft_order_log, write_logs
 from ledger.services.lookups import Missing, Unreachable
 from ledger.services.reservations import keep_reserved
 from ledger.services.sending import Lost, Refused, Reported
@@ -255,17 +255,4 @@ def _describe(order: Order, before: OrderState, *, is_lookup: bool) -> list[LogE
         event, level, template = "answer_unreadable", LogLevel.ERROR, _UNREADABLE
     if state not in _STATES and not (is_lookup and before is OrderState.UNKNOWN):
         return []
-    return [
-        draft_log(
-            strategy_id=order.strategy_id,
-            level=level,
-            event=event,
-            template=template,
-            order_id=order.pk,
-            side=order.side,
-            quantity=order.quantity,
-            market=str(order.market),
-            cause=order.error,
-            state=state.value,
-        )
-    ]
+    return [draft_order_log(order, level, event, template, state=state.value)]

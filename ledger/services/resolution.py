@@ -34,7 +34,7 @@ from ledger.services.crashpoints import JournalPoint
 from ledger.services.logs import write_log
 from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
-from ledger.services.reservations import release_orders
+from ledger.services.refusals import give_up
 from markets.errors import VenueUnavailable
 from markets.gateway.base import VenueGateway
 from markets.gateway.factory import gateway_for
@@ -186,20 +186,8 @@ def _take(order_id: int, now: datetime, *, is_forced: bool) -> bool:
 
 def _expire(order: Order, now: datetime) -> None:
     """Give up an order that nobody claimed: the prices it was decided on are gone."""
-    order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.REFUSE)
     order.error = _NEVER_SENT
-    order.finished_at, order.next_lookup_at = now, None
-    order.save(
-        update_fields=[
-            "state",
-            "error_code",
-            "error",
-            "finished_at",
-            "next_lookup_at",
-            "updated_at",
-        ]
-    )
-    release_orders([order.pk])
+    give_up([order], now)
     _tell(order, "order_expired", _EXPIRED)
 
 

@@ -19,37 +19,7 @@ from arbplatform.persistence.vendor import database_vendor
 PARAMETERS_MAX = 900
 """Values in one statement on SQLite, whose own limit is 999."""
 
-POSTGRES_PARAMETERS_MAX = 30_000
-
 Row = Sequence[object]
-
-
-def insert_rows(
-    model: type[Model], columns: Sequence[str], rows: Sequence[Row], *, key: str = ""
-) -> dict[Any, int]:
-    """Insert rows in as few statements as the database takes.
-
-    Args:
-        model: whose table.
-        columns: names of columns; all others have a default in the database.
-        rows: their values, in the order of ``columns``.
-        key: a unique column by which the caller knows the rows; none: ids are not needed.
-
-    Returns:
-        The new ids by ``key``.
-    """
-    is_sqlite = database_vendor() == "sqlite"
-    size = (PARAMETERS_MAX if is_sqlite else POSTGRES_PARAMETERS_MAX) // len(columns)
-    table = model._meta.db_table
-    ids: dict[Any, int] = {}
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            values = to_sql(value for row in part for value in row)
-            cursor.execute(insert_sql(table, tuple(columns), len(part), key), values)
-            if key:
-                ids.update(cursor.fetchall())
-    return ids
 
 
 def update_row(model: type[Model], pk: int, values: Mapping[str, object]) -> None:
@@ -96,24 +66,21 @@ def insert_sql(
     table: str,
     columns: tuple[str, ...],
     count: int,
-    key: str,
     constants: tuple[tuple[str, str], ...] = (),
 ) -> str:
-    """Return the text that inserts so many rows and, if there is a ``key``, returns their ids.
+    """Return the text that inserts so many rows.
 
     Args:
         table: where.
         columns: for each of which a value is given.
         count: how many rows.
-        key: a unique column, or none.
         constants: further columns, and the literal that all rows have there.
     """
     marks = f"({', '.join([*['%s'] * len(columns), *[literal for _name, literal in constants]])})"
-    returning = f" RETURNING {key}, id" if key else ""
     names = ", ".join([*columns, *[name for name, _literal in constants]])
     return (
         f"INSERT INTO {table} ({names}) "  # noqa: S608  names come from models
-        f"VALUES {', '.join([marks] * count)}{returning}"
+        f"VALUES {', '.join([marks] * count)}"
     )
 
 

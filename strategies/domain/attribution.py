@@ -23,12 +23,11 @@ from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Context, localcontext
 from typing import NamedTuple
 
-from arbplatform.core.decimals import ONE, ZERO, Amount, Price, Quantity
+from arbplatform.core.decimals import ONE, SMALLEST_STORED, ZERO, Amount, Price, Quantity
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.edge import fee_factors
 from strategies.domain.intents import LegIntent
-from strategies.domain.marks import SMALLEST_STORED
 
 _EXACT = Context(prec=400)
 """A product of five stored amounts has 200 digits: nothing here is rounded but on purpose."""

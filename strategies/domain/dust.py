@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from arbplatform.core.decimals import ZERO, Amount, Price, Quantity, floor_to_step, to_plain
+from arbplatform.core.decimals import (
+    SMALLEST_STORED,
+    ZERO,
+    Amount,
+    Price,
+    Quantity,
+    floor_to_step,
+    to_plain,
+)
 from arbplatform.core.errors import Message
 from markets.domain.book import Book
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.edge import fee_factors
 from strategies.domain.intents import Evaluation, Intent, LegIntent
-from strategies.domain.marks import SMALLEST_STORED
 from strategies.domain.view import AssetKey, MarketKey, MarketView
 
 

@@ -7,12 +7,17 @@ later product is exact.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR
 
-from arbplatform.core.decimals import ONE, STORED_DECIMAL_PLACES, ZERO, Amount, Price
+from arbplatform.core.decimals import (
+    ONE,
+    SMALLEST_STORED,
+    STORED_DECIMAL_PLACES,
+    ZERO,
+    Amount,
+    Price,
+)
 from markets.domain.book import Book
-
-SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
 
 HOPS_MAX = 4
 """Markets that may lie between an asset and the one that it is valued in."""

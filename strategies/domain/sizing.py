@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from arbplatform.core.decimals import (
     BPS_PER_UNIT,
+    SMALLEST_STORED,
     STORED_DECIMAL_PLACES,
     ZERO,
     Amount,
@@ -39,7 +40,6 @@ from strategies.domain.optimum import Best, Peak, find_best, find_peak
 from strategies.domain.reasons import reject
 
 _BPS_STEP = Decimal("1e-8")
-_STORED_STEP = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
 
 
 def reject_at_top(trades: Sequence[Trade], terms: Terms, *, subject: str) -> Rejection | None:
@@ -261,4 +261,4 @@ def _stored(value: Decimal, rounding: str) -> Decimal:
     if isinstance(exponent, int) and exponent >= -STORED_DECIMAL_PLACES:
         return value
     even = value + TINY if rounding == ROUND_FLOOR else value - TINY
-    return even.quantize(_STORED_STEP, rounding=rounding)
+    return even.quantize(SMALLEST_STORED, rounding=rounding)
