@@ -112,6 +112,10 @@ class Catalog:
         if isinstance(venue_ms, int) and ended_ms - started_ms <= ROUND_TRIP_MS_MAX:
             self._clock = ClockReading((started_ms + ended_ms) // 2 - venue_ms, ended_ms)
 
+    def keep_currencies(self, currencies: dict[str, Any]) -> None:
+        """Go by a list of networks that was just read: fees and what is open change."""
+        self._currencies = currencies
+
     def load_currencies(self, client: Client) -> None:
         """Give ``client`` the venue's list of networks if it can be had; else go without.
 

@@ -33,7 +33,12 @@ def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
     with session.call(Effect.READ) as client:
         session.need(client, "fetchCurrencies")
         answer = session.timed(client, client.fetch_currencies)
-        return parse_networks(answer, asset=asset, mode=client.precisionMode, quirks=session.quirks)
+        found = parse_networks(
+            answer, asset=asset, mode=client.precisionMode, quirks=session.quirks
+        )
+        # the fee that was looked at is the one that a withdrawal goes by
+        session.catalog.keep_currencies(answer)
+        return found
 
 
 def fetch_deposit_address(session: Session, asset: str, network: str | None) -> DepositAddress:
@@ -118,6 +123,7 @@ def withdraw(
         ccxt.InvalidOrder: the fee would leave nothing.
     """
     params = {
+        **quirks.withdraw_params,
         **({"tag": destination.tag} if destination.tag else {}),
         **({"network": destination.network} if destination.network else {}),
         **({quirks.withdraw_id_param: client_transfer_id} if quirks.withdraw_id_param else {}),

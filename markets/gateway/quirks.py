@@ -66,6 +66,7 @@ class Quirks:
         wallet_params: whether ``fetch_balance`` takes the wallet as ``type``.
         withdraw_id_param: parameter of ``withdraw`` that carries our id; empty if there is none.
         withdraw_id_key: key of our id in the raw withdrawal record.
+        withdraw_params: more parameters of ``withdraw``.
         needs_currencies: withdrawals and deposit addresses want the venue's list of networks.
         is_withdrawal_fee_on_top: ``withdraw`` takes what shall arrive; the fee leaves besides.
         is_withdrawal_amount_net: its history states what arrives, not what left.
@@ -103,6 +104,7 @@ class Quirks:
     wallet_params: bool = False
     withdraw_id_param: str = ""
     withdraw_id_key: str = ""
+    withdraw_params: Mapping[str, Any] = field(default_factory=dict)
     needs_currencies: bool = True
     is_withdrawal_fee_on_top: bool = False
     is_withdrawal_amount_net: bool = False
@@ -196,6 +198,8 @@ _BYBIT = Quirks(
     wallets={Wallet.SPOT: "unified", Wallet.FUNDING: "funding"},
     wallet_params=True,
     withdraw_id_param="requestId",
+    # the fee comes out of the amount; unless told so, the venue takes it besides
+    withdraw_params={"feeType": 1},
     fee_mode=FeeMode.RECEIVED,
     paging=Paging.BACKWARD,
     funds_rows_max=50,
