@@ -43,7 +43,11 @@ def _compare(**_: object) -> None:
 @shared_task(name="ledger.resolve_unknown_orders", ignore_result=True)
 def resolve_unknown_orders() -> None:
     """Book what was spooled, then look up every order that is due; two sweeps share the work."""
-    replay_spool()
+    try:
+        replay_spool()
+    except OSError:
+        # orders are looked up at their venues whatever the disk is like
+        logger.exception("What was spooled cannot be read")
     report = resolve_orders()
     if report.looked_up or report.skipped:
         logger.info("Orders looked up: %s", report)

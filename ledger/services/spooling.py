@@ -21,7 +21,7 @@ from arbplatform.core.errors import ArbError
 from arbplatform.logs import redact
 from arbplatform.persistence.retries import is_away, retried
 from arbplatform.persistence.spool import Fact, Replayed, Spool
-from ledger.errors import JournalAway, Unbookable
+from ledger.errors import JournalAway
 from ledger.models import Order
 from ledger.selectors import find_orders, get_order
 from ledger.services.recording import record
@@ -98,16 +98,23 @@ def _spool(order: Order, outcome: Outcome, at_ms: int) -> None:
 def _take(fact: Fact, clock: Clock) -> None:
     """Book one outcome.
 
+    One that cannot be booked is put aside: its order is looked up at its venue, and the others,
+    and all look-ups, must not wait for whoever mends the cause.
+
     Raises:
-        ValueError: it makes no sense, or belongs to no order of this database.
+        ValueError: it makes no sense, belongs to no order of this database, or cannot be booked.
+        OperationalError: the database is away again.
     """
     order, outcome = _read(fact)
     if order is None:
         raise ValueError(f"no order has the client id {fact.get('client_order_id')}")
     try:
         _book(order, outcome, clock)
-    except Unbookable as error:
-        raise ValueError(str(error)) from error
+    except Exception as error:
+        if is_away(error):
+            raise
+        logger.exception("Order %s: its spooled outcome cannot be booked", order.pk)
+        raise ValueError(f"the outcome of order {order.pk} cannot be booked") from error
 
 
 @retried

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError
+from django.utils import timezone
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger import tasks
@@ -218,6 +219,41 @@ def test_a_line_about_an_order_of_another_database_is_put_aside(
     assert "no order has the client id" in caplog.text
     assert replay_spool().rejected == 0
     assert Fill.objects.count() == 0
+
+
+def test_a_line_that_cannot_be_booked_keeps_no_other_and_no_look_up_back(
+    database, make_plan, venue, spool_dir
+):
+    """A trade that the books have under another order already."""
+    ids = [order.pk for order in write_orders(plans=[make_plan(leg) for leg in range(3)])]
+    submit_orders(order_ids=ids[:1])
+    venue.fills.clear()  # its ids begin anew
+    venue.after_submit = lambda _request: database.go_away()
+    for order_id in ids[1:]:
+        with pytest.raises(JournalAway):
+            submit_orders(order_ids=[order_id])
+        database.come_back()
+
+    tasks.resolve_unknown_orders()
+
+    states = list(Order.objects.order_by("pk").values_list("state", flat=True))
+    assert states == [OrderState.FILLED, OrderState.SUBMITTING, OrderState.FILLED]
+    assert [path.suffix for path in spool_dir.rglob("*") if path.is_file()] == [".rejected"]
+
+
+def test_a_spool_that_cannot_be_read_keeps_no_look_up_back(database, order, venue, spool_dir):
+    def lose(_request):
+        raise OutcomeUnknown(venue="alpha", cause="timeout")
+
+    venue.after_submit = lose
+    submit_orders(order_ids=[order.pk])
+    Order.objects.update(next_lookup_at=timezone.now())
+    (spool_dir / "orders").mkdir(parents=True, exist_ok=True)
+    (spool_dir / "orders" / "1.spool").mkdir()  # a directory where a file should be
+
+    tasks.resolve_unknown_orders()
+
+    assert Order.objects.get().state == OrderState.FILLED
 
 
 def test_figures_survive_the_disk_to_the_last_decimal(database, order, venue):
