@@ -36,8 +36,8 @@ _STANDING_SQL = """
         WHERE id = %s AND state = 'running' AND tick_token = %s{lock})
     AND NOT EXISTS (SELECT 1 FROM ledger_order WHERE strategy_id = %s AND state IN ({live}))
     AND NOT EXISTS (SELECT 1 FROM strategies_execution WHERE strategy_id = %s
-        AND (state IN ('executing', 'incomplete', 'unknown')
-            OR (state = 'held' AND acknowledged_at IS NULL)))
+        AND state IN ('executing', 'incomplete', 'unknown', 'held')
+        AND (state <> 'held' OR acknowledged_at IS NULL))
     AND {count} = (SELECT COUNT(*) FROM strategies_strategy_accounts AS used
         JOIN accounts_venueaccount AS account ON account.id = used.venueaccount_id
         JOIN markets_venue AS venue ON venue.id = account.venue_id

@@ -6,6 +6,7 @@ from decimal import Decimal as D
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Reservation, ReservationPurpose, VenueAccount
 from accounts.services.reservations import Want, release, reserve
@@ -18,6 +19,8 @@ from ledger.services.halts import change_trading
 from markets.domain.funds import Wallet
 from markets.models import Asset
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
+from strategies.services.claims import TickClaim
+from strategies.services.gates import require_standing
 from strategies.services.runs import stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.strategies.samples import Hooked
@@ -203,3 +206,19 @@ def test_funds_that_are_all_but_gone_are_a_denial_with_its_figures(hooked, edge)
     hooked.refresh_from_db()
     left = hooked.last_decision["left"]
     assert [row["reason"] for row in left] == ["funds_reserved"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: its plans")
+@pytest.mark.django_db
+def test_what_a_decision_requires_is_planned_for_any_number_of_executions(hooked, edge):
+    """Engines keep the plan that they made when there were no executions yet."""
+    assert tick(hooked).outcome is TickOutcome.EXECUTED
+    claim = TickClaim(hooked.pk, "token", claimed_at=timezone.now(), expires_at=timezone.now())
+    required = require_standing(claim, frozenset(hooked.accounts.values_list("pk", flat=True)))
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN SELECT {required.sql}", required.values)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert "using execution_not_over" in plan, plan
+    assert "using order_live" in plan, plan
