@@ -316,6 +316,26 @@ def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clo
     assert SEND_DEADLINE_MS <= left_ms < SEND_DEADLINE_MS + 60_000
 
 
+def test_a_clock_that_is_set_back_gives_an_order_no_more_time(make_plan, venue, clock):
+    (order,) = write_orders(plans=[make_plan(0)])
+    requests: list[OrderRequest] = []
+    venue.before_submit = requests.append
+
+    class SetBackClock:
+        """The claim reads now, the sender an hour before that."""
+
+        now = clock.now
+
+        def now_ms(self):
+            return clock.now_ms() - 3_600_000
+
+    submit(order, SetBackClock())
+
+    send_before_ms = requests[0].send_before_ms
+    assert send_before_ms is not None
+    assert send_before_ms <= SYSTEM_CLOCK.monotonic_ms() + SEND_DEADLINE_MS
+
+
 # unknown outcomes -----------------------------------------------------------------------------
 
 
