@@ -40,7 +40,8 @@ def read_account_keys(*, strategy_ids: Collection[int]) -> list[AccountKey]:
             check_enabled(account)
             check_key(account)
         except ArbError as error:
-            logger.info("Account %s is not listened to: %s", account.pk, error)
+            # asked every few seconds; the page of the account says what is wrong with it
+            logger.debug("Account %s is not listened to: %s", account.pk, error)
             continue
         found.append(AccountKey(account.pk, account.venue.to_spec(), account.to_credentials()))
     return found
