@@ -64,7 +64,15 @@ def run(
         venues = SimulatedVenues(
             data_dir / "simulator", int((data_dir / "simulator" / "port").read_text())
         )
-        scope = storm.Scope(wish.seed, wish.seconds, data_dir, venues.url, config, engines)
+        scope = storm.Scope(
+            seed=wish.seed,
+            seconds=wish.seconds,
+            executions=wish.executions,
+            data_dir=data_dir,
+            simulator_url=venues.url,
+            config=config,
+            engines=engines,
+        )
         return _judge(wish, data_dir, storm.run(scope, platform, server))
     finally:
         platform.stop()

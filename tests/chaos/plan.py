@@ -23,6 +23,9 @@ spells to recover in, and nothing would be traded otherwise that could be lost."
 VENUE_TIMEOUT_MS = 3_000
 """After so long the platform gives up waiting for a venue, while under chaos."""
 
+STORMS_MAX = 3
+"""So often at most a storm comes until enough was executed: slow machines do less at a time."""
+
 Span = tuple[float, float]
 
 
@@ -102,6 +105,15 @@ def make_plan(
     )
     acts = [act for recipe in recipes for act in recipe.draw(random, seconds=seconds)]
     return sorted(acts, key=lambda act: (act.at_s, act.kind, act.target))
+
+
+def prolong(plan: Sequence[Act], *, seconds: float) -> list[Act]:
+    """Return the acts of a storm that begins anew after its ``seconds``, as often as it may."""
+    return [
+        replace(act, at_s=act.at_s + number * seconds)
+        for number in range(STORMS_MAX)
+        for act in plan
+    ]
 
 
 def _in_gust(passed: float, span: float) -> float:

@@ -1,5 +1,7 @@
 """The plan: reproducible, complete, and within the storm."""
 
+from dataclasses import replace
+
 import pytest
 
 from markets.simulator.faults.config import parse_fault
@@ -22,12 +24,23 @@ from tests.chaos.plan import (
     VENUE_FAULTS,
     VENUE_STATES,
     make_plan,
+    prolong,
 )
 
 WIDE = (*VENUE_STATES, *PROCESSES, *HALTS, *DATABASE)
 ALL = (*WIDE, *VENUE_FAULTS, *SCANNER, REPEATED_TASKS, *FUNDS)
 STREAMED = (*ENGINES, ENGINES_TOGETHER, *STREAM_FAULTS)
 NAMES = ("engine", "engine-2")
+
+
+def test_a_storm_that_comes_again_is_the_same():
+    plan = make_plan(seed=7, seconds=100, has_server=True)
+
+    three = prolong(plan, seconds=100)
+
+    assert three[: len(plan)] == plan
+    again = three[2 * len(plan) :]
+    assert [replace(act, at_s=act.at_s + 200) for act in plan] == again
 
 
 def test_the_same_seed_makes_the_same_plan():
