@@ -24,7 +24,7 @@ from tests.processes import redis_server
 
 __all__ = ["redis_server"]
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Server:

@@ -16,7 +16,7 @@ from arbplatform.push.publisher import publish
 from arbplatform.push.topics import Delivery, TopicKind, TopicRule, book_topic, ticker_topic
 from markets.models import Venue
 from tests.markets.conftest import alpha, venues  # noqa: F401  fixtures
-from tests.push.conftest import connect, cookie_of, in_thread
+from tests.push.conftest import PATIENCE_S, connect, cookie_of, in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ TICKER = ticker_topic("alpha", "BTC/USDT")
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110  another thread changes it
             await asyncio.sleep(0.01)
 
