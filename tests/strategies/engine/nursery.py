@@ -3,8 +3,8 @@
 ``python -m tests.strategies.engine.nursery`` reads one JSON object a line. ``{"log": PATH, "point":
 NAME, "signal": NUMBER, "deadline_ms": SPAN}`` starts an engine that sends itself a signal when it
 first comes to a crash point (``point`` may be empty), and answers its process id; ``{"look": PID}``
-answers how a process has ended, or ``null``. An engine with a point also logs when it asked for
-every order that left.
+answers how a process has ended, or ``null``. An engine also logs when it looks for free strategies;
+and one with a point, when it asked for every order that left.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ class Engine:
     def asked_at(self) -> list[float]:
         """When it put the last question for each order that was then let go [monotonic s]."""
         return [float(line.split()[1]) for line in self.output.splitlines() if line[:5] == "door "]
+
+    @property
+    def looked_at(self) -> list[datetime]:
+        """When it began to look for strategies that are free."""
+        lines = [line for line in self.output.splitlines() if line[:5] == "look "]
+        return [datetime.fromtimestamp(float(line.split()[1]), UTC) for line in lines]
 
     @property
     def is_stopped(self) -> bool:
@@ -170,13 +177,28 @@ def be_engine(parent: int, wish: dict[str, Any]) -> None:
             os.dup2(log, descriptor)
         for module in (flights, sending):
             pytest.MonkeyPatch().setattr(module, "SEND_DEADLINE_MS", wish["deadline_ms"])
-        with stopping_at(wish["point"], wish["signal"]):
+        with noting_looks(), stopping_at(wish["point"], wish["signal"]):
             call_command("run_engine")
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+@contextmanager
+def noting_looks() -> Iterator[None]:
+    """Have this process write down when it looks for free strategies."""
+    from strategies.engine.keeper import LeaseKeeper  # noqa: PLC0415
+
+    take: Callable[[LeaseKeeper], None] = LeaseKeeper.take
+
+    def look(keeper: LeaseKeeper) -> None:
+        os.write(2, f"look {time.time_ns() / 1e9:.6f}\n".encode())
+        take(keeper)
+
+    LeaseKeeper.take = look  # type: ignore[method-assign, assignment]
+    yield
 
 
 @contextmanager

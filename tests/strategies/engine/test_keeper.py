@@ -24,6 +24,7 @@ from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 
+TAKEOVER_S_MAX = 5.0
 LEASE_MS = LEASE // timedelta(milliseconds=1)
 
 
@@ -129,6 +130,13 @@ def test_the_share_of_an_engine_that_died_is_taken_over(streams, make_keeper, cl
 
     assert holders() == {"two": 4}
     assert sorted(item.fence for item in two.held().values()) == [2, 2, 2, 2]
+
+
+def test_what_a_dead_engine_held_is_looked_for_in_time():
+    """That the first look after the end of a lease finds it is shown where engines are killed."""
+    found_s = LEASE.total_seconds() + keepers.TAKE_EVERY_S
+
+    assert found_s <= TAKEOVER_S_MAX - 1  # what is left is for the look itself
 
 
 def test_an_engine_that_slept_through_its_leases_knows_it_when_it_wakes(
