@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 BATCH_MAX = 200
 """Rows of each kind that one sweep looks at; the next sweep takes the rest."""
+SLOW_MS = 5_000
+"""An execution that takes longer has waited for a venue that does not answer [ms]."""
 
 
 def sweep(*, clock: Clock = DATABASE_CLOCK) -> int:
@@ -47,14 +49,32 @@ def sweep(*, clock: Clock = DATABASE_CLOCK) -> int:
         failed += _try(partial(release_expired_tick, strategy_id=row.pk, clock=clock))
     for pk, token in list_stuck_leases(before=clock.now() - lease(), limit=BATCH_MAX):
         failed += _try(partial(revoke_lease, strategy_id=pk, token=token, clock=clock))
-    for execution in list_unsettled_executions(limit=BATCH_MAX):
-        failed += _try(partial(recover_execution, execution=execution, clock=clock))
+    failed += _recover_unsettled(clock)
     for pk in list_outdated_executions()[:BATCH_MAX]:
         failed += _try(partial(go_on, execution_id=pk, clock=clock))
     for pk in list_stopping(limit=BATCH_MAX):
         failed += _try(partial(settle_stopping, strategy_id=pk, clock=clock))
     for pk in list_misaligned(limit=BATCH_MAX):
         failed += _try(partial(realign, strategy_id=pk))
+    return failed
+
+
+def _recover_unsettled(clock: Clock) -> int:
+    """Recover executions; return how many could not be because of an error.
+
+    A repair waits for its venues. Once it has waited long, others at the same ones are left to the
+    next sweep: a venue that hangs must not take all threads of a worker.
+    """
+    failed = 0
+    slow: list[frozenset[str]] = []
+    for execution in list_unsettled_executions(limit=BATCH_MAX):
+        venues = frozenset(str(leg.get("venue")) for leg in execution.plan)
+        if any(waited_for <= venues for waited_for in slow):
+            continue
+        began_ms = clock.monotonic_ms()
+        failed += _try(partial(recover_execution, execution=execution, clock=clock))
+        if clock.monotonic_ms() - began_ms > SLOW_MS:
+            slow.append(venues)
     return failed
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.db.models.signals import pre_save
 from django_celery_beat.models import PeriodicTask
 
-from arbplatform.core.clock import SystemClock
+from arbplatform.core.clock import FixedClock, SystemClock
 from ledger.domain.orders import OrderState
 from ledger.models import LogEntry, Order
 from ledger.selectors import imbalances
@@ -229,6 +229,33 @@ def test_executions_whose_end_stays_unknown_hide_no_other(make_cross, start, edg
 
     states = Execution.objects.values_list("state", flat=True)
     assert list(states) == [ExecutionState.UNKNOWN] * 2
+
+
+def test_a_venue_that_hangs_is_waited_for_once_a_sweep(make_cross, start, edge, monkeypatch):
+    plans = ("hung", "well"), ("hung", "well"), ("well",), ("hung",), ("hung", "other")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_record", kill)
+        for number, venues in enumerate(plans):
+            strategy = make_cross(f"s{number}")
+            start(strategy)
+            with pytest.raises(Killed):
+                run_tick(strategy_id=strategy.pk)
+            rows = Execution.objects.filter(strategy=strategy)
+            rows.update(plan=[{"venue": venue} for venue in venues])
+    clock = FixedClock(0)
+    tried = []
+
+    def wait_for_venues(*, execution, clock):
+        venues = tuple(leg["venue"] for leg in execution.plan)
+        tried.append(venues)
+        if "hung" in venues:
+            clock.advance_ms(sweeps.SLOW_MS + 1)
+
+    monkeypatch.setattr(sweeps, "recover_execution", wait_for_venues)
+
+    assert sweeps.sweep(clock=clock) == 0
+
+    assert tried == [("hung", "well"), ("well",), ("hung",)]
 
 
 def test_a_schedule_that_lost_its_link_is_taken_up_again(cross):
