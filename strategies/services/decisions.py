@@ -11,12 +11,12 @@ from typing import Any
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.core.sentences import message_from_json, message_to_json
 from arbplatform.core.texts import storable
 from arbplatform.wording import render
 from strategies.models import Execution, Opportunity, Reason
 from strategies.sdk import Evaluation, Intent, MarketKey, Rejection
 from strategies.services.opportunities import LeftIntent
-from strategies.services.sentences import message_from_json, message_to_json
 
 SHOWN_MAX = 10
 """At most so many intents, rejections and missing books are kept, the best first."""

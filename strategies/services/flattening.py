@@ -17,6 +17,7 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import BPS_PER_UNIT, ZERO, Amount, Bps
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.retries import retried
 from ledger.domain.halts import EVERYTHING, TradingState
 from ledger.models import LogLevel
@@ -38,7 +39,6 @@ from strategies.errors import FlattenHalted, NotFlattened
 from strategies.models import Execution
 from strategies.selectors import list_exposed_executions, list_legs, lock_execution
 from strategies.services.repairs import STEP_ROWS_MAX
-from strategies.services.sentences import message_to_json
 from strategies.services.settlement import REPAIR_TIME, apply_event, is_leased
 from strategies.services.situations import max_loss_bps, read_means, read_scene
 

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.fields import to_document
 from ledger.models import LogEntry, LogLevel
 from ledger.services.batches import Statement, insertion
@@ -22,7 +23,6 @@ from strategies.domain.evidence import to_evidence
 from strategies.models import Decision, Opportunity, Reason
 from strategies.sdk import Intent, MarketKey, MarketView, Params
 from strategies.selectors import list_last_seen
-from strategies.services.sentences import message_to_json
 
 REPEAT_AFTER_S = 60
 LEFT_PER_TICK_MAX = 5

@@ -21,6 +21,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel, Order
@@ -35,7 +36,6 @@ from strategies.models import Execution
 from strategies.selectors import get_execution, lock_execution
 from strategies.services.claims import lease
 from strategies.services.crashpoints import CrashPoint
-from strategies.services.sentences import message_to_json
 from strategies.services.settlement import REPAIR_TIME, apply_event, settle_execution
 from strategies.services.situations import Scene, count_repairs, read_means, read_scene
 

@@ -20,12 +20,12 @@ from arbplatform.background.redis_lease import RedisLease
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import ArbError
+from arbplatform.core.sentences import message_from_json, message_to_json
 from markets.domain.orders import Side
 from strategies.domain.edge import Edge
 from strategies.domain.evidence import intent_from_json, intent_to_json
 from strategies.domain.scan import Kind, Nomination, Step
 from strategies.domain.view import MarketKey
-from strategies.services.sentences import message_from_json, message_to_json
 from strategies.services.sightings import Failure, Scan, Sighting, Source
 
 logger = logging.getLogger(__name__)

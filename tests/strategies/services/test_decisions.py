@@ -7,6 +7,7 @@ import pytest
 from django.utils import translation
 
 from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_from_json, message_to_json
 from markets.errors import VenueUnavailable
 from strategies.sdk import Evaluation, MarketKey, Rejection
 from strategies.services.decisions import (
@@ -16,7 +17,6 @@ from strategies.services.decisions import (
     describe_findings,
     render_decision,
 )
-from strategies.services.sentences import message_from_json, message_to_json
 
 
 def findings(*, rejections=(), failures=()):
