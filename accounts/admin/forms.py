@@ -9,7 +9,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -20,27 +19,22 @@ from accounts.models import Transfer, VenueAccount
 from accounts.selectors import list_accounts
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
+from arbplatform.console.fields import SecretField
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
 
 
-class SecretField(forms.CharField):
-    """A secret that can be typed in; it is never put into a page, not even after an error."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        attributes = {"autocomplete": "new-password", "spellcheck": "false"}
-        widget = UnfoldAdminPasswordWidget(attrs=attributes, render_value=False)
-        super().__init__(max_length=KEY_LENGTH_MAX, widget=widget, **kwargs)
-
-
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """An account. The stored secrets are no fields of it, so that they cannot get into the page."""
 
-    new_api_key = SecretField(label=_("API key"), required=False)
-    new_api_secret = SecretField(label=_("API secret"), required=False)
+    new_api_key = SecretField(label=_("API key"), max_length=KEY_LENGTH_MAX, required=False)
+    new_api_secret = SecretField(label=_("API secret"), max_length=KEY_LENGTH_MAX, required=False)
     new_passphrase = SecretField(
-        label=_("passphrase"), required=False, help_text=_("Only for venues that ask for one.")
+        label=_("passphrase"),
+        max_length=KEY_LENGTH_MAX,
+        required=False,
+        help_text=_("Only for venues that ask for one."),
     )
 
     class Meta:
