@@ -31,6 +31,8 @@ _PurseT = TypeVar("_PurseT", bound=Model)
 
 SECRET_FIELDS = ("api_key", "api_secret", "passphrase")
 
+_IS_ALARMING = Q(state=TransferState.DISPUTED) | Q(state__in=SENT_STATES, alarmed_at__isnull=False)
+
 
 def list_accounts() -> QuerySet[VenueAccount]:
     """Return all accounts with their venues.
@@ -255,9 +257,12 @@ def list_sent_transfers(*, limit: int) -> list[Transfer]:
 
 def count_alarms() -> int:
     """Return what about transfers needs a person: overdue, disputed, or an address that changed."""
-    overdue = Q(state__in=SENT_STATES) & Q(alarmed_at__isnull=False)
-    rows = Transfer.objects.filter(overdue | Q(state=TransferState.DISPUTED))
-    return rows.count() + count_suspended_addresses()
+    return Transfer.objects.filter(_IS_ALARMING).count() + count_suspended_addresses()
+
+
+def list_alarming_transfers(*, limit: int) -> list[Transfer]:
+    """Return transfers that are overdue or disputed, the oldest first."""
+    return list(list_transfers().filter(_IS_ALARMING).order_by("pk")[:limit])
 
 
 def list_requested_values(since: datetime, *, account_id: int | None = None) -> list[Any]:

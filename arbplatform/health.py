@@ -58,6 +58,9 @@ class PartsSerializer(serializers.Serializer[Any]):
     queues = PartHealthSerializer(help_text="Messages that wait, by queue.")
     disk = PartHealthSerializer(help_text="Of the data directory.")
     spool = PartHealthSerializer(help_text="Outcomes of orders that wait for the database.")
+    notices = PartHealthSerializer(
+        help_text="Channels to people, those that fail, and notices that wait though they are due."
+    )
     scanner = PartHealthSerializer(
         help_text="The process that watches all markets; that none runs is no failure."
     )

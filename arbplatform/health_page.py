@@ -26,6 +26,9 @@ FIGURES: Final[Mapping[str, Promise]] = {
     "trading": _("trading"),
     "reconcile": _("reconciliation"),
     "reports": _("reports"),
+    "channels": _("channels"),
+    "failing": _("that fail"),
+    "unsent": _("not sent yet"),
 }
 """Names of figures, for people; one that is not here is shown as the API calls it."""
 
@@ -44,6 +47,9 @@ ADVICE: Final[Mapping[str, Promise]] = {
     "disk": _(
         "Make room: old recordings and backups first, never the spool; then keep less: see "
         "Retention."
+    ),
+    "notices": _(
+        "Channels in the console shows what its service answered; send a test after mending it."
     ),
     "spool": _("Bring the database back. The runbook says what to do with files .rejected."),
 }

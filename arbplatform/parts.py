@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 from arbplatform.background.diskwatch import DiskLevel, level_of, measure
 from arbplatform.background.heartbeat import BEAT, SCANNER, WORKER, read_age_ms
 from arbplatform.background.queues import DEPTH_MAX, read_depths
+from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.notices.selectors import count_channels
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from ledger.services.spooling import orders_spool
 from markets.selectors import list_ill_venues
@@ -44,6 +46,7 @@ TITLES: Final[Mapping[str, Promise]] = {
     "queues": _("Queues"),
     "disk": _("Disk"),
     "spool": _("Spool of orders"),
+    "notices": _("Notices"),
 }
 """Names of parts, for people."""
 
@@ -163,6 +166,13 @@ def _check_spool() -> PartHealth:
     return PartHealth(not detail, detail, figures={"waiting": waiting, "rejected": rejected})
 
 
+def _check_notices() -> PartHealth:
+    figures = count_channels(SYSTEM_CLOCK.now())
+    is_ok = not figures["failing"]
+    detail = "" if is_ok else gettext("A channel to people does not work.")
+    return PartHealth(is_ok, detail, figures=figures)
+
+
 _CHECKS: Mapping[str, Callable[[], PartHealth]] = {
     "database": _check_database,
     "redis": _check_redis,
@@ -174,4 +184,5 @@ _CHECKS: Mapping[str, Callable[[], PartHealth]] = {
     "queues": _check_queues,
     "disk": _check_disk,
     "spool": _check_spool,
+    "notices": _check_notices,
 }

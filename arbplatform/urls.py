@@ -15,6 +15,7 @@ from arbplatform.api.routes import route
 from arbplatform.dashboard import OverviewView
 from arbplatform.health import HealthView, live
 from arbplatform.health_page import health_page
+from arbplatform.notices.api import AlarmListView
 from arbplatform.scraping import metrics
 
 
@@ -37,6 +38,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         for app in ("markets", "accounts", "ledger", "strategies")
         if find_spec(f"{app}.api.urls")
     ),
+    route("alarms", AlarmListView.as_view(), name="alarms"),
     route("overview", OverviewView.as_view(), name="overview"),
     route("health", HealthView.as_view(), name="health"),
 ]

@@ -1,10 +1,11 @@
 """What a worker looks after by itself, whether or not anybody sends it work.
 
-Two threads, of which an engine has the first: it may be alone on its machine. One looks each second
-at the ground that trading stands on: the clock, the disk, Redis.
+Three threads, of which an engine has the first: it may be alone on its machine. That one looks each
+second at the ground that trading stands on: the clock, the disk, Redis.
 What is not right restricts trading to orders that reduce an exposure, in every process, until it
-is right again. The other one carries out the tasks that keep money safe whenever they have not been
-run for a while: because beat is dead, Redis is away, or the queue is too long.
+is right again. The others carry out the tasks that keep money safe, and the one that tells people,
+whenever they have not been run for a while: because beat is dead, Redis is away, or the queue is
+too long.
 """
 
 import logging
@@ -50,6 +51,8 @@ SAFETY_TASKS: Final = (
     "ledger.cancel_halted_orders",
     "strategies.sweep",
 )
+NOTICE_TASKS: Final = ("notices.sweep",)
+"""They wait for services of others, and must not hold up the tasks above meanwhile."""
 SAFETY_EVERY_S: Final = 5.0
 
 _DISK: Final = _("{used} % of the disk of the data directory are in use.")
@@ -231,13 +234,17 @@ def _start(sender: Any = None, **_: Any) -> None:
     if not isinstance(sender, Consumer):
         return
     stop = Event()
-    timer = SafetyTimer({name: current_app.tasks[name] for name in SAFETY_TASKS})
-    signals.task_prerun.connect(timer.note, weak=False, dispatch_uid="arb.watch.note")
+    timers = {
+        name: SafetyTimer({task: current_app.tasks[task] for task in tasks})
+        for name, tasks in (("safety", SAFETY_TASKS), ("notices", NOTICE_TASKS))
+    }
     signals.worker_shutting_down.connect(
         lambda **_: stop.set(), weak=False, dispatch_uid="arb.watch.stop"
     )
     _go_on("watch", stop, LOOK_EVERY_S, _ground_duties())
-    _go_on("safety", stop, SAFETY_EVERY_S, {timer.look: 1})
+    for name, timer in timers.items():
+        signals.task_prerun.connect(timer.note, weak=False, dispatch_uid=f"arb.watch.{name}")
+        _go_on(name, stop, SAFETY_EVERY_S, {timer.look: 1})
 
 
 def _start_in_engine(**_: Any) -> None:

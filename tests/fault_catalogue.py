@@ -147,7 +147,6 @@ REASONS: dict[int, str] = {
     79: _NO_DERIVATIVES,
     80: _NO_DERIVATIVES,
     81: _NO_DERIVATIVES,
-    92: "Does not apply yet: nothing is sent to people; alarms stand in console, log and health.",
 }
 """Why a row needs no test."""
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from accounts.models import Transfer, VenueAccount
 from accounts.services.balances import sync_balances
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
+from arbplatform.notices.channels import create_channel
+from arbplatform.notices.raising import keep_alarms
+from arbplatform.notices.rules import Condition, Severity
 from ledger.models import EquitySnapshot, LogLevel
 from ledger.services.equity import take_snapshot
 from ledger.services.logs import write_log
@@ -54,6 +58,7 @@ def populated() -> Iterator[Populated]:
             sync_balances(account_id=account.pk)
         strategies = _run_strategies(accounts)
         _write_the_rest(accounts, strategies)
+        _raise_an_alarm()
         yield Populated(venues, accounts, strategies)
     SETUPS.clear()
 
@@ -90,6 +95,12 @@ def _run_strategies(accounts: list[VenueAccount]) -> list[Strategy]:
         run_tick(strategy_id=strategy.pk)
         strategy.refresh_from_db()
     return [cross, triangle, idle]
+
+
+def _raise_an_alarm() -> None:
+    create_channel(name="ops", address="https://hooks.example.org/x", heartbeat_at=None)
+    halted = Message("Trading is halted for {scope}: {reason}", {"scope": "alpha", "reason": "–"})
+    keep_alarms(conditions=[Condition("halted", Severity.CRITICAL, halted)], incidents=[])
 
 
 def _write_the_rest(accounts: list[VenueAccount], strategies: list[Strategy]) -> None:

@@ -86,6 +86,19 @@ GROUPS = (
         ),
     ),
     Group(
+        _("Alarms and notices"),
+        (
+            Page(
+                _("Alarms"),
+                "notifications_active",
+                "notices.alarm",
+                badge="arbplatform.notices.selectors.count_open",
+            ),
+            Page(_("Notices"), "outbox", "notices.notice"),
+            Page(_("Channels"), "campaign", "notices.noticechannel"),
+        ),
+    ),
+    Group(
         _("Venues and markets"),
         (
             Page(_("Venues"), "storefront", "markets.venue"),

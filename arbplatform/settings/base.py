@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "arbplatform.api.apps.ApiConfig",
     "arbplatform.retention.apps.RetentionConfig",
+    "arbplatform.notices.apps.NoticesConfig",
     "markets",
     "accounts",
     "ledger",
@@ -207,6 +208,7 @@ CELERY_TASK_ROUTES = {
             "ledger.heed_conditions",
             "ledger.repeat_cancellations",
             "ledger.resolve_unknown_orders",
+            "notices.sweep",
             "strategies.settle_execution",
             "strategies.sweep",
         ),
@@ -253,6 +255,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
         ("strategies: measure pegs", "strategies.measure_pegs", 30),
+        ("notices: find alarms and send what is due", "notices.sweep", 10),
         ("retention: remove what is old", "retention.prune", 300),
     )
 }
@@ -329,6 +332,8 @@ METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 """Machines with the same name share what venues allow to one address."""
+NOTICES_PRIVATE = env.bool("NOTICES_PRIVATE", default=False)
+"""Whether notices may go to addresses in private networks, and without TLS."""
 TRANSFER_COOLING_HOURS = env.int("TRANSFER_COOLING_HOURS", default=24)
 """So long after its approval an address cannot be used yet [h]."""
 TRANSFER_TRUST_LOCAL = env.bool("TRANSFER_TRUST_LOCAL", default=True)

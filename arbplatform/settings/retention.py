@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from arbplatform.settings.env import env
 
 RETENTION_DAYS: dict[str, int] = {
+    "alarms": env.int("RETENTION_ALARMS_DAYS", default=365),
     "comparisons": env.int("RETENTION_COMPARISONS_DAYS", default=30),
     "discrepancies": env.int("RETENTION_DISCREPANCIES_DAYS", default=30),
     "engines": env.int("RETENTION_ENGINES_DAYS", default=30),
@@ -16,6 +17,7 @@ RETENTION_DAYS: dict[str, int] = {
     "failed_logins": env.int("RETENTION_FAILED_LOGINS_DAYS", default=90),
     "logins": env.int("RETENTION_LOGINS_DAYS", default=365),
     "logs": env.int("RETENTION_LOGS_DAYS", default=30),
+    "notices": env.int("RETENTION_NOTICES_DAYS", default=30),
     "opportunities": env.int("RETENTION_OPPORTUNITIES_DAYS", default=14),
     "sessions": env.int("RETENTION_SESSIONS_DAYS", default=7),
     "tokens": env.int("RETENTION_TOKENS_DAYS", default=7),

@@ -1,18 +1,18 @@
 """Queries about logs, prices and equity."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount, Price
 from arbplatform.core.errors import NotFound
 from ledger.domain.pnl import Valuation, value_amounts
-from ledger.models import AssetPrice, EquitySnapshot, LogEntry
+from ledger.models import AssetPrice, EquitySnapshot, LogEntry, LogLevel
 from ledger.selectors.books import pnl_by_asset, start_of_utc_day
 
 PRICE_AGE_MAX = timedelta(minutes=10)
@@ -39,6 +39,21 @@ def list_logs(strategy_id: int | None = None) -> QuerySet[LogEntry]:
     """Return log entries, the newest first: of one strategy or of all."""
     rows = LogEntry.objects.select_related("strategy")
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def list_latest_errors(*, since: datetime, besides: Collection[str], limit: int) -> list[LogEntry]:
+    """Return the newest error of each kind of each strategy since a moment, the oldest first.
+
+    Args:
+        since: errors of that moment or later.
+        besides: kinds that are left out.
+        limit: at most so many, the newest ones.
+    """
+    rows = LogEntry.objects.filter(created_at__gte=since, level__gte=LogLevel.ERROR)
+    kinds = rows.exclude(event__in=besides).order_by().values("event", "strategy_id")
+    newest = kinds.annotate(newest=Max("id")).order_by("-newest").values_list("newest", flat=True)
+    found = LogEntry.objects.select_related("strategy").filter(pk__in=list(newest[:limit]))
+    return list(found.order_by("pk"))
 
 
 def list_prices(*, now: datetime) -> dict[str, Price]:

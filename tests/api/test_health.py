@@ -54,6 +54,7 @@ def test_everything_works(user_api, db, living):
         "queues": True,
         "disk": True,
         "spool": True,
+        "notices": True,
     }
     assert 0 <= data["worker"]["age_ms"] < 10_000
     assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None, "figures": None}
@@ -92,7 +93,7 @@ def test_staff_and_readers_and_the_bearer_of_the_token_are_told_more(
     ]
 
     assert [answer.json()["data"]["is_ok"] for answer in answers] == [True] * 3
-    assert [len(answer.json()["data"]["parts"]) for answer in answers] == [10] * 3
+    assert [len(answer.json()["data"]["parts"]) for answer in answers] == [11] * 3
 
 
 def test_a_token_that_is_none_is_refused(anonymous_api, db, living, refusal):

@@ -73,13 +73,14 @@ STATES = {
     "markets.Asset",
     "markets.Market",
     "markets.Venue",
+    "notices.NoticeChannel",
     "retention.Retention",
     "strategies.PegReading",
     "strategies.RiskLimits",
     "strategies.Strategy",
 }
 """Tables with one row for each thing that there is: they do not grow with time."""
-OURS = ("accounts", "api", "ledger", "markets", "retention", "strategies")
+OURS = ("accounts", "api", "ledger", "markets", "notices", "retention", "strategies")
 
 
 def test_of_every_table_it_is_decided_whether_it_may_shrink():
