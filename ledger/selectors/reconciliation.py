@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from accounts.domain.transfers import TransferState
 from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAccount
@@ -142,24 +142,25 @@ def map_rounds() -> dict[int, int]:
 
 
 def list_traded_markets(account: VenueAccount, since: datetime) -> list[Market]:
-    """Return the markets in which an account had orders since a moment, or has some now."""
+    """Return the markets in which an account had orders since a moment, or has some now.
+
+    Those in which something happened last come first: of an account that trades more markets than
+    one round reads, none is left out for ever.
+    """
     orders = Order.objects.filter(account_id=account.pk).filter(
         Q(updated_at__gte=since) | Q(state__in=LIVE_STATES)
     )
-    ids = orders.order_by().values("market_id").distinct()
-    return _list_markets(Market.objects.filter(pk__in=ids))
+    last = orders.order_by().values("market_id").annotate(last=Max("updated_at"))
+    ids = list(last.order_by("-last").values_list("market_id", flat=True)[:MARKETS_MAX])
+    rows = Market.objects.select_related("venue", "base", "quote").in_bulk(ids)
+    return [rows[pk] for pk in ids]
 
 
 def list_markets_between(account: VenueAccount, assets: Collection[str]) -> list[Market]:
     """Return the markets of an account's venue that trade some assets against each other."""
-    return _list_markets(
-        Market.objects.filter(
-            venue_id=account.venue_id, base__code__in=assets, quote__code__in=assets
-        )
+    rows = Market.objects.filter(
+        venue_id=account.venue_id, base__code__in=assets, quote__code__in=assets
     )
-
-
-def _list_markets(rows: QuerySet[Market]) -> list[Market]:
     return list(rows.select_related("venue", "base", "quote").order_by("pk")[:MARKETS_MAX])
 
 

@@ -1,9 +1,13 @@
 """What a venue's own code says decides before the class that ccxt puts it in."""
 
+import ccxt
 import pytest
 
 from ledger.domain.orders import OrderState
 from markets.errors import InsufficientFunds, OutcomeUnknown, VenueRejected
+from markets.gateway.client import exchange_class, known_codes
+from markets.gateway.error_map import Effect, translate
+from markets.gateway.quirks import quirks_for
 
 BACKEND = "Timeout waiting for response from backend server. Send status unknown; unknown result."
 
@@ -37,6 +41,20 @@ def test_a_code_of_refusal_ends_the_order_at_once(wire, code, words, error):
     assert order.next_lookup_at is None
     assert wire.venue_orders() == {}
     wire.assert_exact()
+
+
+@pytest.mark.parametrize(
+    ("ccxt_id", "code"),
+    [("bybit", "170035"), ("bybit", "170146"), ("bitget", "33013"), ("bitget", "36217")],
+)
+def test_a_code_that_sounds_like_a_refusal_to_ccxt_alone_is_unknown(ccxt_id, code):
+    codes = known_codes(exchange_class(ccxt_id)())
+    error = codes[code](f'{ccxt_id} {{"code":"{code}","msg":"order placement failed"}}')
+    assert isinstance(error, ccxt.BadRequest | ccxt.InvalidOrder)
+
+    told = translate(error, Effect.WRITE, "v", quirks=quirks_for(ccxt_id), known_codes=codes)
+
+    assert type(told) is OutcomeUnknown
 
 
 def test_a_code_that_nobody_knows_ends_nothing(wire):

@@ -6,8 +6,10 @@ from decimal import Decimal as D
 
 import pytest
 
-from ledger.models import Discrepancy, Entry, Fill
-from ledger.services.journal import submit_orders, write_orders
+from arbplatform.core.clock import to_ms
+from ledger.domain.orders import OrderState
+from ledger.models import Discrepancy, Entry, Fill, LateFee, Order
+from ledger.services.journal import resolve_unknown_orders, submit_orders, write_orders
 from markets.domain.funds import Wallet
 from tests.ledger.reconciled import assert_equal_to
 
@@ -48,6 +50,19 @@ def test_the_fee_follows_as_an_entry_of_its_own(look, without_fee, opened_books,
     assert Entry.objects.filter(kind="fee").count() == 2
     assert Discrepancy.objects.get().state == "closed"
     assert_equal_to(venue, opened_books)
+
+
+def test_it_is_asked_for_until_it_is_stated(without_fee, venue, clock):
+    order = Order.objects.get(pk=without_fee.pk)
+    assert (order.state, LateFee.objects.count()) == (OrderState.FILLED, 0)
+    for is_stated in (False, True):
+        venue.states_fee = is_stated
+        assert order.next_lookup_at is not None
+        clock.at_ms = to_ms(order.next_lookup_at)
+        assert resolve_unknown_orders(clock=clock).looked_up == 1
+        order.refresh_from_db()
+
+    assert (order.next_lookup_at, LateFee.objects.count()) == (None, 2)
 
 
 def test_a_difference_beyond_any_fee_is_not_explained_by_it(look, without_fee, venue):
