@@ -5,16 +5,13 @@ from accounts.models import Transfer, VenueAccount
 from accounts.services.accounts import open_gateway
 from arbplatform.core.decimals import (
     SMALLEST_STORED,
-    STORED_DECIMAL_PLACES,
-    STORED_DIGITS_MAX,
+    STORED_LIMIT,
     ZERO,
     Amount,
     to_plain,
 )
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import Wallet
-
-_AMOUNT_LIMIT = Amount(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
 
 
 def check_amounts(amount: Amount, fee_max: Amount | None, test_amount: Amount | None) -> None:
@@ -61,7 +58,7 @@ def _check_test_amount(test_amount: Amount | None, amount: Amount) -> None:
 
 
 def _check_storable(name: str, amount: Amount) -> None:
-    if amount >= _AMOUNT_LIMIT or amount % SMALLEST_STORED != 0:
+    if amount >= STORED_LIMIT or amount % SMALLEST_STORED != 0:
         complaint = Message("At most 22 digits before and 18 after the point can be stored.")
         raise InvalidInput(fields={name: [complaint]})
 

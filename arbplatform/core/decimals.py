@@ -32,6 +32,8 @@ STORED_DECIMAL_PLACES = 18
 STORED_DIGITS_MAX = 40
 SMALLEST_STORED = Decimal(1).scaleb(-STORED_DECIMAL_PLACES)
 """What longer numbers are rounded to before they are kept [any unit]."""
+STORED_LIMIT = Decimal(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
+"""Numbers that are kept are below it [any unit]."""
 
 
 def use_exact_context() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
-from arbplatform.core.decimals import ONE, SMALLEST_STORED, ZERO, Amount, Price
+from arbplatform.core.decimals import ONE, SMALLEST_STORED, STORED_LIMIT, ZERO, Amount, Price
 
 HOPS_MAX = 3
 """Markets that may lie between an asset and the reporting asset."""
@@ -70,7 +70,8 @@ def derive_prices(
 ) -> dict[str, tuple[Price, str]]:
     """Return the price of every asset that markets connect with the reporting asset.
 
-    The nearest connection counts: a direct market before one by way of a second asset.
+    The nearest connection counts: a direct market before one by way of a second asset. A price too
+    large or too small to be kept is none: one absurd book must not take all others with it.
 
     Args:
         mids: (base, quote) to the middle of bid and ask [quote per base], positive.
@@ -95,7 +96,11 @@ def derive_prices(
                     exact[asset] = (rate * price, f"{market} {path}".strip())
                     reached.append(asset)
         frontier = reached
-    return {asset: (_floor(price), path) for asset, (price, path) in exact.items()}
+    return {
+        asset: (_floor(price), path)
+        for asset, (price, path) in exact.items()
+        if SMALLEST_STORED <= price < STORED_LIMIT
+    }
 
 
 def _floor(value: Decimal) -> Decimal:

@@ -11,8 +11,7 @@ from enum import StrEnum
 
 from arbplatform.core.decimals import (
     SMALLEST_STORED,
-    STORED_DECIMAL_PLACES,
-    STORED_DIGITS_MAX,
+    STORED_LIMIT,
     ZERO,
     Amount,
     Price,
@@ -21,8 +20,6 @@ from arbplatform.core.decimals import (
 from ledger.errors import Imbalanced, Unbookable
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
-
-_STORED_MAX = Decimal(10) ** (STORED_DIGITS_MAX - STORED_DECIMAL_PLACES)
 
 
 class Book(StrEnum):
@@ -260,7 +257,7 @@ def check_storable(key: str, amount: Amount) -> None:
     Raises:
         Unbookable: too many digits before or after the point.
     """
-    if abs(amount) >= _STORED_MAX or amount % SMALLEST_STORED:
+    if abs(amount) >= STORED_LIMIT or amount % SMALLEST_STORED:
         raise Unbookable(key=key, amount=amount)
 
 

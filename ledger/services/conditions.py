@@ -4,9 +4,12 @@ These restrictions are scopes of their own: they never touch what a person has h
 person has to lift them.
 """
 
+import logging
+
 from accounts.errors import AccountNotFound
 from accounts.selectors import get_account, list_refused_account_ids
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import IllegalTransition
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent, TradingState
 from ledger.models import TradingHalt
 from ledger.selectors.halts import list_halts
@@ -15,6 +18,8 @@ from markets.domain.health import VenueState
 from markets.errors import UnknownVenue
 from markets.models import Venue
 from markets.selectors import get_venue_by_id
+
+logger = logging.getLogger(__name__)
 
 _WANTED = {
     VenueState.HEALTHY: TradingState.ACTIVE,
@@ -96,4 +101,7 @@ def _steer(scope: HaltScope, wanted: TradingState, reason: str, clock: Clock) ->
     now = TradingState.ACTIVE if row is None else TradingState(row.state)
     if now is not wanted:
         text = reason[:REASON_LENGTH_MAX].strip().removesuffix(".")
-        change_trading(event=_EVENTS[wanted], scope=scope, reason=text, clock=clock)
+        try:
+            change_trading(event=_EVENTS[wanted], scope=scope, reason=text, clock=clock)
+        except IllegalTransition:
+            logger.info("%s is %s already: somebody else was faster", scope.key, wanted)

@@ -83,6 +83,17 @@ def test_a_connection_that_is_too_long_is_not_used():
     assert derive_prices(chain, "USDT").keys() == {"USDT", "A", "B", "C"}
 
 
+@pytest.mark.parametrize("absurd", ["1e22", "1e60", "1e-19", "1e-60"])
+def test_a_price_that_cannot_be_kept_takes_no_other_with_it(absurd):
+    mids = {("BTC", "USDT"): D(60_000), ("JUNK", "USDT"): D(absurd), ("USDT", "TINY"): D(absurd)}
+
+    found = derive_prices(mids, "USDT")
+
+    assert found["BTC"] == (D(60_000), "BTC/USDT")
+    assert "JUNK" not in found
+    assert all(D("1e-18") <= price < D("1e22") for price, _path in found.values())
+
+
 @pytest.mark.parametrize("mid", ["3", "7", "0.3"])
 def test_an_inverse_price_is_rounded_down(mid):
     price, _path = derive_prices({("USDT", "X"): D(mid)}, "USDT")["X"]
