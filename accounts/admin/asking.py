@@ -12,7 +12,7 @@ from django.forms.widgets import MediaDefiningClass
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from arbplatform.console.admin import PlatformAdmin
+from arbplatform.console.admin import PlatformAdmin, Text
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.wording import render
 
@@ -52,11 +52,13 @@ class AskingAdmin(PlatformAdmin, metaclass=AbstractPageClass):
     """Rows that are asked for and then only looked at, or changed by buttons.
 
     Attributes:
+        ask_text: what the button says that asks.
         ask_form: what is typed in.
         ask_fieldsets: of the form, as Django's ``fieldsets``.
         shown_fieldsets: of the page of a row.
     """
 
+    ask_text: Text
     ask_form: type[AskingForm]
     ask_fieldsets: tuple[Any, ...]
     shown_fieldsets: tuple[Any, ...]
@@ -98,6 +100,7 @@ class AskingAdmin(PlatformAdmin, metaclass=AbstractPageClass):
 
         Django saves forms inside a transaction; the service may ask a venue, so it is called here.
         """
+        extra_context = {"ask_text": self.ask_text, **(extra_context or {})}
         if request.method != "POST":
             return super().add_view(request, form_url, extra_context)
         if not self.has_add_permission(request):

@@ -61,6 +61,7 @@ class AddressForm(AskingForm):
 class AddressEntryAdmin(AskingAdmin):
     """Where accounts receive assets, and who agreed to it."""
 
+    ask_text = _("Propose the address")
     ask_form = AddressForm
     ask_fieldsets = ((None, {"fields": ("account", "asset", "network", "label", "expected")}),)
     empty_hint = _(
@@ -185,6 +186,7 @@ class NetworkForm(AskingForm):
 class VenueNetworkAdmin(AskingAdmin):
     """What venues call our networks, as people confirmed it."""
 
+    ask_text = _("Confirm the network")
     ask_form = NetworkForm
     ask_fieldsets = ((None, {"fields": ("venue", "network", "venue_name")}),)
     empty_hint = _(

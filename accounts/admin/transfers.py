@@ -63,6 +63,7 @@ class TransferAdmin(AskingAdmin):
     actions = ("poll_selected",)
     actions_row = ("poll_one",)
     actions_detail = ("poll_one", "approve_one", "cancel_one", "settle_one", "confirm_one")
+    ask_text = _("Request the transfer")
     ask_form = TransferForm
     ask_fieldsets = (
         (_("Source"), {"fields": ("from_account", "from_wallet")}),

@@ -140,6 +140,10 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     actions_row = ("sync_one", "test_one")
     actions_detail = ("sync_one", "test_one", "unblock_one")
 
+    def is_offered(self, action: str, row: Venue) -> bool:
+        """Offer to lift a block where there is one."""
+        return action != "unblock_one" or row.state == VenueStateChoice.BLOCKED
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Venue]:
         """Return venues with the number of their active markets."""
         return list_venues()

@@ -46,6 +46,13 @@ def test_a_transfer_is_requested(console, transfer_form, alpha, superuser):
     assert alpha[1].count("withdraw") == 0
 
 
+def test_the_button_says_that_funds_will_move(console, assets):
+    page = text(console.get(f"{TRANSFERS}add/"))
+
+    assert "Request the transfer" in page
+    assert "Save and add another" not in page
+
+
 def test_a_transfer_between_wallets_is_requested(console, transfer_form, alpha):
     console.post(f"{TRANSFERS}add/", transfer_form | {"to_account": "", "to_wallet": "funding"})
 

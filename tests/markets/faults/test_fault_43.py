@@ -88,10 +88,12 @@ def test_it_is_shown_with_the_button_that_lifts_it(refusing, venue, console):
     listed = console.get("/admin/markets/venue/").content.decode()
     page = console.get(f"/admin/markets/venue/{venue.pk}/change/").content.decode()
     console.post(f"/admin/markets/venue/{venue.pk}/unblock-one/", follow=True)
+    lifted = console.get(f"/admin/markets/venue/{venue.pk}/change/").content.decode()
 
     assert "blocked" in listed
     assert "it refused our place 3 times in a row" in page
     assert "Lift the block" in page
+    assert "Lift the block" not in lifted
 
 
 def test_a_page_of_a_firewall_counts_and_one_answer_between_does_not(venue, refusing):
