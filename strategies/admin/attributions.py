@@ -30,11 +30,14 @@ def show_attribution(row: Attribution, asset: str) -> SafeString:
     """Return the way from the expected to the realised profit as tables, with what is amiss."""
     heads = [_("part"), f"{_('change')} [{asset}]", f"{_('running total')} [{asset}]"]
     parts = {name: getattr(row, name) for name in PARTS}
-    lines = [*_steps(parts), (_("total"), "", to_plain(row.total))]
+    lines = [*_steps(parts), (_("Total"), "", to_plain(row.total))]
     lines += [
-        (_("booked, at the marks"), "", to_plain(row.booked)),
-        (_("of it in {asset}").format(asset=asset), "", to_plain(row.cash)),
-        (_("of it left over in other assets"), "", to_plain(row.left_over)),
+        (capfirst(title), "", to_plain(amount))
+        for title, amount in (
+            (_("booked, at the marks"), row.booked),
+            (_("of it in {asset}").format(asset=asset), row.cash),
+            (_("of it left over in other assets"), row.left_over),
+        )
     ]
     blocks = [table(heads, lines), _legs(row), *_remarks(row)]
     return format_html_join("", '<div class="mb-4">{}</div>', ((block,) for block in blocks))
@@ -43,20 +46,18 @@ def show_attribution(row: Attribution, asset: str) -> SafeString:
 def summarise(
     sums: Sequence[Mapping[str, Any]], show: Callable[[Decimal | None], str]
 ) -> list[tuple[str, ...]]:
-    """Return one row per profit asset: executions, each part, total.
+    """Return how many executions there are, each part and the total, a column per profit asset.
 
     Args:
         sums: of many executions.
         show: writes an amount.
     """
+    if not sums:
+        return []
     return [
-        (
-            row["asset"],
-            str(row["executions"]),
-            *(show(row[name]) for name in PARTS),
-            show(row["total"]),
-        )
-        for row in sums
+        (_("Executions"), *(str(row["executions"]) for row in sums)),
+        *((capfirst(str(PART_LABELS[name])), *(show(row[name]) for row in sums)) for name in PARTS),
+        (_("Total"), *(show(row["total"]) for row in sums)),
     ]
 
 

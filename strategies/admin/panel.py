@@ -9,16 +9,15 @@ from typing import Any
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from arbplatform.core.decimals import floor_to_step, to_plain
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.wording import render
-from strategies.admin.attributions import PART_LABELS, summarise
+from strategies.admin.attributions import summarise
 from strategies.domain.states import StrategyDriver, StrategyState
-from strategies.models import PARTS, Execution, Run, Strategy
+from strategies.models import Execution, Run, Strategy
 from strategies.selectors import (
     get_last_run,
     list_executions,
@@ -30,6 +29,7 @@ from strategies.services.pnl import PnlReport, report_pnl
 from strategies.services.runs import is_ticking
 
 ROWS = 10
+EDGE_STEP = Decimal("0.01")
 SHOWN_STEP = Decimal("1e-8")
 """Amounts are shown down to this; the API and the exports have every digit."""
 
@@ -47,11 +47,21 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A small table of the page: unfold's table component reads ``headers`` and ``rows``."""
+    """A small table of the page.
+
+    Attributes:
+        title: above it.
+        headers: of the columns.
+        rows: their cells.
+        note: said before the rows.
+        is_prose: whether the last column holds sentences, which need room.
+    """
 
     title: str
     headers: Sequence[str]
     rows: Sequence[Row]
+    note: str = ""
+    is_prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +82,23 @@ class Panel:
     strategy: Strategy
     cards: Sequence[Card]
     links: Sequence[tuple[str, str]]
-    decision: Table
-    decided_at: str
-    attribution: Table
-    executions: Table
-    trades: Table
-    logs: Table
+    tables: Sequence[Table]
 
 
 def build_panel(strategy: Strategy) -> Panel:
     """Return what the page of ``strategy`` shows, in the active language."""
-    decision = render_decision(strategy.last_decision)
     pnl = report_pnl(strategy_id=strategy.pk)
     return Panel(
         strategy=strategy,
         cards=_cards(strategy, pnl),
         links=_links(strategy),
-        decision=Table(
-            title=_("Last decision"),
-            headers=[_("What"), _("Edge [bps]"), _("Result"), _("Why")],
-            rows=_decision_rows(decision),
-        ),
-        decided_at=when(decided_at(strategy)),
-        attribution=Table(
-            title=_("From the expected to the realised profit"),
-            headers=[
-                _("Asset"),
-                _("Executions"),
-                *(capfirst(str(PART_LABELS[name])) for name in PARTS),
-                _("Total"),
-            ],
-            rows=summarise(pnl.attribution, brief),
-        ),
-        executions=_executions(strategy),
-        trades=_trades(strategy),
-        logs=_logs(strategy),
+        tables=[
+            _decision(strategy),
+            _attribution(pnl),
+            _executions(strategy),
+            _trades(strategy),
+            _logs(strategy),
+        ],
     )
 
 
@@ -179,6 +171,24 @@ def _links(strategy: Strategy) -> list[tuple[str, str]]:
     ]
 
 
+def _decision(strategy: Strategy) -> Table:
+    return Table(
+        title=_("Last decision"),
+        headers=[_("What"), _("Edge [bps]"), _("Result"), _("Why")],
+        rows=_decision_rows(render_decision(strategy.last_decision)),
+        note=when(decided_at(strategy)),
+        is_prose=True,
+    )
+
+
+def _attribution(pnl: PnlReport) -> Table:
+    return Table(
+        title=_("From the expected to the realised profit"),
+        headers=[_("part"), *(row["asset"] for row in pnl.attribution)],
+        rows=summarise(pnl.attribution, brief),
+    )
+
+
 def _decision_rows(decision: Mapping[str, Any]) -> list[Row]:
     rows: list[Row] = [
         (item["summary"], "", _("executed"), item["state"]) for item in decision.get("executed", [])
@@ -188,7 +198,7 @@ def _decision_rows(decision: Mapping[str, Any]) -> list[Row]:
         for item in decision["left"]
     ]
     rows += [
-        (item["subject"], _short(item["edge_bps"]), _("not wanted"), item["message"])
+        (item["subject"], _short(item["edge_bps"]), _("not traded"), item["message"])
         for item in decision["rejections"]
     ]
     rows += [
@@ -252,6 +262,7 @@ def _logs(strategy: Strategy) -> Table:
             (when(row.created_at), row.get_level_display(), render(row.to_message()))
             for row in list_latest_logs(strategy_id=strategy.pk, limit=ROWS)
         ],
+        is_prose=True,
     )
 
 
@@ -272,8 +283,5 @@ def decided_at(strategy: Strategy) -> datetime | None:
 
 
 def _short(edge_bps: str | None) -> str:
-    """Return an edge with two places: the row is for people, the evidence is exact."""
-    if edge_bps is None:
-        return ""
-    whole, _point, places = edge_bps.partition(".")
-    return f"{whole}.{places[:2]}" if places else whole
+    """Return an edge with two places, rounded down as in the sentence beside it."""
+    return "" if edge_bps is None else f"{floor_to_step(Decimal(edge_bps), EDGE_STEP):.2f}"

@@ -70,7 +70,6 @@ class StrategyAdmin(PlatformAdmin):
         "show_executions",
         "show_earned",
         "show_last_decision",
-        "show_error",
     )
     empty_hint = _(
         "Add a strategy: choose its type and the venue accounts that it may trade with, then "
@@ -109,8 +108,11 @@ class StrategyAdmin(PlatformAdmin):
 
     @display(description=_("status"), ordering="state")
     def show_state(self, strategy: Strategy) -> SafeString:
-        """Show the state as a coloured label."""
-        return coloured(strategy.get_state_display(), STATE_LABELS[strategy.state])
+        """Show the state as a coloured label, and the beginning of the last error."""
+        label = coloured(strategy.get_state_display(), STATE_LABELS[strategy.state])
+        if not strategy.last_error:
+            return label
+        return format_html("{}<br><small>{}</small>", label, strategy.last_error[:80])
 
     @display(description=_("accounts"))
     def show_accounts(self, strategy: Strategy) -> str:
@@ -140,11 +142,6 @@ class StrategyAdmin(PlatformAdmin):
         """Show to the second when it was last decided; a strategy on a stream has no ticks."""
         moments = (decided_at(strategy), strategy.last_tick_at)
         return when(max(filter(None, moments), default=None))
-
-    @display(description=_("last error"))
-    def show_error(self, strategy: Strategy) -> str:
-        """Show the beginning of the last error."""
-        return strategy.last_error[:80]
 
     # actions ----------------------------------------------------------------------------------
 

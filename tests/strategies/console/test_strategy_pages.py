@@ -8,6 +8,7 @@ from django.utils import translation
 from arbplatform.console.template_filters import signed_money
 from ledger.models import AssetPrice, Order
 from ledger.services.equity import take_snapshot
+from strategies.admin.panel import brief
 from strategies.domain.states import StrategyState
 from strategies.models import Execution, Run, Strategy
 from strategies.services.pnl import report_pnl
@@ -341,6 +342,29 @@ def test_a_faulted_strategy_shows_its_error(console, cross, calm):
     fault_strategy(strategy_id=cross.pk, error="the plugin is broken")
 
     assert "the plugin is broken" in text_of(console.get(page(cross)))
+    assert "<small>the plugin is broken</small>" in text_of(console.get(LIST))
+
+
+@pytest.mark.parametrize(
+    ("edge_bps", "shown"), [("-15.0231", "-15.03"), ("3.009", "3.00"), ("7", "7.00")]
+)
+def test_the_edge_of_what_was_left_is_rounded_as_in_its_sentence(console, cross, edge_bps, shown):
+    rejection = {"subject": "odd", "edge_bps": edge_bps, "message": {"template": "Too little."}}
+    Strategy.objects.filter(pk=cross.pk).update(last_decision={"rejections": [rejection]})
+
+    assert f"<td>odd</td><td>{shown}</td><td>not traded</td>" in text_of(console.get(page(cross)))
+
+
+def test_the_way_of_the_profit_has_a_row_for_each_part(console, cross, edge):
+    run_tick(strategy_id=cross.pk)
+
+    html = text_of(console.get(page(cross)))
+
+    (report,) = report_pnl(strategy_id=cross.pk).attribution
+    assert "<th>Part</th><th>USDT</th>" in html
+    assert "<td>Executions</td><td>1</td>" in html
+    assert f"<td>Expected at the decision</td><td>{brief(report['expected'])}</td>" in html
+    assert f"<td>Total</td><td>{brief(report['total'])}</td>" in html
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
