@@ -87,7 +87,7 @@ def test_it_is_shown_with_the_button_that_lifts_it(refusing, venue, console):
 
     listed = console.get("/admin/markets/venue/").content.decode()
     page = console.get(f"/admin/markets/venue/{venue.pk}/change/").content.decode()
-    console.post(f"/admin/markets/venue/{venue.pk}/unblock-one/", follow=True)
+    console.post(f"/admin/markets/venue/{venue.pk}/unblock_one/", {"_form_submitted": "True"})
     lifted = console.get(f"/admin/markets/venue/{venue.pk}/change/").content.decode()
 
     assert "blocked" in listed
