@@ -49,6 +49,8 @@ from tests.chaos.plan import VENUES, Act
 from tests.chaos.processes import Platform
 from tests.chaos.reading import ask
 
+ANSWER_S = 2.0
+"""How long it waits for venues that it may have frozen itself [s]."""
 RETRY_S = 1.0
 TRIES_MAX = 15
 """A deed that finds its target away is tried again so often."""
@@ -169,7 +171,7 @@ class Monkey:
 
     def _fault(self, act: Act) -> None:
         path = f"/control/{act.target}/faults"
-        armed = ask(self._simulator_url, "POST", path, dict(act.options))
+        armed = ask(self._simulator_url, "POST", path, dict(act.options), timeout_s=ANSWER_S)
         self.diary.strikes.arm(act.target, armed["id"], act.kind)
 
     # --- processes -------------------------------------------------------------------------------
@@ -287,10 +289,15 @@ class Monkey:
         stop_trading(reason=REASON, scope=scope)
         return lambda: resume(scope)
 
-    def count_strikes(self) -> None:
-        """Ask the venues what has struck so far."""
+    def count_strikes(self, timeout_s: float = ANSWER_S) -> None:
+        """Ask the venues what has struck so far.
+
+        Args:
+            timeout_s: how long each may take to answer [s].
+        """
         for code in VENUES:
-            listed = ask(self._simulator_url, "GET", f"/control/{code}/faults")
+            path = f"/control/{code}/faults"
+            listed = ask(self._simulator_url, "GET", path, timeout_s=timeout_s)
             self.diary.strikes.see(code, (*listed["faults"], *listed["ended"]))
 
     def look_after(self) -> None:

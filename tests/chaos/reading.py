@@ -40,7 +40,8 @@ from tests.chaos.evidence import (
 
 LEASE_EVENTS = ("strategy_taken", "strategy_taken_over", "strategy_retaken")
 EXACT = Context(prec=80)
-TIMEOUT_S = 2.0
+PATIENCE_S = 30.0
+"""How long an answer of the venues may take when nothing goes wrong [s]."""
 
 
 def read_orders() -> list[OrderRow]:
@@ -337,13 +338,15 @@ def read_statements(url: str, config: SimulatorConfig) -> Wallets:
     return wallets
 
 
-def ask(url: str, method: str, path: str, body: Any = None) -> Any:
+def ask(
+    url: str, method: str, path: str, body: Any = None, *, timeout_s: float = PATIENCE_S
+) -> Any:
     """Ask the simulation itself and return its JSON.
 
     Raises:
         OSError: it does not answer, or refuses.
     """
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=timeout_s)
     try:
         connection.request(method, path, None if body is None else json.dumps(body))
         answer = connection.getresponse()

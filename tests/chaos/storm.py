@@ -35,7 +35,7 @@ from tests.chaos import reading
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, Halt, Pause
 from tests.chaos.invariants import find_violations
-from tests.chaos.monkey import TROUBLES, Monkey, Server, resume_all, settle_disputed
+from tests.chaos.monkey import ANSWER_S, TROUBLES, Monkey, Server, resume_all, settle_disputed
 from tests.chaos.plan import ORDER_DELAYS_MS, STORMS_MAX, make_plan, prolong
 from tests.chaos.processes import Platform, wait_for
 from tests.chaos.world import list_specs
@@ -186,7 +186,7 @@ def clear(monkey: Monkey, platform: Platform, scope: Scope) -> None:
     platform.revive()
     platform.wait_until_ready()
     wait_for(lambda: _answers(scope.simulator_url), VENUES_TIMEOUT_S, "the venues answer")
-    monkey.count_strikes()
+    monkey.count_strikes(reading.PATIENCE_S)
     for venue in scope.config.venues:
         reading.ask(scope.simulator_url, "DELETE", f"/control/{venue.code}/faults")
     close_old_connections()
@@ -320,7 +320,7 @@ def say(line: str) -> None:
 
 def _answers(simulator_url: str) -> bool:
     try:
-        reading.ask(simulator_url, "GET", "/healthz")
+        reading.ask(simulator_url, "GET", "/healthz", timeout_s=ANSWER_S)
     except OSError:
         return False
     return True
