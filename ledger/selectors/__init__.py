@@ -32,6 +32,7 @@ from ledger.selectors.equity import (
     value_in_reporting,
 )
 from ledger.selectors.orders import (
+    IS_LIVE,
     count_orders,
     find_open_question,
     find_orders,
@@ -41,6 +42,7 @@ from ledger.selectors.orders import (
     list_due_orders,
     list_fills,
     list_fills_of_orders,
+    list_live_ids,
     list_orders,
     list_others_among,
     list_standing_fills,
@@ -58,6 +60,7 @@ from ledger.selectors.reservations import (
 )
 
 __all__ = [
+    "IS_LIVE",
     "EquityPoint",
     "Figures",
     "Holding",
@@ -82,6 +85,7 @@ __all__ = [
     "list_fills",
     "list_fills_of_orders",
     "list_holdings",
+    "list_live_ids",
     "list_logs",
     "list_orders",
     "list_others_among",

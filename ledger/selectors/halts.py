@@ -11,6 +11,7 @@ from arbplatform.core.errors import Message, NotFound
 from ledger.domain.halts import HaltLevel, HaltScope, TradingState
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Order, TradingChange, TradingHalt
+from ledger.selectors.orders import list_live
 from markets.models import Venue
 
 CHANGES_MAX = 100
@@ -91,5 +92,5 @@ def list_live_orders(
             covered = Q()
             break
         covered |= Q((columns[HaltLevel(halt.level)], halt.target_id))
-    rows = Order.objects.filter(covered, state__in=states).order_by("pk")
+    rows = list_live().filter(covered, state__in=states).order_by("pk")
     return list(rows.select_related("market__venue", "market__base", "market__quote")[:limit])

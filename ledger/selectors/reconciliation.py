@@ -22,7 +22,7 @@ from ledger.models import (
     Order,
     ReconciliationRun,
 )
-from ledger.selectors.orders import list_orders, without_secrets
+from ledger.selectors.orders import list_live_ids, list_orders, without_secrets
 from markets.domain.funds import Wallet
 from markets.errors import OrderAbsent
 from markets.models import Market
@@ -202,13 +202,15 @@ def may_be_unlinked(
 
 def list_open_orders(account_id: int, *, acknowledged_before: datetime) -> list[Order]:
     """Return the orders that the journal takes for open, and took for open then already."""
-    rows = list_orders().filter(account_id=account_id, state=OrderState.OPEN)
+    ids = list_live_ids([account_id]).get(account_id, [])
+    rows = list_orders().filter(pk__in=ids, state=OrderState.OPEN)
     return list(rows.filter(acknowledged_at__lt=acknowledged_before))
 
 
 def list_moving_assets(account_id: int) -> set[str]:
     """Return the assets of an account that orders or transfers may be moving at this moment."""
-    orders = Order.objects.filter(account_id=account_id, state__in=_MOVING_STATES)
+    ids = list_live_ids([account_id]).get(account_id, [])
+    orders = Order.objects.filter(pk__in=ids, state__in=_MOVING_STATES)
     assets = set()
     for base, quote in orders.values_list("market__base__code", "market__quote__code").distinct():
         assets |= {base, quote}

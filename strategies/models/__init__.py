@@ -7,6 +7,7 @@ from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
     INTERVAL_MS_MIN,
+    NOT_OVER,
     Decision,
     Execution,
     ExecutionStateChoice,
@@ -21,6 +22,7 @@ from strategies.models.strategies import (
 __all__ = [
     "INTERVAL_MS_MAX",
     "INTERVAL_MS_MIN",
+    "NOT_OVER",
     "PARTS",
     "Attribution",
     "Decision",

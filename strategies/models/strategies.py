@@ -268,6 +268,11 @@ class Opportunity(models.Model):
         return f"#{self.pk} {self.summary}"
 
 
+NOT_OVER = ("executing", "incomplete", "unknown", "held")
+"""States of executions that have not ended, or that a person may still have to look at, in the
+order of the index of just these."""
+
+
 class Execution(TimestampedModel):
     """One arbitrage being carried out: its orders are the legs."""
 
@@ -349,7 +354,7 @@ class Execution(TimestampedModel):
             # what must be known of a strategy before each decision, however many have completed
             models.Index(
                 fields=["strategy"],
-                condition=models.Q(state__in=["executing", "incomplete", "unknown", "held"]),
+                condition=models.Q(state__in=list(NOT_OVER)),
                 name="execution_not_over",
             )
         ]

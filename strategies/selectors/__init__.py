@@ -1,6 +1,21 @@
 """Every query of the strategies app."""
 
 from strategies.selectors.batches import DueRow, Stamps, list_free, read_venue_stamps
+from strategies.selectors.executions import (
+    NEWEST_ENTRIES_MAX,
+    UNFINISHED_STATES,
+    count_executions,
+    find_attribution,
+    get_execution,
+    list_executions,
+    list_exposed_executions,
+    list_legs,
+    list_outcomes,
+    list_outdated_executions,
+    list_unsettled_executions,
+    lock_execution,
+    sum_attributions,
+)
 from strategies.selectors.risk import (
     CHANGES_MAX,
     OUTLETS_MAX,
@@ -20,45 +35,32 @@ from strategies.selectors.risk import (
 )
 from strategies.selectors.strategies import (
     LATEST_MAX,
-    NEWEST_ENTRIES_MAX,
-    UNFINISHED_STATES,
     Standing,
-    count_executions,
     count_orders,
     count_strategies,
-    find_attribution,
-    get_execution,
     get_last_run,
     get_open_run,
     get_opportunity,
     get_strategy,
     is_name_taken,
     list_accounts_by_id,
-    list_executions,
     list_expired_ticks,
-    list_exposed_executions,
     list_last_seen,
     list_latest_logs,
     list_latest_trades,
-    list_legs,
     list_markets_of,
     list_misaligned,
     list_opportunities,
-    list_outcomes,
-    list_outdated_executions,
     list_recent_causes,
     list_runs,
     list_stopping,
     list_strategies,
-    list_unsettled_executions,
-    lock_execution,
     lock_strategy,
     map_accounts,
     map_recent_causes,
     map_standings,
     read_evidence,
     read_state,
-    sum_attributions,
 )
 
 __all__ = [

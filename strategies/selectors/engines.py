@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 from strategies.models import EngineProcess, Execution, Run, Strategy
+from strategies.selectors.executions import IS_NOT_OVER, list_not_over
 
 REVOKED: Final = "revoked"
 """What the token of a lease begins with that was taken from its engine."""
@@ -154,6 +155,7 @@ def list_unfit(runs: Mapping[int, int]) -> list[int]:
 def list_begun_executions(strategy_ids: Collection[int]) -> list[Execution]:
     """Return the executions of some strategies that are not settled, oldest first."""
     rows = Execution.objects.select_related("strategy").filter(
+        IS_NOT_OVER,
         strategy_id__in=strategy_ids,
         state__in=(ExecutionState.EXECUTING, ExecutionState.INCOMPLETE),
     )
@@ -171,7 +173,8 @@ def list_stuck_leases(*, before: datetime, limit: int) -> list[tuple[int, str]]:
         Strategy and token of each.
     """
     rows = (
-        Execution.objects.filter(state=ExecutionState.EXECUTING, lease_fence__gt=0)
+        list_not_over()
+        .filter(state=ExecutionState.EXECUTING, lease_fence__gt=0)
         .exclude(strategy__tick_token="")
         .exclude(strategy__tick_token__startswith=REVOKED)
         .annotate(last_order_at=Coalesce(Max("orders__updated_at"), "created_at"))

@@ -4,16 +4,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.fields import ExactSum
-from ledger.domain.orders import LIVE_STATES
-from ledger.models import Order
+from ledger.selectors import list_live_ids
 from markets.models import Market
 from strategies.domain.states import ExecutionState
 from strategies.models import Dust, Execution, PegReading, RiskLimits, RiskLimitsChange
-from strategies.selectors.strategies import UNFINISHED_STATES
+from strategies.selectors.executions import IS_NOT_OVER, UNFINISHED_STATES
 
 CHANGES_MAX = 100
 """Newest changes of limits that are listed."""
@@ -44,14 +43,18 @@ def list_risk_limits(strategy_ids: Collection[int]) -> list[RiskLimits]:
 
 def count_open_executions(strategy_ids: Collection[int]) -> dict[int, int]:
     """Return how many executions of strategies have not ended; where none has, nothing."""
-    rows = Execution.objects.filter(strategy_id__in=strategy_ids, state__in=UNFINISHED_STATES)
+    rows = Execution.objects.filter(
+        IS_NOT_OVER, strategy_id__in=strategy_ids, state__in=UNFINISHED_STATES
+    )
     return dict(rows.order_by().values_list("strategy_id").annotate(number=Count("pk")))
 
 
 def sum_executed(strategy_ids: Collection[int], *, since: datetime) -> dict[int, dict[str, Amount]]:
     """Return the notional of what was executed since a moment, by strategy and its asset."""
-    rows = Execution.objects.filter(strategy_id__in=strategy_ids, created_at__gte=since).order_by()
-    sums = rows.values_list("strategy_id", "profit_asset__code").annotate(
+    # "+ 0": else SQLite goes through all that a strategy ever executed instead of the latest
+    rows = Execution.objects.annotate(owner=F("strategy_id") + 0).order_by()
+    rows = rows.filter(owner__in=strategy_ids, created_at__gte=since)
+    sums = rows.values_list("owner", "profit_asset__code").annotate(
         sum=ExactSum("opportunity__notional")
     )
     found: dict[int, dict[str, Amount]] = {}
@@ -67,20 +70,21 @@ def list_left_overs(strategy_ids: Collection[int], *, since: datetime) -> dict[i
     """
     is_held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
     is_open = Q(state__in=UNFINISHED_STATES)
-    rows = Execution.objects.filter(
-        Q(created_at__gte=since) | is_open | is_held, strategy_id__in=strategy_ids
-    )
-    rows = rows.exclude(residuals={}).order_by("pk")
+    # "+ 0": else SQLite goes through all that a strategy ever executed instead of the latest
+    rows = Execution.objects.alias(owner=F("strategy_id") + 0).exclude(residuals={}).order_by()
+    rows = rows.filter(owner__in=strategy_ids)
+    fields = ("pk", "strategy_id", "residuals", "created_at")
+    latest = rows.filter(created_at__gte=since).values_list(*fields)
+    alive = rows.filter(IS_NOT_OVER, is_open | is_held).values_list(*fields)
     found: dict[int, list[LeftOver]] = {}
-    for strategy_id, *row in rows.values_list("strategy_id", "residuals", "created_at"):
+    for _pk, strategy_id, *row in sorted({each[0]: each for each in (*latest, *alive)}.values()):
         found.setdefault(strategy_id, []).append(LeftOver(*row))
     return found
 
 
 def count_live_orders(account_ids: Collection[int]) -> dict[int, int]:
     """Return how many orders of accounts have no known end, by account; where none, nothing."""
-    rows = Order.objects.filter(account_id__in=account_ids, state__in=LIVE_STATES).order_by()
-    return dict(rows.values_list("account_id").annotate(number=Count("pk")))
+    return {account_id: len(ids) for account_id, ids in list_live_ids(account_ids).items()}
 
 
 def list_dust(*, strategy_id: int | None = None) -> QuerySet[Dust]:

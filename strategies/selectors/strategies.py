@@ -1,47 +1,26 @@
-"""Every query of the strategies app."""
+"""Queries about strategies, their runs, and what they saw."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
-from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import NotFound
-from arbplatform.persistence.fields import ExactSum
-from ledger.domain.orders import LIVE_STATES, OrderState
-from ledger.models import Entry, Fill, LogEntry, Order
+from ledger.models import Fill, LogEntry, Order
+from ledger.selectors import IS_LIVE
 from markets.models import Market
-from strategies.domain.outcomes import Outcome
-from strategies.domain.states import (
-    FINISHED_STATES,
-    ExecutionState,
-    StrategyDriver,
-    StrategyState,
-)
+from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 from strategies.errors import StrategyNotFound
-from strategies.models import (
-    PARTS,
-    Attribution,
-    Decision,
-    Execution,
-    Opportunity,
-    Run,
-    Strategy,
-)
+from strategies.models import Decision, Execution, Opportunity, Run, Strategy
 from strategies.sdk import MarketKey
-
-UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
-"""States of executions that may still send orders, or whose orders may still move money."""
+from strategies.selectors.executions import IS_NOT_OVER, UNFINISHED_STATES
 
 LATEST_MAX = 200
 """Upper bound of the short lists that pages show [rows]."""
-
-NEWEST_ENTRIES_MAX = 2_000
-"""Entries of the ledger in which news about ended executions is looked for [rows]."""
 
 
 def list_strategies() -> QuerySet[Strategy]:
@@ -100,8 +79,8 @@ class Standing:
 
 def map_standings(strategy_ids: Collection[int]) -> dict[int, Standing]:
     """Return how strategies stand at this moment, by one query; one that is gone, too."""
-    unresolved = Order.objects.filter(strategy_id=OuterRef("pk"), state__in=LIVE_STATES)
-    executions = Execution.objects.filter(strategy_id=OuterRef("pk"))
+    unresolved = Order.objects.filter(IS_LIVE, strategy_id=OuterRef("pk"))
+    executions = Execution.objects.filter(IS_NOT_OVER, strategy_id=OuterRef("pk"))
     short = executions.filter(state__in=UNFINISHED_STATES)
     held = executions.filter(state=ExecutionState.HELD, acknowledged_at__isnull=True)
     rows = Strategy.objects.order_by().filter(pk__in=strategy_ids)
@@ -217,132 +196,10 @@ def list_last_seen(*, run_id: int, since: datetime, limit: int) -> dict[str, tup
     return seen
 
 
-def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
-    """Return executions, newest first."""
-    rows = Execution.objects.select_related(
-        "strategy", "run", "opportunity", "profit_asset", "acknowledged_by"
-    )
-    rows = rows.defer("opportunity__evidence").order_by("-id")
-    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
-
-
-def count_executions(*, strategy_id: int | None = None) -> dict[str, int]:
-    """Return how many executions are in each state; states without any count 0."""
-    rows = Execution.objects.all()
-    if strategy_id is not None:
-        rows = rows.filter(strategy_id=strategy_id)
-    counted = dict(rows.order_by().values_list("state").annotate(number=Count("id")))
-    return {state.value: counted.get(state.value, 0) for state in ExecutionState}
-
-
-def get_execution(execution_id: int) -> Execution:
-    """Return one execution.
-
-    Raises:
-        NotFound: there is none with this id.
-    """
-    found = list_executions().filter(pk=execution_id).first()
-    if found is None:
-        raise NotFound("No execution has the id {id}.", id=execution_id)
-    return found
-
-
-def lock_execution(execution_id: int) -> Execution:
-    """Return one execution, its row locked until the transaction ends.
-
-    Raises:
-        NotFound: there is none with this id.
-    """
-    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
-    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
-    found = rows.select_for_update(of=("self",)).filter(pk=execution_id).first()
-    if found is None:
-        raise NotFound("No execution has the id {id}.", id=execution_id)
-    return found
-
-
-def list_legs(execution_id: int) -> list[Order]:
-    """Return the orders of an execution, in the order of its legs."""
-    return list(
-        Order.objects.select_related("market__venue", "market__base", "market__quote")
-        .filter(execution_id=execution_id)
-        .order_by("leg_index", "id")
-    )
-
-
-def list_outcomes(execution_id: int) -> list[Outcome]:
-    """Return what is known of each order of an execution, in the order of its legs."""
-    rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
-    rows = rows.annotate(booked=ExactSum("fills__quantity"))
-    return [
-        Outcome(leg_index, side, quantity, OrderState(state), filled, booked or ZERO, error)
-        for leg_index, side, quantity, state, filled, booked, error in rows.values_list(
-            "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error"
-        )
-    ]
-
-
 def read_evidence(opportunity_id: int) -> Any:
     """Return the evidence of an opportunity, and nothing else of it; empty when it is gone."""
     rows = Opportunity.objects.order_by().filter(pk=opportunity_id)
     return rows.values_list("evidence", flat=True).first() or {}
-
-
-def find_attribution(execution_id: int) -> Attribution | None:
-    """Return why an execution made what it made, if that was derived."""
-    return Attribution.objects.filter(execution_id=execution_id).first()
-
-
-def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
-    """Return the sums of the attributions of a strategy, one row per profit asset.
-
-    ``latency`` is the sum of those that were measured, ``None`` when none was.
-    """
-    rows: QuerySet[Any] = Attribution.objects.filter(execution__strategy_id=strategy_id).order_by()
-    grouped = rows.values(asset=F("execution__profit_asset__code")).annotate(
-        executions=Count("id"),
-        measured=Count("latency"),
-        inexact=Count("id", filter=Q(is_exact=False)),
-        pending=Count("id", filter=Q(has_pending_fees=True)),
-        **{f"sum_{part}": ExactSum(part) for part in (*PARTS, "total", "cash")},
-    )
-    return sorted(grouped, key=lambda row: row["asset"])
-
-
-def list_outdated_executions() -> list[int]:
-    """Return executions that had ended before the books learned more about them, oldest first.
-
-    Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
-    Only the newest entries are looked at: a sweep comes every few seconds.
-    """
-    newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
-    latest: dict[int, datetime] = {}
-    for execution_id, booked_at in newest[:NEWEST_ENTRIES_MAX]:
-        if execution_id is not None:
-            latest.setdefault(execution_id, booked_at)
-    ended = Execution.objects.filter(pk__in=latest, state__in=FINISHED_STATES).order_by("id")
-    judged = ended.values_list("pk", "updated_at")
-    return [pk for pk, judged_at in judged if latest[pk] > judged_at]
-
-
-def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
-    """Return executions that have not ended, those that were judged longest ago first.
-
-    Many whose orders a venue does not tell of must not hide the others.
-    """
-    return (
-        Execution.objects.select_related("strategy")
-        .filter(state__in=[state.value for state in set(ExecutionState) - FINISHED_STATES])
-        .order_by("updated_at", "id")[:limit]
-    )
-
-
-def list_exposed_executions(*, limit: int) -> list[Execution]:
-    """Return executions that have not ended, or are held and nobody took note; oldest first."""
-    held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
-    rows = Execution.objects.select_related("strategy", "run", "opportunity", "profit_asset")
-    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
-    return list(rows.filter(held | Q(state__in=UNFINISHED_STATES)).order_by("id")[:limit])
 
 
 def count_orders(strategy_id: int) -> int:

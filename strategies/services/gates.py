@@ -18,7 +18,7 @@ from ledger.services.halts import Wish, read_denials
 from ledger.services.journal import Door, open_doors
 from ledger.services.readiness import READINESS, Trader
 from strategies.domain.states import StrategyState
-from strategies.models import Execution, Opportunity, Reason
+from strategies.models import NOT_OVER, Execution, Opportunity, Reason
 from strategies.sdk import Intent, MarketView
 from strategies.selectors import Standing, map_accounts, map_standings
 from strategies.services.claims import TickClaim
@@ -36,14 +36,16 @@ _STANDING_SQL = """
         WHERE id = %s AND state = 'running' AND tick_token = %s{lock})
     AND NOT EXISTS (SELECT 1 FROM ledger_order WHERE strategy_id = %s AND state IN ({live}))
     AND NOT EXISTS (SELECT 1 FROM strategies_execution WHERE strategy_id = %s
-        AND state IN ('executing', 'incomplete', 'unknown', 'held')
-        AND (state <> 'held' OR acknowledged_at IS NULL))
+        AND state IN ({not_over}) AND (state <> 'held' OR acknowledged_at IS NULL))
     AND {count} = (SELECT COUNT(*) FROM strategies_strategy_accounts AS used
         JOIN accounts_venueaccount AS account ON account.id = used.venueaccount_id
         JOIN markets_venue AS venue ON venue.id = account.venue_id
         WHERE used.strategy_id = %s AND account.is_enabled AND venue.is_enabled
         AND account.id IN ({accounts}))"""
-"""The same as ``Gate``, for the database to look at in the moment of writing."""
+"""The same as ``Gate``, for the database to look at in the moment of writing.
+
+States are listed as the indexes of rows that are alive have them: SQLite would not use these else.
+"""
 
 _LOCK = " FOR KEY SHARE"
 """Keeps engines from taking the strategy before what is written is committed, and waits for one
@@ -247,6 +249,7 @@ def _standing_sql(count: int, lock: str) -> str:
     return _STANDING_SQL.format(
         lock=lock,
         live=", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES)),
+        not_over=", ".join(f"'{state}'" for state in NOT_OVER),
         count=count,
         accounts=", ".join(["%s"] * count),
     )

@@ -1,0 +1,154 @@
+"""Queries about executions: what became of them, and what is not over yet."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Count, F, Q, QuerySet
+
+from arbplatform.core.decimals import ZERO
+from arbplatform.core.errors import NotFound
+from arbplatform.persistence.fields import ExactSum
+from arbplatform.persistence.partial import is_among
+from ledger.domain.orders import OrderState
+from ledger.models import Entry, Order
+from strategies.domain.outcomes import Outcome
+from strategies.domain.states import FINISHED_STATES, ExecutionState
+from strategies.models import NOT_OVER, PARTS, Attribution, Execution
+
+UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
+"""States of executions that may still send orders, or whose orders may still move money."""
+
+IS_NOT_OVER: Final = is_among("state", NOT_OVER)
+"""Few executions are not over, however many there are: they are read by the index of just these."""
+
+NEWEST_ENTRIES_MAX = 2_000
+"""Entries of the ledger in which news about ended executions is looked for [rows]."""
+
+
+def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
+    """Return executions, newest first."""
+    rows = Execution.objects.select_related(
+        "strategy", "run", "opportunity", "profit_asset", "acknowledged_by"
+    )
+    rows = rows.defer("opportunity__evidence").order_by("-id")
+    return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def count_executions(*, strategy_id: int | None = None) -> dict[str, int]:
+    """Return how many executions are in each state; states without any count 0."""
+    rows = Execution.objects.all()
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
+    counted = dict(rows.order_by().values_list("state").annotate(number=Count("id")))
+    return {state.value: counted.get(state.value, 0) for state in ExecutionState}
+
+
+def list_not_over() -> QuerySet[Execution]:
+    """Return executions that have not ended, or that a person may still have to look at.
+
+    Their ids are found first: for rows in the order of their ids SQLite would go through all that
+    there ever were.
+    """
+    alive = Execution.objects.order_by().filter(IS_NOT_OVER)
+    return Execution.objects.filter(pk__in=alive.values("pk"))
+
+
+def get_execution(execution_id: int) -> Execution:
+    """Return one execution.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    found = list_executions().filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound("No execution has the id {id}.", id=execution_id)
+    return found
+
+
+def lock_execution(execution_id: int) -> Execution:
+    """Return one execution, its row locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
+    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
+    found = rows.select_for_update(of=("self",)).filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound("No execution has the id {id}.", id=execution_id)
+    return found
+
+
+def list_legs(execution_id: int) -> list[Order]:
+    """Return the orders of an execution, in the order of its legs."""
+    return list(
+        Order.objects.select_related("market__venue", "market__base", "market__quote")
+        .filter(execution_id=execution_id)
+        .order_by("leg_index", "id")
+    )
+
+
+def list_outcomes(execution_id: int) -> list[Outcome]:
+    """Return what is known of each order of an execution, in the order of its legs."""
+    rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
+    rows = rows.annotate(booked=ExactSum("fills__quantity"))
+    return [
+        Outcome(leg_index, side, quantity, OrderState(state), filled, booked or ZERO, error)
+        for leg_index, side, quantity, state, filled, booked, error in rows.values_list(
+            "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error"
+        )
+    ]
+
+
+def find_attribution(execution_id: int) -> Attribution | None:
+    """Return why an execution made what it made, if that was derived."""
+    return Attribution.objects.filter(execution_id=execution_id).first()
+
+
+def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
+    """Return the sums of the attributions of a strategy, one row per profit asset.
+
+    ``latency`` is the sum of those that were measured, ``None`` when none was.
+    """
+    rows: QuerySet[Any] = Attribution.objects.filter(execution__strategy_id=strategy_id).order_by()
+    grouped = rows.values(asset=F("execution__profit_asset__code")).annotate(
+        executions=Count("id"),
+        measured=Count("latency"),
+        inexact=Count("id", filter=Q(is_exact=False)),
+        pending=Count("id", filter=Q(has_pending_fees=True)),
+        **{f"sum_{part}": ExactSum(part) for part in (*PARTS, "total", "cash")},
+    )
+    return sorted(grouped, key=lambda row: row["asset"])
+
+
+def list_outdated_executions() -> list[int]:
+    """Return executions that had ended before the books learned more about them, oldest first.
+
+    Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
+    Only the newest entries are looked at: a sweep comes every few seconds.
+    """
+    newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
+    latest: dict[int, datetime] = {}
+    for execution_id, booked_at in newest[:NEWEST_ENTRIES_MAX]:
+        if execution_id is not None:
+            latest.setdefault(execution_id, booked_at)
+    ended = Execution.objects.filter(pk__in=latest, state__in=FINISHED_STATES).order_by("id")
+    judged = ended.values_list("pk", "updated_at")
+    return [pk for pk, judged_at in judged if latest[pk] > judged_at]
+
+
+def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:
+    """Return executions that have not ended, those that were judged longest ago first.
+
+    Many whose orders a venue does not tell of must not hide the others.
+    """
+    rows = list_not_over().select_related("strategy").filter(state__in=UNFINISHED_STATES)
+    return rows.order_by("updated_at", "id")[:limit]
+
+
+def list_exposed_executions(*, limit: int) -> list[Execution]:
+    """Return executions that have not ended, or are held and nobody took note; oldest first."""
+    held = Q(state=ExecutionState.HELD, acknowledged_at__isnull=True)
+    rows = list_not_over().select_related("strategy", "run", "opportunity", "profit_asset")
+    rows = rows.defer("opportunity__evidence", "strategy__last_decision")
+    return list(rows.filter(held | Q(state__in=UNFINISHED_STATES)).order_by("id")[:limit])
