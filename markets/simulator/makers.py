@@ -112,7 +112,7 @@ class Makers:
         for listing in self._venue.listings.values():
             state = self._states[listing.id]
             state.next_flow_ms = now_ms + self._wait_ms(self._config.flow_every_s)
-            self._venue.tapes[listing.id].prepend_minutes(self._invent_past(listing, now_ms))
+            self._venue.tapes[listing.id].begin_with(self._invent_past(listing, now_ms))
         for _ in self.rounds(now_ms):
             pass
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from markets.domain.funds import Wallet
 from markets.simulator.exchange.orders import LIVE_STATUSES, Execution, Order
 
-ORDERS_KEPT_MAX = 50_000
-"""Ended orders that an account can still look up."""
-TRADES_KEPT_MAX = 100_000
-"""Trades that an account can still look up."""
-CLIENT_IDS_KEPT_MAX = 1_000_000
+ORDERS_KEPT_MAX = 20_000
+"""Ended orders that an account can still look up; with all else that is kept of it 30 MB."""
+TRADES_KEPT_MAX = 20_000
+"""Trades of an account, on all markets together, that it can still look up."""
+CLIENT_IDS_KEPT_MAX = 100_000
 """Client order ids that are remembered and refused a second time."""
 
 
@@ -49,7 +49,8 @@ class Account:
         by_client_id: the same by client id.
         client_ids: every client id that was ever used; bounded.
         open_orders: live ones by market id and order id.
-        trades: own executions by market id, oldest first.
+        trades: own executions by market id, oldest first; bounded.
+        trade_count: how many these are.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Account:
         "label",
         "open_orders",
         "orders",
+        "trade_count",
         "trades",
     )
 
@@ -76,6 +78,7 @@ class Account:
         self.client_ids: dict[str, None] = {}
         self.open_orders: dict[str, dict[int, Order]] = {}
         self.trades: dict[str, list[Execution]] = {}
+        self.trade_count = 0
 
     def free_in(self, wallet: Wallet) -> dict[str, int]:
         """Return the free balances of a wallet by asset [units]; changing them changes it."""
@@ -94,7 +97,9 @@ class Account:
         if len(self.orders) > ORDERS_KEPT_MAX:
             self._forget_oldest()
         if len(self.client_ids) > CLIENT_IDS_KEPT_MAX:
-            del self.client_ids[next(iter(self.client_ids))]
+            # many at once: to find the first of a dictionary takes longer after each that was
+            kept = list(self.client_ids)[CLIENT_IDS_KEPT_MAX // 2 :]
+            self.client_ids = dict.fromkeys(kept)
 
     def _forget_oldest(self) -> None:
         oldest = next(iter(self.orders.values()))
@@ -106,8 +111,15 @@ class Account:
             del self.by_client_id[oldest.client_id]
 
     def remember_execution(self, execution: Execution) -> None:
-        """Add an own execution, and forget the older half of a market's beyond the bound."""
-        kept = self.trades.setdefault(execution.order.listing.id, [])
-        kept.append(execution)
-        if len(kept) > TRADES_KEPT_MAX:
-            del kept[: TRADES_KEPT_MAX // 2]
+        """Add an own execution, and forget the older half of all beyond the bound."""
+        self.trades.setdefault(execution.order.listing.id, []).append(execution)
+        self.trade_count += 1
+        if self.trade_count > TRADES_KEPT_MAX:
+            self._forget_older_trades()
+
+    def _forget_older_trades(self) -> None:
+        ids = sorted(kept.id for market in self.trades.values() for kept in market)
+        oldest = ids[len(ids) // 2]
+        for market in self.trades.values():
+            market[:] = [kept for kept in market if kept.id >= oldest]
+        self.trade_count = sum(map(len, self.trades.values()))

@@ -1,13 +1,22 @@
 """The matching engine, example by example."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.simulator.exchange import accounts
-from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, ListingRules
-from markets.simulator.exchange.orders import OrderRefused, OrderStatus, Refusal, SelfTrade, Ticket
+from markets.simulator.exchange.listing import OPEN_ORDERS_MAX, Listing, ListingRules
+from markets.simulator.exchange.orders import (
+    Execution,
+    Order,
+    OrderRefused,
+    OrderStatus,
+    Refusal,
+    SelfTrade,
+    Ticket,
+)
 from markets.simulator.exchange.units import UNITS_PER_ONE
 from markets.simulator.matching import MatchingEngine
 
@@ -402,6 +411,20 @@ def test_old_executions_are_forgotten_beyond_the_bound(engine, monkeypatch):
 
     kept = engine.accounts["ben"].trades["BTCUSDT"]
     assert [execution.id for execution in kept] == [3, 4, 5, 6]
+
+
+def test_what_is_kept_of_trades_is_bounded_over_all_markets_together(engine, monkeypatch):
+    monkeypatch.setattr(accounts, "TRADES_KEPT_MAX", 4)
+    account = engine.accounts["ben"]
+    other = Listing(replace(engine.listings[SYMBOL].rules, symbol="ETH/USDT"))
+    for number in range(1, 6):
+        listing = other if number % 2 else engine.listings[SYMBOL]
+        order = Order(number, account, listing, True, 1, 1, 0, 0, 0)
+        account.remember_execution(Execution(number, order, 1, 1, 1, 0, False, 0))
+
+    kept = {market: [one.id for one in trades] for market, trades in account.trades.items()}
+    assert kept == {"ETHUSDT": [3, 5], "BTCUSDT": [4]}
+    assert account.trade_count == 3
 
 
 def test_old_client_ids_are_forgotten_beyond_the_bound(engine, monkeypatch):

@@ -13,6 +13,7 @@ from markets.simulator.exchange.tape import (
     DAY_MS,
     INTERVALS_MS,
     MINUTE_MS,
+    MINUTES_KEPT_MAX,
     TRADES_KEPT_MAX,
     Candle,
     Tape,
@@ -156,10 +157,37 @@ def test_the_tape_is_bounded():
 def test_invented_minutes_stand_before_the_first_trade():
     tape = Tape()
     past = [Candle(START_MS - age * MINUTE_MS, 90, 95, 85, 92, volume=1) for age in (2, 1)]
-    tape.prepend_minutes(past)
+    tape.begin_with(past)
     tape.record([trade(1, START_MS, 100)])
 
     assert [candle.close for candle in tape.candles("1m", START_MS)] == [92, 92, 100]
+
+
+def test_invented_minutes_are_part_of_the_hour_that_is_traded_in():
+    tape = Tape()
+    past = [Candle(START_MS + minute * MINUTE_MS, 90, 95, 85, 92, volume=1) for minute in (58, 61)]
+    tape.begin_with(past)
+    tape.record([trade(1, START_MS + 62 * MINUTE_MS, 100)])
+
+    first, second = tape.candles("1h", START_MS + 62 * MINUTE_MS)
+
+    assert (first.opened_ms, first.close, first.volume) == (START_MS, 92, 1)
+    assert (second.open, second.high, second.low, second.close) == (90, 100, 85, 100)
+    assert (second.volume, second.trades) == (2, 1)
+
+
+def test_hours_reach_back_further_than_minutes():
+    minutes = MINUTES_KEPT_MAX + 90
+    tape = Tape()
+    tape.record(trade(number, START_MS + number * MINUTE_MS, 100) for number in range(minutes))
+    now_ms = START_MS + (minutes - 1) * MINUTE_MS
+
+    assert len(tape.candles("1m", now_ms)) == MINUTES_KEPT_MAX
+    assert [tape.candles("1m", now_ms)[0].opened_ms, tape.candles("1h", now_ms)[0].opened_ms] == [
+        START_MS + 90 * MINUTE_MS,
+        START_MS,
+    ]
+    assert sum(candle.trades for candle in tape.candles("1d", now_ms)) == minutes
 
 
 ticks = st.lists(
