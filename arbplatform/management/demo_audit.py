@@ -24,7 +24,12 @@ from ledger.selectors.orders import count_orders, list_fills
 from ledger.services.equity import take_snapshot
 from ledger.services.reconciliation import compare_with_venue
 from strategies.domain.states import FINISHED_STATES, ExecutionState, StrategyState
-from strategies.selectors import list_executions, list_stopping, list_strategies
+from strategies.selectors import (
+    list_executions,
+    list_result_errors,
+    list_stopping,
+    list_strategies,
+)
 from strategies.services.engine_stats import list_stats
 from strategies.services.runs import settle_stopping, stop_strategy
 
@@ -76,7 +81,7 @@ def audit() -> dict[str, Any]:
         "pnl_total": to_plain(worth.total),
         "pnl_unpriced": list(worth.unpriced),
         "reporting_asset": settings.REPORTING_ASSET,
-        "imbalance": _plain(imbalances() | list_total_errors()),
+        "imbalance": _plain(imbalances() | list_total_errors() | list_result_errors()),
         "balances_compared": len(list_holdings()),
         "differences": differences,
         "orders_unknown": count_orders(OrderState.UNKNOWN),

@@ -3,6 +3,7 @@
 from strategies.models.attributions import PARTS, Attribution
 from strategies.models.dust import Dust
 from strategies.models.engines import EngineProcess
+from strategies.models.results import AMOUNTS, COUNTED, SUMMED, ResultTotal
 from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
@@ -20,10 +21,13 @@ from strategies.models.strategies import (
 )
 
 __all__ = [
+    "AMOUNTS",
+    "COUNTED",
     "INTERVAL_MS_MAX",
     "INTERVAL_MS_MIN",
     "NOT_OVER",
     "PARTS",
+    "SUMMED",
     "Attribution",
     "Decision",
     "Dust",
@@ -33,6 +37,7 @@ __all__ = [
     "Opportunity",
     "PegReading",
     "Reason",
+    "ResultTotal",
     "RiskLimits",
     "RiskLimitsChange",
     "Run",

@@ -30,6 +30,7 @@ from strategies.domain.view import MarketKey
 from strategies.models import Attribution as AttributionRow
 from strategies.models import Execution
 from strategies.selectors import find_attribution, list_legs, read_evidence
+from strategies.services.results import Changes, contribution_of
 
 _TRANSFER_KINDS = (EntryKind.TRANSFER, EntryKind.TRANSFER_OUT, EntryKind.TRANSFER_IN)
 
@@ -57,7 +58,7 @@ class _Facts:
 
 def derive_attribution(
     *, execution: Execution, movements: Mapping[str, Amount], clock: Clock
-) -> AttributionRow | None:
+) -> Changes:
     """Derive the attribution of an execution and write it down, in the caller's transaction.
 
     Fills and ledger are read apart and have to agree, asset by asset. When they do not, the row is
@@ -69,13 +70,14 @@ def derive_attribution(
         clock: tells when.
 
     Returns:
-        The row; ``None`` when the evidence of the decision cannot be read, which is logged.
+        What it changes in the results of the strategy; nothing when the evidence of the decision
+        cannot be read, which is logged.
     """
     try:
         evidence = from_evidence(read_evidence(execution.opportunity_id))
     except (InvalidInput, LookupError, TypeError, ValueError) as error:
         _log(execution, LogLevel.ERROR, "attribution_unreadable", _UNREADABLE, error=str(error))
-        return None
+        return {}
     facts = _Facts(
         execution=execution,
         evidence=evidence,
@@ -84,8 +86,10 @@ def derive_attribution(
         fills=list_standing_fills(execution.pk),
     )
     row = find_attribution(execution.pk) or AttributionRow(execution=execution, revision=0)
+    before = contribution_of(row) if row.revision else {}
     marks = _marks_of(facts, row, clock)
-    return _save(facts, row, attribute(_case_of(facts, marks)), marks=marks, clock=clock)
+    _save(facts, row, attribute(_case_of(facts, marks)), marks=marks, clock=clock)
+    return {name: value - before.get(name, 0) for name, value in contribution_of(row).items()}
 
 
 def _case_of(facts: _Facts, marks: Mapping[str, Price]) -> Case:
@@ -158,7 +162,7 @@ def _save(
     *,
     marks: Mapping[str, Price],
     clock: Clock,
-) -> AttributionRow:
+) -> None:
     differences = find_differences(found.moved, facts.movements)
     row.expected, row.latency, row.slippage = found.expected, found.latency, found.slippage
     row.fees, row.completion, row.dust = found.fees, found.completion, found.dust
@@ -189,7 +193,6 @@ def _save(
                 f"{code}: {item['fills']} / {item['ledger']}" for code, item in shown.items()
             ),
         )
-    return row
 
 
 def _leg_to_json(index: int, parts: LegParts, facts: _Facts) -> dict[str, Any]:

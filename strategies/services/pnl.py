@@ -55,8 +55,5 @@ def report_pnl(*, strategy_id: int) -> PnlReport:
         total=valuation.total,
         unpriced=sorted(valuation.unpriced),
         executions=count_executions(strategy_id=strategy_id),
-        attribution=[
-            {name.removeprefix("sum_"): value for name, value in row.items()}
-            for row in sum_attributions(strategy_id)
-        ],
+        attribution=sum_attributions(strategy_id),
     )

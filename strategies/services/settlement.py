@@ -28,6 +28,7 @@ from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
 from strategies.services.dust import book_dust, dust_of
 from strategies.services.reloads import reload_refusing_venues
+from strategies.services.results import add_to_results, changes_of_state
 from strategies.services.runs import is_under_way
 from strategies.services.situations import read_scene
 
@@ -155,8 +156,11 @@ def apply_event(
     )
     dust_after = dust_of(after, execution.residuals)
     book_dust(execution=execution, before=dust_before, after=dust_after)
+    changes = changes_of_state(before, after)
     if after in FINISHED_STATES:
-        derive_attribution(execution=execution, movements=movements, clock=clock)
+        found = derive_attribution(execution=execution, movements=movements, clock=clock)
+        changes = {**changes, **found}
+    add_to_results(execution=execution, changes=changes)
     if after is not before:
         announce_execution(execution)
         reload_refusing_venues(execution_id=execution.pk, clock=clock)

@@ -5,6 +5,7 @@ import pytest
 from markets.gateway.factory import use_gateways
 from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
+from strategies.selectors import list_result_errors
 from strategies.services import sweeps
 from strategies.services.batch_books import BOOKS
 from strategies.services.recent_funds import FUNDS as FUNDS_SEEN
@@ -42,6 +43,13 @@ def venues():
 def accounts(db, venues):
     """An account at alpha and one at beta, both with all funds."""
     return [venues.add(code, symbols=SYMBOLS, free=FUNDS) for code in ("alpha", "beta")]
+
+
+@pytest.fixture
+def exact_results(db):
+    """After the test: the running totals of results are what executions and attributions say."""
+    yield
+    assert list_result_errors() == {}
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ pytestmark = [
     ),
 ]
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+Plan = tuple[str, list[str]]
 INDEXES = {"execution_not_over", "order_live"}
 
 QUERIES = {
@@ -85,7 +86,7 @@ def reads_history(steps):
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_only_rows_that_are_alive_are_read(name):
-    plans = []
+    plans: list[Plan] = []
 
     with noting_plans(plans):
         QUERIES[name]()
@@ -95,7 +96,7 @@ def test_only_rows_that_are_alive_are_read(name):
 
 
 def test_what_was_executed_lately_is_read_by_its_time():
-    plans = []
+    plans: list[Plan] = []
 
     with noting_plans(plans):
         sum_executed([1], since=NOW)

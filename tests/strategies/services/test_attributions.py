@@ -265,5 +265,5 @@ def test_the_attributions_of_a_strategy_are_added_up_by_profit_asset(cross, edge
     [row] = sum_attributions(cross.pk)
 
     assert (row["asset"], row["executions"], row["measured"]) == ("USDT", 2, 0)
-    assert row["sum_latency"] is None
-    assert row["sum_total"] == sum(Attribution.objects.values_list("total", flat=True))
+    assert row["latency"] is None
+    assert row["total"] == sum(Attribution.objects.values_list("total", flat=True))

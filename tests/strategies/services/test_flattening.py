@@ -29,7 +29,7 @@ from strategies.services.repairs import STEPS_MAX, go_on, repair_execution
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_results")]
 
 LOOK_OF_THE_ACT = 3
 """Trading states are looked at for the whole, for each row of the list, and for each act."""

@@ -18,7 +18,7 @@ from strategies.services.repairs import repair_execution
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.strategies.fakes import FakeGateway, SkewedClock
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_results")]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from strategies.services.settlement import settle_execution
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.strategies.fakes import SkewedClock
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_results")]
 
 
 def is_exact(accounts):

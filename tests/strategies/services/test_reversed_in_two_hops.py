@@ -11,7 +11,7 @@ from strategies.services import sweeps
 from strategies.services.ticks import run_tick
 from tests.strategies.fakes import SkewedClock
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_results")]
 
 
 class Killed(BaseException):

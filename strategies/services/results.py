@@ -1,0 +1,67 @@
+"""Keeps what the executions of strategies have come to, as each of them is settled."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+
+from django.db import connection
+
+from arbplatform.core.decimals import ZERO
+from strategies.domain.states import ExecutionState
+from strategies.models import AMOUNTS, COUNTED, SUMMED, Attribution, Execution, ResultTotal
+
+Changes = Mapping[str, Decimal | int]
+"""By column of ``ResultTotal``: by how much it changes."""
+
+
+def changes_of_state(before: ExecutionState, after: ExecutionState) -> Changes:
+    """Return what it changes that an execution is in another state than before."""
+    if before is after:
+        return {}
+    steps = ((before, -1), (after, 1))
+    return {state.value: step for state, step in steps if state in COUNTED}
+
+
+def contribution_of(row: Attribution) -> Changes:
+    """Return what an attribution adds to the results of its strategy."""
+    return {
+        "executions": 1,
+        "measured": int(row.latency is not None),
+        "inexact": int(not row.is_exact),
+        "pending": int(row.has_pending_fees),
+        **{name: getattr(row, name) or ZERO for name in AMOUNTS},
+    }
+
+
+def add_to_results(*, execution: Execution, changes: Changes) -> None:
+    """Change the results of a strategy, in the transaction that has locked the execution.
+
+    By one statement, whether or not there is a row yet.
+    """
+    if not any(changes.values()):
+        return
+    fields = {field.name: field for field in ResultTotal._meta.concrete_fields}
+    values = [fields[name].get_db_prep_save(changes.get(name, 0), connection) for name in _COLUMNS]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _upsert_sql(connection.vendor),
+            [execution.strategy_id, execution.profit_asset_id, *values],
+        )
+
+
+_COLUMNS = (*COUNTED, *SUMMED)
+_PLAIN = "{0} = {1}.{0} + excluded.{0}"
+
+
+@cache
+def _upsert_sql(vendor: str) -> str:
+    table = ResultTotal._meta.db_table
+    exact = "{0} = exact_add({1}.{0}, excluded.{0})" if vendor == "sqlite" else _PLAIN
+    sums = ", ".join(
+        (exact if name in AMOUNTS else _PLAIN).format(name, table) for name in _COLUMNS
+    )
+    return (
+        f"INSERT INTO {table} (strategy_id, asset_id, {', '.join(_COLUMNS)}) "  # noqa: S608  own names
+        f"VALUES (%s, %s, {', '.join(['%s'] * len(_COLUMNS))}) "
+        f"ON CONFLICT (strategy_id, asset_id) DO UPDATE SET {sums}"
+    )
