@@ -17,8 +17,8 @@ from arbplatform.core.errors import ArbError, Message
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting, owner_of
 from ledger.models import Order
-from ledger.selectors import find_orders, get_order
-from ledger.selectors.reconciliation import list_open_orders
+from ledger.selectors import get_order
+from ledger.selectors.reconciliation import list_open_orders, map_states
 from ledger.services.missing_fills import see_other_installation, see_unknown_order
 from ledger.services.resolution import resolve_unknown
 from ledger.services.venue_reads import Failed, Ok, Round
@@ -105,7 +105,7 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
         if report.client_order_id
         and owner_of(report.client_order_id, settings.ARB_INSTALL_ID) is Owner.US
     }
-    journal = find_orders(list(marked))
+    journal = map_states(marked)
     for client_order_id, report in marked.items():
         if client_order_id not in journal and _is_new(round_, report):
             round_.sightings.append(see_unknown_order(report))

@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Transfer
 from arbplatform.core.clock import to_ms
@@ -355,6 +357,15 @@ def test_an_order_of_ours_that_the_journal_does_not_know_raises_an_alarm(
 
     assert Discrepancy.objects.get(kind="unknown_order").state == "alarmed"
     assert not Entry.objects.filter(kind=EntryKind.EXTERNAL).exists()
+
+
+def test_orders_are_compared_without_all_that_belongs_to_each(look, opened_books, bought):
+    with CaptureQueriesContext(connection) as queries:
+        look()
+
+    found = [one["sql"] for one in queries if '"ledger_order"."client_order_id" IN' in one["sql"]]
+    assert found
+    assert not any("JOIN" in sql for sql in found)
 
 
 def test_an_open_order_of_a_person_is_shown_and_changes_nothing(look, opened_books, venue):
