@@ -13,7 +13,7 @@ from arbplatform.console.admin import ReadOnlyAdmin, coloured, plain
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
-from ledger.selectors import list_equity, list_logs
+from ledger.selectors import list_equity, list_latest_events, list_logs
 
 LEVEL_LABELS = {
     LogLevel.DEBUG.value: "info",
@@ -23,13 +23,33 @@ LEVEL_LABELS = {
 }
 
 
+class EventFilter(admin.SimpleListFilter):
+    """The events of the newest lines: to look for all that there are would read every line."""
+
+    title = _("event")
+    parameter_name = "event"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[LogEntry]"
+    ) -> list[tuple[str, str]]:
+        """Return the events that were written lately, and the one that was chosen."""
+        chosen = [self.value() or ""]
+        return [(event, event) for event in sorted({*list_latest_events(), *chosen}) if event]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[LogEntry]
+    ) -> QuerySet[LogEntry] | None:
+        """Keep the lines of the chosen event."""
+        return queryset.filter(event=self.value()) if self.value() else queryset
+
+
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
     """What strategies and the platform wrote into their logs."""
 
     list_display = ("created_at", "show_level", "strategy", "event", "show_message")
     empty_hint = _("Strategies and the platform write here what they do and what goes wrong.")
-    list_filter = ("level", "strategy", "event", ("created_at", RangeDateTimeFilter))
+    list_filter = ("level", "strategy", EventFilter, ("created_at", RangeDateTimeFilter))
     search_fields = ("event", "template", "strategy__name")
     list_before_template = "console/live_list.html"
     live_topics = TopicKind.LOGS.value

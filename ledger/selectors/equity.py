@@ -18,6 +18,9 @@ from ledger.selectors.books import pnl_by_asset, start_of_utc_day
 PRICE_AGE_MAX = timedelta(minutes=10)
 """An older price values nothing any more."""
 
+EVENT_LINES_MAX = 5_000
+"""Newest log entries whose events a list can be narrowed down to."""
+
 SERIES_ROWS_MAX = 20_000
 """Snapshots that one chart is made from: a week at one every 30 s."""
 
@@ -54,6 +57,12 @@ def list_latest_errors(*, since: datetime, besides: Collection[str], limit: int)
     newest = kinds.annotate(newest=Max("id")).order_by("-newest").values_list("newest", flat=True)
     found = LogEntry.objects.select_related("strategy").filter(pk__in=list(newest[:limit]))
     return list(found.order_by("pk"))
+
+
+def list_latest_events() -> set[str]:
+    """Return the events of the newest ``EVENT_LINES_MAX`` log entries."""
+    rows = LogEntry.objects.order_by("-id").values_list("event", flat=True)
+    return set(rows[:EVENT_LINES_MAX])
 
 
 def list_prices(*, now: datetime) -> dict[str, Price]:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from ledger.admin.logs import EventFilter
 from ledger.domain.orders import OrderState
 from ledger.models import BookTotal, Entry, EquitySnapshot, Fill, LogEntry, LogLevel, Order
 from ledger.services.equity import take_snapshot
@@ -119,6 +120,24 @@ def test_facts_cannot_be_added_changed_or_deleted_by_hand(console, page):
 @pytest.mark.usefixtures("history")
 def test_a_log_line_is_shown_filled_in(console):
     assert "Lost 1.5." in console.get(changelist("logentry")).content.decode()
+
+
+def test_logs_can_be_narrowed_down_to_the_events_of_the_newest_lines(console, monkeypatch):
+    for event in ("first", "second", "third"):
+        write_log(strategy_id=None, level=LogLevel.INFO, event=event, template="It happened.")
+    monkeypatch.setattr("ledger.selectors.equity.EVENT_LINES_MAX", 2)
+
+    whole = console.get(changelist("logentry"))
+    narrowed = console.get(changelist("logentry"), {"event": "first"})
+
+    assert _events_offered(whole) == ["second", "third"]
+    assert _events_offered(narrowed) == ["first", "second", "third"]
+    assert [row.event for row in narrowed.context["cl"].result_list] == ["first"]
+
+
+def _events_offered(response):
+    [found] = [one for one in response.context["cl"].filter_specs if isinstance(one, EventFilter)]
+    return [event for event, _title in found.lookup_choices]
 
 
 def test_a_fee_that_is_not_stated_yet_says_so(console, order):
