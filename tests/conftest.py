@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
@@ -96,7 +97,8 @@ def user_api(user):
 
 @pytest.fixture
 def staff_api(staff):
-    """An API client that may read and write."""
+    """An API client that may read and write everything."""
+    staff.user_permissions.set(Permission.objects.all())
     client = APIClient()
     client.force_authenticate(staff)
     return client

@@ -48,6 +48,7 @@ from markets.selectors import get_asset, get_venue
 class AddressListView(ListModelMixin, GenericAPIView[AddressEntry]):
     """The address book."""
 
+    write_permission = "accounts.add_addressentry"
     serializer_class = AddressSerializer
     filterset_class = AddressFilter
     ordering_fields = ("id", "created_at", "state")
@@ -87,6 +88,8 @@ class AddressView(APIView):
 class AddressApproveView(APIView):
     """The word of the second person."""
 
+    write_permission = "accounts.change_addressentry"
+
     @extend_schema(
         operation_id="addresses_approve", request=None, responses=AddressDetailSerializer
     )
@@ -98,6 +101,8 @@ class AddressApproveView(APIView):
 
 class AddressRevokeView(APIView):
     """Taking an address out of use."""
+
+    write_permission = "accounts.change_addressentry"
 
     @extend_schema(
         operation_id="addresses_revoke",
@@ -116,6 +121,7 @@ class AddressRevokeView(APIView):
 class NetworkListView(ListModelMixin, GenericAPIView[VenueNetwork]):
     """What venues call our networks."""
 
+    write_permission = "accounts.add_venuenetwork"
     serializer_class = NetworkSerializer
     filterset_class = NetworkFilter
     ordering_fields = ("id", "network", "venue_name")
@@ -146,6 +152,8 @@ class NetworkListView(ListModelMixin, GenericAPIView[VenueNetwork]):
 
 class NetworkView(APIView):
     """One confirmed name."""
+
+    write_permission = "accounts.change_venuenetwork"
 
     @extend_schema(operation_id="networks_forget", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
@@ -179,6 +187,7 @@ class WaysView(APIView):
 class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
     """Limits of transfers."""
 
+    write_permission = "accounts.change_transferlimit"
     serializer_class = TransferLimitSerializer
     ordering_fields = ("key",)
     # OPTIONS would look for the one row that a PUT changes; the address names none
@@ -214,6 +223,8 @@ class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
 class TransferApproveView(APIView):
     """The word of the second person."""
 
+    write_permission = "accounts.change_transfer"
+
     @extend_schema(operation_id="transfers_approve", request=None, responses=TransferSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Approve a transfer that somebody else asked for."""
@@ -223,6 +234,8 @@ class TransferApproveView(APIView):
 
 class TransferCancelView(APIView):
     """Stopping a transfer."""
+
+    write_permission = "accounts.change_transfer"
 
     @extend_schema(
         operation_id="transfers_cancel", request=ReasonSerializer, responses=TransferSerializer
@@ -239,6 +252,8 @@ class TransferCancelView(APIView):
 class TransferSettleView(APIView):
     """Ending a transfer by hand."""
 
+    write_permission = "accounts.change_transfer"
+
     @extend_schema(
         operation_id="transfers_settle", request=SettleSerializer, responses=TransferSerializer
     )
@@ -252,6 +267,8 @@ class TransferSettleView(APIView):
 
 class TransferConfirmView(APIView):
     """The word of the second person about the end of a transfer."""
+
+    write_permission = "accounts.change_transfer"
 
     @extend_schema(operation_id="transfers_confirm", request=None, responses=TransferSerializer)
     def post(self, request: Request, pk: int) -> Response:

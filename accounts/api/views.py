@@ -37,6 +37,7 @@ from accounts.services.accounts import (
     update_account,
 )
 from accounts.services.requests import request_transfer
+from arbplatform.api.permissions import write_permissions
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import Wallet
 from markets.selectors import get_venue
@@ -47,6 +48,7 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 class AccountListView(ListModelMixin, GenericAPIView[VenueAccount]):
     """Accounts at venues."""
 
+    write_permission = write_permissions("accounts.venueaccount")
     serializer_class = AccountSerializer
     filterset_class = AccountFilter
     ordering_fields = ("id", "label", "venue__code", "created_at", "tested_at", "synced_at")
@@ -77,6 +79,8 @@ class AccountListView(ListModelMixin, GenericAPIView[VenueAccount]):
 
 class AccountView(APIView):
     """One account."""
+
+    write_permission = write_permissions("accounts.venueaccount")
 
     @extend_schema(operation_id="accounts_retrieve", responses=AccountSerializer)
     def get(self, request: Request, pk: int) -> Response:
@@ -123,6 +127,8 @@ class AccountView(APIView):
 class AccountTestView(APIView):
     """The connection of one account."""
 
+    write_permission = "accounts.change_venueaccount"
+
     @extend_schema(operation_id="accounts_test", request=None, responses=ConnectionReportSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Ask the venue what the key may do; a failure is answered with its exact cause."""
@@ -156,6 +162,7 @@ class AccountBalancesView(ListAPIView[Balance]):
 class AccountTransferView(APIView):
     """Transfers away from one account."""
 
+    write_permission = "accounts.add_transfer"
     has_own_keys = True  # a transfer keeps its key for good, not for a day
 
     @extend_schema(

@@ -37,7 +37,7 @@ class UserSerializer(serializers.Serializer[User]):
 
     id = serializers.IntegerField()
     username = serializers.CharField()
-    is_staff = serializers.BooleanField(help_text="May change things through the API.")
+    is_staff = serializers.BooleanField(help_text="May change what their permissions let them.")
     is_superuser = serializers.BooleanField()
 
 

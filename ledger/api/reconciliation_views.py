@@ -66,6 +66,8 @@ class RunListView(ListAPIView[ReconciliationRun]):
 class CompareView(APIView):
     """Compare one account now."""
 
+    write_permission = "ledger.view_accountreconciliation"
+
     @extend_schema(
         operation_id="reconciliation_compare", request=None, responses=ReconciliationRunSerializer
     )
@@ -103,6 +105,8 @@ class DiscrepancyView(APIView):
 class BookView(APIView):
     """Book a discrepancy because a person says what it was."""
 
+    write_permission = "ledger.add_entry"
+
     @extend_schema(
         operation_id="discrepancies_book",
         request=NoteBodySerializer,
@@ -116,6 +120,8 @@ class BookView(APIView):
 
 class AcknowledgeDiscrepancyView(APIView):
     """Note that a person knows what a discrepancy is."""
+
+    write_permission = "ledger.add_entry"
 
     @extend_schema(
         operation_id="discrepancies_acknowledge",

@@ -4,11 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from arbplatform.api.permissions import StaffOnly
 from markets.selectors import find_venue
 from markets.services.faults import add_fault, clear_faults, read_faults, remove_fault
 from markets.simulator.faults.kinds import FaultKind
@@ -58,7 +58,8 @@ class NewFaultSerializer(serializers.Serializer[Any]):
 class FaultListView(APIView):
     """The faults of one simulated venue."""
 
-    permission_classes = (IsAdminUser,)
+    permission_classes = (StaffOnly,)
+    write_permission = "markets.change_venue"
 
     @extend_schema(operation_id="venues_faults_list", tags=TAGS, responses=FaultReportSerializer)
     def get(self, request: Request, key: str) -> Response:
@@ -88,7 +89,8 @@ class FaultListView(APIView):
 class FaultView(APIView):
     """One armed fault."""
 
-    permission_classes = (IsAdminUser,)
+    permission_classes = (StaffOnly,)
+    write_permission = "markets.change_venue"
 
     @extend_schema(operation_id="venues_faults_destroy", tags=TAGS, responses={204: None})
     def delete(self, request: Request, key: str, id: int) -> Response:  # noqa: A002 - the URL's

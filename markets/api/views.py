@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from arbplatform.api.permissions import write_permissions
 from arbplatform.core.clock import to_ms
 from markets.api.filters import MarketFilter, VenueFilter
 from markets.api.serializers import (
@@ -41,6 +42,7 @@ MARKETS = ["markets"]
 class VenueListView(ListModelMixin, GenericAPIView[Venue]):
     """Venues."""
 
+    write_permission = write_permissions("markets.venue")
     serializer_class = VenueSerializer
     filterset_class = VenueFilter
     ordering_fields = ("id", "code", "name", "ccxt_id", "is_enabled", "synced_at", "created_at")
@@ -70,6 +72,8 @@ class VenueListView(ListModelMixin, GenericAPIView[Venue]):
 
 class VenueView(APIView):
     """One venue, by code or id."""
+
+    write_permission = write_permissions("markets.venue")
 
     @extend_schema(operation_id="venues_retrieve", tags=VENUES, responses=VenueDetailSerializer)
     def get(self, request: Request, key: str) -> Response:
@@ -113,6 +117,8 @@ class VenueView(APIView):
 class VenueSyncView(APIView):
     """The markets of one venue."""
 
+    write_permission = "markets.change_venue"
+
     @extend_schema(
         operation_id="venues_sync", tags=VENUES, request=None, responses=SyncReportSerializer
     )
@@ -124,6 +130,8 @@ class VenueSyncView(APIView):
 
 class VenueUnblockView(APIView):
     """The block of one venue."""
+
+    write_permission = "markets.change_venue"
 
     @extend_schema(
         operation_id="venues_unblock", tags=VENUES, request=None, responses=VenueSerializer

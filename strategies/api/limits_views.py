@@ -12,6 +12,8 @@ from strategies.services.risk import report_limits, save_limits
 class DefaultLimitsView(APIView):
     """The limits of every strategy that has none of its own."""
 
+    write_permission = "strategies.change_risklimits"
+
     @extend_schema(operation_id="risk_limits", responses=LimitsReportSerializer)
     def get(self, request: Request) -> Response:
         """Return the defaults with their history."""
@@ -27,6 +29,8 @@ class DefaultLimitsView(APIView):
 
 class StrategyLimitsView(APIView):
     """The limits of one strategy."""
+
+    write_permission = "strategies.change_risklimits"
 
     @extend_schema(operation_id="risk_limits_of_strategy", responses=LimitsReportSerializer)
     def get(self, request: Request, pk: int) -> Response:

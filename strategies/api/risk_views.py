@@ -32,6 +32,8 @@ class RiskView(APIView):
 class KillView(APIView):
     """Halt trading."""
 
+    write_permission = "ledger.change_tradinghalt"
+
     @extend_schema(
         operation_id="risk_kill", request=KillBodySerializer, responses=KillReportSerializer
     )
@@ -50,6 +52,8 @@ class KillView(APIView):
 
 class FlattenView(APIView):
     """What executions have left unhedged, and its end."""
+
+    write_permission = "ledger.change_tradinghalt"
 
     @extend_schema(operation_id="risk_flattenings", responses=FlatteningSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -71,6 +75,8 @@ class FlattenView(APIView):
 
 class ResumeView(APIView):
     """Let trading go on."""
+
+    write_permission = "ledger.change_tradinghalt"
 
     @extend_schema(
         operation_id="risk_resume", request=ScopeBodySerializer, responses=TradingStateSerializer

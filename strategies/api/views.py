@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.parameters import known_parameters, refuse_unknown
+from arbplatform.api.permissions import write_permissions
 from arbplatform.core.errors import InvalidInput, Message
 from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
@@ -78,6 +79,7 @@ LATEST = 20
 class StrategyListView(generics.ListAPIView[Strategy]):
     """The strategies there are."""
 
+    write_permission = write_permissions("strategies.strategy")
     serializer_class = StrategySerializer
     filterset_class = StrategyFilter
     ordering_fields = ["name", "type", "status", "started_at", "last_tick_at", "created_at", "id"]
@@ -99,6 +101,8 @@ class StrategyListView(generics.ListAPIView[Strategy]):
 
 class StrategyView(APIView):
     """One strategy with its parameters, decision, PnL, logs and trades."""
+
+    write_permission = write_permissions("strategies.strategy")
 
     @extend_schema(responses=StrategyDetailSerializer)
     def get(self, request: Request, pk: int) -> Response:
@@ -131,6 +135,8 @@ class StrategyView(APIView):
 class StartView(APIView):
     """Start a strategy."""
 
+    write_permission = "strategies.change_strategy"
+
     @extend_schema(request=None, responses=StrategyDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Start the strategy: open a run and switch its schedule on."""
@@ -140,6 +146,8 @@ class StartView(APIView):
 
 class StopView(APIView):
     """Stop a strategy."""
+
+    write_permission = "strategies.change_strategy"
 
     @extend_schema(request=StopBodySerializer, responses=StrategyDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:
@@ -251,6 +259,8 @@ class ExecutionView(APIView):
 
 class AcknowledgeView(APIView):
     """Take note of an exposure that is held."""
+
+    write_permission = "strategies.change_strategy"
 
     @extend_schema(request=None, responses=ExecutionDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:

@@ -1,6 +1,7 @@
 """The address book, networks and ways over HTTP."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
 from accounts.models import AddressEntry, VenueNetwork
@@ -10,7 +11,9 @@ BODY = {"asset": "BTC", "network": "BTC", "label": "cold"}
 
 @pytest.fixture
 def apis(people):
-    """API clients of the two members of the staff."""
+    """API clients of the two members of the staff, who may do everything."""
+    for person in people:
+        person.user_permissions.set(Permission.objects.all())
     clients = [APIClient(), APIClient()]
     for client, person in zip(clients, people, strict=True):
         client.force_authenticate(person)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
@@ -36,6 +37,8 @@ DONE = SimpleNamespace(calls=[], behave=None)
 class ThingsView(APIView):
     """Counts what it carries out."""
 
+    write_permission = "ledger.change_tradinghalt"
+
     def post(self, request):
         DONE.calls.append(request.data)
         return DONE.behave(request)
@@ -49,6 +52,13 @@ urlpatterns = [
 ]
 
 here = pytest.mark.urls(__name__)
+
+
+@pytest.fixture
+def staff(staff):
+    """The same, with the permission that the test's own addresses ask for."""
+    staff.user_permissions.set(Permission.objects.filter(codename="change_tradinghalt"))
+    return staff
 
 
 @pytest.fixture(autouse=True)
