@@ -17,8 +17,8 @@ from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.models import Venue
 from strategies.domain.states import ExecutionState, StrategyState
+from strategies.engine import echoes, refreshing, reminders
 from strategies.engine import loop as loops
-from strategies.engine import refreshing, reminders
 from strategies.engine.decider import Decider
 from strategies.engine.loop import EngineLoop
 from strategies.models import Execution, Opportunity, Run, Strategy
@@ -191,6 +191,7 @@ def test_a_held_strategy_gets_its_books_and_trades_what_they_offer(engine, cross
 
 
 def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cross, monkeypatch):
+    monkeypatch.setattr(echoes, "WAIT_MS_MAX", 600_000)  # no second trade, however long it takes
     engine.keeper.give(cross)
     is_publishing, go_on = Event(), Event()
 
