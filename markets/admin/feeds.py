@@ -83,6 +83,9 @@ def _describe(row: StoredStatus, now_ms: int) -> dict[str, Any]:
         "reason": None if status.reason is None else render(status.reason),
         "for_s": max(now_ms - status.since_ms, 0) // MS_PER_S,
         "age_ms": None if confirmed_at_ms is None else max(now_ms - confirmed_at_ms, 0),
+        "proven_s": None
+        if status.proven_at_ms is None
+        else max(now_ms - status.proven_at_ms, 0) // MS_PER_S,
         "gap_count": status.gap_count,
         "reconnect_count": status.reconnect_count,
         "is_polled": status.is_polled,

@@ -46,7 +46,15 @@ class FeedSerializer(serializers.Serializer[Any]):
     )
     age_ms = serializers.IntegerField(
         allow_null=True,
-        help_text="How old the newest proof is that a healthy book is current [ms].",
+        help_text="How old the last sign of life is of what a healthy book comes by [ms].",
+    )
+    proven_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text=(
+            "When something of this market itself last proved its book: what the venue said of it, "
+            "or a look over REST; as the engine told within the last seconds. The risk gate counts "
+            "the age of a book from there, or from what the venue says of its own moments."
+        ),
     )
     gap_count = serializers.IntegerField(
         help_text="Gaps, wrong checksums and broken books since the feed was opened."
@@ -88,6 +96,7 @@ class FeedListView(GenericAPIView[Any]):
 def _describe(row: StoredStatus, now_ms: int) -> dict[str, Any]:
     status = row.status
     confirmed_at_ms, updated_at_ms = row.confirmed_at_ms, status.updated_at_ms
+    proven_at_ms = status.proven_at_ms
     return {
         "venue": status.venue,
         "symbol": status.symbol,
@@ -97,6 +106,7 @@ def _describe(row: StoredStatus, now_ms: int) -> dict[str, Any]:
         "since": from_ms(status.since_ms),
         "updated_at": None if updated_at_ms is None else from_ms(updated_at_ms),
         "age_ms": None if confirmed_at_ms is None else max(now_ms - confirmed_at_ms, 0),
+        "proven_at": None if proven_at_ms is None else from_ms(proven_at_ms),
         "gap_count": status.gap_count,
         "reconnect_count": status.reconnect_count,
         "is_polled": status.is_polled,

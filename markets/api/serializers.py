@@ -259,6 +259,16 @@ class LevelSerializer(serializers.Serializer[Any]):
     quantity = AmountField()
 
 
+class LookSerializer(serializers.Serializer[Any]):
+    """An answer over REST that showed a book."""
+
+    asked_at_ms = serializers.IntegerField(help_text="When we asked [ms since epoch].")
+    made_at_ms = serializers.IntegerField(
+        allow_null=True,
+        help_text="When the venue made it, by its clock [ms since epoch]; null: it does not say.",
+    )
+
+
 class BookSerializer(serializers.Serializer[Any]):
     """Bids and asks of one market, best first."""
 
@@ -269,6 +279,16 @@ class BookSerializer(serializers.Serializer[Any]):
     received_at_ms = serializers.IntegerField(help_text="When we had it [ms since epoch].")
     venue_time_ms = serializers.IntegerField(allow_null=True)
     sequence = serializers.IntegerField(allow_null=True)
+    heard_at_ms = serializers.IntegerField(
+        allow_null=True,
+        help_text=(
+            "When the venue last told something about this market by itself [ms since epoch]; "
+            "null: the book was read over REST."
+        ),
+    )
+    look = LookSerializer(
+        allow_null=True, help_text="The newest answer over REST that shows this very book."
+    )
 
 
 class CandleSerializer(serializers.Serializer[Any]):

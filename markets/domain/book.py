@@ -18,6 +18,19 @@ class Level(NamedTuple):
     quantity: Quantity
 
 
+class Look(NamedTuple):
+    """An answer over REST that showed a book.
+
+    Attributes:
+        asked_at_ms: when it was asked for [ms since epoch, our clock].
+        made_at_ms: when the venue says that it made the answer; ``None``: it does not say, so the
+            answer may come from a store of old ones [ms since epoch, the venue's clock].
+    """
+
+    asked_at_ms: int
+    made_at_ms: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """Bids and asks of one market at one moment.
@@ -27,9 +40,14 @@ class Book:
         symbol: unified symbol.
         bids: best (highest) first.
         asks: best (lowest) first.
-        received_at_ms: when we had it [ms since epoch, our clock].
+        received_at_ms: when we had it; of a live book, when its connection last gave a sign of
+            life [ms since epoch, our clock].
         venue_time_ms: when the venue says it was made [ms since epoch, its clock].
         sequence: the venue's own number of this state.
+        heard_at_ms: when the venue last told something about this market by itself, or was asked
+            for the snapshot that the book begins with; ``None``: it was read over REST as it is
+            [ms since epoch, our clock].
+        look: the newest answer over REST that shows this very book, if there is one.
     """
 
     venue: str
@@ -39,6 +57,8 @@ class Book:
     received_at_ms: int
     venue_time_ms: int | None = None
     sequence: int | None = None
+    heard_at_ms: int | None = None
+    look: Look | None = None
 
     @property
     def best_bid(self) -> Level | None:

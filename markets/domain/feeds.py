@@ -36,6 +36,8 @@ class FeedStatus:
         reconnect_count: how often its connection was opened again.
         is_polled: the book is read over REST from time to time.
         recent_breaks: of those in ``gap_count``, the ones within the last hour, 20 at most.
+        proven_at_ms: when something of this market itself last proved the book: what the venue
+            said of it, or a look over REST [ms since epoch]; ``None``: nothing did.
     """
 
     venue: str
@@ -48,3 +50,4 @@ class FeedStatus:
     reconnect_count: int = 0
     is_polled: bool = False
     recent_breaks: int = 0
+    proven_at_ms: int | None = None

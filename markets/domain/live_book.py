@@ -5,17 +5,19 @@ exact :class:`~markets.domain.book.Book` that :meth:`LiveBook.to_book` makes of 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from math import inf
 
-from markets.domain.book import Book, Level
+from markets.domain.book import Book, Level, Look
 from markets.domain.book_side import UNREADABLE, AmbiguousPrice, BookSide, WireLevel
 
 _NEW_LEVEL = partial(tuple.__new__, Level)
 """``Level._make`` without its call of Python: two sides of 20 levels for each decision."""
+
+_Told = tuple[int, int | None, int | None, int | None, Look | None]
+"""What is told about a book besides its levels, in the order of ``Book``."""
 
 DEPTH_MAX = 1_000
 """Levels kept of each side, unless a feed asks for others."""
@@ -59,10 +61,13 @@ class LiveBook:
         best_bid_quantity: [base].
         best_ask: [quote per base]; 0.0 without an ask.
         best_ask_quantity: [base].
-        received_at_ms: when something last proved that the book is current [ms since epoch, our
-            clock].
+        received_at_ms: when the last message came, or its connection gave a sign of life [ms since
+            epoch, our clock].
         venue_time_ms: when the venue made the last change [ms since epoch, its clock].
         sequence: the venue's own number of this state.
+        heard_at_ms: when the venue last told something about this market; ``None``: nobody noted
+            it [ms since epoch, our clock].
+        look: the newest answer over REST that shows this very book, if there is one.
     """
 
     __slots__ = (
@@ -74,6 +79,8 @@ class LiveBook:
         "best_bid",
         "best_bid_quantity",
         "bids",
+        "heard_at_ms",
+        "look",
         "received_at_ms",
         "sequence",
         "symbol",
@@ -103,8 +110,10 @@ class LiveBook:
         self.received_at_ms = 0
         self.venue_time_ms: int | None = None
         self.sequence: int | None = None
+        self.heard_at_ms: int | None = None
+        self.look: Look | None = None
         self._broken: BookFault | None = None
-        self._exact: tuple[int, int, Book] | None = None
+        self._exact: tuple[tuple[int, int], _Told, Book] | None = None
 
     def replace(
         self,
@@ -167,17 +176,34 @@ class LiveBook:
             self._broken = BookFault.AMBIGUOUS
         self._changed(received_at_ms, venue_time_ms, sequence)
 
-    def confirm(self, received_at_ms: int, sequence: int | None = None) -> None:
-        """Note a proof that nothing has changed.
+    def confirm(
+        self, received_at_ms: int, sequence: int | None = None, venue_time_ms: int | None = None
+    ) -> None:
+        """Take a message that changes nothing.
 
         Args:
-            received_at_ms: when it came, as our clock counts now: one that was set back makes
-                moments earlier that were noted before [ms since epoch].
+            received_at_ms: when it came [ms since epoch, our clock].
             sequence: the number of the state that is the same as ours; ``None``: no new one.
+            venue_time_ms: when the venue made the message; ``None``: it does not say [ms since
+                epoch, its clock].
         """
         self.received_at_ms = received_at_ms
         if sequence is not None:
             self.sequence = sequence
+        if venue_time_ms is not None:
+            self.venue_time_ms = venue_time_ms
+
+    def date(self, received_at_ms: int, heard_at_ms: int | None, look: Look | None) -> None:
+        """Note what proves that the book is current, as our clock counts now.
+
+        A clock that was set back makes moments earlier that were noted before.
+
+        Args:
+            received_at_ms: last sign of life of the connection [ms since epoch].
+            heard_at_ms: when the venue last told something about this market [ms since epoch].
+            look: newest answer over REST that shows this very book.
+        """
+        self.received_at_ms, self.heard_at_ms, self.look = received_at_ms, heard_at_ms, look
 
     def clear(self) -> None:
         """Forget the book: what is known of it is no longer true."""
@@ -212,23 +238,19 @@ class LiveBook:
 
     def to_book(self, depth: int) -> Book:
         """Return the best ``depth`` levels of each side, exact; made once for each version."""
-        exact = self._exact
-        if exact is None or exact[0] != self.version or exact[1] != depth:
-            book = Book(
-                self.venue,
-                self.symbol,
-                _exact_levels(self.bids.top(depth)),
-                _exact_levels(self.asks.top(depth)),
-                self.received_at_ms,
-                self.venue_time_ms,
-                self.sequence,
-            )
+        exact, depth_and_version = self._exact, (depth, self.version)
+        told = (
+            *(self.received_at_ms, self.venue_time_ms, self.sequence),
+            *(self.heard_at_ms, self.look),
+        )
+        if exact is None or exact[0] != depth_and_version:
+            bids, asks = _exact_levels(self.bids.top(depth)), _exact_levels(self.asks.top(depth))
+        elif exact[1] == told:
+            return exact[2]
         else:
-            book = exact[2]
-            if book.received_at_ms == self.received_at_ms and book.sequence == self.sequence:
-                return book
-            book = replace(book, received_at_ms=self.received_at_ms, sequence=self.sequence)
-        self._exact = (self.version, depth, book)
+            bids, asks = exact[2].bids, exact[2].asks
+        book = Book(self.venue, self.symbol, bids, asks, *told)
+        self._exact = (depth_and_version, told, book)
         return book
 
     def _changed(

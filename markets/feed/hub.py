@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from random import Random
+from types import MappingProxyType
 
 from markets.domain.feeds import FeedStatus
 from markets.domain.live_book import LiveBook
@@ -74,11 +75,17 @@ class FeedHub:
         self._looking: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    def want(self, wanted: Mapping[VenueSpec, Collection[str]]) -> None:
+    def want(
+        self,
+        wanted: Mapping[VenueSpec, Collection[str]],
+        decided_on: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         """Follow exactly these markets from now on.
 
         Args:
             wanted: symbols by venue; a venue that is reached in another way now is begun anew.
+            decided_on: those that strategies decide on, by code of the venue: their books are
+                proven over REST while they are quiet.
         """
         specs = {spec.code: spec for spec, symbols in wanted.items() if symbols}
         for code, venue in list(self._venues.items()):
@@ -89,7 +96,7 @@ class FeedHub:
             try:
                 if code not in self._venues:
                     self._venues[code] = self._open(spec)
-                self._venues[code].want(wanted[spec])
+                self._venues[code].want(wanted[spec], decided_on.get(code, ()))
             except Exception:
                 # an address or an option that makes no sense keeps no other venue from being fed
                 logger.exception("The feeds of %s could not be opened", code)

@@ -1,10 +1,11 @@
 """The feed of one market: its live book, and the gate before it."""
 
 from collections import deque
-from math import inf
-from typing import Final
+from math import ceil, inf
+from typing import Final, NamedTuple
 
 from arbplatform.core.errors import Message
+from markets.domain.book import Look
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.ages import Ages
@@ -18,6 +19,20 @@ REST_MS: Final = 600_000
 RESYNC_FIRST_MS: Final = 1_000
 RESYNC_LONGEST_MS: Final = 30_000
 _DOUBLINGS_MAX: Final = 5
+
+
+class Agreement(NamedTuple):
+    """An answer over REST that showed the same as the live book.
+
+    Attributes:
+        asked_at_ms: when it was asked for, by the steady clock [ms].
+        made_at_ms: when the venue made it [ms since epoch, its clock].
+        version: of the live book; any other is another book, which it says nothing about.
+    """
+
+    asked_at_ms: float
+    made_at_ms: int
+    version: int
 
 
 class MarketFeed:
@@ -35,6 +50,10 @@ class MarketFeed:
         reason: what led to the state; ``None`` while it is healthy.
         since_ms: when the state began.
         heard_at_ms: when the venue last said something new about this market.
+        read_at_ms: when the snapshot over REST was asked for that the book begins with.
+        looked_at_ms: when it was last looked over REST whether the quiet book is still true.
+        agreement: what the last such look found, if it was the same.
+        is_decided_on: a strategy decides on it, so its book must be proven while it is quiet.
         told_since_ms: since when the venue is known to tell of this market on the connection that
             stands: it has confirmed the subscription, or said something; ``None``: it is not.
         checked_at_ms: when the book was last compared with what the venue says over REST.
@@ -51,14 +70,18 @@ class MarketFeed:
     __slots__ = (
         "_breaks_ms",
         "_failures",
+        "agreement",
         "book",
         "changed_at_ms",
         "checked_at_ms",
         "gap_count",
         "heard_at_ms",
+        "is_decided_on",
         "is_polled",
         "is_redialled",
         "is_suspect",
+        "looked_at_ms",
+        "read_at_ms",
         "reason",
         "reconnect_count",
         "resync_at_ms",
@@ -73,6 +96,10 @@ class MarketFeed:
         self.reason: Message | None = NOT_YET
         self.since_ms = now_ms
         self.heard_at_ms = -inf
+        self.read_at_ms = -inf
+        self.looked_at_ms = -inf
+        self.agreement: Agreement | None = None
+        self.is_decided_on = False
         self.told_since_ms: float | None = None
         self.checked_at_ms = -inf
         self.changed_at_ms: float | None = None
@@ -89,6 +116,30 @@ class MarketFeed:
     def is_healthy(self) -> bool:
         """Whether the book may be decided upon."""
         return self.state is FeedState.HEALTHY
+
+    @property
+    def said_at_ms(self) -> float:
+        """When the venue last said, by stream or snapshot, what the book is."""
+        return max(self.heard_at_ms, self.read_at_ms)
+
+    @property
+    def _current_agreement(self) -> Agreement | None:
+        found = self.agreement
+        return None if found is None or found.version != self.book.version else found
+
+    def date_book(self, alive_at_ms: float, now_ms: float, wall_ms: int) -> None:
+        """Note on the book what proves that it is current.
+
+        Args:
+            alive_at_ms: last sign of life of its connection [ms].
+            now_ms: the present moment [ms].
+            wall_ms: the same by the clock on the wall [ms since epoch].
+        """
+        book, found, look = self.book, self._current_agreement, None
+        if found is not None:
+            look = Look(wall_ms - ceil(now_ms - found.asked_at_ms), found.made_at_ms)
+        said_at_ms = max(self.said_at_ms, now_ms - wall_ms)  # never: as if it were from the epoch
+        book.date(wall_ms - ceil(now_ms - alive_at_ms), wall_ms - ceil(now_ms - said_at_ms), look)
 
     def move(self, state: FeedState, reason: Message | None, now_ms: float) -> bool:
         """Enter a state and return whether that is news."""
@@ -142,7 +193,8 @@ class MarketFeed:
 
     def status(self, ages: Ages) -> FeedStatus:
         """Return the state for others to see, its moments by the clock on the wall."""
-        changed_at_ms = self.changed_at_ms
+        changed_at_ms, found = self.changed_at_ms, self._current_agreement
+        proven_ms = self.said_at_ms if found is None else max(self.said_at_ms, found.asked_at_ms)
         return FeedStatus(
             venue=self.book.venue,
             symbol=self.book.symbol,
@@ -154,4 +206,5 @@ class MarketFeed:
             reconnect_count=self.reconnect_count,
             is_polled=self.is_polled,
             recent_breaks=self._count_breaks(ages.now_ms(), BREAKS_WINDOW_MS),
+            proven_at_ms=None if proven_ms == -inf else ages.to_wall_ms(proven_ms),
         )

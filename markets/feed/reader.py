@@ -9,6 +9,7 @@ from markets.domain.book import Book
 from markets.domain.quote import Ticker
 from markets.gateway.base import VenueSpec
 from markets.gateway.factory import gateway_for, markets_of
+from markets.gateway.limiter import in_background
 
 THREADS = 8
 AT_ONCE = 2
@@ -40,6 +41,24 @@ class RestReader:
             VenueError, UnknownSymbol: it cannot be had.
         """
         return await self._call(spec, lambda: gateway_for(spec).fetch_book(symbol, depth))
+
+    async def look(self, spec: VenueSpec, symbol: str, depth: int) -> Book:
+        """Return a book that nobody waits for: everything else at the venue goes first.
+
+        Args:
+            spec: how to reach the venue.
+            symbol: unified symbol.
+            depth: levels of each side, at most.
+
+        Raises:
+            VenueError, UnknownSymbol: it cannot be had.
+        """
+
+        def read() -> Book:
+            with in_background():
+                return gateway_for(spec).fetch_book(symbol, depth)
+
+        return await self._call(spec, read)
 
     async def tickers(self, spec: VenueSpec) -> Mapping[str, Ticker]:
         """Return the tickers of all markets of a venue.

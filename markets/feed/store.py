@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from arbplatform.core.errors import Message
-from markets.domain.book import Book, Level
+from markets.domain.book import Book, Level, Look
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.gateway.base import VenueSpec
@@ -66,6 +66,9 @@ class BookRow(NamedTuple):
         received_at_ms: newest proof that it is current [ms since epoch, our clock].
         venue_time_ms: when the venue made it [ms since epoch, its clock].
         sequence: the venue's own number of this state.
+        heard_at_ms: when the venue last told something about the market [ms since epoch, our
+            clock].
+        look: when the newest answer over REST that shows this very book was asked for and made.
     """
 
     venue: str
@@ -76,6 +79,8 @@ class BookRow(NamedTuple):
     received_at_ms: int
     venue_time_ms: int | None
     sequence: int | None
+    heard_at_ms: int | None = None
+    look: Sequence[int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ def row_of(book: LiveBook, origin: str) -> BookRow:
         book.received_at_ms,
         book.venue_time_ms,
         book.sequence,
+        book.heard_at_ms,
+        book.look and list(book.look),
     )
 
 
@@ -256,7 +263,9 @@ def _book(
     text: bytes, spec: VenueSpec, symbol: str, depth: int, alive_at_ms: Mapping[bytes, bytes]
 ) -> Book | None:
     writer, _, body = text.partition(b"\n")
-    origin, bids, asks, received_at_ms, venue_time_ms, sequence = orjson.loads(body)
+    origin, bids, asks, received_at_ms, venue_time_ms, sequence, heard_at_ms, look = orjson.loads(
+        body
+    )
     if origin != origin_of(spec):
         return None
     return Book(
@@ -267,6 +276,8 @@ def _book(
         max(received_at_ms, int(alive_at_ms.get(writer, 0))),
         venue_time_ms,
         sequence,
+        heard_at_ms,
+        look and Look(*look),
     )
 
 
@@ -282,6 +293,7 @@ def _status_text(status: FeedStatus, now_ms: int) -> bytes:
             "reconnect_count": status.reconnect_count,
             "is_polled": status.is_polled,
             "recent_breaks": status.recent_breaks,
+            "proven_at_ms": status.proven_at_ms,
             "written_at_ms": now_ms,
         }
     )

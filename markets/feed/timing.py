@@ -13,6 +13,10 @@ class Timing:
         stale_after_ms: so long after its last frame nothing proves that its books are current [ms].
         dead_after_ms: so long after it, it is given up and opened anew [ms].
         silence_ms: a market without a message for so long is compared with REST [ms].
+        quiet_ms: a market that is decided on and said nothing for so long is looked at over REST
+            [ms].
+        quiet_pause_ms: between two such looks at one venue: five in a second are at most a quarter
+            of what any venue that is looked at takes [ms].
         grace_ms: how long a message may be under way when REST shows other prices [ms].
         suspect_ms: a stream that was found frozen and says nothing for so long after it was
             subscribed anew gets another connection [ms].
@@ -28,6 +32,8 @@ class Timing:
     stale_after_ms: int = 3_000
     dead_after_ms: int = 10_000
     silence_ms: int = 30_000
+    quiet_ms: int = 1_500
+    quiet_pause_ms: int = 200
     grace_ms: int = 1_000
     suspect_ms: int = 30_000
     poll_after_ms: int = 5_000

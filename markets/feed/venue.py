@@ -88,16 +88,25 @@ class VenueFeed(ABC):
             now_ms=self._now_ms,
         )
 
-    def want(self, symbols: Collection[str]) -> None:
-        """Watch exactly these markets from now on."""
+    def want(self, symbols: Collection[str], decided_on: Collection[str] = ()) -> None:
+        """Watch exactly these markets from now on.
+
+        Args:
+            symbols: of the markets.
+            decided_on: those of them that strategies decide on.
+        """
         wanted = set(symbols)
         gone = [symbol for symbol in self.feeds if symbol not in wanted]
         for symbol in gone:
-            self._removed(self.feeds.pop(symbol))
+            feed = self.feeds.pop(symbol)
+            feed.is_decided_on = False
+            self._removed(feed)
         now_ms = self._now_ms()
         added = sorted(wanted - self.feeds.keys())
         for symbol in added:
             self.feeds[symbol] = MarketFeed(self._new_book(symbol), now_ms)
+        for symbol, feed in self.feeds.items():
+            feed.is_decided_on = symbol in decided_on
         self._added(added)
 
     def current(self, symbol: str) -> LiveBook | None:
@@ -110,7 +119,7 @@ class VenueFeed(ABC):
         if now_ms - proven_ms > self._proof_age_ms(feed):
             self._gates.move(feed, FeedState.STALE, self._no_proof(feed))
             return None
-        feed.book.confirm(self._ages.to_wall_ms(proven_ms))
+        feed.date_book(proven_ms, now_ms, self._ages.wall_ms())
         return feed.book
 
     def look(self, now_ms: float) -> None:

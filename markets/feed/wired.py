@@ -12,7 +12,6 @@ from markets.domain.book import Book
 from markets.domain.feeds import FeedState
 from markets.domain.live_book import BookFault, LiveBook
 from markets.feed.gates import Gates
-from markets.feed.heartbeat import Heartbeat
 from markets.feed.line import Line
 from markets.feed.lines import Lines
 from markets.feed.market import MarketFeed
@@ -25,6 +24,7 @@ from markets.feed.reasons import (
     failed,
     refused,
 )
+from markets.feed.silence import Silence
 from markets.feed.snapshots import Snapshots
 from markets.feed.subscriptions import Subscriptions
 from markets.feed.venue import FeedKit, VenueFeed, wire_levels
@@ -43,7 +43,6 @@ RELEARN_MS = 600_000
 """A market that the venue did not have is looked for again after so long [ms]."""
 SIGNS_OF_LIFE = frozenset({"ping", "pong", b"ping", b"pong"})
 """All that a venue says that is no JSON."""
-
 BREAKS = frozenset({Verdict.GAP, Verdict.MISMATCH, Verdict.BROKEN})
 
 
@@ -68,8 +67,7 @@ class WiredVenue(VenueFeed):
         self._by_id: dict[str, MarketFeed] = {}
         self._subscriptions = Subscriptions()
         self._preparing: asyncio.Task[None] | None = None
-        self._is_ready = False
-        self._learnt_at_ms = 0.0
+        self._is_ready, self._learnt_at_ms = False, 0.0
         self._snapshots = Snapshots(
             spec,
             kit.reader,
@@ -78,14 +76,7 @@ class WiredVenue(VenueFeed):
             arrived=self._snapshot_arrived,
             failed=self._snapshot_failed,
         )
-        self._heartbeat = Heartbeat(
-            spec,
-            kit.reader,
-            timing=kit.timing,
-            now_ms=self._now_ms,
-            frozen=self._found_frozen,
-            quiet=self._found_quiet,
-        )
+        self._silence = Silence(spec, kit, self, is_counted=wire.read_snapshot is not None)
 
     def _new_book(self, symbol: str) -> LiveBook:
         depth, wire = self._streams.facts.depth, self._wire
@@ -286,15 +277,25 @@ class WiredVenue(VenueFeed):
             feed.told_since_ms = None
             line.renew(symbol)
 
-    def _found_frozen(self, feed: MarketFeed) -> None:
+    def found_proven(self, feed: MarketFeed) -> None:
+        """Tell of a quiet book that the venue shows over REST as well: its age has changed."""
+        self._kit.heard_at_ns = 0
+        if self.current(feed.book.symbol) is not None:
+            self._gates.tell_book(feed)
+
+    def found_doubtful(self, feed: MarketFeed) -> None:
         """Close the gate of a silent stream until there is a proof that it lives."""
         feed.suspect()
-        feed.note_break(self._now_ms())
         self._gates.move(feed, FeedState.STALE, FROZEN)
+
+    def found_frozen(self, feed: MarketFeed) -> None:
+        """Close the gate of a stream that stays silent, and get the book anew."""
+        self.found_doubtful(feed)
+        feed.note_break(self._now_ms())
         self._keepers[feed.book.symbol].reset()
         self._resync(feed, self._now_ms())
 
-    def _found_quiet(self, feed: MarketFeed) -> None:
+    def found_quiet(self, feed: MarketFeed) -> None:
         """Open the gate again: the book is what the venue shows, and was so for long."""
         feed.trust()
         self._reopen(feed)
@@ -313,8 +314,7 @@ class WiredVenue(VenueFeed):
             # changes after it and before the stream would be missed without a sign
             self._snapshots.ask(symbol)
             return
-        now_ms, self._kit.heard_at_ns = self._now_ms(), 0
-        keeper = self._keepers[symbol]
+        now_ms, keeper, self._kit.heard_at_ns = self._now_ms(), self._keepers[symbol], 0
         bids, asks, at_ms = wire_levels(book.bids), wire_levels(book.asks), book.venue_time_ms
         snapshot = BookMessage(
             symbol, BookKind.SNAPSHOT, None, book.sequence, bids, asks, at_ms, limit=depth
@@ -322,7 +322,7 @@ class WiredVenue(VenueFeed):
         self._kit.tape.snapshot(self.spec.code, symbol, snapshot)
         verdict = keeper.adopt(snapshot, received_at_ms=self._ages.wall_ms())
         if verdict is Verdict.APPLIED:
-            feed.checked_at_ms = now_ms
+            feed.checked_at_ms, feed.read_at_ms = now_ms, asked_at_ms
         elif verdict is Verdict.WAITING and not feed.is_healthy:
             feed.note_failure(now_ms)  # the snapshot was too old
         self._settle(feed, keeper, verdict, now_ms)
@@ -344,7 +344,7 @@ class WiredVenue(VenueFeed):
             self._prepare_soon()
         for feed in feeds:
             self._look_at_feed(feed, now_ms)
-        self._heartbeat.compare([feed for feed in feeds if self._heartbeat.is_silent(feed, now_ms)])
+        self._silence.look(feeds, now_ms)
 
     def _look_at_feed(self, feed: MarketFeed, now_ms: float) -> None:
         line = self._lines.open_of(feed.book.symbol)
@@ -395,6 +395,6 @@ class WiredVenue(VenueFeed):
         if self._preparing is not None:
             self._preparing.cancel()
         await self._snapshots.close()
-        await self._heartbeat.close()
+        await self._silence.close()
         await self._lines.close()
         await self._streams.close()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ccxt
@@ -9,7 +10,7 @@ import ccxt
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
-from markets.domain.book import Book
+from markets.domain.book import Book, Look
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
@@ -131,8 +132,9 @@ class CcxtRestGateway(ConditionCalls):
         depths = self._quirks.book_depths
         asked = next((step for step in depths if step >= depth), depths[-1] if depths else depth)
         with self._session.call(Effect.READ, symbol) as client:
+            asked_at_ms = self._clock.now_ms()
             answer = client.fetch_order_book(symbol, asked)
-            return market_data.parse_book(
+            book = market_data.parse_book(
                 answer,
                 client.raw_answer,
                 venue=self.venue,
@@ -140,6 +142,10 @@ class CcxtRestGateway(ConditionCalls):
                 depth=depth,
                 received_at_ms=self._clock.now_ms(),
             )
+            made_at_ms = market_data.made_at_ms_of(
+                book, client.last_response_headers, self._quirks.book_stamp
+            )
+            return replace(book, look=Look(asked_at_ms, made_at_ms))
 
     def fetch_candles(
         self, symbol: str, timeframe: str = "1m", since_ms: int | None = None, limit: int = 500

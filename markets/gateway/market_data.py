@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import ccxt
@@ -24,7 +25,7 @@ from markets.gateway.answers import (
     whole_or_none,
 )
 from markets.gateway.error_map import Malformed
-from markets.gateway.quirks import Quirks
+from markets.gateway.quirks import BookStamp, Quirks
 
 CANDLE_LENGTH = 6
 _SIDES = frozenset(Side)
@@ -98,6 +99,31 @@ def parse_book(
         venue_time_ms=time_or_none(book.get("timestamp")),
         sequence=whole_or_none(book.get("nonce")),
     )
+
+
+def made_at_ms_of(book: Book, headers: Mapping[str, str] | None, stamp: BookStamp) -> int | None:
+    """Return when the venue made the answer that a book came in [ms since epoch, its clock].
+
+    ``None``: that cannot be told. ``Date`` has whole seconds, so the moment is never too late. A
+    store on the way keeps ``Date`` or renews it, and adds ``Age``: both are believed at once.
+
+    Args:
+        book: as it came.
+        headers: of the answer.
+        stamp: what of the answer says it.
+    """
+    if stamp is BookStamp.BODY:
+        return book.venue_time_ms
+    if stamp is BookStamp.NONE or headers is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(headers["Date"])
+        age_s = int(headers.get("Age", "0"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if age_s < 0 or moment.tzinfo is None:
+        return None
+    return round(moment.timestamp() - age_s) * 1_000
 
 
 def parse_ticker(answer: object, *, venue: str, symbol: str, received_at_ms: int) -> Ticker:

@@ -33,6 +33,22 @@ class Paging(StrEnum):
     """An answer holds the newest rows of all markets: older ones by how many to leave out."""
 
 
+class BookStamp(StrEnum):
+    """What of an answer over REST says when the venue made the book in it.
+
+    It is the only defence against an answer out of a store: such a one agrees with a live book
+    that stands still, however often it is asked for.
+    """
+
+    NONE = "none"
+    """Nothing: the answer may be of any age."""
+    BODY = "body"
+    """The answer itself, where ccxt reads its ``timestamp`` from."""
+    HTTP_DATE = "http_date"
+    """The headers ``Date`` and ``Age``. They tell of stores on the way only; so the venue has to
+    document that it answers from memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class PermissionProbe:
     """One call that tells what an API key may do.
@@ -72,6 +88,7 @@ class Quirks:
         is_withdrawal_amount_net: its history states what arrives, not what left.
         fee_mode: the coin of the fee, where ccxt does not say or says it wrongly.
         book_depths: the only depths that the venue takes; empty: any.
+        book_stamp: what says how old the book in an answer is.
         is_nonce_strict: requests of one key must arrive one after the other.
         has_order_trades: ``fetch_order_trades`` works with nothing but the order's id.
         order_params: more parameters of ``fetch_order``.
@@ -110,6 +127,7 @@ class Quirks:
     is_withdrawal_amount_net: bool = False
     fee_mode: FeeMode | None = None
     book_depths: tuple[int, ...] = ()
+    book_stamp: BookStamp = BookStamp.NONE
     is_nonce_strict: bool = False
     has_order_trades: bool = True
     order_params: Mapping[str, Any] = field(default_factory=dict)
@@ -143,6 +161,7 @@ _BINANCE = Quirks(
     needs_currencies=False,
     is_withdrawal_amount_net=True,
     fee_mode=FeeMode.RECEIVED,
+    book_stamp=BookStamp.HTTP_DATE,  # documented as "data source: memory"
     permission_probe=PermissionProbe(
         method="sapiGetAccountApiRestrictions",
         flags={
@@ -177,6 +196,7 @@ _OKX = Quirks(
     fee_mode=FeeMode.RECEIVED,
     paging=Paging.BACKWARD,
     funds_rows_max=100,
+    book_stamp=BookStamp.BODY,  # `ts`, "order book generation time"
     permission_probe=PermissionProbe(
         method="privateGetAccountConfig",
         path=("data", 0),
@@ -203,6 +223,7 @@ _BYBIT = Quirks(
     fee_mode=FeeMode.RECEIVED,
     paging=Paging.BACKWARD,
     funds_rows_max=50,
+    book_stamp=BookStamp.BODY,  # `ts`, "that the system generates the data"
     order_params={"acknowledged": True},
     permission_probe=PermissionProbe(
         method="privateGetV5UserQueryApi",
@@ -277,6 +298,7 @@ _BITGET = Quirks(
     fee_mode=FeeMode.RECEIVED,
     paging=Paging.BACKWARD,
     funds_rows_max=100,
+    book_stamp=BookStamp.BODY,  # `ts`, of the matching engine
     clock_codes=frozenset({"40004", "40005", "40008"}),
     rate_codes=frozenset({"429", "1001", "30014", "30026"}),
     duplicate_codes=frozenset({"40786", "43118"}),
@@ -293,6 +315,7 @@ _GATE = Quirks(
     paging=Paging.BACKWARD,
     end_step_ms=1_000,
     funds_rows_max=100,
+    book_stamp=BookStamp.BODY,  # `current`, "of the response data being generated"
     clock_codes=frozenset({"REQUEST_EXPIRED"}),
     rate_codes=frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
     duplicate_codes=frozenset({"REPEATED_CREATION"}),

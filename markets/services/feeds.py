@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 FRESH_MS: Final = 1_500
 """A live book is as good as one that the venue is asked for if it was proven since then [ms]: half
 of what an engine itself relies on, and more than the proof of a quiet market takes to get here."""
+QUIET_MS: Final = 4_000
+"""A live book whose market has said nothing for so long, and was not looked at either, is quiet or
+stands still: the venue is asked [ms]."""
 TIMEOUT_S: Final = 0.25
 """Longest wait for Redis [s]: decisions of the schedule lead past here."""
 AWAY_S: Final = 1.0
@@ -73,7 +76,13 @@ def read_live_books(
         return {}
     now_ms = clock.now_ms()
     # one from the future is from a machine whose clock is wrong: nobody knows how old it is
-    return {key: book for key, book in found.items() if abs(book.age_ms(now_ms)) <= FRESH_MS}
+    return {key: book for key, book in found.items() if _is_fresh(book, now_ms)}
+
+
+def _is_fresh(book: Book, now_ms: int) -> bool:
+    heard_at_ms = book.received_at_ms if book.heard_at_ms is None else book.heard_at_ms
+    own_ms = heard_at_ms if book.look is None else max(heard_at_ms, book.look.asked_at_ms)
+    return abs(book.age_ms(now_ms)) <= FRESH_MS and now_ms - own_ms <= QUIET_MS
 
 
 def list_feeds(*, venue: str | None = None, clock: Clock = SYSTEM_CLOCK) -> list[StoredStatus]:

@@ -146,7 +146,7 @@ class LiveFeeds:
         gone, self._followed = self._followed - followed, followed
         if self._sharing is not None and gone:
             self._sharing.forget(sorted(gone))
-        self.hub.want(wanted)
+        self.hub.want(wanted, {spec.code: symbols for spec, symbols in self._own.items()})
 
     async def _look(self) -> None:
         """Learn again and again what is watched."""

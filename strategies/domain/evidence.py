@@ -2,7 +2,8 @@
 
 Evidence holds everything that ``evaluate`` could have looked at for one intent: the moment, the
 books of its markets with the times we had them, rules, fees, free balances and parameters, and the
-intent itself. Amounts are decimal strings, so that nothing is lost on the way.
+intent itself. Of each book it says besides how old the risk gate took it for, and why. Amounts are
+decimal strings, so that nothing is lost on the way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,12 @@ from pydantic import BaseModel
 
 from arbplatform.core.decimals import ZERO, Amount, to_decimal, to_plain
 from arbplatform.core.errors import InvalidInput
-from markets.domain.book import Book, Level
+from markets.domain.book import Book, Level, Look
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import ExecutionMode, Intent, LegIntent
+from strategies.domain.proofs import proof_of
 from strategies.domain.view import AssetKey, MarketKey, MarketView
 
 VERSION = 1
@@ -44,6 +46,8 @@ def to_evidence(
     params: BaseModel | Mapping[str, Any],
     intent: Intent,
     depth: int | None = None,
+    *,
+    offsets_ms: Mapping[str, int] | None = None,
 ) -> Json:
     """Return the evidence of a decision as JSON values.
 
@@ -53,14 +57,20 @@ def to_evidence(
         intent: what came of it.
         depth: levels of each side of a book to keep; not fewer than the strategy looks at.
             ``None`` keeps all that the view has.
+        offsets_ms: our clock minus that of each venue where it was measured [ms].
     """
+    offsets_ms = offsets_ms or {}
     keys = list(dict.fromkeys(MarketKey(leg.venue, leg.symbol) for leg in intent.legs))
     stated = params.model_dump(mode="json") if isinstance(params, BaseModel) else dict(params)
     return {
         "version": VERSION,
         "now_ms": view.now_ms,
         "params": stated,
-        "books": [_book_to_json(view.books[key], depth) for key in keys],
+        "books": [
+            _book_to_json(view.books[key], depth)
+            | _proof_to_json(view.books[key], offsets_ms.get(key.venue), view.now_ms)
+            for key in keys
+        ],
         "rules": [_rules_to_json(view.rules[key]) for key in keys],
         "free": [
             {"venue": key.venue, "asset": key.asset, "amount": to_plain(amount)}
@@ -114,9 +124,38 @@ def _book_to_json(book: Book, depth: int | None) -> Json:
         "received_at_ms": book.received_at_ms,
         "venue_time_ms": book.venue_time_ms,
         "sequence": book.sequence,
+        "heard_at_ms": book.heard_at_ms,
+        "look": book.look and book.look._asdict(),
         "bids": _levels_to_json(book.bids[:depth]),
         "asks": _levels_to_json(book.asks[:depth]),
     }
+
+
+def _proof_to_json(book: Book, offset_ms: int | None, now_ms: int) -> Json:
+    proof = proof_of(book, offset_ms)
+    return {
+        "clock_offset_ms": offset_ms,
+        "told_at_ms": proof.told_at_ms,
+        "proven_at_ms": proof.proven_at_ms,
+        "proven_by": proof.by.value,
+        "age_ms": now_ms - proof.proven_at_ms,
+    }
+
+
+def misdated_books(evidence: Mapping[str, Any]) -> list[MarketKey]:
+    """Return the books whose stated age does not follow from the moments in the evidence.
+
+    Evidence from before ages were stated has none.
+    """
+    return [
+        MarketKey(item["venue"], item["symbol"])
+        for item in evidence["books"]
+        if "proven_at_ms" in item
+        and not _proof_to_json(
+            _book_from_json(item), item["clock_offset_ms"], evidence["now_ms"]
+        ).items()
+        <= item.items()
+    ]
 
 
 def _levels_to_json(levels: Sequence[Level]) -> list[list[str]]:
@@ -140,6 +179,8 @@ def _book_from_json(item: Json) -> Book:
         received_at_ms=item["received_at_ms"],
         venue_time_ms=item["venue_time_ms"],
         sequence=item["sequence"],
+        heard_at_ms=item.get("heard_at_ms"),
+        look=None if item.get("look") is None else Look(**item["look"]),
     )
 
 

@@ -11,6 +11,7 @@ from arbplatform.core.decimals import BPS_PER_UNIT, ONE, ZERO, Bps, Price, is_mu
 from markets.domain.book import Book
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import Intent, LegIntent
+from strategies.domain.proofs import SENTENCES, proof_of
 from strategies.domain.risk import Denial, Limits, make_denial
 from strategies.domain.view import MarketKey, MarketView
 
@@ -67,25 +68,10 @@ def deny_grounds(intent: Intent, *, limits: Limits, grounds: Grounds) -> Denial 
     return None
 
 
-def moment_of(book: Book, offset_ms: int | None) -> int:
-    """Return the moment that a book is from, by our clock [ms since epoch].
-
-    That is when we received it or, if the venue says when it was made and how far its clock is
-    from ours was measured, that moment when it is the earlier one.
-
-    Args:
-        book: of the venue.
-        offset_ms: our clock minus the venue's; ``None``: not measured [ms].
-    """
-    if book.venue_time_ms is None or offset_ms is None:
-        return book.received_at_ms
-    return min(book.received_at_ms, book.venue_time_ms + offset_ms)
-
-
 class _Case:
     """An intent with what it rests on, looked up once for all checks."""
 
-    __slots__ = ("books", "grounds", "intent", "keys", "limits", "moments")
+    __slots__ = ("books", "grounds", "intent", "keys", "limits", "proofs")
 
     def __init__(self, intent: Intent, limits: Limits, grounds: Grounds) -> None:
         self.intent, self.limits, self.grounds = intent, limits, grounds
@@ -93,7 +79,7 @@ class _Case:
         books = grounds.view.books
         self.books = [(key, books[key]) for key in self.keys if key in books]
         offsets = grounds.clock_offsets_ms
-        self.moments = [moment_of(book, offsets.get(book.venue)) for _key, book in self.books]
+        self.proofs = [proof_of(book, offsets.get(book.venue)) for _key, book in self.books]
 
     def rules_of(self, leg: LegIntent) -> MarketRules:
         return self.grounds.view.rules[MarketKey(leg.venue, leg.symbol)]
@@ -119,17 +105,27 @@ def _check_crossed(case: _Case) -> Iterator[Denial]:
 
 def _check_age(case: _Case) -> Iterator[Denial]:
     limit = case.limits.book_age_ms_max
-    for (key, _book), moment_ms in zip(case.books, case.moments, strict=True):
-        age_ms = case.grounds.view.now_ms - moment_ms
+    for (key, _book), proof in zip(case.books, case.proofs, strict=True):
+        age_ms = case.grounds.view.now_ms - proof.proven_at_ms
         if limit is not None and abs(age_ms) > limit:
             yield make_denial(
-                "book_stale", symbol=key.symbol, venue=key.venue, value=age_ms, limit=limit
+                "book_stale",
+                symbol=key.symbol,
+                venue=key.venue,
+                value=age_ms,
+                proof=SENTENCES[proof.by],
+                limit=limit,
             )
 
 
 def _check_skew(case: _Case) -> Iterator[Denial]:
+    """Refuse books that may never have been true at the same moment, by more than the limit.
+
+    One that has stood still for long and was proven just now was true when the other changed.
+    """
     limit = case.limits.book_skew_ms_max
-    skew_ms = max(case.moments, default=0) - min(case.moments, default=0)
+    newest_ms = max((proof.told_at_ms for proof in case.proofs), default=0)
+    skew_ms = newest_ms - min((proof.proven_at_ms for proof in case.proofs), default=0)
     if limit is not None and skew_ms > limit:
         yield make_denial("books_skewed", value=skew_ms, limit=limit)
 

@@ -45,8 +45,10 @@ class Limits:
         open_orders_max: at one venue account, those of the intent included.
         position_max: what a venue account may hold of the base asset that it buys [reporting
             asset].
-        book_age_ms_max: a book that is older, or from the future, is not traded on [ms].
-        book_skew_ms_max: between the books of two legs [ms].
+        book_age_ms_max: a book that was proven longer ago, or in the future, is not traded on
+            [ms].
+        book_skew_ms_max: from when the book of one leg was last proven to the last change of that
+            of another [ms].
         ticker_gap_bps_max: between the bid of a symbol at one venue and its ask at another [bps].
         depeg_bps_max: of a reference market of pegged assets from one to one [bps].
     """
@@ -144,9 +146,13 @@ DENIALS: Mapping[str, str] = {
         "or out of date."
     ),
     "book_stale": (
-        "The order book of {symbol} from {venue} is {value} ms old; {limit} ms are allowed."
+        "The order book of {symbol} from {venue} is {value} ms old: so long ago {proof}; {limit} "
+        "ms are allowed."
     ),
-    "books_skewed": ("The order books of the legs are {value} ms apart; {limit} ms are allowed."),
+    "books_skewed": (
+        "The order book of one leg changed {value} ms after that of another was last proven; "
+        "{limit} ms are allowed."
+    ),
     "ticker_mismatch": (
         "{symbol} brings {value} bps more at one of {venue} and {other} than it costs at the "
         "other; beyond {limit} bps it may be two coins of one name. Compare the contracts, then "

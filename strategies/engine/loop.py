@@ -160,8 +160,9 @@ class EngineLoop:
         """Let those decide whom a changed book concerns."""
         at_ns, heard_at_ns = time.monotonic_ns(), self._feeds.heard_at_ns
         self._board.book_changed(book, at_ns)
-        if heard_at_ns:
-            self.recorder.record(Stage.BOOK, (at_ns - heard_at_ns) / 1_000)
+        if not heard_at_ns:
+            return  # no message of this moment has brought it
+        self.recorder.record(Stage.BOOK, (at_ns - heard_at_ns) / 1_000)
         offset_ms = self._offsets_ms.get(book.venue)
         if offset_ms is not None and book.venue_time_ms is not None:
             late_ms = book.received_at_ms - book.venue_time_ms - offset_ms

@@ -222,6 +222,7 @@ def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
         params=setup.plugin.params,
         depth=setup.plugin.book_depth,
         markets=setup.markets,
+        offsets_ms=turn.basis.footing.risk.grounds.clock_offsets_ms,
     )
     footing = turn.basis.footing.seeing(view)
     chosen, left = _choose(turn, footing, evaluation.intents)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from strategies.domain.dust import carry_dust
-from strategies.domain.evidence import from_evidence
+from strategies.domain.evidence import from_evidence, misdated_books
 from strategies.domain.intents import Intent, LegIntent
 from strategies.registry import get_plugin, validate_params
 from strategies.selectors import get_opportunity
@@ -60,6 +60,12 @@ def recompute(*, opportunity_id: int) -> Recomputation:
     except (LookupError, TypeError, ValueError) as error:
         context = {"error": f"{type(error).__name__}: {error}"}
         return Recomputation((Message("The evidence is damaged: {error}", context),))
+    misdated = tuple(
+        Message("The age of {symbol} on {venue} does not follow from the evidence.", key._asdict())
+        for key in misdated_books(opportunity.evidence)
+    )
+    if misdated:
+        return Recomputation(misdated)
     then = evidence.intent
     now = next((item for item in evaluation.intents if _route(item) == _route(then)), None)
     if now is None:

@@ -49,6 +49,7 @@ class Sighting:
         params: with which parameters.
         depth: how many levels of each side of a book count.
         markets: of the view.
+        offsets_ms: our clock minus that of each venue where it was measured [ms].
     """
 
     strategy_id: int
@@ -58,6 +59,7 @@ class Sighting:
     params: Params
     depth: int
     markets: Mapping[MarketKey, Market]
+    offsets_ms: Mapping[str, int]
 
     def asset_of(self, intent: Intent) -> Asset:
         """Return the asset in which ``intent`` makes its profit."""
@@ -151,7 +153,11 @@ def _values_of(
 ) -> dict[str, Any]:
     """Return the values of a row by column, but for its id."""
     evidence = to_evidence(
-        view=sighting.view, params=sighting.params, intent=intent, depth=sighting.depth
+        view=sighting.view,
+        params=sighting.params,
+        intent=intent,
+        depth=sighting.depth,
+        offsets_ms=sighting.offsets_ms,
     )
     if message is not None:
         evidence["denial"] = message_to_json(message)

@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts.models import VenueAccount
 from accounts.services.accounts import create_account
+from markets.services.clocks import measure_clock
 from markets.services.markets import sync_markets
 from markets.services.venues import create_venue
 from markets.simulator.running import RunningSimulator
@@ -83,6 +84,7 @@ def register(simulator: RunningSimulator, codes: Sequence[str]) -> list[VenueAcc
             ws_origin=f"{simulator.ws_url}/{code}",
         )
         sync_markets(venue_id=row.pk)
+        measure_clock(venue_id=row.pk)  # else no look proves a book that stands still
         accounts.append(
             create_account(
                 venue=row,

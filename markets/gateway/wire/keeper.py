@@ -291,7 +291,7 @@ class BookKeeper:
     def _apply(self, message: BookMessage, received_at_ms: int) -> Verdict:
         self._state = message.last
         if not message.bids and not message.asks:
-            self.book.confirm(received_at_ms, message.last)
+            self.book.confirm(received_at_ms, message.last, message.venue_time_ms)
             is_in_sight = self.book.fault() is not BookFault.EXHAUSTED
             return Verdict.APPLIED if is_in_sight else Verdict.WAITING
         self.book.apply(

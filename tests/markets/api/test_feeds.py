@@ -1,12 +1,13 @@
 """The feeds of all engines, over the API and in the console."""
 
 import re
+from datetime import datetime
 
 import pytest
 import redis
 from django.conf import settings
 
-from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.clock import SYSTEM_CLOCK, from_ms
 from arbplatform.core.errors import Message
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.feed.store import BookStore
@@ -39,7 +40,10 @@ def told(redis_server, venues, monkeypatch):
             gone=[],
             alive_at_ms={"alpha": now_ms - 40},
             statuses=[
-                FeedStatus("alpha", "BTC/USDT", FeedState.HEALTHY, None, now_ms, now_ms - 900),
+                FeedStatus(
+                    *("alpha", "BTC/USDT", FeedState.HEALTHY, None, now_ms, now_ms - 900),
+                    proven_at_ms=now_ms - 300,
+                ),
                 FeedStatus("alpha", "ETH/USDT", FeedState.DOWN, lost, now_ms, gap_count=2),
             ],
             now_ms=now_ms,
@@ -68,6 +72,8 @@ def test_feeds_are_listed_with_state_reason_and_age(user_api, told):
     assert (healthy["venue"], healthy["symbol"], healthy["engine"]) == ("alpha", "BTC/USDT", "one")
     assert (healthy["state"], healthy["reason"], healthy["is_polled"]) == ("healthy", None, False)
     assert 40 <= healthy["age_ms"] < 10_000
+    assert datetime.fromisoformat(healthy["proven_at"]) == from_ms(told - 300)
+    assert down["proven_at"] is None
     assert (down["state"], down["reason"]) == ("down", "The connection failed: TimeoutError.")
     assert (down["age_ms"], down["updated_at"], down["gap_count"]) == (None, None, 2)
     assert (other["venue"], other["engine"], other["state"]) == ("beta", "two", "connecting")

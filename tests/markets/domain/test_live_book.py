@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from markets.domain.book import Book, Level
+from markets.domain.book import Book, Level, Look
 from markets.domain.book_side import LEVELS_MAX
 from markets.domain.live_book import BookFault, LiveBook
 
@@ -305,6 +305,29 @@ def test_the_moment_of_a_book_follows_a_clock_that_was_set_back():
 
     assert changed_ms == NOW_MS - 60_000
     assert book.to_book(5).received_at_ms == NOW_MS - 61_000
+
+
+def test_what_proves_a_book_is_told_with_it_and_is_no_change():
+    book = make_book(wire([("10", "1")]), wire([("11", "1")]))
+    bids, version = book.to_book(5).bids, book.version
+    look = Look(NOW_MS + 40, NOW_MS + 60)
+
+    book.date(NOW_MS + 50, NOW_MS + 30, look)
+
+    exact = book.to_book(5)
+    assert (exact.received_at_ms, exact.heard_at_ms, exact.look) == (NOW_MS + 50, NOW_MS + 30, look)
+    assert exact.bids is bids
+    assert book.version == version
+
+
+def test_a_message_that_changes_nothing_is_of_its_own_moment():
+    book = make_book(wire([("10", "1")]), wire([("11", "1")]))
+
+    book.confirm(NOW_MS + 900, 8, NOW_MS + 880)
+
+    assert (book.to_book(5).venue_time_ms, book.to_book(5).sequence) == (NOW_MS + 880, 8)
+    book.confirm(NOW_MS + 950)
+    assert (book.to_book(5).venue_time_ms, book.to_book(5).sequence) == (NOW_MS + 880, 8)
 
 
 def test_a_cleared_book_knows_nothing():

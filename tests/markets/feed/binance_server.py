@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from markets.domain.book import Book, Level
+from markets.domain.book import Book, Level, Look
 from markets.feed.reader import RestReader
 from markets.gateway.base import VenueSpec
 from markets.gateway.client import exchange_class
@@ -44,9 +44,9 @@ class Stream:
                 await socket.send_json(answer | {"id": asked["id"]})
         return socket
 
-    async def say(self, first, last, bids=(), asks=()):
+    async def say(self, first, last, bids=(), asks=(), at_ms=5):
         """Tell a difference on the newest connection."""
-        message = {"e": "depthUpdate", "E": 5, "s": "BTCUSDT", "U": first, "u": last}
+        message = {"e": "depthUpdate", "E": at_ms, "s": "BTCUSDT", "U": first, "u": last}
         await self.sockets[-1].send_json(message | {"b": list(bids), "a": list(asks)})
 
     async def cut(self):
@@ -61,6 +61,8 @@ class Shelf(RestReader):
         books: of each request in turn; the last one from then on. An exception is raised, a future
             waited for.
         asked: how often a book was asked for.
+        looks: of each look at a quiet market in turn, likewise.
+        looked_at: the market of each look, in turn.
         listings: what is raised instead of the markets, in turn; ``None``: there is no market yet.
     """
 
@@ -68,17 +70,19 @@ class Shelf(RestReader):
         super().__init__(threads=1)
         self.books = list(books)
         self.asked = 0
+        self.looks: list[Any] = []
+        self.looked_at: list[str] = []
         self.listings: list[Any] = []
 
     async def book(self, spec, symbol, depth):
         """Return the next book."""
         self.asked += 1
-        book = self.books.pop(0) if len(self.books) > 1 else self.books[0]
-        if isinstance(book, asyncio.Future):
-            book = await book
-        if isinstance(book, Exception):
-            raise book
-        return book
+        return await _next(self.books)
+
+    async def look(self, spec, symbol, depth):
+        """Return what a quiet market shows."""
+        self.looked_at.append(symbol)
+        return await _next(self.looks)
 
     async def markets(self, spec):
         """Return one market."""
@@ -103,13 +107,26 @@ class Shelf(RestReader):
         return source
 
 
-def book_of(sequence, bids=((10, 1),), asks=((11, 1),)):
+async def _next(answers):
+    """Return the next of some answers; the last one again and again."""
+    book = answers.pop(0) if len(answers) > 1 else answers[0]
+    if isinstance(book, asyncio.Future):
+        book = await book
+    if callable(book):
+        book = book()
+    if isinstance(book, Exception):
+        raise book
+    return book
+
+
+def book_of(sequence, bids=((10, 1),), asks=((11, 1),), made_at_ms=None):
     """Return a book that came over REST."""
     sides = [
         tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in side)
         for side in (bids, asks)
     ]
-    return Book("far", SYMBOL, sides[0], sides[1], 1, None, sequence)
+    look = Look(0, made_at_ms)
+    return Book("far", SYMBOL, sides[0], sides[1], 1, None, sequence, look=look)
 
 
 @asynccontextmanager

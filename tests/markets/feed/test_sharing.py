@@ -10,7 +10,9 @@ import redis
 
 from arbplatform.core.errors import Message
 from arbplatform.push.publisher import listen_here
+from markets.domain.book import Look
 from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.live_book import LiveBook
 from markets.errors import VenueUnavailable
 from markets.feed import interest
 from markets.feed.hub import FeedHub
@@ -22,6 +24,7 @@ from markets.feed.store import (
     BookRow,
     BookStore,
     origin_of,
+    row_of,
 )
 from markets.feed.timing import TIMING
 from markets.gateway.base import VenueSpec
@@ -74,6 +77,17 @@ def test_a_book_is_read_as_it_was_written(client):
     assert book.asks == ((Decimal("50010.10"), Decimal(2)),)
     assert (book.received_at_ms, book.venue_time_ms, book.sequence) == (NOW_MS, NOW_MS - 5, 77)
     assert 0 < client.pttl(f"arb:book:alpha:{SYMBOL}") <= KEPT_MS
+
+
+def test_what_proves_a_book_is_read_with_it(client):
+    store = BookStore(client, writer="one")
+    live = LiveBook("alpha", SYMBOL)
+    live.replace([["50000.00", "1.5"]], [["50010.10", "2"]], received_at_ms=NOW_MS)
+    live.date(NOW_MS, NOW_MS - 40_000, Look(NOW_MS - 700, NOW_MS - 900))
+
+    write(store, row_of(live, origin_of(SPEC)))
+
+    assert read(store) == live.to_book(20)
 
 
 def test_a_sign_of_life_of_its_own_writer_makes_a_quiet_book_current(client):

@@ -9,7 +9,7 @@ import pytest
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.gateway import market_data
 from markets.gateway.error_map import Malformed
-from markets.gateway.quirks import COMMON, Quirks
+from markets.gateway.quirks import COMMON, BookStamp, Quirks
 
 SYMBOL = "BTC/USDT"
 MARKET: dict[str, Any] = {
@@ -91,6 +91,34 @@ def _book(answer: Any, raw: Any = None, depth: int = 5) -> Any:
     return market_data.parse_book(
         answer, raw, venue="v", symbol=SYMBOL, depth=depth, received_at_ms=1
     )
+
+
+@pytest.mark.parametrize(
+    ("stamp", "headers", "made_at_ms"),
+    [
+        (BookStamp.NONE, {"Date": "Thu, 26 Nov 2026 09:00:07 GMT"}, None),
+        (BookStamp.BODY, {"Date": "Thu, 26 Nov 2026 09:00:07 GMT"}, 7),
+        (BookStamp.BODY, None, 7),
+        (BookStamp.HTTP_DATE, {"Date": "Thu, 26 Nov 2026 09:00:07 GMT"}, 1_795_683_607_000),
+        (
+            BookStamp.HTTP_DATE,
+            {"Date": "Thu, 26 Nov 2026 09:00:07 GMT", "Age": "30"},
+            1_795_683_577_000,
+        ),
+        (BookStamp.HTTP_DATE, {"Date": "Thu, 26 Nov 2026 09:00:07 GMT", "Age": "x"}, None),
+        (BookStamp.HTTP_DATE, {"Date": "Thu, 26 Nov 2026 09:00:07 GMT", "Age": "-9"}, None),
+        (BookStamp.HTTP_DATE, {"Date": "Thu, 26 Nov 2026 09:00:07 -0000"}, None),
+        (BookStamp.HTTP_DATE, {"Date": "now"}, None),
+        (BookStamp.HTTP_DATE, {}, None),
+        (BookStamp.HTTP_DATE, None, None),
+    ],
+)
+def test_how_old_an_answer_is_says_only_what_is_known_to_say_it(
+    stamp: BookStamp, headers: Any, made_at_ms: int | None
+) -> None:
+    book = _book({"bids": [["8", "1"]], "asks": [], "timestamp": 7})
+
+    assert market_data.made_at_ms_of(book, headers, stamp) == made_at_ms
 
 
 def test_levels_without_quantity_or_price_are_dropped() -> None:

@@ -32,7 +32,7 @@ def asked(venues):
     return lambda: [call[0] for call in venues.calls("alpha")].count("fetch_book")
 
 
-def follow(client, venue, *, age_ms=100, bid="31337"):
+def follow(client, venue, *, age_ms=100, bid="31337", said_ago_ms=None, looked_ago_ms=None):
     at_ms = SYSTEM_CLOCK.now_ms() - age_ms
     row = BookRow(
         venue.code,
@@ -43,6 +43,8 @@ def follow(client, venue, *, age_ms=100, bid="31337"):
         at_ms,
         None,
         5,
+        None if said_ago_ms is None else SYSTEM_CLOCK.now_ms() - said_ago_ms,
+        None if looked_ago_ms is None else [SYSTEM_CLOCK.now_ms() - looked_ago_ms, None],
     )
     BookStore(client, writer="one").write_many(
         [row], gone=[], alive_at_ms={}, statuses=[], now_ms=at_ms
@@ -78,6 +80,20 @@ def test_a_book_of_another_time_or_one_that_is_too_short_is_not_taken(
 
     assert data.fetch_book(symbol=SYMBOL, depth=depth) == make_book("alpha", SYMBOL)
     assert asked() == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [((2_000, None), 0), ((60_000, 2_000), 0), ((60_000, 5_000), 1), ((5_000, None), 1)],
+)
+def test_a_quiet_market_is_asked_for_unless_something_of_its_own_proves_its_book(
+    alpha, client, asked, said, times
+):
+    follow(client, alpha, said_ago_ms=said[0], looked_ago_ms=said[1])
+
+    data.fetch_book(symbol=SYMBOL)
+
+    assert asked() == times
 
 
 @pytest.mark.parametrize("bid", ["NaN", "Infinity", "0", "-1", "40000", "magic"])

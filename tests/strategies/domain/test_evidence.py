@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arbplatform.core.errors import InvalidInput
+from markets.domain.book import Look
 from markets.domain.fees import FeeMode
-from strategies.domain.evidence import from_evidence, to_evidence
+from strategies.domain.evidence import from_evidence, misdated_books, to_evidence
 from strategies.plugins.cross_venue import CrossVenue, CrossVenueParams
 from strategies.plugins.triangular import Triangular, TriangularParams
 from tests.strategies.builders import NOW_MS, make_book, make_rules, make_view
@@ -125,6 +126,28 @@ def test_evidence_holds_what_concerns_the_intent_and_no_more():
         {"venue": "beta", "asset": "BTC", "amount": "2"},
         {"venue": "beta", "asset": "USDT", "amount": "0"},
     ]
+
+
+def test_evidence_says_how_old_each_book_was_and_what_proves_it():
+    plugin, view, intent = example()
+    key = next(iter(view.books))
+    look = Look(NOW_MS - 700, NOW_MS - 1_600)
+    live = replace(view.books[key], heard_at_ms=NOW_MS - 40_000, look=look)
+    seen = replace(view, books={**view.books, key: live})
+
+    stated = to_evidence(seen, plugin.params, intent, offsets_ms={key.venue: 1_000})
+    evidence = json.loads(json.dumps(stated))
+
+    [book] = [item for item in evidence["books"] if item["heard_at_ms"] is not None]
+    assert {name: book[name] for name in ("clock_offset_ms", "age_ms", "proven_by")} == {
+        "clock_offset_ms": 1_000,
+        "age_ms": 700,
+        "proven_by": "look",
+    }
+    assert from_evidence(evidence).view.books[key] == live
+    assert misdated_books(evidence) == []
+    book["look"]["made_at_ms"] -= 60_000
+    assert misdated_books(evidence) == [key]
 
 
 def test_levels_that_the_strategy_does_not_look_at_may_be_left_out():

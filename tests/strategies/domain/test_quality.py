@@ -5,13 +5,14 @@ from decimal import Decimal as D
 
 import pytest
 
+from markets.domain.book import Look
 from markets.domain.orders import Side
+from strategies.domain.proofs import ProvenBy, proof_of
 from strategies.domain.quality import (
     PEG_AGE_MS_MAX,
     Grounds,
     Peg,
     deny_grounds,
-    moment_of,
 )
 from strategies.domain.risk import DENIALS, Limits
 from strategies.models import Reason
@@ -93,13 +94,81 @@ def test_books_of_different_moments_are_not_compared(apart_ms, code):
     assert code_of(books, limits=replace(EVERY, book_skew_ms_max=None)) is None
 
 
-def test_the_moment_of_a_book_is_the_venues_own_one_put_right_by_the_measured_offset():
-    book = book_of("alpha", at_ms=NOW_MS, venue_time_ms=NOW_MS - 5_700)
+def live_of(venue, *, heard_ago_ms=0, changed_ago_ms=None, asked_ago_ms=None, made_ago_ms=None):
+    """Return a live book, each of its moments so long ago; its connection lives."""
+    look = None if asked_ago_ms is None else Look(NOW_MS - asked_ago_ms, None)
+    if look is not None and made_ago_ms is not None:
+        look = look._replace(made_at_ms=NOW_MS - made_ago_ms)
+    return book_of(
+        venue,
+        heard_at_ms=NOW_MS - heard_ago_ms,
+        venue_time_ms=None if changed_ago_ms is None else NOW_MS - changed_ago_ms,
+        look=look,
+    )
 
-    assert moment_of(book, None) == NOW_MS  # an unmeasured clock says nothing
-    assert moment_of(book, 5_000) == NOW_MS - 700  # the venue's clock is 5 s behind ours
-    assert moment_of(book, 9_000) == NOW_MS  # never later than we had it
-    assert moment_of(book_of("alpha"), 5_000) == NOW_MS
+
+def test_a_live_book_is_as_young_as_what_its_own_market_said():
+    """A sign of life of its connection says nothing: one market's stream may stand still."""
+    proof = proof_of(live_of("alpha", heard_ago_ms=1_001), None)
+
+    assert proof == (NOW_MS - 1_001, NOW_MS - 1_001, ProvenBy.STREAM)
+    frozen = grounds_of(live_of("alpha", heard_ago_ms=1_001), live_of("beta"))
+    assert code_of(frozen) == "book_stale"
+    # and what it said may have been on its way for long
+    late = live_of("alpha", heard_ago_ms=0, changed_ago_ms=900)
+    assert proof_of(late, 0).proven_at_ms == NOW_MS - 900
+
+
+@pytest.mark.parametrize(
+    ("asked_ago_ms", "made_ago_ms", "offset_ms", "age_ms", "by"),
+    [
+        (300, 200, 0, 300, ProvenBy.LOOK),  # never later than it was asked for
+        (300, 400, 0, 400, ProvenBy.LOOK),  # an answer that was some moments old
+        (300, 60_000, 0, 50_000, ProvenBy.STREAM),  # out of a store
+        (300, 5_300, 5_000, 300, ProvenBy.LOOK),  # the venue's clock is 5 s behind ours
+        (300, None, 0, 50_000, ProvenBy.STREAM),  # it does not say how old it is
+        (300, 200, None, 55_000, ProvenBy.STREAM),  # nobody knows what the venue's clock says
+    ],
+)
+def test_a_look_at_a_quiet_market_proves_it_as_of_then(
+    asked_ago_ms, made_ago_ms, offset_ms, age_ms, by
+):
+    heard_ago_ms = 55_000 if offset_ms is None else 50_000
+    quiet = live_of(
+        "alpha", heard_ago_ms=heard_ago_ms, asked_ago_ms=asked_ago_ms, made_ago_ms=made_ago_ms
+    )
+
+    assert proof_of(quiet, offset_ms) == (NOW_MS - heard_ago_ms, NOW_MS - age_ms, by)
+
+
+def test_a_book_that_was_read_over_rest_is_of_the_moment_when_we_had_it():
+    read = book_of("alpha", look=Look(NOW_MS - 300, NOW_MS - 200))
+
+    assert proof_of(read, 0) == (NOW_MS, NOW_MS, ProvenBy.READ)
+
+
+def test_the_denial_of_an_old_book_says_what_its_age_is_told_by():
+    proven = live_of("alpha", heard_ago_ms=50_000, asked_ago_ms=1_200, made_ago_ms=1_100)
+    grounds = grounds_of(proven, live_of("beta"), offsets={"alpha": 0})
+
+    denial = deny_grounds(make_intent(), limits=EVERY, grounds=grounds)
+
+    assert denial is not None
+    assert str(denial.message) == (
+        "The order book of BTC/USDT from alpha is 1200 ms old: so long ago a look over REST showed "
+        "the same; 1000 ms are allowed."
+    )
+
+
+@pytest.mark.parametrize(("other_ago_ms", "code"), [(9_000, None), (400, None), (399, "skewed")])
+def test_a_book_that_stood_still_is_compared_with_what_was_true_meanwhile(other_ago_ms, code):
+    """Proven 900 ms ago, it was true when the other changed before that, or 500 ms later."""
+    still = live_of("alpha", heard_ago_ms=60_000, asked_ago_ms=900, made_ago_ms=900)
+    other = live_of("beta", heard_ago_ms=other_ago_ms, asked_ago_ms=100, made_ago_ms=100)
+
+    found = code_of(grounds_of(still, other, offsets={"alpha": 0, "beta": 0}))
+
+    assert found == (code and "books_skewed")
 
 
 def test_a_book_that_was_old_when_it_came_counts_as_old():

@@ -42,6 +42,31 @@ def test_a_row_that_was_altered_is_found_out(opportunity):
     assert names == ["expected_profit", "leg 1 quantity"]
 
 
+def test_the_age_that_the_gate_used_is_stated_and_follows_from_the_evidence(opportunity):
+    evidence = opportunity.evidence
+    for book in evidence["books"]:
+        assert book["proven_by"] == "read"
+        assert book["age_ms"] == evidence["now_ms"] - book["proven_at_ms"]
+    evidence["books"][0]["received_at_ms"] -= 60_000
+    opportunity.save()
+
+    check = recompute(opportunity_id=opportunity.pk)
+
+    symbol, venue = evidence["books"][0]["symbol"], evidence["books"][0]["venue"]
+    assert [str(difference) for difference in check.differences] == [
+        f"The age of {symbol} on {venue} does not follow from the evidence."
+    ]
+
+
+def test_evidence_from_before_ages_were_stated_is_still_decided_on(opportunity):
+    for book in opportunity.evidence["books"]:
+        for name in ("heard_at_ms", "look", "told_at_ms", "proven_at_ms", "proven_by", "age_ms"):
+            del book[name]
+    opportunity.save()
+
+    assert recompute(opportunity_id=opportunity.pk).matches
+
+
 def test_evidence_that_no_longer_carries_the_decision_is_found_out(opportunity):
     evidence = opportunity.evidence
     for book in evidence["books"]:
