@@ -9,7 +9,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from arbplatform.api.filters import FlagFilter, since_filter, until_filter
+from arbplatform.api.filters import ChoiceFilter, FlagFilter, since_filter, until_filter
 from arbplatform.notices.models import Alarm
 from arbplatform.notices.rules import Severity
 from arbplatform.notices.selectors import list_alarms
@@ -52,7 +52,7 @@ class AlarmFilter(django_filters.FilterSet):
     """``?is_open=true&severity=critical``."""
 
     is_open = FlagFilter(field_name="ended_at", lookup_expr="isnull", label="Not over yet.")
-    severity = django_filters.ChoiceFilter(choices=SEVERITIES, method="filter_severity")
+    severity = ChoiceFilter(choices=SEVERITIES, method="filter_severity")
     since = since_filter("raised_at")
     until = until_filter("raised_at")
 
