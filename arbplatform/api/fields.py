@@ -14,7 +14,9 @@ from arbplatform.core.decimals import (
     to_decimal,
     to_plain,
 )
-from arbplatform.core.errors import InvalidInput
+from arbplatform.core.errors import InvalidInput, Message
+from arbplatform.core.sentences import message_from_json
+from arbplatform.wording import render
 
 FLOAT_DIGITS_MAX = 15
 """Significant digits that survive a JSON number; a longer one was already rounded on its way."""
@@ -114,3 +116,18 @@ class AmountField(serializers.Field):  # type: ignore[type-arg]
     def to_representation(self, value: Decimal) -> str:
         """Return plain digits: no exponent, no trailing zeros."""
         return to_plain(value)
+
+
+class SentenceValuesField(serializers.DictField):
+    """The values of a sentence; those that are sentences themselves in the reader's language."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, help_text="The values in the message.", **kwargs)
+
+    def to_representation(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values by name."""
+        values = message_from_json({"context": value}).context
+        return {
+            name: render(part) if isinstance(part, Message) else part
+            for name, part in values.items()
+        }

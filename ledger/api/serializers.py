@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, SentenceValuesField
 from arbplatform.wording import render
 from ledger.models import (
     BookKind,
@@ -30,9 +30,7 @@ class LogSerializer(serializers.ModelSerializer[LogEntry]):
     )
     level = serializers.SerializerMethodField()
     message = serializers.SerializerMethodField()
-    context = serializers.DictField(  # type: ignore[assignment]  # hides Field.context
-        read_only=True, help_text="The values in the message."
-    )
+    context = SentenceValuesField()  # type: ignore[assignment]  # hides Field.context
 
     class Meta:
         model = LogEntry

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import VenueAccount, WalletChoice
 from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
@@ -192,4 +193,4 @@ class Discrepancy(models.Model):
 
     def to_message(self) -> Message:
         """Return the explanation, still to be translated and filled in."""
-        return Message(self.template, self.context)
+        return message_from_json({"template": self.template, "context": self.context})

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField
 from markets.models import Asset
 
@@ -44,7 +45,7 @@ class LogEntry(models.Model):
 
     def to_message(self) -> Message:
         """Return the sentence, still to be translated and filled in."""
-        return Message(self.template, self.context)
+        return message_from_json({"template": self.template, "context": self.context})
 
 
 class AssetPrice(models.Model):

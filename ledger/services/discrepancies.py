@@ -225,7 +225,7 @@ def _tell(
         event=event,
         template=template,
         account=str(account),
-        what=str(row.to_message()),
+        what=row.to_message(),
         discrepancy_id=row.pk,
         booked="" if row.booked is None else to_plain(row.booked),
         stated="" if row.stated is None else to_plain(row.stated),

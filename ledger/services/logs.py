@@ -6,6 +6,8 @@ from decimal import Decimal
 from django.utils.functional import Promise
 
 from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.sentences import message_to_json
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import fill
@@ -18,7 +20,8 @@ def write_log(
     """Write one line into the log of a strategy, or of the platform.
 
     The sentence is kept as a template and its values, so that it is shown in the language of
-    whoever reads it. Mark it with ``gettext_noop`` where it is written down.
+    whoever reads it; a value may itself be a sentence, or an error. Mark it with ``gettext_noop``
+    where it is written down.
 
     Args:
         strategy_id: whose log; ``None``: the platform's.
@@ -80,7 +83,7 @@ def _push(entry: LogEntry) -> None:
             "strategy_id": entry.strategy_id,
             "level": LogLevel(entry.level).name.lower(),
             "event": entry.event,
-            "message": fill(entry.template, entry.context),
+            "message": fill(entry.template, entry.to_message().context),
             "created_at": entry.created_at,
         },
     )
@@ -108,7 +111,11 @@ def as_context(context: Mapping[str, object]) -> dict[str, object]:
 
 
 def _storable(value: object) -> object:
-    """Return ``value`` as JSON keeps it; numbers of money as exact text."""
+    """Return ``value`` as JSON keeps it; numbers of money as exact text, sentences as such."""
+    if isinstance(value, ArbError):
+        return message_to_json(value.message)
+    if isinstance(value, Message):
+        return message_to_json(value)
     if isinstance(value, Decimal):
         return to_plain(value)
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Promise)):

@@ -6,7 +6,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
+from arbplatform.api.fields import (
+    AmountField,
+    BodySerializer,
+    ChoiceField,
+    SentenceValuesField,
+)
 from arbplatform.wording import render
 from ledger.models import Fill, LogEntry
 from strategies.models import (
@@ -100,6 +105,7 @@ class LogLineSerializer(serializers.ModelSerializer[LogEntry]):
 
     level = serializers.CharField(source="get_level_display", read_only=True)
     message = serializers.SerializerMethodField()
+    context = SentenceValuesField()  # type: ignore[assignment]  # hides Field.context
 
     class Meta:
         model = LogEntry

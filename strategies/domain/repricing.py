@@ -123,7 +123,8 @@ def _explain(best: _Offer, offers: Sequence[_Offer]) -> Message:
             "Reversing loses {loss} bps; completing is not possible within the limit.", context
         )
     if best.loss_bps <= 0:
-        return Message("Completing at break-even or better: a loss of {loss} bps.", context)
+        gain = {"gain": f"{abs(best.loss_bps):.2f}"}
+        return Message("Completing at break-even or better: a gain of {gain} bps.", gain)
     if len(offers) > 1:
         return Message("Completing loses {loss} bps, no more than reversing.", context)
     return Message(

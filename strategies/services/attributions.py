@@ -76,7 +76,7 @@ def derive_attribution(
     try:
         evidence = from_evidence(read_evidence(execution.opportunity_id))
     except (InvalidInput, LookupError, TypeError, ValueError) as error:
-        _log(execution, LogLevel.ERROR, "attribution_unreadable", _UNREADABLE, error=str(error))
+        _log(execution, LogLevel.ERROR, "attribution_unreadable", _UNREADABLE, error=error)
         return {}
     facts = _Facts(
         execution=execution,

@@ -134,7 +134,7 @@ def _draft_alarm(sighting: Sighting, item: LeftIntent) -> LogEntry:
         event=f"intent_{item.reason.value}",
         template=_("{summary} was not traded. {denial}"),
         summary=item.intent.summary,
-        denial=str(item.message or item.reason.value),
+        denial=item.message or item.reason.value,
     )
 
 

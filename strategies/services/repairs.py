@@ -229,5 +229,5 @@ def _note(
             template=_("Execution {execution_id} fell short. {reason}"),
             execution_id=execution.pk,
             order_id=order.pk,
-            reason=str(verdict.reason),
+            reason=verdict.reason,
         )
