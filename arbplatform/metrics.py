@@ -24,8 +24,7 @@ from arbplatform.core.errors import ArbError
 from arbplatform.core.histograms import Histogram
 from arbplatform.parts import check_parts
 from arbplatform.persistence.clock import DATABASE_CLOCK
-from ledger.domain.orders import LIVE_STATES
-from ledger.selectors import count_orders
+from ledger.selectors import count_live_by_state
 from markets.selectors import list_venues
 from markets.services.feed_figures import FeedFigures, sum_up
 from markets.services.feeds import list_feeds
@@ -169,7 +168,7 @@ def trading_families() -> Iterator[Metric]:
     for name, text, counts in (
         ("arb_strategies", "Strategies by state.", count_strategies()),
         ("arb_executions", "Executions by state.", count_executions()),
-        ("arb_live_orders", "Orders by state.", {s: count_orders(s) for s in LIVE_STATES}),
+        ("arb_live_orders", "Orders by state.", count_live_by_state()),
     ):
         family = _gauge(name, text, "state")
         for state, number in sorted(counts.items()):

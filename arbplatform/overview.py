@@ -16,9 +16,9 @@ from accounts.selectors import count_alarms, list_accounts
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.persistence.fields import ExactSum
-from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.orders import OrderState
 from ledger.models import BookTotal
-from ledger.selectors import count_orders, get_figures, list_equity
+from ledger.selectors import count_live_by_state, get_figures, list_equity
 from ledger.selectors.reconciliation import count_unsolved, map_last_clean
 from markets.models import Venue
 from markets.selectors import list_venues
@@ -178,6 +178,7 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
     figures = get_figures(clock=clock)
     snapshot = figures.equity
     rows = snapshot.breakdown if snapshot else []
+    live = count_live_by_state()
     accounts = list(list_accounts().filter(is_enabled=True))
     return Overview(
         at=now,
@@ -193,8 +194,8 @@ def read_overview(*, clock: Clock = SYSTEM_CLOCK) -> Overview:
         equity=read_equity(since=now - EQUITY_WINDOW),
         executions=count_executions(),
         latest=list(list_executions()[:ARBITRAGES_MAX]),
-        orders_open=sum(count_orders(state) for state in LIVE_STATES),
-        orders_unknown=count_orders(OrderState.UNKNOWN),
+        orders_open=sum(live.values()),
+        orders_unknown=live[OrderState.UNKNOWN],
         discrepancies=count_unsolved(),
         proven_at=read_proof(accounts),
         transfer_alarms=count_alarms(),

@@ -34,6 +34,7 @@ from ledger.selectors.equity import (
 )
 from ledger.selectors.orders import (
     IS_LIVE,
+    count_live_by_state,
     count_orders,
     find_open_question,
     find_orders,
@@ -66,6 +67,7 @@ __all__ = [
     "Figures",
     "Holding",
     "check_strategy_exists",
+    "count_live_by_state",
     "count_orders",
     "execution_movements",
     "find_entry",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 
 from accounts.selectors import SECRET_FIELDS
 from arbplatform.persistence.folded import opened
@@ -222,6 +222,13 @@ def count_orders(state: OrderState, *, strategy_id: int | None = None) -> int:
     """Return how many orders are in a state, of one strategy or of all."""
     rows = (list_live() if state in LIVE_STATES else Order.objects).filter(state=state)
     return rows.count() if strategy_id is None else rows.filter(strategy_id=strategy_id).count()
+
+
+def count_live_by_state() -> dict[OrderState, int]:
+    """Return how many orders are in each state in which their end is not known."""
+    rows = Order.objects.filter(IS_LIVE).order_by().values_list("state")
+    counted = {OrderState(state): number for state, number in rows.annotate(n=Count("id"))}
+    return {state: counted.get(state, 0) for state in sorted(LIVE_STATES)}
 
 
 def list_fills(strategy_id: int | None = None) -> QuerySet[Fill]:

@@ -75,7 +75,7 @@ def test_the_overview_needs_a_login(anonymous_api, db):
 def test_the_overview_costs_a_bounded_number_of_queries(
     user_api, platform, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(18):
         user_api.get("/api/overview")
 
 

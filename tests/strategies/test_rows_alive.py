@@ -11,7 +11,7 @@ from arbplatform.persistence.partial import is_among
 from ledger.domain.halts import HaltLevel
 from ledger.domain.orders import OrderState
 from ledger.models import TradingHalt
-from ledger.selectors import count_orders
+from ledger.selectors import count_live_by_state, count_orders
 from ledger.selectors.halts import list_live_orders
 from ledger.selectors.orders import list_accounts_with_resting_orders, list_pending_cancellations
 from ledger.selectors.reconciliation import list_moving_assets, list_open_orders
@@ -48,6 +48,7 @@ QUERIES = {
     "left overs": lambda: list_left_overs([1], since=NOW),
     "live orders": lambda: count_live_orders([1]),
     "unknown orders": lambda: count_orders(OrderState.UNKNOWN),
+    "orders by state": count_live_by_state,
     "cancellations": lambda: list_pending_cancellations(asked_before=NOW, limit=10),
     "resting": list_accounts_with_resting_orders,
     "halted": lambda: list_live_orders([TradingHalt(level=HaltLevel.GLOBAL)], limit=10),
