@@ -38,14 +38,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not a
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Let nobody give rights that they do not have: superusers alone give any."""
-        return () if _is_superuser(request) else ("is_superuser", "groups", "user_permissions")
+        rights = ("is_staff", "is_superuser", "groups", "user_permissions")
+        return () if _is_superuser(request) else rights
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse to let others set a superuser's password, or put a superuser out."""
+        """Refuse to let staff set each other's passwords: one could then be two people."""
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse to let others remove a superuser."""
+        """Refuse to let staff remove each other."""
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
 
@@ -147,4 +148,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 def _may_touch(request: HttpRequest, person: User | None) -> bool:
-    return person is None or not person.is_superuser or _is_superuser(request)
+    """Return whether the person may change another one: superusers alone change other staff."""
+    if person is None or person.pk == request.user.pk or _is_superuser(request):
+        return True
+    return not (person.is_staff or person.is_superuser)

@@ -18,6 +18,12 @@ HARMLESS = {
 }
 """What computes from what was written down, and what happens once a minute anyway: comparing."""
 
+NEW_PASSWORD = {
+    "usable_password": "true",
+    "password1": "stolen-it-7",
+    "password2": "stolen-it-7",
+}
+
 
 def staff_with(*codenames):
     person = User.objects.create_user("limited", password="x", is_staff=True)
@@ -76,28 +82,63 @@ def form_of(person, **changes):
     }
 
 
-def test_who_may_change_people_gives_no_rights_and_touches_no_superuser(superuser):
+def test_who_may_change_people_gives_nobody_any_rights(user):
     person = staff_with("view_user", "change_user", "delete_user")
     group = Group.objects.create(name="traders")
     browser = Client()
     browser.force_login(person)
 
     wish = {"is_staff": "on", "is_superuser": "on", "groups": group.pk, "user_permissions": 1}
-    answer = browser.post(f"/admin/auth/user/{person.pk}/change/", form_of(person, **wish))
-    assert answer.status_code == 302
-    person.refresh_from_db()
-    assert (person.is_superuser, person.groups.count()) == (False, 0)
-    assert person.user_permissions.count() == 3
+    for one, rights in ((person, 3), (user, 0)):
+        was_staff = one.is_staff
+        wishes = form_of(one, email="new@example.com", **wish)
+        assert browser.post(f"/admin/auth/user/{one.pk}/change/", wishes).status_code == 302
+        one.refresh_from_db()
+        assert (one.email, one.is_staff) == ("new@example.com", was_staff)
+        assert (one.is_superuser, one.groups.count()) == (False, 0)
+        assert one.user_permissions.count() == rights
 
-    own = f"/admin/auth/user/{superuser.pk}"
-    change = browser.post(f"{own}/change/", form_of(superuser, is_active=""))
-    passwords = {"usable_password": "true", "password1": "stolen-it-7", "password2": "stolen-it-7"}
-    assert change.status_code == 403
-    assert browser.post(f"{own}/password/", passwords).status_code == 403
-    assert browser.post(f"{own}/delete/", {"post": "yes"}).status_code == 403
-    superuser.refresh_from_db()
-    assert superuser.is_active
-    assert not superuser.check_password("stolen-it-7")
+
+@pytest.mark.parametrize("colleague", ["staff", "superuser"])
+def test_who_may_change_people_touches_no_other_member_of_staff(colleague, request):
+    """Otherwise one person could log in as a second one, and approve their own transfer."""
+    other = request.getfixturevalue(colleague)
+    browser = Client()
+    browser.force_login(staff_with("view_user", "change_user", "delete_user"))
+
+    page = f"/admin/auth/user/{other.pk}"
+    chosen = {"action": "delete_selected", "_selected_action": other.pk, "post": "yes"}
+    answers = [
+        browser.post(f"{page}/change/", form_of(other, is_active="")),
+        browser.post(f"{page}/password/", NEW_PASSWORD),
+        browser.post(f"{page}/delete/", {"post": "yes"}),
+        browser.post("/admin/auth/user/", chosen),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+    other.refresh_from_db()
+    assert other.is_active
+    assert not other.check_password("stolen-it-7")
+
+
+def test_who_may_change_people_sets_their_own_password_and_that_of_who_only_reads(user):
+    person = staff_with("view_user", "change_user")
+    browser = Client()
+    browser.force_login(person)
+
+    for one in (user, person):
+        browser.post(f"/admin/auth/user/{one.pk}/password/", NEW_PASSWORD)
+        one.refresh_from_db()
+        assert one.check_password("stolen-it-7")
+
+
+def test_a_superuser_changes_staff(console, staff):
+    page = f"/admin/auth/user/{staff.pk}"
+
+    assert console.post(f"{page}/password/", NEW_PASSWORD).status_code == 302
+    assert console.post(f"{page}/change/", form_of(staff)).status_code == 302
+    staff.refresh_from_db()
+    assert (staff.check_password("stolen-it-7"), staff.is_staff) == (True, False)
 
 
 def test_who_may_change_groups_puts_no_rights_into_them(db):
