@@ -7,6 +7,7 @@ template first and fill it in afterwards, so that one catalogue entry serves eve
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -30,6 +31,14 @@ def render(message: Message | Promise | str) -> str:
         return gettext(str(message)) if isinstance(message, str) and message else str(message)
     context = {name: _present(value) for name, value in message.context.items()}
     return fill(gettext(message.template) if message.template else "", context)
+
+
+def render_values(message: Message) -> dict[str, Any]:
+    """Return what a message is filled with; what is a sentence itself in the active language."""
+    return {
+        name: render(value) if isinstance(value, Message) else value
+        for name, value in message.context.items()
+    }
 
 
 def fill(template: str, context: Mapping[str, object]) -> str:

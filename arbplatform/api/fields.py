@@ -14,9 +14,9 @@ from arbplatform.core.decimals import (
     to_decimal,
     to_plain,
 )
-from arbplatform.core.errors import InvalidInput, Message
+from arbplatform.core.errors import InvalidInput
 from arbplatform.core.sentences import message_from_json
-from arbplatform.wording import render
+from arbplatform.wording import render_values
 
 FLOAT_DIGITS_MAX = 15
 """Significant digits that survive a JSON number; a longer one was already rounded on its way."""
@@ -126,8 +126,4 @@ class SentenceValuesField(serializers.DictField):
 
     def to_representation(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values by name."""
-        values = message_from_json({"context": value}).context
-        return {
-            name: render(part) if isinstance(part, Message) else part
-            for name, part in values.items()
-        }
+        return render_values(message_from_json({"context": value}))

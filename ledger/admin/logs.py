@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, plain
 from arbplatform.push.topics import TopicKind
-from arbplatform.wording import render
+from arbplatform.wording import render, render_values
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
 from ledger.selectors import list_equity, list_latest_events, list_logs
 
@@ -53,7 +53,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     search_fields = ("event", "template", "strategy__name")
     list_before_template = "console/live_list.html"
     live_topics = TopicKind.LOGS.value
-    fields = ("created_at", "strategy", "show_level", "event", "show_message", "context")
+    fields = ("created_at", "strategy", "show_level", "event", "show_message", "show_values")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
@@ -69,6 +69,12 @@ class LogEntryAdmin(ReadOnlyAdmin):
     def show_message(self, entry: LogEntry) -> str:
         """Show the sentence in the reader's language."""
         return render(entry.to_message())
+
+    @display(description=_("context"))
+    def show_values(self, entry: LogEntry) -> SafeString:
+        """Show what the sentence is filled with, a line each, as it was written down."""
+        values = render_values(entry.to_message())
+        return format_html_join("", "<div>{}: {}</div>", values.items())
 
 
 @admin.register(EquitySnapshot)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from arbplatform.core.errors import Message
 from ledger.admin.logs import EventFilter
 from ledger.domain.orders import OrderState
 from ledger.models import BookTotal, Entry, EquitySnapshot, Fill, LogEntry, LogLevel, Order
@@ -120,6 +121,23 @@ def test_facts_cannot_be_added_changed_or_deleted_by_hand(console, page):
 @pytest.mark.usefixtures("history")
 def test_a_log_line_is_shown_filled_in(console):
     assert "Lost 1.5." in console.get(changelist("logentry")).content.decode()
+
+
+def test_the_values_of_a_log_line_are_shown_in_the_readers_language(console):
+    write_log(
+        strategy_id=None,
+        level=LogLevel.ERROR,
+        event="boom",
+        template="{what} ({market})",
+        what=Message("The asset {asset} is unknown.", {"asset": "XYZ"}),
+        market="BTC/USDT",
+    )
+
+    html = console.get(change(LogEntry.objects.get())).content.decode()
+
+    assert "<div>what: The asset XYZ is unknown.</div><div>market: BTC/USDT</div>" in html
+    assert "{&quot;" not in html
+    assert "template" not in html
 
 
 def test_logs_can_be_narrowed_down_to_the_events_of_the_newest_lines(console, monkeypatch):
