@@ -72,7 +72,9 @@ class VenueHealthSerializer(serializers.Serializer[Any]):
     synced_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
     is_simulated = serializers.BooleanField(
-        help_text="A simulator on this machine answers for it: what is there is play money."
+        allow_null=True,
+        help_text="A simulator on this machine answers for it, or did when it last answered: what "
+        "is there is play money. Null if that is not known.",
     )
     fault_count = serializers.IntegerField(
         help_text="Faults that are planned at a simulated venue and active now."

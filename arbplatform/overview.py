@@ -22,7 +22,7 @@ from ledger.selectors import count_live_by_state, get_figures, list_equity
 from ledger.selectors.reconciliation import count_unsolved, map_last_clean
 from markets.models import Venue
 from markets.selectors import list_venues
-from markets.services.faults import count_active_faults
+from markets.services.faults import SimulatorAnswer, ask_simulators
 from strategies.domain.states import StrategyState
 from strategies.models import Execution
 from strategies.selectors import count_executions, count_strategies, list_executions
@@ -61,8 +61,8 @@ class VenueHealth:
         account_count: accounts of ours there that are enabled.
         synced_at: when markets or balances were last read.
         error: what went wrong last, empty if nothing is wrong.
-        is_simulated: whether a simulator on this machine has just answered for it: its money is
-            play money.
+        is_simulated: whether a simulator on this machine answers for it, or did when it last
+            answered: its money is play money. None if that is not known.
         fault_count: faults that are planned at a simulated venue and active now.
     """
 
@@ -72,7 +72,7 @@ class VenueHealth:
     account_count: int
     synced_at: datetime | None
     error: str
-    is_simulated: bool
+    is_simulated: bool | None
     fault_count: int
 
     @property
@@ -166,6 +166,12 @@ class Overview:
         return [venue.title for venue in self.venues if venue.is_simulated and venue.account_count]
 
     @property
+    def perhaps_simulated(self) -> list[str]:
+        """Names of the venues with accounts of which it is not known whether they are simulated."""
+        used = [venue for venue in self.venues if venue.account_count]
+        return [venue.title for venue in used if venue.is_simulated is None]
+
+    @property
     def is_practice(self) -> bool:
         """Whether there are accounts on simulated venues only."""
         used = [venue for venue in self.venues if venue.account_count]
@@ -243,19 +249,19 @@ def read_venues(accounts: Sequence[VenueAccount]) -> list[VenueHealth]:
         accounts: those in use.
     """
     venues = list(list_venues()[:VENUES_MAX])
-    faults = count_active_faults(venues)
+    answers = ask_simulators(venues)
     return [
         _health_of(
             venue,
             [account for account in accounts if account.venue_id == venue.pk],
-            faults.get(venue.code),
+            answers[venue.code],
         )
         for venue in venues
     ]
 
 
 def _health_of(
-    venue: Venue, accounts: Sequence[VenueAccount], fault_count: int | None
+    venue: Venue, accounts: Sequence[VenueAccount], answer: SimulatorAnswer
 ) -> VenueHealth:
     moments = [venue.synced_at, *(account.synced_at for account in accounts)]
     errors = [venue.sync_error, *(account.sync_error for account in accounts)]
@@ -266,8 +272,8 @@ def _health_of(
         account_count=len(accounts),
         synced_at=max((moment for moment in moments if moment), default=None),
         error=next((error for error in errors if error), ""),
-        is_simulated=fault_count is not None,
-        fault_count=fault_count or 0,
+        is_simulated=answer.is_simulated,
+        fault_count=answer.fault_count,
     )
 
 

@@ -21,9 +21,9 @@ from markets.selectors import list_venues
 from markets.services.faults import (
     PlannedFault,
     add_fault,
+    ask_simulators,
     can_be_simulated,
     clear_faults,
-    count_active_faults,
     read_faults,
     remove_fault,
 )
@@ -204,11 +204,11 @@ class FaultPages:
 def _banner(venues: Any) -> list[tuple[Venue, int, str]]:
     """Return the venues where faults are active, how many, and where to look at them."""
     known = list(venues)
-    counts = count_active_faults(known)
+    counts = {code: answer.fault_count for code, answer in ask_simulators(known).items()}
     return [
         (venue, counts[venue.code], reverse("admin:markets_venue_faults", args=[venue.pk]))
         for venue in known
-        if counts.get(venue.code)
+        if counts[venue.code]
     ]
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from arbplatform.core.clock import from_ms
 from markets.errors import NotSimulated, VenueError
@@ -13,7 +13,26 @@ from markets.models import Venue
 
 BANNER_TIMEOUT_S = 0.5
 """A page that only mentions faults does not wait long for a simulator that hangs."""
+PLACES_MAX = 1_000
+"""Places of which this process remembers whether a simulator answered there."""
 logger = logging.getLogger(__name__)
+_last_known: dict[tuple[str, str], bool | None] = {}
+"""By address and the simulator's name of the venue: play money stays so while nothing answers."""
+
+
+class SimulatorAnswer(NamedTuple):
+    """Whether a venue is simulated.
+
+    Attributes:
+        is_simulated: on this machine; ``None`` if it is not known, because nothing ever answered.
+        fault_count: faults that are armed there.
+    """
+
+    is_simulated: bool | None
+    fault_count: int
+
+
+NOT_SIMULATED = SimulatorAnswer(False, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +127,38 @@ def clear_faults(*, venue: Venue) -> int:
     return _simulation(venue).clear_faults()
 
 
-def count_active_faults(venues: Iterable[Venue]) -> dict[str, int]:
-    """Return how many faults are armed, by the code of each venue that answers as a simulator.
+def ask_simulators(venues: Iterable[Venue]) -> dict[str, SimulatorAnswer]:
+    """Return by the code of each venue whether it is simulated, and what is armed there.
 
-    One that does not answer as a simulator is passed over, with all others at its address: this
-    is for banners, which may not wait for each of them in turn.
+    A venue that does not answer is what it was when it last did. Others at its address are not
+    asked then: this is for banners, which may not wait for each of them in turn.
     """
-    counts: dict[str, int] = {}
+    answers: dict[str, SimulatorAnswer] = {}
     silent: set[str] = set()
     for venue in venues:
         simulation = simulation_of(venue.to_spec())
-        if simulation is None or simulation.address in silent:
-            continue
-        try:
-            shown = simulation._replace(timeout_s=BANNER_TIMEOUT_S).list_faults()
-        except VenueError:
-            silent.add(simulation.address)
-        except NotSimulated:
-            continue
-        else:
-            counts[venue.code] = len(shown["faults"])
-    return counts
+        answers[venue.code] = NOT_SIMULATED if simulation is None else _ask(simulation, silent)
+    return answers
+
+
+def _ask(simulation: Simulation, silent: set[str]) -> SimulatorAnswer:
+    """Return what answers at a place; its address is added to ``silent`` if nothing does."""
+    place = simulation.address, simulation.code
+    if simulation.address in silent:
+        return SimulatorAnswer(_last_known.get(place), 0)
+    try:
+        shown = simulation._replace(timeout_s=BANNER_TIMEOUT_S).list_faults()
+    except VenueError:
+        silent.add(simulation.address)
+        return SimulatorAnswer(_last_known.get(place), 0)
+    except NotSimulated:
+        answer = NOT_SIMULATED
+    else:
+        answer = SimulatorAnswer(True, len(shown["faults"]))
+    if len(_last_known) >= PLACES_MAX:
+        _last_known.clear()
+    _last_known[place] = answer.is_simulated
+    return answer
 
 
 def _simulation(venue: Venue) -> Simulation:

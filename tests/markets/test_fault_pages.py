@@ -210,7 +210,9 @@ def test_the_overview_says_where_faults_are_active(console, staff_api, simulator
     assert "active fault" not in text_of(console.get("/admin/"))
 
 
-def test_play_money_is_called_so_as_long_as_a_simulator_answers_for_it(console, simulator, venue):
+def test_play_money_is_called_so_whether_or_not_its_simulator_answers(
+    console, staff_api, simulator, venue
+):
     only_practice, some_of_it = "Practice.", "The totals include play money: simulated are Mine."
     assert only_practice not in text_of(console.get("/admin/"))  # nobody has an account there
     VenueAccount.objects.create(venue=venue, label="main", api_key="k", api_secret="s")
@@ -224,5 +226,23 @@ def test_play_money_is_called_so_as_long_as_a_simulator_answers_for_it(console, 
     assert only_practice not in page
 
     simulator.stop()
+    assert some_of_it in text_of(console.get("/admin/"))
+    real.accounts.all().delete()
+    assert only_practice in text_of(console.get("/admin/"))
+    rows = staff_api.get("/api/overview").json()["data"]["venues"]
+    assert {row["code"]: row["is_simulated"] for row in rows} == {"mine": True, "real": False}
+
+
+def test_where_nothing_ever_answered_money_is_not_called_real(console, staff_api):
+    silent = Venue.objects.create(
+        code="silent", name="Silent", ccxt_id="binance", rest_origin="http://127.0.0.1:1/silent"
+    )
+    VenueAccount.objects.create(venue=silent, label="main", api_key="k", api_secret="s")
+
     page = text_of(console.get("/admin/"))
-    assert (some_of_it in page, only_practice in page) == (False, False)
+
+    assert "because nothing answers there: Silent. What they hold may be play money." in page
+    assert "perhaps simulated" in page
+    assert "Practice." not in page
+    [row] = staff_api.get("/api/overview").json()["data"]["venues"]
+    assert (row["is_simulated"], row["fault_count"]) == (None, 0)

@@ -10,9 +10,9 @@ from markets.errors import NotSimulated, UnknownFault, VenueUnavailable
 from markets.models import Venue
 from markets.services.faults import (
     add_fault,
+    ask_simulators,
     can_be_simulated,
     clear_faults,
-    count_active_faults,
     read_faults,
     remove_fault,
 )
@@ -143,4 +143,24 @@ def test_banners_count_what_is_armed_and_pass_over_the_rest(simulator, venue, st
     for _ in range(2):
         add_fault(venue=venue, fault={"kind": "maintenance"})
 
-    assert count_active_faults([venue, calm, down, real, stranger]) == {"mine": 2, "calm": 0}
+    stranger.code = "stranger"
+
+    assert ask_simulators([venue, calm, down, real, stranger]) == {
+        "mine": (True, 2),
+        "calm": (True, 0),
+        "down": (None, 0),
+        "real": (False, 0),
+        "stranger": (False, 0),
+    }
+
+
+def test_a_venue_stays_simulated_while_its_simulator_does_not_answer(simulator, venue):
+    calm = venue_at(f"{simulator.url}/beta", "calm")
+    never_asked = venue_at(f"{simulator.url}/gamma", "new")
+    add_fault(venue=venue, fault={"kind": "maintenance"})
+    ask_simulators([venue, calm])
+    simulator.stop()
+
+    answers = ask_simulators([venue, calm, never_asked])
+
+    assert answers == {"mine": (True, 0), "calm": (True, 0), "new": (None, 0)}
