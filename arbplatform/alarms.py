@@ -5,11 +5,10 @@ traded, executions, discrepancies, transfers) and the health of each part are lo
 again; a process that dies, or a message that is lost, loses none of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext_noop as _
 
@@ -58,7 +57,7 @@ _HALTS: Final = {
     TradingState.HALTED: _("Trading is halted for {scope}: {reason}"),
     TradingState.REDUCING: _("Only orders that reduce exposure are sent for {scope}: {reason}"),
 }
-_LEVELS: Final = {
+_LEVELS: Final = {  # what is told first comes first
     HaltLevel.GLOBAL: (Severity.CRITICAL, timedelta(0)),
     HaltLevel.GUARD: (Severity.CRITICAL, timedelta(0)),
     HaltLevel.ACCOUNT_KEY: (Severity.CRITICAL, timedelta(0)),
@@ -72,6 +71,7 @@ _PARTS: Final = {
 }
 _PART_OF_NOTICES: Final = "notices"
 """A channel that fails is told by those that stand in, and by health."""
+_Row = TypeVar("_Row")
 
 
 class AlarmWatch:
@@ -88,27 +88,34 @@ class AlarmWatch:
         """
         now = clock.now()
         since = self._looked_at - COMMIT_MAX if self._looked_at else now - LOOK_BACK
+        cut: set[str] = set()
         with translation.override("en"):  # texts are kept as their keys
-            conditions, incidents = list(read_conditions(now)), list(read_incidents(since))
-        keep_alarms(conditions=conditions, incidents=incidents, clock=clock)
+            conditions, incidents = list(read_conditions(now, cut)), list(read_incidents(since))
+        keep_alarms(conditions=conditions, incidents=incidents, cut=cut, clock=clock)
         write_heartbeats(describe_platform, clock=clock)
         self._looked_at = now
 
 
-def read_conditions(now: datetime) -> Iterator[Condition]:
-    """Yield everything that is wrong now."""
-    yield from _read_halts()
-    yield from _read_executions(now)
-    yield from _read_strategies()
-    yield from _read_discrepancies()
-    yield from _read_transfers()
+def read_conditions(now: datetime, cut: set[str]) -> Iterator[Condition]:
+    """Yield what is wrong now, of each kind the first ones.
+
+    Args:
+        now: when.
+        cut: gets each kind of which there are more; their keys begin with it.
+    """
+    yield from _read_halts(cut)
+    yield from _read_executions(now, cut)
+    yield from _read_strategies(cut)
+    yield from _read_discrepancies(cut)
+    yield from _read_transfers(cut)
     yield from _read_parts()
 
 
 def read_incidents(since: datetime) -> Iterator[Incident]:
     """Yield the newest error of each kind that a log has since a moment."""
     for entry in list_latest_errors(since=since, besides=TOLD_BY_STATE, limit=EACH_MAX):
-        owner = entry.strategy.name if entry.strategy else settings.MACHINE_NAME
+        # which machine wrote it is not known, it need not be this one
+        owner = entry.strategy.name if entry.strategy else Message("The platform")
         yield Incident(
             key=f"log:{entry.event}:{entry.strategy_id or 0}",
             severity=Severity.WARNING,
@@ -138,8 +145,17 @@ def describe_platform() -> Message:
     )
 
 
-def _read_halts() -> Iterator[Condition]:
-    for halt in list_halts()[:EACH_MAX]:
+def _first(rows: Sequence[_Row], kind: str, cut: set[str]) -> Sequence[_Row]:
+    """Return the first rows, and note the kind if that is not all."""
+    if len(rows) > EACH_MAX:
+        cut.add(kind)
+    return rows[:EACH_MAX]
+
+
+def _read_halts(cut: set[str]) -> Iterator[Condition]:
+    order = (*_LEVELS, *HaltLevel)
+    rows = sorted(list_halts(), key=lambda row: (order.index(HaltLevel(row.level)), row.pk))
+    for halt in _first(rows, "trading", cut):
         level = HaltLevel(halt.level)
         severity, delay = _LEVELS.get(level, (Severity.WARNING, timedelta(0)))
         message = Message(
@@ -149,8 +165,9 @@ def _read_halts() -> Iterator[Condition]:
         yield Condition(f"trading:{halt.key}:{halt.state}", severity, message, delay)
 
 
-def _read_executions(now: datetime) -> Iterator[Condition]:
-    for row in list_exposed_executions(limit=EACH_MAX):
+def _read_executions(now: datetime, cut: set[str]) -> Iterator[Condition]:
+    rows = list_exposed_executions(limit=EACH_MAX + 1)
+    for row in _first(rows, "execution", cut):
         context = {"strategy": row.strategy.name, "id": row.pk}
         if row.state == ExecutionState.HELD:
             exposure = ", ".join(f"{amount} {asset}" for asset, amount in row.residuals.items())
@@ -171,8 +188,9 @@ def _read_executions(now: datetime) -> Iterator[Condition]:
             )
 
 
-def _read_strategies() -> Iterator[Condition]:
-    for row in list_strategies().filter(state=StrategyState.FAULTED)[:EACH_MAX]:
+def _read_strategies(cut: set[str]) -> Iterator[Condition]:
+    rows = list_strategies().filter(state=StrategyState.FAULTED).order_by("pk")
+    for row in _first(list(rows[: EACH_MAX + 1]), "strategy", cut):
         yield Condition(
             f"strategy:{row.pk}",
             Severity.WARNING,
@@ -183,9 +201,9 @@ def _read_strategies() -> Iterator[Condition]:
         )
 
 
-def _read_discrepancies() -> Iterator[Condition]:
-    rows = list_discrepancies().filter(state=DiscrepancyStateChoice.ALARMED)
-    for row in rows.order_by("pk")[:EACH_MAX]:
+def _read_discrepancies(cut: set[str]) -> Iterator[Condition]:
+    rows = list_discrepancies().filter(state=DiscrepancyStateChoice.ALARMED).order_by("pk")
+    for row in _first(list(rows[: EACH_MAX + 1]), "discrepancy", cut):
         yield Condition(
             f"discrepancy:{row.pk}",
             Severity.CRITICAL,
@@ -196,8 +214,9 @@ def _read_discrepancies() -> Iterator[Condition]:
         )
 
 
-def _read_transfers() -> Iterator[Condition]:
-    for row in list_alarming_transfers(limit=EACH_MAX):
+def _read_transfers(cut: set[str]) -> Iterator[Condition]:
+    rows = list_alarming_transfers(limit=EACH_MAX + 1)
+    for row in _first(rows, "transfer", cut):
         is_disputed = row.state == TransferState.DISPUTED
         template = (
             _("Transfer {id} of {amount} {asset} from {source} to {target} needs a person.")

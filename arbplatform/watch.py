@@ -234,17 +234,27 @@ def _start(sender: Any = None, **_: Any) -> None:
     if not isinstance(sender, Consumer):
         return
     stop = Event()
-    timers = {
-        name: SafetyTimer({task: current_app.tasks[task] for task in tasks})
-        for name, tasks in (("safety", SAFETY_TASKS), ("notices", NOTICE_TASKS))
-    }
     signals.worker_shutting_down.connect(
         lambda **_: stop.set(), weak=False, dispatch_uid="arb.watch.stop"
     )
     _go_on("watch", stop, LOOK_EVERY_S, _ground_duties())
-    for name, timer in timers.items():
+    start_timers(current_app.tasks, stop)
+
+
+def start_timers(
+    tasks: Mapping[str, Callable[[], object]], stop: Event, every_s: float = SAFETY_EVERY_S
+) -> None:
+    """Look after what keeps money safe and after notices, each in a thread of its own.
+
+    Args:
+        tasks: by name, what they run.
+        stop: ends both.
+        every_s: how often each looks [s].
+    """
+    for name, names in (("safety", SAFETY_TASKS), ("notices", NOTICE_TASKS)):
+        timer = SafetyTimer({task: tasks[task] for task in names})
         signals.task_prerun.connect(timer.note, weak=False, dispatch_uid=f"arb.watch.{name}")
-        _go_on(name, stop, SAFETY_EVERY_S, {timer.look: 1})
+        _go_on(name, stop, every_s, {timer.look: 1})
 
 
 def _start_in_engine(**_: Any) -> None:

@@ -167,7 +167,7 @@ class NoticeChannelAdmin(PlatformAdmin):
         "failed_at",
         "failure_count",
         "next_try_at",
-        "error",
+        "show_error",
     )
     actions_row = ("test_one",)
     actions_detail = ("test_one",)
@@ -204,6 +204,15 @@ class NoticeChannelAdmin(PlatformAdmin):
         if channel.succeeded_at is None:
             return coloured(gettext("nothing sent yet"), "info")
         return coloured(gettext("works"), "success")
+
+    @display(description=_("error"))
+    def show_error(self, channel: NoticeChannel) -> str:
+        """Show in the reader's language why the last attempt failed."""
+        return render(channel.to_error())
+
+    def is_offered(self, action: str, row: NoticeChannel) -> bool:
+        """Offer no test of a channel that is switched off."""
+        return row.is_enabled or action != "test_one"
 
     @command_button(
         description=_("Send a test notice"),

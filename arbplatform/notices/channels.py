@@ -12,8 +12,8 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.core.sentences import message_to_json
-from arbplatform.notices.errors import ChannelNameTaken
-from arbplatform.notices.hosts import is_literal, is_public
+from arbplatform.notices.errors import ChannelDisabled, ChannelNameTaken
+from arbplatform.notices.hosts import is_literal, is_name, is_public
 from arbplatform.notices.models import Notice, NoticeChannel, NoticeKind, NoticeState
 from arbplatform.notices.robots import TELEGRAM, find_robot
 from arbplatform.notices.rules import Severity, find_next
@@ -113,8 +113,11 @@ def test_channel(
 
     Raises:
         ChannelNotFound: there is none with this id.
+        ChannelDisabled: it is switched off.
     """
     channel = lock_channel(channel_id)
+    if not channel.is_enabled:
+        raise ChannelDisabled(name=channel.name)
     now = clock.now()
     withdraw(channel, kind=NoticeKind.TEST)
     Notice.objects.create(
@@ -181,7 +184,7 @@ def _find_problem(address: str) -> Message | None:
         parts, host = None, ""
     if (
         parts is None
-        or not host
+        or not (is_name(host) or is_literal(host))
         or len(address) > ADDRESS_LENGTH_MAX
         or not address.isascii()
         or any(sign.isspace() for sign in address)
@@ -201,7 +204,7 @@ def _find_problem(address: str) -> Message | None:
 def _forget_failures(channel: NoticeChannel) -> list[str]:
     """Make void what was found out with another address; return the columns."""
     channel.failure_count, channel.next_try_at = 0, None
-    channel.error_code, channel.error = None, ""
+    channel.error_code, channel.error = None, {}
     return ["failure_count", "next_try_at", "error_code", "error"]
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError
+from arbplatform.core.sentences import message_to_json
 from arbplatform.notices.channels import withdraw
 from arbplatform.notices.models import Notice, NoticeChannel, NoticeKind, NoticeState
 from arbplatform.notices.raising import find_due
@@ -25,6 +26,7 @@ from arbplatform.notices.selectors import (
     list_due_notices,
     list_enabled_channels,
     list_told_alarms,
+    list_unhelped_notices,
     lock_channel,
 )
 from arbplatform.notices.texts import LINES_MAX, compose
@@ -60,6 +62,7 @@ def post(*, address: str, letter: Letter) -> None:
 def deliver_due(*, bring: Post = post, clock: Clock = SYSTEM_CLOCK) -> int:
     """Send over each channel what is due, as one message; return how many were taken."""
     began_ms = clock.monotonic_ms()
+    _pass_on(clock.now())
     count = 0
     for channel_id in list_due_channel_ids(clock.now()):
         if DRAIN.has_begun or clock.monotonic_ms() - began_ms > ROUND_MS_MAX:
@@ -105,7 +108,7 @@ def _keep_success(
         failure_count=0,
         succeeded_at=now,
         error_code=None,
-        error="",
+        error={},
     )
 
 
@@ -118,7 +121,8 @@ def _keep_failure(channel_id: int, claim: datetime, error: ArbError, now: dateti
     channel.claimed_until = None
     channel.failure_count += 1
     channel.next_try_at = now + find_pause(channel.failure_count)
-    channel.failed_at, channel.error_code, channel.error = now, error.code, str(error)
+    channel.failed_at, channel.error_code = now, error.code
+    channel.error = message_to_json(error.message)
     channel.save(
         update_fields=[
             "claimed_until",
@@ -133,14 +137,23 @@ def _keep_failure(channel_id: int, claim: datetime, error: ArbError, now: dateti
         "The channel %s failed, attempt %s: %s", channel.name, channel.failure_count, error
     )
     withdraw(channel, kind=NoticeKind.TEST)
-    if channel.is_failing:
-        _pass_on(channel, now)
 
 
-def _pass_on(channel: NoticeChannel, now: datetime) -> None:
-    """Let the channels that stand in carry what this one could not, each notice once."""
-    helpers = [one for one in list_enabled_channels() if one.is_fallback and one.pk != channel.pk]
-    notices = [one for one in list_due_notices(channel.pk, now) if one.alarm_id is not None]
+def _pass_on(now: datetime) -> None:
+    """Let those that stand in carry what channels that fail owe by now, each notice once.
+
+    A channel that fails is tried seldom; what comes up in between must not wait for that.
+    """
+    channels = list_enabled_channels()
+    for channel in channels:
+        for helper in channels:
+            if channel.is_failing and helper.is_fallback and helper.pk != channel.pk:
+                _help(channel, helper, now)
+
+
+@retried
+@transaction.atomic
+def _help(channel: NoticeChannel, helper: NoticeChannel, now: datetime) -> None:
     Notice.objects.bulk_create(
         (
             Notice(
@@ -154,9 +167,7 @@ def _pass_on(channel: NoticeChannel, now: datetime) -> None:
                 created_at=notice.created_at,
                 due_at=find_due(helper, notice.kind, notice.severity, now),
             )
-            for helper in helpers
-            for notice in notices
-            if notice.severity >= helper.severity_min
+            for notice in list_unhelped_notices(channel.pk, helper, now)
         ),
         ignore_conflicts=True,
     )

@@ -42,3 +42,10 @@ class ChannelForbidden(Denied):
     summary = (
         "The address leads into a private network, and NOTICES_PRIVATE is off. Nothing was sent."
     )
+
+
+class ChannelDisabled(Conflict):
+    """A channel that is switched off was asked to carry something."""
+
+    code = 1075
+    summary = "The channel {name} is switched off. Enable it first."

@@ -91,7 +91,7 @@ class NoticeChannel(TimestampedModel):
     succeeded_at = models.DateTimeField(_("last success"), null=True, editable=False)
     failed_at = models.DateTimeField(_("last failure"), null=True, editable=False)
     error_code = models.PositiveIntegerField(_("error code"), null=True, editable=False)
-    error = models.TextField(_("error"), blank=True, editable=False)
+    error = models.JSONField(_("error"), default=dict, editable=False)
 
     class Meta:
         verbose_name = _("channel")
@@ -105,6 +105,10 @@ class NoticeChannel(TimestampedModel):
     def is_failing(self) -> bool:
         """Whether others stand in for it."""
         return self.failure_count >= FAILURES_MAX
+
+    def to_error(self) -> Message:
+        """Return why the last attempt failed, still to be translated; empty if it did not."""
+        return message_from_json(self.error)
 
 
 class Alarm(models.Model):

@@ -4,7 +4,7 @@ Whoever looks after the platform says each time everything that is wrong. Here i
 what is known: only what is new, or over, is told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from arbplatform.notices.rules import (
     Incident,
     QuietHours,
     Severity,
+    kind_of,
 )
 from arbplatform.notices.selectors import (
     list_enabled_channels,
@@ -36,17 +37,19 @@ def keep_alarms(
     *,
     conditions: Iterable[Condition],
     incidents: Sequence[Incident],
+    cut: Collection[str] = (),
     clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Raise alarms about what is new, end those about what is over, and write the notices.
 
     Args:
-        conditions: everything that is wrong now.
+        conditions: what is wrong now.
         incidents: the newest of each kind; those that are known already may be among them.
+        cut: kinds of conditions of which there are more: no alarm of theirs is over by now.
         clock: tells the time.
     """
     keeper = _Keeper(clock.now(), list_enabled_channels())
-    keeper.keep_conditions(conditions)
+    keeper.keep_conditions(conditions, cut)
     keeper.keep_incidents(incidents)
 
 
@@ -64,7 +67,7 @@ class _Keeper:
         # those that stand in for others do the work where there are no others
         self._first = [one for one in channels if not one.is_fallback] or channels
 
-    def keep_conditions(self, conditions: Iterable[Condition]) -> None:
+    def keep_conditions(self, conditions: Iterable[Condition], cut: Collection[str]) -> None:
         """Compare what is wrong with the alarms that are open."""
         known = {alarm.key: alarm for alarm in list_open_alarms(is_incident=False)}
         seen = []
@@ -75,6 +78,8 @@ class _Keeper:
                 self._tell(alarm, NoticeKind.RAISED)
         Alarm.objects.filter(pk__in=seen).update(last_seen_at=self._now)
         for alarm in known.values():
+            if kind_of(alarm.key) in cut:
+                continue
             if alarm.told_at is None or self._now - alarm.last_seen_at >= END_AFTER:
                 self._end(alarm)
 

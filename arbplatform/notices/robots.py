@@ -7,6 +7,7 @@ proves nothing.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -108,7 +109,8 @@ def _write_text(letter: Letter, _query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _write_feishu(letter: Letter, _query: Mapping[str, str]) -> dict[str, Any]:
-    return {"msg_type": "text", "content": {"text": letter.text}}
+    # it would read <at user_id="all"> as a call to everybody, and knows no escape
+    return {"msg_type": "text", "content": {"text": letter.text.replace("<", "＜")}}
 
 
 def _write_telegram(letter: Letter, query: Mapping[str, str]) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _write_telegram(letter: Letter, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _write_slack(letter: Letter, _query: Mapping[str, str]) -> dict[str, Any]:
-    return {"text": letter.text}
+    return {"text": escape(letter.text, quote=False)}  # <!channel> would call everybody
 
 
 def _write_discord(letter: Letter, _query: Mapping[str, str]) -> dict[str, Any]:

@@ -46,6 +46,15 @@ class Condition:
     delay: timedelta = timedelta(0)
 
 
+def kind_of(key: str) -> str:
+    """Return what kind of thing a key is of.
+
+    >>> kind_of("execution:5:held"), kind_of("addresses")
+    ('execution', 'addresses')
+    """
+    return key.partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """Something that has happened, and is not undone by time.

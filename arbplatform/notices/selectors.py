@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from arbplatform.notices.errors import ChannelNotFound
 from arbplatform.notices.models import Alarm, Notice, NoticeChannel, NoticeKind, NoticeState
@@ -57,6 +57,21 @@ def claimable(now: datetime) -> Q:
 def list_due_notices(channel_id: int, now: datetime) -> list[Notice]:
     """Return what waits to be told over a channel now, the oldest first."""
     rows = Notice.objects.filter(channel_id=channel_id, state=NoticeState.WAITING, due_at__lte=now)
+    return list(rows.order_by("pk")[:BATCH_MAX])
+
+
+def list_unhelped_notices(channel_id: int, helper: NoticeChannel, now: datetime) -> list[Notice]:
+    """Return what waits to be told over a channel now and was not given to a helper, oldest first.
+
+    Args:
+        channel_id: which one.
+        helper: stands in, for what is grave enough for it.
+        now: when.
+    """
+    same = {name: OuterRef(name) for name in ("alarm_id", "kind", "mark")}
+    rows = Notice.objects.filter(channel_id=channel_id, state=NoticeState.WAITING, due_at__lte=now)
+    rows = rows.filter(severity__gte=helper.severity_min).exclude(alarm=None)
+    rows = rows.exclude(Exists(Notice.objects.filter(channel=helper, **same)))
     return list(rows.order_by("pk")[:BATCH_MAX])
 
 

@@ -7,15 +7,17 @@ followed elsewhere. No error names the address: it is a secret.
 
 import asyncio
 import socket
-from typing import Final
-from urllib.parse import urlsplit
+from contextlib import suppress
+from threading import Thread
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
+from yarl import URL
 
 from arbplatform.notices.errors import ChannelForbidden, ChannelUnreachable, NoticeRefused
-from arbplatform.notices.hosts import is_literal, is_public
+from arbplatform.notices.hosts import is_name, is_public
 from arbplatform.notices.robots import Letter, find_robot
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
@@ -25,10 +27,11 @@ HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class CheckedResolver(AbstractResolver):
-    """Finds the addresses of a host, and refuses one that leads into a private network."""
+    """Finds the addresses of a host, and refuses one that leads into a private network.
 
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
+    Each look-up has a thread of its own, which nobody waits for: those of the event loop are
+    joined at its end, however long a name server takes.
+    """
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -38,13 +41,26 @@ class CheckedResolver(AbstractResolver):
         Raises:
             ChannelForbidden: some of it is private.
         """
-        found = await self._resolver.resolve(host, port, family)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Any]] = loop.create_future()
+        work = (loop, answer, host, port, family)
+        Thread(target=_look_up, args=work, name="notices-names", daemon=True).start()
+        found = [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _type, proto, _name, address in await answer
+        ]
         _check(*(one["host"] for one in found))
         return found
 
     async def close(self) -> None:
-        """Give back what was used."""
-        await self._resolver.close()
+        """Nothing is held."""
 
 
 def post(*, address: str, letter: Letter) -> None:
@@ -56,21 +72,27 @@ def post(*, address: str, letter: Letter) -> None:
         NoticeRefused: the answer is a refusal.
     """
     robot = find_robot(address)
-    status, answer = asyncio.run(_request(address, robot.write_body(letter, address)))
+    status, answer = asyncio.run(request(address, robot.write_body(letter, address)))
     refusal = robot.find_refusal(status, answer)
     if refusal is not None:
         raise NoticeRefused(status=status, answer=refusal)
 
 
-async def _request(address: str, body: bytes) -> tuple[int, str]:
-    host = urlsplit(address).hostname or ""
-    if is_literal(host):  # those are not resolved
-        _check(host)
-    connector = aiohttp.TCPConnector(resolver=CheckedResolver())
+async def request(address: str, body: bytes) -> tuple[int, str]:
+    """Return the status and the beginning of the answer to one request.
+
+    Raises:
+        ChannelForbidden: the address leads into a private network.
+        ChannelUnreachable: there is no answer.
+    """
     try:
+        url = URL(address)
+        if not is_name(url.raw_host or ""):  # those are not resolved
+            _check(url.raw_host or "")
+        connector = aiohttp.TCPConnector(resolver=CheckedResolver())
         async with (
             aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, headers=HEADERS) as session,
-            session.post(address, data=body, allow_redirects=False) as response,
+            session.post(url, data=body, allow_redirects=False) as response,
         ):
             return response.status, await _read(response)
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -86,6 +108,32 @@ async def _read(response: aiohttp.ClientResponse) -> str:
         if len(parts) >= ANSWER_BYTES_MAX:
             break
     return parts[:ANSWER_BYTES_MAX].decode(errors="replace")
+
+
+def _look_up(
+    loop: asyncio.AbstractEventLoop,
+    answer: asyncio.Future[list[Any]],
+    host: str,
+    port: int,
+    family: int,
+) -> None:
+    found: list[Any] = []
+    failure: Exception | None = None
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+    except (OSError, ValueError) as error:  # UnicodeError: no name at all
+        failure = error
+
+    def give() -> None:
+        if answer.done():
+            return  # it was given up
+        if failure is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(failure)
+
+    with suppress(RuntimeError):  # the loop has been closed meanwhile
+        loop.call_soon_threadsafe(give)
 
 
 def _check(*hosts: str) -> None:

@@ -10,6 +10,7 @@ from accounts.domain.addresses import AddressState
 from accounts.models import AddressEntry, Transfer
 from arbplatform.alarms import (
     COMMIT_MAX,
+    EACH_MAX,
     LOOK_BACK,
     TOLD_BY_STATE,
     AlarmWatch,
@@ -47,7 +48,7 @@ def there(db):
 
 def found():
     """Return everything that is wrong: key, severity and text."""
-    conditions = list(read_conditions(timezone.now()))
+    conditions = list(read_conditions(timezone.now(), set()))
     assert len({one.key for one in conditions}) == len(conditions)
     return [(one.key, one.severity, render(one.message)) for one in conditions]
 
@@ -98,6 +99,57 @@ def test_a_guard_of_the_platform(there):
     ((key, severity, _text),) = found()
 
     assert (key, severity) == ("trading:guard:disk@here:reducing", Severity.CRITICAL)
+
+
+def test_of_many_halts_those_of_everything_are_told_and_none_is_taken_for_over(there):
+    kept: set[str] = set()
+    for number in range(EACH_MAX):
+        scope = HaltScope(HaltLevel.GUARD, guard=f"disk@m{number}")
+        change_trading(event=TradingEvent.REDUCE, scope=scope, reason="full")
+    first = HaltScope(HaltLevel.ACCOUNT_KEY, there.accounts[0].pk)
+    change_trading(event=TradingEvent.HALT, scope=first, reason="refused")
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm")
+
+    conditions = list(read_conditions(timezone.now(), kept))
+
+    keys = [one.key for one in conditions]
+    assert len(keys) == EACH_MAX
+    assert keys[0] == "trading:global:halted"
+    assert all(key.startswith("trading:guard:") for key in keys[1:])
+    assert kept == {"trading"}
+
+
+def test_an_alarm_beyond_those_that_are_looked_at_is_not_over(there):
+    clock = FixedClock(at_ms=to_ms(timezone.now()))
+    row = there.accounts[0]
+    scope = HaltScope(HaltLevel.ACCOUNT_KEY, row.pk)
+    change_trading(event=TradingEvent.HALT, scope=scope, reason="refused")
+    watch = AlarmWatch()
+    watch.look(clock=clock)
+    alarm = Alarm.objects.get(key__startswith="trading:")
+    for number in range(EACH_MAX):
+        guard = HaltScope(HaltLevel.GUARD, guard=f"disk@m{number}")
+        change_trading(event=TradingEvent.REDUCE, scope=guard, reason="full")
+    for _ in range(2):
+        clock.advance_ms(180_000)
+        watch.look(clock=clock)
+
+    alarm.refresh_from_db()
+    assert alarm.ended_at is None
+    for one in (scope, HaltScope(HaltLevel.GUARD, guard="disk@m0")):
+        change_trading(event=TradingEvent.RESUME, scope=one, reason="fine again")
+    watch.look(clock=clock)
+
+    alarm.refresh_from_db()
+    assert alarm.ended_at == clock.now()
+
+
+def test_strategies_that_stopped_are_told_in_the_order_of_their_ids(there):
+    Strategy.objects.update(state=StrategyState.FAULTED, last_error="broken")
+
+    keys = [key for key, _severity, _text in found() if key.startswith("strategy:")]
+
+    assert keys == [f"strategy:{pk}" for pk in sorted(row.pk for row in there.strategies)]
 
 
 def test_an_exposure_that_is_held_until_somebody_took_note(there):
@@ -228,6 +280,7 @@ def test_errors_in_the_log_are_incidents_the_newest_of_each_kind(there):
 
     assert (one.key, one.mark) == (f"log:fill_conflict:{cross.pk}", newest.pk)
     assert render(one.message) == "cross: It went wrong: so"
+    assert render(other.message) == "The platform: It went wrong: so"
     assert (other.key, other.mark) == ("log:fill_conflict:0", of_nobody.pk)
     assert one.severity == Severity.WARNING
 

@@ -9,12 +9,21 @@ from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
+from django.utils import translation
 
 from arbplatform.core.errors import InvalidInput
 from arbplatform.notices.channels import check_address, update_channel
+from arbplatform.notices.channels import test_channel as ask_for_test
 from arbplatform.notices.delivering import deliver_due
-from arbplatform.notices.errors import ChannelForbidden, ChannelNameTaken, ChannelNotFound
+from arbplatform.notices.errors import (
+    ChannelDisabled,
+    ChannelForbidden,
+    ChannelNameTaken,
+    ChannelNotFound,
+    NoticeRefused,
+)
 from arbplatform.notices.models import Notice, NoticeChannel
+from arbplatform.wording import render
 from tests.notices.conftest import ADDRESS, condition, reload
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +85,16 @@ def test_an_address_is_rotated_with_the_secrets_of_accounts(add, settings):
         "https://127.0.0.1/x",
         "https://10.1.2.3/x",
         "https://[fe80::1]/x",
+        "https://[fec0::1]/x",
+        "https://[2002:7f00:1::1]/x",
+        "https://[::7f00:1]/x",
+        "https://[64:ff9b::a00:1]/x",
+        "https://127.1/x",
+        "https://2130706433/x",
+        "https://0x7f000001/x",
+        "https://0177.0.0.1/x",
+        "https://127.0.0.1./x",
+        "https://%31%32%37.0.0.1/x",
         "https://exämple.org/x",
         "https://example.org/" + "x" * 2_000,
         "https://api.telegram.org/bot1:abc/sendMessage",
@@ -88,6 +107,20 @@ def test_what_nothing_can_be_sent_to_is_refused_and_not_repeated(address):
     assert set(refusal.value.fields) == {"address"}
     texts = " ".join(str(text) for text in refusal.value.fields["address"])
     assert not address or address not in texts
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://1.1.1.1/x",
+        "https://[2606:4700:4700::1111]/x",
+        "https://[64:ff9b::101:101]/x",
+        "https://hooks.1password.com./x",
+        "https://xn--fsq.xn--0zwm56d/x",
+    ],
+)
+def test_public_addresses_are_taken(address):
+    assert check_address(address) == address
 
 
 def test_private_addresses_are_taken_where_that_is_allowed(settings):
@@ -111,11 +144,13 @@ def test_a_name_is_taken_once(add):
 
 def test_a_new_address_forgets_the_failures_of_the_old_one(add, clock):
     channel = add()
-    NoticeChannel.objects.update(failure_count=5, next_try_at=clock.now(), error="x", error_code=1)
+    NoticeChannel.objects.update(
+        failure_count=5, next_try_at=clock.now(), error={"template": "x"}, error_code=1
+    )
 
     changed = update_channel(channel_id=channel.pk, address="https://hooks.slack.com/services/x")
 
-    assert (changed.failure_count, changed.next_try_at, changed.error) == (0, None, "")
+    assert (changed.failure_count, changed.next_try_at, changed.error) == (0, None, {})
     assert (reload(channel).service, reload(channel).is_failing) == ("slack", False)
 
 
@@ -223,7 +258,7 @@ def test_a_failure_keeps_no_address(add, look, clock, settings):
 
     failed = reload(channel)
     assert failed.error_code == ChannelForbidden.code
-    assert SECRET not in failed.error
+    assert SECRET not in str(failed.error)
 
 
 def test_messages_to_workers_carry_nothing(console, channel, commit):
@@ -272,6 +307,36 @@ def test_a_channel_shows_how_its_last_attempt_ended(console, add, look, deliver,
     look(condition(), condition("other"))
     deliver(60)
     assert "failed" in html()
+
+
+def test_why_an_attempt_failed_is_shown_in_the_readers_language(
+    console, add, look, deliver, postman
+):
+    channel = add()
+    postman.broken = {ADDRESS}
+    look(condition())
+    deliver()
+    failure = NoticeRefused(status=500, answer="-").message
+
+    for language in ("en", "zh-hans"):
+        page = console.get(f"{LIST}{channel.pk}/change/", HTTP_ACCEPT_LANGUAGE=language)
+        with translation.override(language):
+            assert render(failure) in page.content.decode()
+
+
+def test_a_channel_that_is_switched_off_is_not_tested(console, add):
+    channel = add()
+    button = reverse("admin:notices_noticechannel_test_one", args=(channel.pk,))
+    page = f"{LIST}{channel.pk}/change/"
+    assert button in console.get(page).content.decode()
+    update_channel(channel_id=channel.pk, is_enabled=False)
+
+    assert button not in console.get(page).content.decode()
+    with pytest.raises(ChannelDisabled):
+        ask_for_test(channel_id=channel.pk)
+    answer = console.post(button, {"_form_submitted": "True"}, follow=True)
+    assert "The channel first is switched off. Enable it first." in answer.content.decode()
+    assert not Notice.objects.exists()
 
 
 # health and the API ---------------------------------------------------------------------------

@@ -72,13 +72,13 @@ def test_a_channel_that_fails_is_tried_again_after_longer_and_longer_pauses(
     assert moments == [0, 30, 90, 210, 450, 930, 1890, 3690, 5490]
     failed = reload(channel)
     assert (failed.failure_count, failed.error_code) == (9, 1072)
-    assert "status 500" in failed.error
+    assert "status 500" in str(failed.to_error())
     assert states() == [("first", "raised", NoticeState.WAITING)]
 
     postman.broken = set()
     assert deliver(30 * 60) == [["01-01 00:00 CRITICAL: Trading is halted."]]
     healed = reload(channel)
-    assert (healed.failure_count, healed.error_code, healed.error) == (0, None, "")
+    assert (healed.failure_count, healed.error_code, healed.error) == (0, None, {})
 
 
 def test_another_channel_stands_in_for_one_that_fails_and_says_so(add, look, deliver, postman):
@@ -101,6 +101,29 @@ def test_another_channel_stands_in_for_one_that_fails_and_says_so(add, look, del
         assert deliver(60) == []
     assert postman.attempts.count(OTHER) == 1
     assert postman.attempts.count(ADDRESS) > 5
+
+
+def test_what_comes_up_while_a_channel_fails_does_not_wait_for_its_next_attempt(
+    add, look, deliver, postman
+):
+    add("first")
+    add("second", OTHER, is_fallback=True)
+    postman.broken = {ADDRESS}
+    look(condition())
+    for _ in range(6):
+        deliver(600)  # the next attempt comes half an hour after the last one
+    attempts = postman.attempts.count(ADDRESS)
+
+    look(condition(), condition("other", text="Books and venue differ."))
+
+    assert deliver(10) == [
+        [
+            "The channel first does not work; this one stands in.",
+            "01-01 01:00 CRITICAL: Books and venue differ.",
+        ]
+    ]
+    assert postman.attempts.count(ADDRESS) == attempts
+    assert deliver(60) == []
 
 
 def test_who_was_told_by_another_channel_is_told_there_that_it_is_over(

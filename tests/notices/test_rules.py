@@ -118,6 +118,22 @@ def test_only_what_the_service_itself_calls_taken_is_taken(name, status, body, r
     assert find_robot(ADDRESSES[name]).find_refusal(status, body) == refusal
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("slack", "A &amp; B &lt;!channel&gt;"),
+        ("feishu", "A & B ＜!channel>"),
+        ("wecom", "A & B <!channel>"),
+    ],
+)
+def test_no_text_calls_everybody(name, text):
+    body = find_robot(ADDRESSES[name]).write_body(
+        Letter("A & B <!channel>", Severity.NOTE), ADDRESSES[name]
+    )
+
+    assert text in body.decode()
+
+
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_no_text_is_longer_than_its_service_takes(name):
     robot = find_robot(ADDRESSES[name])

@@ -1,6 +1,8 @@
 """One attempt over HTTP: what was taken, what was refused, and where nothing is sent."""
 
+import asyncio
 import socket
+from threading import Event
 
 import aiohttp
 import pytest
@@ -9,7 +11,7 @@ from arbplatform.notices import wire
 from arbplatform.notices.errors import ChannelForbidden, ChannelUnreachable, NoticeRefused
 from arbplatform.notices.robots import Letter
 from arbplatform.notices.rules import Severity
-from arbplatform.notices.wire import post
+from arbplatform.notices.wire import ANSWER_BYTES_MAX, post, request
 
 LETTER = Letter("严重：交易已停止", Severity.CRITICAL)
 
@@ -74,10 +76,55 @@ def test_a_service_that_does_not_answer_is_given_up(settings, monkeypatch):
     assert "TimeoutError" in str(failure.value)
 
 
+def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch):
+    asked, told, gone = Event(), Event(), Event()
+
+    def wait(*_args):
+        asked.set()
+        told.wait(20)
+        gone.set()
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    monkeypatch.setattr(wire, "TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+
+    with pytest.raises(ChannelUnreachable) as failure:
+        post(address="https://hooks.example.org/x", letter=LETTER)
+
+    assert asked.is_set()
+    assert not gone.is_set()  # nobody waits for it
+    assert "TimeoutError" in str(failure.value)
+    told.set()
+    assert gone.wait(20)
+
+
+def test_a_name_that_is_not_known_is_no_answer(monkeypatch):
+    def refuse(*_args):
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    with pytest.raises(ChannelUnreachable):
+        post(address="https://hooks.example.org/x", letter=LETTER)
+
+
+def test_a_name_of_which_one_address_is_private_is_not_connected_to(monkeypatch):
+    def answer(_host, port, *_args):
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (host, port)) for host in ("1.1.1.1", "10.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+    with pytest.raises(ChannelForbidden):
+        post(address="https://hooks.example.org/x", letter=LETTER)
+
+
 def test_of_an_endless_answer_only_the_beginning_is_read(service):
     service.answer(200, "x" * 1_000_000)
 
-    post(address=service.url, letter=LETTER)
+    status, answer = asyncio.run(request(service.url, b"{}"))
+
+    assert (status, answer) == (200, "x" * ANSWER_BYTES_MAX)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -91,7 +138,21 @@ def test_nothing_is_sent_into_a_private_network(service, settings, host):
 
 
 @pytest.mark.parametrize(
-    "host", ["[::1]", "10.0.0.1", "169.254.169.254", "[fe80::1]", "[::ffff:127.0.0.1]", "0.0.0.1"]
+    "host",
+    [
+        "[::1]",
+        "10.0.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fec0::1]",
+        "[::ffff:127.0.0.1]",
+        "[::7f00:1]",
+        "[2002:7f00:1::]",
+        "[64:ff9b::7f00:1]",
+        "0.0.0.1",
+        "127.1",
+        "2130706433",
+    ],
 )
 def test_no_private_address_is_connected_to(host):
     with pytest.raises(ChannelForbidden):

@@ -1,6 +1,9 @@
 """What needs a person goes out until it was taken, over another channel if need be, and once."""
 
+from threading import Event, Semaphore
+
 import pytest
+from celery import signals
 from django.utils import timezone
 
 from arbplatform.alarms import AlarmWatch
@@ -9,7 +12,7 @@ from arbplatform.core.clock import FixedClock, to_ms
 from arbplatform.notices.channels import create_channel
 from arbplatform.notices.delivering import deliver_due
 from arbplatform.notices.models import Notice, NoticeState
-from arbplatform.watch import NOTICE_TASKS, SAFETY_TASKS
+from arbplatform.watch import NOTICE_TASKS, SAFETY_TASKS, start_timers
 from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.services.halts import change_trading
 from tests.notices.conftest import Service
@@ -130,8 +133,28 @@ def test_whoever_misses_the_sign_of_life_knows(services, hours, wait):
     assert "Open alarms: 0." in text
 
 
-def test_the_worker_tells_by_itself_and_holds_up_nothing_that_keeps_money_safe():
-    assert set(NOTICE_TASKS) & set(SAFETY_TASKS) == set()
+def test_the_worker_tells_by_itself_and_holds_up_nothing_that_keeps_money_safe(settings):
+    settings.SAFETY_LATE_MS = 0
+    stop, is_telling, go_on = Event(), Event(), Event()
+    rounds = {name: Semaphore(0) for name in SAFETY_TASKS}
+
+    def tell():
+        is_telling.set()
+        go_on.wait()
+
+    tasks = dict.fromkeys(NOTICE_TASKS, tell)
+    start_timers({**tasks, **{name: one.release for name, one in rounds.items()}}, stop, 0.001)
+    try:
+        assert is_telling.wait(20)
+        for one in rounds.values():
+            while one.acquire(blocking=False):
+                pass  # rounds from before
+            assert one.acquire(timeout=20)
+    finally:
+        stop.set()
+        go_on.set()
+        for name in ("safety", "notices"):
+            signals.task_prerun.disconnect(dispatch_uid=f"arb.watch.{name}")
 
 
 @pytest.mark.django_db(transaction=True)
