@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 BATCH_MAX = 200
 """Orders that one call cancels; the sweep takes the rest."""
 
+HANGING_MS = 2_000
+"""A venue that says nothing of an order for longer is asked for no other in that round [ms]."""
+
 _SILENCE = frozenset({VenueUnavailable.code, VenueRateLimited.code})
 """What is written down about an order whose venue did not answer when it was looked up."""
 
@@ -161,27 +164,26 @@ def repeat_cancellations(*, clock: Clock = SYSTEM_CLOCK) -> list[Order]:
 def _cancel_each(orders: Iterable[Order], clock: Clock) -> list[Order]:
     """Cancel orders one by one, and return those that were asked for, as they stand now.
 
-    None keeps the others waiting: not one that cannot be written down, and not a venue that does
-    not answer. That is asked once, and last if it did not answer before.
+    None keeps the others waiting: not one that cannot be written down, and not a venue that hangs.
+    That is asked once, and last if it did not answer before. A venue that refuses one order at once
+    is asked for the next one: it may be about this market, or this key, alone.
     """
-    silent: set[int] = set()
+    hanging: set[int] = set()
     done: list[Order] = []
     for order in sorted(orders, key=lambda row: (row.error_code in _SILENCE, row.pk)):
         venue_id = order.market.venue_id
-        if venue_id in silent:
+        if venue_id in hanging and order.state != OrderState.PENDING:
             continue
+        began_ms, asked = clock.monotonic_ms(), None
         try:
             asked = cancel_order(order_id=order.pk, clock=clock)
-        except VenueUnavailable as error:
-            silent.add(venue_id)
-            logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
+            done.append(asked)
         except ArbError as error:
             logger.warning("order %s could not be cancelled yet: %s", order.pk, error)
         except Exception:
             # one order that cannot be written down must not keep the others from being cancelled
             logger.exception("order %s could not be cancelled", order.pk)
-        else:
-            done.append(asked)
-            if asked.error_code in _SILENCE:
-                silent.add(venue_id)
+        is_answered = asked is not None and asked.error_code not in _SILENCE
+        if not is_answered and clock.monotonic_ms() - began_ms > HANGING_MS:
+            hanging.add(venue_id)
     return done

@@ -11,9 +11,9 @@ from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.services.halts import change_trading
 from ledger.services.journal import submit_orders, write_orders
-from ledger.services.kill import cancel_halted_orders, stop_trading
+from ledger.services.kill import HANGING_MS, cancel_halted_orders, stop_trading
 from markets.domain.orders import TimeInForce, VenueOrderStatus
-from markets.errors import OutcomeUnknown, VenueUnavailable
+from markets.errors import OutcomeUnknown, VenueClosed, VenueUnavailable
 from markets.models import Venue
 
 pytestmark = pytest.mark.django_db
@@ -46,17 +46,39 @@ def states():
 
 
 @pytest.mark.parametrize("failures", [{"cancel_order": [AWAY]}, {"cancel_order": [TIMEOUT]}])
-def test_a_venue_that_does_not_answer_is_asked_once_and_others_are_served(
-    resting, alpha, beta, failures
+def test_a_venue_that_hangs_is_asked_once_and_others_are_served(
+    resting, alpha, beta, failures, clock
 ):
     alpha[1].failures.update({"fetch_order": [AWAY], **failures})
+    alpha[1].on_call = lambda _name: clock.advance_ms(HANGING_MS + 1)
 
-    cancel_halted_orders()
+    cancel_halted_orders(clock=clock)
 
     assert states() == ["open", "open", "open", "canceled"]
     assert alpha[1].calls.count("cancel_order") == 1
     alpha[1].failures.clear()
-    assert cancel_halted_orders() == []
+    alpha[1].on_call = lambda _name: None
+    assert cancel_halted_orders(clock=clock) == []
+
+
+def test_a_venue_that_refuses_one_order_is_asked_to_cancel_the_others(resting, alpha):
+    closed = VenueClosed(venue="alpha", cause="the market is under maintenance")
+
+    for _sweep in range(2):
+        alpha[1].failures["cancel_order"] = [closed]
+        cancel_halted_orders()
+
+    assert states() == ["open", "canceled", "canceled", "canceled"]
+
+
+def test_an_order_that_was_never_sent_needs_no_venue(resting, alpha, clock):
+    Order.objects.filter(pk=resting[2]).update(state=OrderState.PENDING)
+    alpha[1].failures.update({"cancel_order": [AWAY]})
+    alpha[1].on_call = lambda _name: clock.advance_ms(HANGING_MS + 1)
+
+    cancel_halted_orders(clock=clock)
+
+    assert states() == ["open", "open", "rejected", "canceled"]
 
 
 def test_a_venue_that_did_not_answer_comes_last_from_then_on(resting, alpha, beta):
