@@ -283,6 +283,8 @@ class Evidence:
         orders, trades, executions, attributions, postings: by our books.
         leases: every lease of a strategy that an engine took.
         totals: the running totals of wallets, by our books.
+        result_gaps: running totals of results that are not the sums of what they stand for, as the
+            platform's own audit finds, by name.
         venue_orders, venue_trades, statements: by the venues.
         markets: all that are traded.
         halts: spans without trading.
@@ -307,6 +309,7 @@ class Evidence:
     attributions: Sequence[AttributionRow] = ()
     postings: Sequence[PostingRow] = ()
     totals: Wallets = field(default_factory=dict)
+    result_gaps: Mapping[str, Decimal] = field(default_factory=dict)
     venue_orders: Sequence[VenueOrderRow] = ()
     venue_trades: Sequence[TradeRow] = ()
     statements: Wallets = field(default_factory=dict)

@@ -216,6 +216,11 @@ def totals_are_sums(evidence: Evidence) -> Iterator[str]:
     yield from _differences(evidence.totals, wallets_by_postings(evidence), "total", "sum")
 
 
+def results_are_sums(evidence: Evidence) -> Iterator[str]:
+    """What a strategy has come to is the sum of what its executions have come to."""
+    yield from (f"{name}: {gap} apart" for name, gap in sorted(evidence.result_gaps.items()))
+
+
 def ledger_is_statement(evidence: Evidence) -> Iterator[str]:
     """The ledger holds what the venues state, to the last decimal."""
     booked = wallets_by_postings(evidence)
@@ -372,6 +377,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("no leg was tried again before its order had ended", legs_waited),
     Invariant("postings sum to zero in every asset", postings_balance),
     Invariant("running totals are the sums of postings", totals_are_sums),
+    Invariant("running totals are the sums of results", results_are_sums),
     Invariant("the ledger is the venues' statements", ledger_is_statement),
     Invariant("every transfer has ended", transfers_ended),
     Invariant("every reservation was released", reservations_are_released),

@@ -29,6 +29,7 @@ from markets.models import Venue
 from markets.simulator.config import SimulatorConfig
 from strategies.domain.states import FINISHED_STATES, StrategyState
 from strategies.models import Execution, Strategy
+from strategies.selectors import list_result_errors
 from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.strategies import create_strategy
 from tests.chaos import reading
@@ -278,6 +279,7 @@ def gather(scope: Scope, known: Evidence) -> Evidence:
         attributions=reading.read_attributions(),
         postings=reading.read_postings(),
         totals=reading.read_totals(),
+        result_gaps=list_result_errors(),
         venue_orders=list(venues.orders()),
         venue_trades=list(venues.trades()),
         statements=reading.read_statements(scope.simulator_url, scope.config),

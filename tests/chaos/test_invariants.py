@@ -233,6 +233,9 @@ PLANTED = {
         replace(GOOD, postings=(IN, replace(OUT, entry="another"))),
         replace(GOOD, postings=(IN, replace(OUT, asset="ETH"))),
     ),
+    "running totals are the sums of results": (
+        replace(GOOD, result_gaps={"1:2:total": Decimal("0.01")}),
+    ),
     "running totals are the sums of postings": (
         replace(GOOD, totals={}),
         replace(GOOD, totals={WALLET: Decimal("1000.01")}),
