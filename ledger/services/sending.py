@@ -178,7 +178,7 @@ def with_details(
             check_echo(gateway, request, fresh)
             report, fills = fresh, fresh.fills or fills
         if sum((fill.quantity for fill in fills), ZERO) < report.filled_quantity:
-            fills = read_fills(gateway, request.symbol, report.venue_order_id, sent_at_ms)
+            fills = _read_reported(gateway, report, sent_at_ms)
     except ArbError as error:
         logger.warning("Details of order %s come later: %s", request.client_order_id, error)
     except Exception:
@@ -188,12 +188,39 @@ def with_details(
 
 
 def read_fills(
-    gateway: VenueGateway, symbol: str, venue_order_id: str, sent_at_ms: int
+    gateway: VenueGateway, symbol: str, venue_order_id: str, sent_at_ms: int | None
 ) -> tuple[VenueFill, ...]:
-    """Return the executions of one order; a venue that cannot filter sends others as well."""
-    since_ms = sent_at_ms - CLOCK_TOLERANCE_MS
+    """Return the executions of one order; a venue that cannot filter sends others as well.
+
+    Args:
+        gateway: of the order's account.
+        symbol: the market.
+        venue_order_id: which order.
+        sent_at_ms: when it was claimed for sending, if all executions since then must be looked
+            through [ms since epoch]; ``None``: those that the venue gives in one answer.
+    """
+    since_ms = None if sent_at_ms is None else sent_at_ms - CLOCK_TOLERANCE_MS
     fills = gateway.fetch_fills(symbol, since_ms=since_ms, venue_order_id=venue_order_id)
     return tuple(fill for fill in fills if fill.venue_order_id == venue_order_id)
+
+
+def _read_reported(
+    gateway: VenueGateway, report: VenueOrder, sent_at_ms: int
+) -> tuple[VenueFill, ...]:
+    """Return the executions of an order that a venue reports, as far as they can be read now.
+
+    The newest ones are asked for first: mostly these are all, and a long history costs many
+    requests or cannot be had any more. Its failure takes nothing from what they told.
+    """
+    symbol, venue_order_id = report.symbol, report.venue_order_id
+    newest = read_fills(gateway, symbol, venue_order_id, None)
+    if sum((fill.quantity for fill in newest), ZERO) >= report.filled_quantity:
+        return newest
+    try:
+        return read_fills(gateway, symbol, venue_order_id, sent_at_ms)
+    except ArbError as error:
+        logger.warning("Not all executions of order %s were read: %s", venue_order_id, error)
+        return newest
 
 
 def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:
