@@ -16,6 +16,9 @@ from markets.gateway.session import Session
 PAGE = 500
 """Rows that are asked for at once, where the venue gives so many."""
 
+UNSTATED_PAGE = 50
+"""Rows that are asked for at once where nobody says how many the venue gives."""
+
 PAGES_MAX = 40
 
 _FEATURES: Mapping[str, str] = {
@@ -53,12 +56,15 @@ def read_pages(
         page = session.rows(client, method, asked, start_ms, size, *([more] if more else []))
         fresh = {key: row for row in page if (key := _key(row)) not in rows}
         rows |= fresh
-        if len(page) < size:
+        # ccxt drops what was made before then, as an order that ended since: it counts here
+        if max(len(page), _count_rows(client.raw_answer)) < size:
             return [row for row in rows.values() if row.get("symbol") in {None, symbol}]
-        if not fresh:
-            raise Malformed(Message("more happened at one moment than one answer holds"))
+        if quirks.paging is Paging.UNKNOWN:
+            break
         if quirks.paging is Paging.OFFSET:
             more = {quirks.offset_param: number * size}
+        elif not fresh:
+            raise Malformed(Message("more happened at one moment than one answer holds"))
         elif quirks.paging is Paging.BACKWARD:
             more = {"until": min(_moments(page)) + quirks.end_step_ms}
         else:
@@ -72,7 +78,19 @@ def _page_size(client: Client, method: str, quirks: Quirks) -> int:
         return quirks.page_size
     features = (client.features or {}).get("spot") or {}
     stated = (features.get(_FEATURES[method]) or {}).get("limit")
-    return min(PAGE, stated) if isinstance(stated, int) else PAGE
+    if isinstance(stated, int):
+        return min(PAGE, stated)
+    return UNSTATED_PAGE if quirks.paging is Paging.UNKNOWN else PAGE
+
+
+def _count_rows(answer: object) -> int:
+    """Return how many rows the longest list in a raw answer holds, by number or by name."""
+    parts = list(answer.values()) if isinstance(answer, Mapping) else answer
+    if not isinstance(parts, list):
+        return 0
+    inner = [part for part in parts if isinstance(part, Mapping | list)]
+    own = sum(isinstance(part, Mapping) for part in inner)
+    return max([own, *(_count_rows(part) for part in inner)])
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -25,6 +25,8 @@ class Lookup(StrEnum):
 class Paging(StrEnum):
     """How a history is read that is longer than one answer."""
 
+    UNKNOWN = "unknown"
+    """Nobody tried it out: an answer that may not be all is none."""
     FORWARD = "forward"
     """An answer holds the oldest rows since a time: the next one begins where it ends."""
     BACKWARD = "backward"
@@ -131,7 +133,7 @@ class Quirks:
     is_nonce_strict: bool = False
     has_order_trades: bool = True
     order_params: Mapping[str, Any] = field(default_factory=dict)
-    paging: Paging = Paging.FORWARD
+    paging: Paging = Paging.UNKNOWN
     page_size: int | None = None
     end_step_ms: int = 1
     offset_param: str = ""
@@ -161,6 +163,7 @@ _BINANCE = Quirks(
     needs_currencies=False,
     is_withdrawal_amount_net=True,
     fee_mode=FeeMode.RECEIVED,
+    paging=Paging.FORWARD,
     book_stamp=BookStamp.HTTP_DATE,  # documented as "data source: memory"
     permission_probe=PermissionProbe(
         method="sapiGetAccountApiRestrictions",

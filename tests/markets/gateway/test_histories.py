@@ -15,13 +15,13 @@ from markets.gateway.client import exchange_class
 from markets.gateway.error_map import Malformed
 from markets.gateway.histories import PAGES_MAX, read_pages
 from markets.gateway.order_data import parse_fills
-from markets.gateway.quirks import Paging, Quirks, quirks_for
+from markets.gateway.quirks import COMMON, Paging, Quirks, quirks_for
 
 SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"
 SIZE = 7
 SINCE_MS = 1_000
 QUIRKS = {
-    Paging.FORWARD: Quirks(page_size=SIZE),
+    Paging.FORWARD: Quirks(page_size=SIZE, paging=Paging.FORWARD),
     Paging.BACKWARD: Quirks(page_size=SIZE, paging=Paging.BACKWARD),
     Paging.OFFSET: Quirks(page_size=SIZE, paging=Paging.OFFSET, offset_param="ofs"),
 }
@@ -68,11 +68,13 @@ class Venue:
 
 
 def read(venue: Any) -> list[int]:
-    rows = read_pages(venue, SimpleNamespace(features={}), "fetch_my_trades", SYMBOL, SINCE_MS)
+    rows = read_pages(
+        venue, SimpleNamespace(features={}, raw_answer=None), "fetch_my_trades", SYMBOL, SINCE_MS
+    )
     return [int(row["id"]) for row in rows]
 
 
-@pytest.mark.parametrize("paging", Paging)
+@pytest.mark.parametrize("paging", QUIRKS)
 @given(
     gaps=st.lists(st.integers(0, 3), max_size=5 * SIZE),
     others=st.lists(st.integers(SINCE_MS, SINCE_MS + 50), max_size=2 * SIZE),
@@ -103,7 +105,7 @@ def test_more_at_one_moment_than_one_answer_holds_is_no_answer(paging: Paging) -
         read(venue)
 
 
-@pytest.mark.parametrize("paging", Paging)
+@pytest.mark.parametrize("paging", QUIRKS)
 def test_a_history_whose_end_cannot_be_reached_is_no_answer(paging: Paging) -> None:
     count = PAGES_MAX * SIZE + 1
     venue = Venue(paging, [trade(number, SINCE_MS + number) for number in range(count)])
@@ -128,7 +130,7 @@ def test_both_halves_of_a_trade_with_oneself_are_kept() -> None:
 
     rows = read_pages(
         venue,  # type: ignore[arg-type]
-        SimpleNamespace(features={}),
+        SimpleNamespace(features={}, raw_answer=None),
         "fetch_my_trades",
         SYMBOL,
         SINCE_MS,
@@ -136,6 +138,22 @@ def test_both_halves_of_a_trade_with_oneself_are_kept() -> None:
 
     fills = parse_fills(rows, symbol=SYMBOL, order_id=None, is_of_order=False)
     assert sorted(fill.side.value for fill in fills) == ["buy", "sell"]
+
+
+@pytest.mark.parametrize(("stated", "size"), [({}, 50), ({"limit": 10}, 10), ({"limit": 900}, 500)])
+def test_a_full_answer_of_a_class_that_nobody_tried_out_is_no_answer(
+    stated: dict[str, int], size: int
+) -> None:
+    features = {"spot": {"fetchMyTrades": stated}}
+    client = SimpleNamespace(features=features, raw_answer=None)
+    venue: Any = Venue(Paging.FORWARD, [trade(number, SINCE_MS) for number in range(size - 1)])
+    venue.quirks = COMMON
+
+    assert len(read_pages(venue, client, "fetch_my_trades", SYMBOL, SINCE_MS)) == size - 1
+
+    venue.trades.append(trade(size, SINCE_MS))
+    with pytest.raises(Malformed, match="than can be read"):
+        read_pages(venue, client, "fetch_my_trades", SYMBOL, SINCE_MS)
 
 
 # the classes themselves -----------------------------------------------------------------------
@@ -200,6 +218,38 @@ def test_a_certified_class_hands_on_where_the_next_answer_begins(ccxt_id: str) -
         else:
             sent = asked_of(ccxt_id, method, None, since_ms, 50, {quirks.offset_param: 100})
             assert sent[quirks.offset_param] == "100", method
+
+
+def test_an_order_that_is_older_than_the_span_does_not_end_it() -> None:
+    """Kraken lists by the time of the end; ccxt drops what was made before the span."""
+    since_s, size = 1_750_000_000, 50
+    made_s = [since_s + 100 + number for number in range(60)]
+    made_s[1::7] = [since_s - 100] * len(made_s[1::7])
+    closed = [
+        {"opentm": at, "status": "closed", "vol": "1", "vol_exec": "1", "cost": "1", "fee": "0",
+         "price": "1", "descr": {"pair": "BTCUSDT", "type": "buy", "ordertype": "limit",
+                                 "price": "1", "order": "buy 1 BTCUSDT @ limit 1"}}
+        for at in made_s
+    ]  # fmt: skip
+    client = exchange_class("kraken")({"apiKey": "key", "secret": "c2VjcmV0"})
+    client.set_markets([MARKET])
+
+    def answer(_path: str, _api: Any, _verb: str, params: Any, **_options: Any) -> Any:
+        first = int(params.get("ofs", 0))
+        page = {f"O{number}": closed[number] for number in range(60)[first : first + size]}
+        client.raw_answer = {"error": [], "result": {"closed": page, "count": 60}}
+        return client.raw_answer
+
+    client.request = answer
+    session: Any = SimpleNamespace(
+        quirks=quirks_for("kraken"),
+        rows=lambda client, method, *arguments: getattr(client, method)(*arguments),
+    )
+
+    rows = read_pages(session, client, "fetch_closed_orders", SYMBOL, since_s * 1_000)
+
+    expected = {f"O{number}" for number, at in enumerate(made_s) if at >= since_s}
+    assert {row["id"] for row in rows} == expected
 
 
 def test_certified_classes_are_asked_for_no_more_rows_than_they_give() -> None:
