@@ -30,6 +30,23 @@ class Look(NamedTuple):
     asked_at_ms: int
     made_at_ms: int | None
 
+    def proves_at_ms(self, offset_ms: int | None) -> int | None:
+        """Return as of when the answer proves the book [ms since epoch, our clock].
+
+        An answer is as old as the venue says that it is, so one out of a store of old answers
+        proves nothing new. One that does not say so proves nothing at all, and neither does any
+        as long as the venue's clock was not measured.
+
+        Args:
+            offset_ms: our clock minus the venue's; ``None``: not measured [ms].
+
+        >>> Look(300, 200).proves_at_ms(50), Look(300, 200).proves_at_ms(None)
+        (250, None)
+        """
+        if self.made_at_ms is None or offset_ms is None:
+            return None
+        return min(self.asked_at_ms, self.made_at_ms + offset_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Book:

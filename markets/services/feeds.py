@@ -75,13 +75,19 @@ def read_live_books(
         logger.warning("Live books cannot be read, the venues are asked: %s", error)
         return {}
     now_ms = clock.now_ms()
+    offsets = {spec.code: spec.clock.offset_ms for spec, _symbol in keys if spec.clock is not None}
     # one from the future is from a machine whose clock is wrong: nobody knows how old it is
-    return {key: book for key, book in found.items() if _is_fresh(book, now_ms)}
+    return {
+        key: book
+        for key, book in found.items()
+        if _is_fresh(book, now_ms, offset_ms=offsets.get(book.venue))
+    }
 
 
-def _is_fresh(book: Book, now_ms: int) -> bool:
+def _is_fresh(book: Book, now_ms: int, *, offset_ms: int | None) -> bool:
     heard_at_ms = book.received_at_ms if book.heard_at_ms is None else book.heard_at_ms
-    own_ms = heard_at_ms if book.look is None else max(heard_at_ms, book.look.asked_at_ms)
+    looked_at_ms = None if book.look is None else book.look.proves_at_ms(offset_ms)
+    own_ms = heard_at_ms if looked_at_ms is None else max(heard_at_ms, looked_at_ms)
     return abs(book.age_ms(now_ms)) <= FRESH_MS and now_ms - own_ms <= QUIET_MS
 
 

@@ -47,9 +47,7 @@ def proof_of(book: Book, offset_ms: int | None) -> Proof:
     """Return up to when a book is proven.
 
     A sign of life of a connection is no proof: a venue may stop the stream of one market alone.
-    What the venue says of its own moments counts if it makes the book older. An answer over REST
-    is as old as the venue says that it is, so one out of a store of old answers proves nothing
-    new; as long as the venue's clock was not measured, it proves nothing at all.
+    What the venue says of its own moments counts if it makes the book older.
 
     Args:
         book: of the venue.
@@ -59,9 +57,7 @@ def proof_of(book: Book, offset_ms: int | None) -> Proof:
     told_at_ms = book.received_at_ms if book.heard_at_ms is None else book.heard_at_ms
     if book.venue_time_ms is not None and offset_ms is not None:
         told_at_ms = min(told_at_ms, book.venue_time_ms + offset_ms)
-    look = book.look
-    if is_live and look is not None and look.made_at_ms is not None and offset_ms is not None:
-        looked_at_ms = min(look.asked_at_ms, look.made_at_ms + offset_ms)
-        if looked_at_ms > told_at_ms:
-            return Proof(told_at_ms, looked_at_ms, ProvenBy.LOOK)
+    looked_at_ms = None if book.look is None else book.look.proves_at_ms(offset_ms)
+    if is_live and looked_at_ms is not None and looked_at_ms > told_at_ms:
+        return Proof(told_at_ms, looked_at_ms, ProvenBy.LOOK)
     return Proof(told_at_ms, told_at_ms, ProvenBy.STREAM if is_live else ProvenBy.READ)

@@ -32,7 +32,7 @@ def asked(venues):
     return lambda: [call[0] for call in venues.calls("alpha")].count("fetch_book")
 
 
-def follow(client, venue, *, age_ms=100, bid="31337", said_ago_ms=None, looked_ago_ms=None):
+def follow(client, venue, *, age_ms=100, bid="31337", said_ago_ms=None, look=None):
     at_ms = SYSTEM_CLOCK.now_ms() - age_ms
     row = BookRow(
         venue.code,
@@ -44,7 +44,7 @@ def follow(client, venue, *, age_ms=100, bid="31337", said_ago_ms=None, looked_a
         None,
         5,
         None if said_ago_ms is None else SYSTEM_CLOCK.now_ms() - said_ago_ms,
-        None if looked_ago_ms is None else [SYSTEM_CLOCK.now_ms() - looked_ago_ms, None],
+        look,
     )
     BookStore(client, writer="one").write_many(
         [row], gone=[], alive_at_ms={}, statuses=[], now_ms=at_ms
@@ -83,13 +83,27 @@ def test_a_book_of_another_time_or_one_that_is_too_short_is_not_taken(
 
 
 @pytest.mark.parametrize(
-    ("said", "times"),
-    [((2_000, None), 0), ((60_000, 2_000), 0), ((60_000, 5_000), 1), ((5_000, None), 1)],
+    "case",
+    [
+        (2_000, None, 0, 0),
+        (5_000, None, 0, 1),
+        (60_000, (2_000, 1_900), 0, 0),
+        (60_000, (5_000, 4_900), 0, 1),
+        (60_000, (2_000, 61_900), 60_000, 0),  # the venue's clock is a minute behind ours
+        pytest.param((60_000, (2_000, 30_000), 0, 1), id="out of a store of old answers"),
+        pytest.param((60_000, (2_000, None), 0, 1), id="it does not say how old it is"),
+        pytest.param((60_000, (2_000, 1_900), None, 1), id="nobody measured the venue's clock"),
+    ],
 )
 def test_a_quiet_market_is_asked_for_unless_something_of_its_own_proves_its_book(
-    alpha, client, asked, said, times
+    alpha, client, asked, case
 ):
-    follow(client, alpha, said_ago_ms=said[0], looked_ago_ms=said[1])
+    said_ago_ms, look_ago_ms, offset_ms, times = case
+    alpha.clock_offset_ms, alpha.clock_measured_at = offset_ms, SYSTEM_CLOCK.now()
+    alpha.save()
+    now_ms = SYSTEM_CLOCK.now_ms()
+    look = look_ago_ms and [None if ago_ms is None else now_ms - ago_ms for ago_ms in look_ago_ms]
+    follow(client, alpha, said_ago_ms=said_ago_ms, look=look)
 
     data.fetch_book(symbol=SYMBOL)
 
