@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import inf
 
 from markets.feed.market import MarketFeed
 from markets.feed.reader import RestReader
@@ -51,7 +52,8 @@ class Heartbeat:
 
     def is_silent(self, feed: MarketFeed, now_ms: float) -> bool:
         """Return whether a feed said nothing for long and was not compared lately."""
-        newest_ms = max(feed.heard_at_ms, feed.checked_at_ms)
+        looked_at_ms = -inf if feed.agreement is None else feed.agreement.asked_at_ms
+        newest_ms = max(feed.heard_at_ms, feed.checked_at_ms, looked_at_ms)
         is_watched = feed.is_healthy or feed.is_suspect
         return is_watched and now_ms - newest_ms >= self._timing.silence_ms
 

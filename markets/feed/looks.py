@@ -136,7 +136,6 @@ class Looks:
         made_at_ms = None if shown.look is None else shown.look.made_at_ms
         if finding is Finding.SAME and made_at_ms is not None:
             feed.agreement = Agreement(asked_at_ms, made_at_ms, version)
-            feed.checked_at_ms = asked_at_ms
             self._proven(feed)
         elif finding is Finding.MOVED:
             self._doubted(feed)

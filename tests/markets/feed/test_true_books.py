@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from arbplatform.core.clock import SYSTEM_CLOCK
 from markets.errors import VenueUnavailable
 from markets.feed import wired
 from markets.feed.reasons import SILENT
@@ -137,6 +138,22 @@ async def test_a_refreshed_book_that_has_lost_its_best_levels_is_closed(venue, m
 
         assert still_open == "healthy"
         assert told.hub.book("far", SYMBOL) is None
+
+
+async def test_a_short_book_is_deepened_however_often_looks_prove_it(venue, monkeypatch):
+    facts = StreamFacts(snapshot_depths=(1, 1), pause_ms=1)
+    monkeypatch.setitem(stream_facts._TABLE, "binance", facts)
+    _stream, spec = venue
+    shelf = Shelf(book_of(5), book_of(5))
+    shelf.looks = [lambda: book_of(5, made_at_ms=SYSTEM_CLOCK.now_ms())]
+    timing = replace(FAST, silence_ms=500, quiet_ms=20, quiet_pause_ms=5)
+    async with followed(spec, reader=shelf, timing=timing) as told:
+        told.hub.want({spec: [SYMBOL]}, {"far": [SYMBOL]})
+        await told.until_state("healthy", "far")
+        await told.until_so(lambda: shelf.asked == 2)
+
+        assert feed_of(told).agreement is not None
+        assert told.states_of("far") == ["resyncing", "healthy"]
 
 
 async def test_a_message_that_is_no_json_ends_the_connection(venue):
