@@ -302,16 +302,25 @@ class LeaseKeeper:
             if self._is_draining:
                 self._retiring.update(self._leases)
         self._news.set()
-        self._recover([item.strategy_id for item in taken])
+        if self._recoveries is not None:
+            ids = [item.strategy_id for item in taken]
+            self._recoveries.submit(self._recover, self._recoveries, ids)
 
-    def _recover(self, strategy_ids: list[int]) -> None:
-        """Recover what others had begun, of each strategy by itself."""
-        if self._recoveries is None:
-            return
-        begun = {row.strategy_id for row in list_begun_executions(strategy_ids)}
+    def _recover(self, threads: ThreadPoolExecutor, strategy_ids: list[int]) -> None:
+        """Recover what others had begun, of each strategy by itself.
+
+        Not in the thread that takes: its leases are held by now, and nobody takes them again.
+        """
+        begun = set(strategy_ids)
+        try:
+            begun = {row.strategy_id for row in list_begun_executions(strategy_ids)}
+        except Exception:
+            logger.exception("What others had begun is not known, so each strategy is looked at")
+        finally:
+            connection.close()
         for pk in strategy_ids:
             if pk in begun:
-                self._recoveries.submit(self._recover_one, pk)
+                threads.submit(self._recover_one, pk)
 
     def _recover_one(self, strategy_id: int) -> None:
         try:

@@ -342,6 +342,30 @@ def test_what_is_recovered_of_one_strategy_keeps_no_other_waiting(
     assert recovered.get_nowait() == ids[0]
 
 
+def test_what_others_had_begun_is_recovered_even_if_nobody_can_say_where(
+    streams, make_keeper, monkeypatch
+):
+    recovered = SimpleQueue[int]()
+
+    def fail(_held):
+        raise RuntimeError("a bug")
+
+    def recover(*, strategy_ids, clock):
+        recovered.put(*strategy_ids)
+
+    monkeypatch.setattr(keepers, "list_begun_executions", fail)
+    monkeypatch.setattr(keepers, "recover_strategies", recover)
+    keeper = make_keeper()
+    keeper._recoveries = ThreadPoolExecutor(keepers.RECOVERY_THREADS)
+
+    keeper.turn()
+
+    ids = [row.pk for row in streams]
+    assert sorted(recovered.get(timeout=10) for _each in ids) == ids
+    assert keeper.held().keys() == set(ids)
+    keeper._recoveries.shutdown()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_threads_take_and_give_back(make_cross, calm):
     row = make_cross(driver=StrategyDriver.STREAM)
