@@ -99,8 +99,8 @@ def read(response):
     return parser.texts
 
 
-DATA = re.compile(r"^#\d+ |^strategies: |^[A-Z][A-Za-z]+/|^Access Log for root")
-"""Texts that are names of rows, which are the same in every language."""
+DATA = re.compile(r"^#\d+ |^strategies: |^[A-Z][A-Za-z]+/|^Access Log for root|^error: <b>")
+"""Names of rows, and what others said: the same in every language."""
 NAMES = re.compile(r"\b[A-Z]{2,5}/[A-Z]{2,5}\b|\b(alpha|beta|main|root)\b")
 
 
