@@ -43,26 +43,37 @@ def net_by_asset(movements: Iterable[tuple[str, Amount]]) -> dict[str, Amount]:
 def value_amounts(amounts: Mapping[str, Amount], prices: Mapping[str, Price]) -> Valuation:
     """Return what ``amounts`` are worth together.
 
+    What would make the total too large to be kept has an absurd price, which counts as none.
+
     Args:
         amounts: asset code to amount [units of the asset].
         prices: asset code to price [reporting asset per unit].
     """
-    values = [value_of(amounts[asset], prices[asset]) for asset in amounts if asset in prices]
-    unpriced = [asset for asset, amount in amounts.items() if amount and asset not in prices]
-    return Valuation(sum(values, ZERO), tuple(sorted(unpriced)))
+    total, unpriced = ZERO, []
+    for asset, amount in amounts.items():
+        value = value_of(amount, prices.get(asset))
+        if value is not None and abs(total + value) < STORED_LIMIT:
+            total += value
+        elif amount:
+            unpriced.append(asset)
+    return Valuation(total, tuple(sorted(unpriced)))
 
 
-def value_of(amount: Amount, price: Price) -> Amount:
+def value_of(amount: Amount, price: Price | None) -> Amount | None:
     """Return what an amount is worth, rounded down to what can be stored.
 
     Args:
         amount: [units of an asset].
-        price: [reporting asset per unit].
+        price: [reporting asset per unit]; ``None``: not known.
 
     Returns:
-        The value [reporting asset].
+        The value [reporting asset]; ``None``: not known, or too large to be kept, so that the
+        price must be absurd.
     """
-    return _floor(amount * price)
+    if price is None:
+        return None
+    value = amount * price
+    return _floor(value) if abs(value) < STORED_LIMIT else None
 
 
 def derive_prices(
@@ -71,7 +82,8 @@ def derive_prices(
     """Return the price of every asset that markets connect with the reporting asset.
 
     The nearest connection counts: a direct market before one by way of a second asset. A price too
-    large or too small to be kept is none: one absurd book must not take all others with it.
+    large or too small to be kept is none, and nothing is priced by way of it: one absurd book must
+    not take all others with it.
 
     Args:
         mids: (base, quote) to the middle of bid and ask [quote per base], positive.
@@ -92,15 +104,11 @@ def derive_prices(
         for known in frontier:
             price, path = exact[known]
             for asset, rate, market in rates.get(known, ()):
-                if asset not in exact:
+                if asset not in exact and SMALLEST_STORED <= rate * price < STORED_LIMIT:
                     exact[asset] = (rate * price, f"{market} {path}".strip())
                     reached.append(asset)
         frontier = reached
-    return {
-        asset: (_floor(price), path)
-        for asset, (price, path) in exact.items()
-        if SMALLEST_STORED <= price < STORED_LIMIT
-    }
+    return {asset: (_floor(price), path) for asset, (price, path) in exact.items()}
 
 
 def _floor(value: Decimal) -> Decimal:

@@ -67,12 +67,15 @@ def _row(
     venue: str | None, asset: str, amount: Amount, prices: Mapping[str, Price]
 ) -> dict[str, str | None]:
     price = prices.get(asset)
+    value = value_of(amount, price)
+    if value is None:
+        price = None
     return {
         "venue": venue,
         "asset": asset,
         "amount": to_plain(amount),
         "price": None if price is None else to_plain(price),
-        "value": None if price is None else to_plain(value_of(amount, price)),
+        "value": None if value is None else to_plain(value),
     }
 
 

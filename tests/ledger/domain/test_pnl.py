@@ -46,8 +46,10 @@ def test_a_valuation_without_gaps_is_complete():
 
 @given(amount=amounts, price=prices)
 def test_a_value_is_exact_or_just_below(amount, price):
-    gap = Fraction(amount) * Fraction(price) - Fraction(value_of(amount, price))
+    value = value_of(amount, price)
 
+    assert value is not None
+    gap = Fraction(amount) * Fraction(price) - Fraction(value)
     assert 0 <= gap < Fraction(1, 10**18)
 
 
@@ -92,6 +94,30 @@ def test_a_price_that_cannot_be_kept_takes_no_other_with_it(absurd):
     assert found["BTC"] == (D(60_000), "BTC/USDT")
     assert "JUNK" not in found
     assert all(D("1e-18") <= price < D("1e22") for price, _path in found.values())
+
+
+@pytest.mark.parametrize("absurd", ["1e22", "1e60", "1e-19", "1e-60"])
+def test_nothing_is_priced_by_way_of_a_price_that_cannot_be_kept(absurd):
+    mids = {("JUNK", "USDT"): D(absurd), ("SOL", "JUNK"): 100 / D(absurd)}
+
+    assert derive_prices(mids, "USDT").keys() == {"USDT"}
+
+
+@pytest.mark.parametrize("amount", ["2e21", "-2e21", "9e21"])
+@pytest.mark.parametrize("price", ["5", "9e21"])
+def test_a_value_that_cannot_be_kept_is_none_and_takes_no_other_with_it(amount, price):
+    value = value_amounts({"JUNK": D(amount), "BTC": D(2)}, {"JUNK": D(price), "BTC": D(60_000)})
+
+    assert value == Valuation(D(120_000), ("JUNK",))
+    assert value_of(D(amount), D(price)) is None
+
+
+def test_a_total_that_cannot_be_kept_leaves_out_what_makes_it_so():
+    almost = D("9e21")
+
+    assert value_amounts({"A": almost, "B": almost}, {"A": D(1), "B": D(1)}) == Valuation(
+        almost, ("B",)
+    )
 
 
 @pytest.mark.parametrize("mid", ["3", "7", "0.3"])

@@ -139,6 +139,17 @@ def test_what_has_no_price_is_named_and_left_out_of_the_total(priced, account, c
     )
 
 
+def test_an_absurd_price_keeps_no_snapshot_from_being_made(priced, account, clock):
+    priced.set_book("BTC/USDT", "8000000000000000000000", "9000000000000000000000")
+    ensure_opened(account_id=account.pk, clock=clock)
+
+    snapshot = take(clock)
+
+    assert snapshot.total == D(100_000)
+    row = next(row for row in snapshot.breakdown if row["asset"] == "BTC")
+    assert (row["price"], row["value"]) == (None, None)
+
+
 def test_funds_in_transit_belong_to_the_total(priced, alpha, beta, clock, assets):
     ensure_opened(account_id=alpha[0].pk, clock=clock)
     transfer = Transfer.objects.create(
