@@ -123,7 +123,9 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
         and order.venue_order_id not in {report.venue_order_id for report in reports}
     ]
     for number, order in enumerate([*doubtful, *unlisted]):
-        if number == LOOKUPS_MAX or round_.is_silent:
+        if number == LOOKUPS_MAX:
+            round_.is_cut_short = True
+        if round_.is_cut_short or round_.is_silent:
             return False
         _look_again(round_, order, marked.get(order.client_order_id))
     return True

@@ -339,7 +339,7 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
         account=claim.account,
         sightings=round_.sightings,
         covered=round_.covered,
-        is_complete=error is None,
+        is_complete=error is None and not round_.is_cut_short,
         now=round_.started_at,
     )
     run.booked_count = sum(sighting.entry_id is not None for sighting in round_.sightings)
@@ -347,10 +347,9 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     run.outcome = _outcome(round_, run)
     run.save()
     row.token, row.lease_until = "", None
-    if error is None:
-        row.read_until, row.failure_count = round_.started_at, 0
-    else:
-        row.failure_count += 1
+    row.failure_count = 0 if error is None else row.failure_count + 1
+    if error is None and not round_.is_cut_short:
+        row.read_until = round_.started_at
     if run.outcome == RunOutcome.CLEAN:
         row.last_clean_at, row.clean_round = round_.started_at, row.round_count
     row.save()
@@ -360,6 +359,6 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
 def _outcome(round_: Round, run: ReconciliationRun) -> RunOutcome:
     if round_.failures:
         return RunOutcome.FAILED
-    if run.unsolved_count or round_.is_moving:
+    if run.unsolved_count or round_.is_moving or round_.is_cut_short:
         return RunOutcome.DIFFERENT
     return RunOutcome.CLEAN

@@ -55,6 +55,7 @@ class Round:
         covered: kinds and beginnings of subjects that the round has seen all of: what was seen
             there before and is not seen now is gone.
         is_moving: something on its way keeps the books from being compared.
+        is_cut_short: there was more to look at than one round may.
         before_read: is called before each question.
     """
 
@@ -69,6 +70,7 @@ class Round:
     failures: list[ArbError] = field(default_factory=list)
     covered: set[tuple[DiscrepancyKind, str]] = field(default_factory=set)
     is_moving: bool = False
+    is_cut_short: bool = False
     before_read: Callable[[], None] = lambda: None
 
     @property

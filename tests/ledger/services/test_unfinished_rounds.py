@@ -85,6 +85,20 @@ def test_an_order_that_no_list_shows_is_not_back_because_nobody_answered(look, r
     assert found()[1] == "closed"
 
 
+def test_a_round_that_did_not_look_at_every_order_is_not_clean(look, resting, venue, monkeypatch):
+    venue.hidden.add(resting.venue_order_id)
+    before = AccountReconciliation.objects.get()
+    monkeypatch.setattr("ledger.services.order_comparison.LOOKUPS_MAX", 0)
+
+    assert look().outcome == "different"
+
+    after = AccountReconciliation.objects.get()
+    assert (after.read_until, after.last_clean_at) == (before.read_until, before.last_clean_at)
+    monkeypatch.undo()
+    venue.hidden.clear()
+    assert look().outcome == "clean"
+
+
 def test_what_a_person_has_acknowledged_is_not_gone_because_nobody_answered(
     look, opened_books, venue, superuser, clock
 ):
