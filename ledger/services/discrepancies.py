@@ -14,6 +14,7 @@ from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.reconciliation import (
     DISCREPANCY_TRANSITIONS,
+    OVERLAP,
     DiscrepancyEvent,
     DiscrepancyKind,
     DiscrepancyState,
@@ -40,6 +41,18 @@ _ALARM = _(
     "exposure are sent from this account."
 )
 
+OF_HISTORIES = frozenset(
+    {
+        DiscrepancyKind.MISSING_FILL,
+        DiscrepancyKind.UNLISTED_FILL,
+        DiscrepancyKind.FILL_CONFLICT,
+        DiscrepancyKind.FEE,
+        DiscrepancyKind.ORDER_STATE,
+        DiscrepancyKind.UNKNOWN_ORDER,
+    }
+)
+"""What only the venue's lists of past orders and executions show."""
+
 _E, _S = DiscrepancyEvent, DiscrepancyState
 
 
@@ -49,6 +62,7 @@ def keep_sightings(
     sightings: Sequence[Sighting],
     covered: Collection[tuple[DiscrepancyKind, str]],
     is_complete: bool,
+    since: datetime,
     now: datetime,
 ) -> None:
     """Write down what a round saw, inside the caller's transaction.
@@ -60,6 +74,8 @@ def keep_sightings(
             before and was not seen now is gone. Of everything else nothing is concluded.
         is_complete: whether the venue answered everything: what a person has acknowledged is then
             gone as well if it was not seen.
+        since: from when on histories were read: what a person has acknowledged does not hold that
+            back, and a history says nothing of what is older.
         now: the present moment.
     """
     active = {(row.kind, row.subject): row for row in list_active_discrepancies(account.pk)}
@@ -78,8 +94,10 @@ def keep_sightings(
         if row.state == _S.BOOKED:
             _tell(row, account, LogLevel.WARNING, "reconciliation_booked", _BOOKED)
     for key, row in active.items():
+        if key in seen or not _is_in_span(row, since):
+            continue
         is_known = is_complete and row.acknowledged_at is not None
-        if key not in seen and (is_known or _is_covered(row, covered)):
+        if is_known or _is_covered(row, covered):
             _settle(row, account, now)
 
 
@@ -179,6 +197,13 @@ def _event_of(row: Discrepancy, sighting: Sighting, *, is_same: bool) -> Discrep
     if row.state == _S.OPEN and sighting.is_explained:
         return _E.EXPLAIN
     return None  # an alarm stays until the thing is gone, or a person has looked
+
+
+def _is_in_span(row: Discrepancy, since: datetime) -> bool:
+    """Return whether a round that read histories from then on would have seen it."""
+    is_held_in_sight = row.acknowledged_at is None
+    is_of_now = DiscrepancyKind(row.kind) not in OF_HISTORIES
+    return is_held_in_sight or is_of_now or row.first_seen_at - OVERLAP >= since
 
 
 def _is_covered(row: Discrepancy, covered: Iterable[tuple[DiscrepancyKind, str]]) -> bool:

@@ -340,6 +340,7 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
         sightings=round_.sightings,
         covered=round_.covered,
         is_complete=error is None and not round_.is_cut_short,
+        since=round_.since,
         now=round_.started_at,
     )
     run.booked_count = sum(sighting.entry_id is not None for sighting in round_.sightings)

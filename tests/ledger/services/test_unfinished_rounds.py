@@ -99,6 +99,39 @@ def test_a_round_that_did_not_look_at_every_order_is_not_clean(look, resting, ve
     assert look().outcome == "clean"
 
 
+def test_an_acknowledged_trade_is_not_gone_because_histories_are_read_no_further_back(
+    look, bought, venue, superuser, clock
+):
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
+    look()
+    row = Discrepancy.objects.get()
+    acknowledge(discrepancy_id=row.pk, note="the venue errs", user=superuser, clock=clock)
+    clock.advance_ms(1_200_000)
+    look()
+    ghost = venue.fills.pop()
+    for _round in range(3):
+        assert look().outcome == "clean"  # it is too old for the list
+    assert found()[:2] == ("missing_fill", "explained")
+
+    venue.fills.append(ghost)  # something else has the list read from further back
+    assert look().outcome == "clean"
+
+    assert found()[:2] == ("missing_fill", "explained")
+
+
+def test_an_acknowledged_trade_that_the_list_would_show_is_gone(
+    look, bought, venue, superuser, clock
+):
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
+    look()
+    row = Discrepancy.objects.get()
+    acknowledge(discrepancy_id=row.pk, note="the venue errs", user=superuser, clock=clock)
+    venue.fills.pop()
+
+    assert look().outcome == "clean"
+    assert found()[1] == "closed"
+
+
 def test_what_a_person_has_acknowledged_is_not_gone_because_nobody_answered(
     look, opened_books, venue, superuser, clock
 ):
