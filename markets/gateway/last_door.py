@@ -48,7 +48,8 @@ class LastDoor(HTTPAdapter):
     ) -> Any:
         """Return the connections for a request, or raise ``TooLate``."""
         # to find them among those of all addresses takes longer than to write the request
-        origin = (request.url[: request.url.find("/", _SCHEME_LENGTH_MAX)], verify, cert)
+        end = request.url.find("/", _SCHEME_LENGTH_MAX)
+        origin = (request.url if end < 0 else request.url[:end], verify, cert)
         pool = None if proxies else self._pools.get(origin)
         if pool is not None:
             return pool

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 import requests  # noqa: TID251  what the gateway's clients are made of
@@ -131,6 +132,18 @@ def test_addresses_in_plenty_are_all_reached():
         each.close()
 
     assert len(asked) == 24
+
+
+def test_addresses_without_a_path_share_no_connection():
+    door = LastDoor(Client(lambda: None))
+    first, second = (
+        door.get_connection_with_tls_context(
+            SimpleNamespace(url=f"http://127.0.0.1:808{digit}"), verify=True
+        )
+        for digit in (1, 2)
+    )
+
+    assert (first.port, second.port) == (8081, 8082)
 
 
 def test_each_request_of_a_connection_that_is_kept_asks(venue):
