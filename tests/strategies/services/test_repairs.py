@@ -1,9 +1,11 @@
 """An execution that falls short is completed, reversed or held, by one at a time."""
 
+from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models import F
 
 from arbplatform.core.crashpoints import observe
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
@@ -18,6 +20,7 @@ from markets.errors import OutcomeUnknown
 from strategies.domain.states import ExecutionState
 from strategies.errors import NotHeld
 from strategies.models import Execution, Opportunity
+from strategies.selectors import list_outdated_executions
 from strategies.services import sweeps
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.crashpoints import CrashPoint
@@ -207,6 +210,17 @@ def test_a_held_exposure_keeps_its_strategy_from_trading_until_it_is_acknowledge
         acknowledge_execution(execution_id=execution.pk, user=user)
     report = run_tick(strategy_id=cross.pk, is_spacing_kept=False)
     assert report.outcome is TickOutcome.EXECUTED
+
+
+def test_what_was_booked_before_a_person_took_note_is_judged_still(stuck, superuser):
+    execution, clock = stuck
+    sweeps.sweep(clock=clock)
+    # as if its last entry were booked an hour after it was judged
+    Execution.objects.update(updated_at=F("updated_at") - timedelta(hours=1))
+
+    acknowledge_execution(execution_id=execution.pk, user=superuser)
+
+    assert list_outdated_executions() == [execution.pk]
 
 
 def test_an_execution_that_ended_well_cannot_be_acknowledged(cross, edge):
