@@ -41,7 +41,14 @@ class VenueUnavailable(VenueError):
 
 
 class VenueRateLimited(VenueUnavailable):
-    """The venue asks for fewer requests."""
+    """The venue asks for fewer requests.
+
+    Attributes:
+        wait_ms: until our own budget has room again, if it held the request back and the venue
+            itself does not want silence [ms].
+    """
+
+    wait_ms: float | None = None
 
     code = 2005
     kind = ErrorKind.RATE_LIMITED

@@ -44,6 +44,7 @@ from markets.gateway.order_calls import (
     list_orders,
     own_id,
 )
+from markets.gateway.patience import patient
 from markets.gateway.permissions import findings
 from markets.gateway.quirks import Lookup
 from markets.gateway.session import Session
@@ -178,6 +179,7 @@ class CcxtRestGateway(ConditionCalls):
                 rows, client.raw_answer, client.markets, symbols, self._quirks
             )
 
+    @patient
     def fetch_balances(self, wallet: Wallet = Wallet.SPOT) -> Mapping[str, VenueBalance]:
         """Return every non-zero balance of a wallet by asset."""
         with self._session.call(Effect.READ) as client:
@@ -231,6 +233,7 @@ class CcxtRestGateway(ConditionCalls):
             except ccxt.CancelPending:
                 logger.info("%s will cancel %s later", self.venue, client_order_id)
 
+    @patient
     def fetch_order(
         self, *, symbol: str, venue_order_id: str | None = None, client_order_id: str | None = None
     ) -> VenueOrder:
@@ -254,32 +257,19 @@ class CcxtRestGateway(ConditionCalls):
                 client_order_id=client_order_id,
             )
 
+    @patient
     def fetch_open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         """Return resting orders."""
         with self._session.call(Effect.LOOKUP, *([symbol] if symbol else [])) as client:
             self._session.need(client, "fetchOpenOrders")
             rows = self._session.rows(client, "fetch_open_orders", symbol)
-            return [
-                order_data.parse_order(
-                    self._with_own_id(row),
-                    symbol=symbol or str(row.get("symbol")),
-                    venue_order_id=None,
-                    client_order_id=None,
-                )
-                for row in rows
-            ]
+            return [self._listed(row, symbol or str(row.get("symbol"))) for row in rows]
 
     def fetch_orders(self, symbol: str, *, since_ms: int) -> Sequence[VenueOrder]:
         """Return orders that were made since then, ended ones included, oldest first."""
-        with self._session.call(Effect.LOOKUP, symbol) as client:
+        with self._session.reading(Effect.LOOKUP):
             return [
-                order_data.parse_order(
-                    self._with_own_id(row),
-                    symbol=symbol,
-                    venue_order_id=None,
-                    client_order_id=None,
-                )
-                for row in list_orders(self._session, client, symbol, since_ms)
+                self._listed(row, symbol) for row in list_orders(self._session, symbol, since_ms)
             ]
 
     def fetch_fills(
@@ -291,11 +281,14 @@ class CcxtRestGateway(ConditionCalls):
             can_ask = self._quirks.has_order_trades and client.has.get("fetchOrderTrades")
             if venue_order_id and can_ask:
                 rows = session.rows(client, "fetch_order_trades", venue_order_id, symbol)
-            else:
-                session.need(client, "fetchMyTrades")
-                rows = read_pages(session, client, "fetch_my_trades", symbol, since_ms)
+                return order_data.parse_fills(
+                    rows, symbol=symbol, order_id=venue_order_id, is_of_order=True
+                )
+            session.need(client, "fetchMyTrades")
+        with session.reading(Effect.LOOKUP):
+            rows = read_pages(session, "fetch_my_trades", symbol, since_ms)
             return order_data.parse_fills(
-                rows, symbol=symbol, order_id=venue_order_id, is_of_order=bool(can_ask)
+                rows, symbol=symbol, order_id=venue_order_id, is_of_order=False
             )
 
     def transfer(
@@ -384,6 +377,11 @@ class CcxtRestGateway(ConditionCalls):
                 self._session, client, method, asset, since_ms, self._quirks.funds_rows_max
             )
             return account_data.parse_transfers(rows, asset=asset, quirks=self._quirks)
+
+    def _listed(self, row: Any, symbol: str) -> VenueOrder:
+        return order_data.parse_order(
+            self._with_own_id(row), symbol=symbol, venue_order_id=None, client_order_id=None
+        )
 
     def _completed(self, order: VenueOrder) -> VenueOrder:
         """Return the state of an order whose acceptance said nothing but its id."""

@@ -48,12 +48,11 @@ class RateKept(ccxt.RateLimitExceeded):  # type: ignore[misc]  # ccxt has no typ
 
     def __init__(self, error: TooManyRequests) -> None:
         super().__init__(str(error))
-        seconds = {"seconds": math.ceil(error.wait_ms / 1_000)}
-        self.cause = (
-            Message("it wants no request from this address for {seconds} s more", seconds)
-            if error.is_blocked
-            else Message("our share of requests is used up for {seconds} s", seconds)
-        )
+        self.wait_ms = None if error.is_blocked else error.wait_ms
+        span = {"seconds": math.ceil(error.wait_ms / 1_000)}
+        self.cause = Message("our share of requests is used up for {seconds} s", span)
+        if self.wait_ms is None:
+            self.cause = Message("it wants no request from this address for {seconds} s more", span)
 
 
 class CheckedCalls(PlainQueries):

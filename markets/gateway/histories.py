@@ -5,11 +5,14 @@ had never happened.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from arbplatform.core.errors import Message
 from markets.gateway.client import Client
-from markets.gateway.error_map import Malformed
+from markets.gateway.error_map import Effect, Malformed
+from markets.gateway.patience import Patience
 from markets.gateway.quirks import Paging, Quirks
 from markets.gateway.session import Session
 
@@ -32,44 +35,78 @@ _FEATURES: Mapping[str, str] = {
 
 
 def read_pages(
-    session: Session, client: Client, method: str, symbol: str, since_ms: int | None
+    session: Session,
+    method: str,
+    symbol: str,
+    since_ms: int | None,
+    patience: Patience | None = None,
 ) -> list[Any]:
     """Return a history of a market since a time, each row once.
 
+    Each answer is a call of its own, so that an order never waits for a whole history. In the
+    background they are waited for until the rate budget has room.
+
     Args:
-        session: with the venue.
-        client: lent for this call.
+        session: with the venue; nothing of it may be lent to the caller.
         method: of ccxt, that takes a symbol, a time, a limit and parameters.
         symbol: the market.
         since_ms: from when on [ms since epoch]; ``None``: what the venue gives in one answer.
+        patience: how it waits for room; ``None``: as who reads it is waited for.
 
     Raises:
         Malformed: an answer is no list, or the end of the history cannot be reached.
     """
-    quirks, size = session.quirks, _page_size(client, method, session.quirks)
+    quirks, patience = session.quirks, patience or Patience()
+
     if since_ms is None:
-        return session.rows(client, method, symbol, None, size)
+        return patience.take(partial(_read_page, session, method, symbol, symbol, None)).rows
     asked = None if quirks.paging is Paging.OFFSET else symbol
     start_ms, more = since_ms, dict[str, int]()
     rows: dict[tuple[Any, Any], Any] = {}
     for number in range(1, PAGES_MAX + 1):
-        page = session.rows(client, method, asked, start_ms, size, *([more] if more else []))
-        fresh = {key: row for row in page if (key := _key(row)) not in rows}
+        arguments = (asked, start_ms, more) if more else (asked, start_ms)
+        page = patience.take(partial(_read_page, session, method, symbol, *arguments))
+        fresh = {key: row for row in page.rows if (key := _key(row)) not in rows}
         rows |= fresh
-        # ccxt drops what was made before then, as an order that ended since: it counts here
-        if max(len(page), _count_rows(client.raw_answer)) < size:
+        if not page.is_full:
             return [row for row in rows.values() if row.get("symbol") in {None, symbol}]
         if quirks.paging is Paging.UNKNOWN:
             break
         if quirks.paging is Paging.OFFSET:
-            more = {quirks.offset_param: number * size}
+            more = {quirks.offset_param: number * page.size}
         elif not fresh:
             raise Malformed(Message("more happened at one moment than one answer holds"))
         elif quirks.paging is Paging.BACKWARD:
-            more = {"until": min(_moments(page)) + quirks.end_step_ms}
+            more = {"until": min(_moments(page.rows)) + quirks.end_step_ms}
         else:
-            start_ms = max(_moments(page))  # the same millisecond again
+            start_ms = max(_moments(page.rows))  # the same millisecond again
     raise Malformed(Message("more happened since then than can be read"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One answer.
+
+    Attributes:
+        rows: what ccxt left of it.
+        size: how many rows were asked for.
+        is_full: so many came.
+    """
+
+    rows: list[Any]
+    size: int
+    is_full: bool
+
+
+def _read_page(
+    session: Session, method: str, symbol: str, asked: str | None, start_ms: int | None, *more: Any
+) -> _Page:
+    with session.call(Effect.LOOKUP, symbol) as client:
+        size = _page_size(client, method, session.quirks)
+        rows = session.rows(client, method, asked, start_ms, size, *more)
+        # ccxt drops what was made before then, as an order that ended since: it counts here
+        is_full = max(len(rows), _count_rows(client.raw_answer)) >= size
+        return _Page(rows, size, is_full)
 
 
 def _page_size(client: Client, method: str, quirks: Quirks) -> int:

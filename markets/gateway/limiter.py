@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -29,7 +30,22 @@ ACCOUNTS_MAX = 256
 TRIES_MAX = 20
 """A read that others overtook asks again, but not more often than this."""
 
-_IS_BACKGROUND: ContextVar[bool] = ContextVar("is_background", default=False)
+BACKGROUND_WAIT_MS = 60_000
+"""Longest wait between the calls of one block in the background [ms]: others share its worker."""
+
+
+@dataclass(slots=True)
+class Background:
+    """One block that nobody waits for.
+
+    Attributes:
+        left_ms: how long it may still wait between its calls [ms].
+    """
+
+    left_ms: float = BACKGROUND_WAIT_MS
+
+
+_BACKGROUND: ContextVar[Background | None] = ContextVar("background", default=None)
 
 
 class Urgency(IntEnum):
@@ -105,7 +121,7 @@ def reserve_of(urgency: Urgency, cost_ms: float, burst_ms: float = BURST_MS) -> 
         cost_ms: what it takes [ms].
         burst_ms: what there is at most [ms].
     """
-    is_idle = _IS_BACKGROUND.get() and urgency is not Urgency.WRITE
+    is_idle = _BACKGROUND.get() is not None and urgency is not Urgency.WRITE
     reserves = (BACKGROUND_RESERVE_MS, RESERVE_MS) if is_idle else (_RESERVES_MS[urgency],)
     return next((float(one) for one in reserves if cost_ms + one <= burst_ms), 0.0)
 
@@ -117,11 +133,16 @@ def in_background() -> Iterator[None]:
     For what nobody waits for, such as comparing the books with a venue: prices, look-ups and
     orders find room before it.
     """
-    token = _IS_BACKGROUND.set(True)
+    token = _BACKGROUND.set(Background())
     try:
         yield
     finally:
-        _IS_BACKGROUND.reset(token)
+        _BACKGROUND.reset(token)
+
+
+def background() -> Background | None:
+    """Return the block that this thread is in, if nobody waits for what it reads."""
+    return _BACKGROUND.get()
 
 
 class RateLimiter:

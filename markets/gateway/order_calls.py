@@ -11,6 +11,7 @@ from arbplatform.core.decimals import to_decimal
 from markets.domain.orders import OrderKind, OrderRequest, TimeInForce
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected
 from markets.gateway.client import Client
+from markets.gateway.error_map import Effect
 from markets.gateway.histories import read_pages
 from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
@@ -95,26 +96,29 @@ def find_order(
     raise OrderAbsent(venue=session.venue, cause=venue_order_id or client_order_id)
 
 
-def list_orders(session: Session, client: Client, symbol: str, since_ms: int) -> list[Any]:
+def list_orders(session: Session, symbol: str, since_ms: int) -> list[Any]:
     """Return ccxt's orders of a market that were made since then, oldest first.
 
     Raises:
         NotSupportedByVenue: it lists no orders that have ended.
     """
-    if client.has.get("fetchOrders"):
-        methods = ["fetch_orders"]
-    elif client.has.get("fetchCanceledAndClosedOrders") is True:
-        methods = ["fetch_canceled_and_closed_orders"]
-    else:
-        ended = _SEARCHES[1:3]
-        methods = [method for ability, method in ended if client.has.get(ability)]
+    with session.call(Effect.LOOKUP, symbol) as client:
+        methods = _methods_of_orders(client)
     if not methods:
         raise NotSupportedByVenue(venue=session.venue, cause="a list of orders that have ended")
     rows: dict[str, Any] = {}
     for method in methods:
-        for row in read_pages(session, client, method, symbol, since_ms):
+        for row in read_pages(session, method, symbol, since_ms):
             rows[str(row.get("id"))] = row
     return sorted(rows.values(), key=lambda row: row.get("timestamp") or 0)
+
+
+def _methods_of_orders(client: Client) -> list[str]:
+    if client.has.get("fetchOrders"):
+        return ["fetch_orders"]
+    if client.has.get("fetchCanceledAndClosedOrders") is True:
+        return ["fetch_canceled_and_closed_orders"]
+    return [method for ability, method in _SEARCHES[1:3] if client.has.get(ability)]
 
 
 def own_id(row: Mapping[str, Any], quirks: Quirks) -> str | None:

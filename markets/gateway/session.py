@@ -18,6 +18,7 @@ from markets.errors import (
     VenueBlocked,
     VenueClockSkewed,
     VenueError,
+    VenueRateLimited,
     VenueRejected,
     VenueUnavailable,
 )
@@ -25,7 +26,7 @@ from markets.gateway.answers import require_list, states_emptiness
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
 from markets.gateway.catalog import Catalog
-from markets.gateway.client import Client, build_client, known_codes
+from markets.gateway.client import Client, RateKept, build_client, known_codes
 from markets.gateway.error_map import (
     READS,
     Effect,
@@ -114,6 +115,21 @@ class Session:
         except PoolExhausted:
             cause = Message("all connections are busy")
             raise VenueUnavailable(venue=self.venue, cause=cause) from None
+
+    @contextmanager
+    def reading(self, effect: Effect) -> Iterator[None]:
+        """Translate what goes wrong in a read that makes several calls, between them.
+
+        Raises:
+            VenueError: as ``error_map.translate`` decides.
+        """
+        with decimal.localcontext(prec=PRECISION_DIGITS):
+            try:
+                yield
+            except (VenueError, UnknownSymbol):
+                raise
+            except Exception as error:  # noqa: BLE001  every error has a translation
+                raise self._translated(error, effect, None) from None
 
     def _turn_of(self, client: Client) -> AbstractContextManager[None]:
         """Return what lets no other process use the key meanwhile, where that would do harm."""
@@ -254,6 +270,8 @@ class Session:
             known_codes=known_codes(client) if client is not None else None,
             secrets=(key.api_secret, key.passphrase, key.api_key) if key else (),
         )
+        if isinstance(error, RateKept) and isinstance(translated, VenueRateLimited):
+            translated.wait_ms = error.wait_ms
         self._note(error, translated, was_sent=was_sent)
         return translated
 

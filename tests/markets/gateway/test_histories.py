@@ -1,7 +1,8 @@
 """A history that is longer than one answer is read to its end, or not at all."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from markets.errors import VenueRateLimited
 from markets.gateway import order_calls
 from markets.gateway.capabilities import list_certified
-from markets.gateway.client import exchange_class
-from markets.gateway.error_map import Malformed
+from markets.gateway.client import RateKept, exchange_class
+from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.histories import PAGES_MAX, read_pages
+from markets.gateway.limiter import (
+    BACKGROUND_WAIT_MS,
+    WAIT_MS_MAX,
+    RateLimiter,
+    TooManyRequests,
+    Urgency,
+    in_background,
+)
 from markets.gateway.order_data import parse_fills
+from markets.gateway.patience import PATIENCE_MS, Patience
 from markets.gateway.quirks import COMMON, Paging, Quirks, quirks_for
 
 SYMBOL, OTHER = "BTC/USDT", "ETH/USDT"
@@ -40,6 +51,10 @@ class Venue:
         self.trades = sorted(trades, key=lambda row: row["timestamp"])
         self.asked: list[dict[str, int]] = []
         self.on_answer: Callable[[], None] = lambda: None
+        self.client: Any = SimpleNamespace(features={}, raw_answer=None)
+
+    def call(self, _effect: Effect, _symbol: str) -> Any:
+        return nullcontext(self.client)
 
     def rows(
         self,
@@ -68,9 +83,7 @@ class Venue:
 
 
 def read(venue: Any) -> list[int]:
-    rows = read_pages(
-        venue, SimpleNamespace(features={}, raw_answer=None), "fetch_my_trades", SYMBOL, SINCE_MS
-    )
+    rows = read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS)
     return [int(row["id"]) for row in rows]
 
 
@@ -130,7 +143,6 @@ def test_both_halves_of_a_trade_with_oneself_are_kept() -> None:
 
     rows = read_pages(
         venue,  # type: ignore[arg-type]
-        SimpleNamespace(features={}, raw_answer=None),
         "fetch_my_trades",
         SYMBOL,
         SINCE_MS,
@@ -145,15 +157,94 @@ def test_a_full_answer_of_a_class_that_nobody_tried_out_is_no_answer(
     stated: dict[str, int], size: int
 ) -> None:
     features = {"spot": {"fetchMyTrades": stated}}
-    client = SimpleNamespace(features=features, raw_answer=None)
     venue: Any = Venue(Paging.FORWARD, [trade(number, SINCE_MS) for number in range(size - 1)])
-    venue.quirks = COMMON
+    venue.quirks, venue.client = COMMON, SimpleNamespace(features=features, raw_answer=None)
 
-    assert len(read_pages(venue, client, "fetch_my_trades", SYMBOL, SINCE_MS)) == size - 1
+    assert len(read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS)) == size - 1
 
     venue.trades.append(trade(size, SINCE_MS))
     with pytest.raises(Malformed, match="than can be read"):
-        read_pages(venue, client, "fetch_my_trades", SYMBOL, SINCE_MS)
+        read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS)
+
+
+def test_a_long_history_and_what_follows_wait_for_room_in_the_background_only() -> None:
+    """Kraken: 5 s may be spent at once, an answer takes 6 s, and orders are not kept waiting."""
+    slept: list[float] = []
+    now_ms = [0.0]
+
+    def sleep(seconds: float) -> None:
+        assert seconds <= WAIT_MS_MAX / 1_000 or not is_lent[0]
+        slept.append(seconds)
+        now_ms[0] += seconds * 1_000
+
+    is_lent = [False]
+    limiter = RateLimiter(1_000, now_ms=lambda: now_ms[0], sleep=sleep)
+
+    def spend(cost: float) -> None:
+        try:
+            limiter.acquire(cost, urgency=Urgency.LOOKUP)
+        except TooManyRequests as error:
+            refusal = VenueRateLimited(venue="v", cause="")
+            refusal.wait_ms = RateKept(error).wait_ms
+            raise refusal from None
+
+    @contextmanager
+    def call(_effect: Effect, _symbol: str) -> Iterator[Any]:
+        is_lent[0] = True
+        try:
+            yield venue.client
+        finally:
+            is_lent[0] = False
+
+    venue: Any = Venue(Paging.OFFSET, [trade(n, SINCE_MS + n) for n in range(120)])
+    venue.quirks = quirks_for("kraken")
+    venue.call, venue.on_answer = call, lambda: spend(6)
+
+    with pytest.raises(VenueRateLimited):
+        read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS, Patience(sleep))
+    now_ms[0] += 60_000
+    slept.clear()
+    with in_background():
+        rows = read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS, Patience(sleep))
+        Patience(sleep).take(lambda: spend(3))
+
+    assert len(rows) == 120
+    assert slept == pytest.approx([1, 6, 1, 6, 1, 5])
+
+
+def test_a_wait_that_is_too_long_or_wanted_by_the_venue_is_not_begun() -> None:
+    slept: list[float] = []
+
+    def refuse(wait_ms: float | None) -> None:
+        refusal = VenueRateLimited(venue="v", cause="")
+        refusal.wait_ms = wait_ms
+        raise refusal
+
+    with in_background():
+        for wait_ms in (None, PATIENCE_MS + 1):
+            with pytest.raises(VenueRateLimited):
+                Patience(slept.append).take(partial(refuse, wait_ms))
+        assert slept == []
+        with pytest.raises(VenueRateLimited):
+            Patience(slept.append).take(partial(refuse, PATIENCE_MS / 4))
+
+    assert slept == [PATIENCE_MS / 4_000] * 4
+
+
+def test_all_reads_of_a_block_share_what_it_may_wait() -> None:
+    slept: list[float] = []
+    refusal = VenueRateLimited(venue="v", cause="")
+    refusal.wait_ms = PATIENCE_MS
+
+    def refuse() -> None:
+        raise refusal
+
+    with in_background():
+        for _read in range(5):
+            with pytest.raises(VenueRateLimited):
+                Patience(slept.append).take(refuse)
+
+    assert slept == [PATIENCE_MS / 1_000] * (BACKGROUND_WAIT_MS // PATIENCE_MS)
 
 
 # the classes themselves -----------------------------------------------------------------------
@@ -188,6 +279,10 @@ class Empty:
     def __init__(self, ccxt_id: str) -> None:
         self.quirks = quirks_for(ccxt_id)
         self.asked: list[tuple[str, int]] = []
+        self.client = exchange_class(ccxt_id)()
+
+    def call(self, _effect: Effect, _symbol: str) -> Any:
+        return nullcontext(self.client)
 
     def rows(self, _client: Any, method: str, _symbol: Any, _since: int, limit: int) -> list[Any]:
         self.asked.append((method, limit))
@@ -197,9 +292,8 @@ class Empty:
 def histories_of(ccxt_id: str) -> list[tuple[str, int]]:
     """Return by which methods a class lists its histories, and how many rows it is asked for."""
     session: Any = Empty(ccxt_id)
-    client = exchange_class(ccxt_id)()
-    order_calls.list_orders(session, client, SYMBOL, SINCE_MS)
-    read_pages(session, client, "fetch_my_trades", SYMBOL, SINCE_MS)
+    order_calls.list_orders(session, SYMBOL, SINCE_MS)
+    read_pages(session, "fetch_my_trades", SYMBOL, SINCE_MS)
     return list(session.asked)
 
 
@@ -243,10 +337,11 @@ def test_an_order_that_is_older_than_the_span_does_not_end_it() -> None:
     client.request = answer
     session: Any = SimpleNamespace(
         quirks=quirks_for("kraken"),
+        call=lambda _effect, _symbol: nullcontext(client),
         rows=lambda client, method, *arguments: getattr(client, method)(*arguments),
     )
 
-    rows = read_pages(session, client, "fetch_closed_orders", SYMBOL, since_s * 1_000)
+    rows = read_pages(session, "fetch_closed_orders", SYMBOL, since_s * 1_000)
 
     expected = {f"O{number}" for number, at in enumerate(made_s) if at >= since_s}
     assert {row["id"] for row in rows} == expected

@@ -9,11 +9,13 @@ import pytest
 
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import OrderRequest, Side
-from markets.errors import NotSupportedByVenue, OrderAbsent, VenueUnavailable
+from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
 from markets.gateway import client as client_module
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
+from markets.gateway.client import RateKept
+from markets.gateway.limiter import TooManyRequests, in_background
 from markets.gateway.quirks import Lookup, Quirks
 
 SYMBOL = "BTC/USDT"
@@ -215,3 +217,21 @@ def test_orders_of_a_class_that_creates_none_are_refused_unsent() -> None:
         _gateway().submit_order(OrderRequest(SYMBOL, Side.BUY, D(1), "ours", price=D(1)))
 
     assert Odd.asked == []
+
+
+@pytest.mark.parametrize("is_blocked", [False, True])
+def test_a_read_that_was_held_back_goes_again_in_the_background_only(is_blocked: bool) -> None:
+    refusals: list[Any] = [RateKept(TooManyRequests(2, is_blocked=is_blocked))] * 2
+    Odd.abilities = {"fetchOpenOrders": True}
+    Odd.answers = {"fetch_open_orders": lambda _symbol: refusals.pop() if refusals else []}
+
+    with pytest.raises(VenueRateLimited):
+        _gateway().fetch_open_orders(SYMBOL)
+    with in_background():
+        if is_blocked:
+            with pytest.raises(VenueRateLimited):
+                _gateway().fetch_open_orders(SYMBOL)
+        else:
+            assert _gateway().fetch_open_orders(SYMBOL) == []
+
+    assert len(Odd.asked) == (2 if is_blocked else 3)
