@@ -84,6 +84,10 @@ SEND_DEADLINE_MS: Final = 800
 The kill switch rests on this: nothing is claimed after a halt, so nothing leaves a second after it.
 """
 
+DECIDED_MS_MAX: Final = 2_000
+"""An order that was decided on so long before its claim is not sent any more [ms]: its process was
+paused, or waited for the database, and prices are others by now."""
+
 PENDING_TIMEOUT_MS: Final = 60_000
 """An order that nobody claimed for so long belongs to a decision that is stale [ms]."""
 

@@ -20,6 +20,7 @@ from arbplatform.persistence.retries import is_away, retried
 from ledger.domain.moments import Moments
 from ledger.domain.orders import (
     CANCELLABLE_STATES,
+    DECIDED_MS_MAX,
     SUBMIT_TIMEOUT_MS,
     OrderState,
 )
@@ -36,7 +37,7 @@ from ledger.services.crashpoints import JournalPoint
 from ledger.services.flights import Door, Flight, open_doors, open_flight
 from ledger.services.halts import share_trading_lock
 from ledger.services.recording import record
-from ledger.services.refusals import give_up, refuse_halted
+from ledger.services.refusals import give_up, refuse_halted, refuse_late
 from ledger.services.resolution import SweepReport, resolve_unknown, resolve_unknown_orders
 from ledger.services.sending import Lost, Outcome
 from ledger.services.spooling import keep
@@ -68,7 +69,11 @@ _UNRECORDED = (
 
 
 def submit_orders(
-    *, order_ids: Sequence[int], clock: Clock = SYSTEM_CLOCK, moments: Moments | None = None
+    *,
+    order_ids: Sequence[int],
+    decided_ms: float | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    moments: Moments | None = None,
 ) -> list[Order]:
     """Send orders to their venues, each once, and record and book what came of it.
 
@@ -79,6 +84,8 @@ def submit_orders(
 
     Args:
         order_ids: PENDING orders.
+        decided_ms: when it was decided to send them, by the monotonic clock of this process; those
+            whose time has passed since are not sent. ``None``: that does not matter [ms].
         clock: tells the time.
         moments: where to note when each step was passed, if somebody wants to know.
 
@@ -91,7 +98,8 @@ def submit_orders(
         OperationalError: it was away before; nothing was sent.
     """
     reached(JournalPoint.WRITTEN)
-    sent = send_claimed(orders=_claim(order_ids, clock), clock=clock, moments=moments)
+    claimed = _claim(order_ids, decided_ms, clock)
+    sent = send_claimed(orders=claimed, clock=clock, moments=moments)
     done = {order.pk: order for order in sent}
     others = [pk for pk in order_ids if pk not in done]
     if others:
@@ -182,14 +190,18 @@ def send_all(flight: Flight) -> dict[int, Outcome]:
 
 @retried
 @transaction.atomic(durable=True)
-def _claim(order_ids: Sequence[int], clock: Clock) -> list[Order]:
+def _claim(order_ids: Sequence[int], decided_ms: float | None, clock: Clock) -> list[Order]:
     """Claim those of the orders that nobody has claimed; committed when this returns.
 
-    Those that may not be sent any more, since trading was halted in the meantime, are refused.
+    Those that may not be sent any more are refused: trading was halted in the meantime, or it is
+    too late.
     """
     now = clock.now()
     share_trading_lock()
     pending = refuse_halted(lock_pending_orders(order_ids), now)
+    if decided_ms is not None and clock.monotonic_ms() - decided_ms > DECIDED_MS_MAX:
+        refuse_late(pending, now)
+        return []
     if not pending:
         return []
     overdue = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)

@@ -10,6 +10,7 @@ from ledger.models import LogLevel, Order
 from ledger.services.halts import Wish, read_denials
 from ledger.services.logs import draft_order_log, write_logs
 from ledger.services.reservations import release_orders
+from markets.errors import OrderTooLate
 
 _FIELDS = ("state", "error_code", "error", "finished_at", "next_lookup_at", "updated_at")
 _NOT_SENT = _("Order {order_id} ({side} {quantity} {market}) was not sent: {cause}")
@@ -51,3 +52,20 @@ def refuse_halted(orders: Sequence[Order], now: datetime) -> list[Order]:
             draft_order_log(order, LogLevel.WARNING, "order_halted", _NOT_SENT) for order in refused
         )
     return allowed
+
+
+def refuse_late(orders: Sequence[Order], now: datetime) -> None:
+    """Refuse pending orders that were decided on too long ago.
+
+    Args:
+        orders: with their markets; locked until the caller's transaction ends.
+        now: when.
+    """
+    for order in orders:
+        error = OrderTooLate(venue=order.market.venue.code)
+        order.error_code, order.error = error.code, str(error)
+    if orders:
+        give_up(orders, now)
+        write_logs(
+            draft_order_log(order, LogLevel.WARNING, "order_late", _NOT_SENT) for order in orders
+        )

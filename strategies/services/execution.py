@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.errors import FundsReserved
 from accounts.models import VenueAccount
-from arbplatform.core.clock import Clock
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity
 from arbplatform.persistence.fields import to_document
@@ -247,6 +247,7 @@ def _continue(engagement: Engagement, execution_id: int, intent: Intent, order: 
             _log_stopped(engagement, execution_id, index, _TURN_LOST, leg)
             return
         try:
+            decided_ms = SYSTEM_CLOCK.monotonic_ms()
             plans = _plan_legs(engagement, execution_id, intent, [quantity], start=index)
             written = _write_leg(engagement, plans)
         except Unmet:
@@ -259,7 +260,9 @@ def _continue(engagement: Engagement, execution_id: int, intent: Intent, order: 
             _log_stopped(engagement, execution_id, index, _RESERVED, leg)
             return
         reached(CrashPoint.NEXT_LEG_WRITTEN)
-        order = submit_orders(order_ids=[written.pk], moments=engagement.moments)[0]
+        order = submit_orders(
+            order_ids=[written.pk], decided_ms=decided_ms, moments=engagement.moments
+        )[0]
         reached(CrashPoint.NEXT_LEG_SENT)
 
 

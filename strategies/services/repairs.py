@@ -129,13 +129,14 @@ def _step(claim: RepairClaim, clock: Clock) -> bool:
     if execution.state != ExecutionState.INCOMPLETE or execution.fence != claim.fence:
         return False
     scene = read_scene(execution)
-    verdict = decide(scene.situation, read_means(execution, scene))
+    means, decided_ms = read_means(execution, scene), clock.monotonic_ms()
+    verdict = decide(scene.situation, means)
     reached(CrashPoint.REPAIR_DECIDED)
     order = _write(claim, scene, verdict, clock)
     if order is None:
         return False
     reached(CrashPoint.REPAIR_WRITTEN)
-    submit_orders(order_ids=[order.pk], clock=clock)
+    submit_orders(order_ids=[order.pk], decided_ms=decided_ms, clock=clock)
     reached(CrashPoint.REPAIR_SENT)
     after = settle_execution(execution_id=claim.execution_id, fence=claim.fence, clock=clock)
     reached(CrashPoint.REPAIR_SETTLED)

@@ -8,10 +8,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import AccountDisabled
-from accounts.models import VenueAccount
+from accounts.models import Reservation, VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import IllegalTransition
-from ledger.domain.orders import SEND_DEADLINE_MS, OrderState
+from ledger.domain.orders import DECIDED_MS_MAX, SEND_DEADLINE_MS, OrderState
 from ledger.errors import ImmutableRecord, InvalidOrderPlan, OrderNotFound
 from ledger.models import Entry, Fill, LogEntry, Order
 from ledger.selectors import imbalances, order_movements
@@ -299,6 +299,30 @@ def test_an_order_whose_claim_is_old_is_not_sent(make_plan, venue, clock):
 
     assert (done.state, done.error_code) == (S.REJECTED, OrderTooLate.code)
     assert venue.calls == []
+
+
+def test_an_order_that_was_decided_on_before_a_pause_is_not_sent(make_plan, venue, clock):
+    """The machine was paused between the decision and the claim: prices are others by now."""
+    (order,) = write_orders(plans=[make_plan(0)])
+    decided_ms = clock.monotonic_ms()
+    clock.advance_ms(DECIDED_MS_MAX + 1)
+
+    (done,) = submit_orders(order_ids=[order.pk], decided_ms=decided_ms, clock=clock)
+
+    assert (done.state, done.error_code) == (S.REJECTED, OrderTooLate.code)
+    assert venue.calls == []
+    assert not Reservation.objects.exists()
+    assert LogEntry.objects.get().event == "order_late"
+
+
+def test_an_order_that_was_decided_on_just_now_is_sent(make_plan, venue, clock):
+    (order,) = write_orders(plans=[make_plan(0)])
+    decided_ms = clock.monotonic_ms()
+    clock.advance_ms(DECIDED_MS_MAX)
+
+    (done,) = submit_orders(order_ids=[order.pk], decided_ms=decided_ms, clock=clock)
+
+    assert (done.state, done.error_code) == (S.FILLED, None)
 
 
 def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clock):

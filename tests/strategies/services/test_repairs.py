@@ -7,16 +7,17 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db.models import F
 
+from arbplatform.core.clock import SystemClock
 from arbplatform.core.crashpoints import observe
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
-from ledger.domain.orders import OrderState
+from ledger.domain.orders import DECIDED_MS_MAX, OrderState
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import imbalances
 from ledger.services.halts import change_trading
 from ledger.services.journal import resolve_unknown
 from ledger.services.reconciliation import compare_with_venue
 from markets.domain.orders import Side
-from markets.errors import OutcomeUnknown
+from markets.errors import OrderTooLate, OutcomeUnknown
 from strategies.domain.states import ExecutionState
 from strategies.errors import NotHeld
 from strategies.models import Execution, Opportunity
@@ -316,6 +317,35 @@ def test_one_who_slept_through_the_lease_writes_and_sends_nothing(cross, edge, a
     assert slept.fence == execution.fence + 2
     assert slept.orders.count() == 3
     assert is_exact(accounts)
+
+
+def test_what_was_decided_before_a_pause_is_decided_anew(cross, edge, accounts, stuck):
+    execution, _clock = stuck
+    edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
+    Execution.objects.update(deadline_at=None)
+    clock = PausedClock()
+
+    def pause(point):
+        if point is CrashPoint.REPAIR_WRITTEN and not clock.paused_ms:
+            clock.paused_ms = DECIDED_MS_MAX + 1
+
+    with observe(pause):
+        repaired = repair_execution(execution_id=execution.pk, clock=clock)
+
+    assert repaired.state == ExecutionState.COMPLETED
+    late, fresh = repaired.orders.order_by("pk")[2:]
+    assert (late.state, late.error_code) == (OrderState.REJECTED, OrderTooLate.code)
+    assert (fresh.state, fresh.leg_index) == (OrderState.FILLED, late.leg_index)
+    assert is_exact(accounts)
+
+
+class PausedClock(SystemClock):
+    """The system's clock after a pause of the process."""
+
+    paused_ms = 0
+
+    def monotonic_ms(self):
+        return super().monotonic_ms() + self.paused_ms
 
 
 def test_a_late_fill_of_an_ended_execution_is_repaired_as_well(cross, edge, accounts):
