@@ -292,8 +292,7 @@ class BookKeeper:
         self._state = message.last
         if not message.bids and not message.asks:
             self.book.confirm(received_at_ms, message.last, message.venue_time_ms)
-            is_in_sight = self.book.fault() is not BookFault.EXHAUSTED
-            return Verdict.APPLIED if is_in_sight else Verdict.WAITING
+            return self._inspect(message)
         self.book.apply(
             message.bids,
             message.asks,

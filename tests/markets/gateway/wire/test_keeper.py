@@ -8,7 +8,7 @@ import pytest
 
 from markets.domain.live_book import LiveBook
 from markets.gateway.wire import keeper as keeper_module
-from markets.gateway.wire.checksums import interleaved_crc32
+from markets.gateway.wire.checksums import interleaved_crc32, kraken_crc32
 from markets.gateway.wire.gate import GATE_BY_REST, GATE_FULL
 from markets.gateway.wire.keeper import OLD_MAX, BookKeeper, Verdict
 from markets.gateway.wire.messages import BookKind, BookMessage, Step
@@ -161,6 +161,18 @@ def test_what_is_applied_to_a_wrong_book_fails_the_checksum_and_the_book_is_thro
     assert (keeper.is_current, keeper.book.best_bid) == (False, 0.0)
     assert take(keeper, delta(3, 4)) == [WAITING]
     assert take(keeper, snapshot(4)) == [APPLIED]
+
+
+def test_a_message_without_levels_does_not_confirm_a_book_that_lacks_another():
+    true = LiveBook("v", "A/B")
+    true.replace([("10", "2")], [("11", "1")], received_at_ms=1)
+    keeper = make_keeper(KRAKEN)
+    take(keeper, snapshot(None))
+
+    empty = BookMessage("AB", BookKind.DELTA, None, None, [], [], 9, kraken_crc32(true))
+
+    assert take(keeper, empty) == [MISMATCH]
+    assert not keeper.is_current
 
 
 @pytest.mark.parametrize(
