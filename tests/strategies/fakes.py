@@ -37,6 +37,7 @@ class FakeVenue:
         free: spot balances by asset.
         books: bids and asks by symbol.
         keeps_open: an order that is not wholly filled is said to be open, whatever was asked for.
+        book_age_ms: how old its books are when they are read [ms].
         before_submit: called before an order is looked at; what it raises never reached us.
         after_submit: called after an order was carried out; what it raises hides the answer.
     """
@@ -47,6 +48,7 @@ class FakeVenue:
     before_submit: Callable[[OrderRequest], None] | None = None
     after_submit: Callable[[OrderRequest], None] | None = None
     before_book: Callable[[str], object] | None = None
+    book_age_ms: int = 0
     before_balances: Callable[[], object] | None = None
     orders: dict[str, VenueOrder] = field(default_factory=dict)
     requests: list[OrderRequest] = field(default_factory=list)
@@ -163,7 +165,8 @@ class FakeGateway:
                 tuple(Level(price, quantity) for price, quantity in side[:depth])
                 for side in state.books[symbol]
             )
-        return Book(state.code, symbol, bids, asks, received_at_ms=SYSTEM_CLOCK.now_ms())
+        received_at_ms = SYSTEM_CLOCK.now_ms() - state.book_age_ms
+        return Book(state.code, symbol, bids, asks, received_at_ms)
 
     def fetch_balances(self, wallet: Wallet = Wallet.SPOT) -> Mapping[str, VenueBalance]:
         if self._state.before_balances:
