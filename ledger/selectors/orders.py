@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from django.db import connection
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Case, Count, IntegerField, Model, Q, QuerySet, Value, When
 
 from accounts.selectors import SECRET_FIELDS
 from arbplatform.persistence.folded import opened
@@ -16,12 +16,20 @@ from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.errors import OrderNotFound
 from ledger.models import Fill, Order
 from markets.domain.orders import TimeInForce
+from markets.errors import VenueUnavailable
 
 FACING_ORDERS_MAX = 20
 """Newest orders on the other side that are asked whose they are."""
 
 IS_LIVE: Final = is_among("state", sorted(LIVE_STATES))
 """Few orders are alive, however many there are: they are read by the index of just these."""
+
+_ANSWERED_FIRST = Case(
+    When(error_code=VenueUnavailable.code, lookup_count__gt=0, then=Value(1)),
+    default=Value(0),
+    output_field=IntegerField(),
+)
+"""Puts those last whose last look-up the venue did not answer."""
 
 _MARKET_PARTS = ("market__venue", "market__base", "market__quote")
 _CHANGING = {
@@ -156,10 +164,14 @@ def find_orders(client_order_ids: Collection[str]) -> dict[str, Order]:
 
 
 def list_due_orders(*, now: datetime, limit: int) -> list[tuple[int, str]]:
-    """Return id and venue code of the orders that are due for a look-up, the longest due first."""
+    """Return id and venue code of the orders that are due for a look-up, the longest due first.
+
+    Those about which the venue did not answer last time come after all others: whether it is the
+    order or the venue that is at fault, the others need not wait for that to be seen again.
+    """
     return list(
         Order.objects.filter(next_lookup_at__lte=now)
-        .order_by("next_lookup_at", "pk")
+        .order_by(_ANSWERED_FIRST, "next_lookup_at", "pk")
         .values_list("pk", "account__venue__code")[:limit]
     )
 

@@ -1,7 +1,7 @@
 """Look up what is not known about orders, until it is known; never send anything again."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -35,7 +35,7 @@ from ledger.services.logs import write_log
 from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
 from ledger.services.refusals import give_up
-from markets.errors import VenueUnavailable
+from markets.errors import VenueBlocked, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
 from markets.gateway.factory import gateway_for
 
@@ -46,6 +46,12 @@ SWEEP_ORDERS_MAX = 50
 
 SWEEP_TIME_MAX_MS = 20_000
 """A sweep begins no further look-up after so long [ms]."""
+
+SILENT_AFTER = 2
+"""Orders in a row about which a venue did not answer: then it is the venue, and not the order."""
+
+SLOW_MS = 2_000
+"""A look-up that took so long in vain is not paid for twice in one sweep [ms]."""
 
 LOOKUP_LEASE = timedelta(seconds=60)
 """For so long no other sweep takes an order that is being looked up."""
@@ -69,6 +75,30 @@ class SweepReport:
     looked_up: int = 0
     failed: int = 0
     skipped: int = 0
+
+
+@dataclass(slots=True)
+class _Silence:
+    """Which venues do not answer in this sweep.
+
+    Attributes:
+        venues: those that are asked no further.
+        unanswered: orders in a row about which each of the others did not answer.
+    """
+
+    venues: set[str] = field(default_factory=set)
+    unanswered: dict[str, int] = field(default_factory=dict)
+
+    def note(self, venue: str, finding: Finding, took_ms: float) -> None:
+        """Take note of what came of a look-up."""
+        error = finding.error if isinstance(finding, Unreachable) else None
+        if not isinstance(error, VenueUnavailable):
+            self.unanswered[venue] = 0
+            return
+        self.unanswered[venue] = count = self.unanswered.get(venue, 0) + 1
+        is_all_the_same = isinstance(error, VenueRateLimited | VenueBlocked)
+        if is_all_the_same or count >= SILENT_AFTER or took_ms >= SLOW_MS:
+            self.venues.add(venue)
 
 
 def resolve_unknown(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
@@ -98,19 +128,21 @@ def resolve_unknown_orders(
     """Look up every order that is due: the sweep behind every lost message and dead process.
 
     It gives up orders that nobody sent, takes over those whose sender died, and asks venues about
-    those whose outcome, executions or fees are not known. A venue that does not answer is asked
-    once a sweep. Two sweeps at the same time share the work.
+    those whose outcome, executions or fees are not known. A venue that does not answer about two
+    orders in a row, or takes long over one, is asked no further in this sweep: an order that always
+    fails keeps no others waiting, and a venue that is down costs one timeout. Two sweeps at the
+    same time share the work.
 
     Args:
         clock: tells the time.
         limit: orders to look up at most.
     """
     started_ms = clock.monotonic_ms()
-    silent: set[str] = set()
+    silence = _Silence()
     looked_up = failed = skipped = 0
     for order_id, venue in list_due_orders(now=clock.now(), limit=limit):
         if (
-            venue in silent
+            venue in silence.venues
             or DRAIN.has_begun
             or clock.monotonic_ms() - started_ms > SWEEP_TIME_MAX_MS
         ):
@@ -120,14 +152,14 @@ def resolve_unknown_orders(
             if not _take(order_id, clock.now(), is_forced=False):
                 continue
             looked_up += 1
+            asked_ms = clock.monotonic_ms()
             finding = _look_up(order_id, clock)
         except Exception:
             # one order that cannot be written down must not keep the others from being looked up
             logger.exception("Order %s: look-up failed", order_id)
             failed += 1
             continue
-        if isinstance(finding, Unreachable) and isinstance(finding.error, VenueUnavailable):
-            silent.add(venue)
+        silence.note(venue, finding, clock.monotonic_ms() - asked_ms)
     return SweepReport(looked_up, failed, skipped)
 
 

@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import VenueAccount
+from arbplatform.core.clock import from_ms
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Fill, LateFee, LogEntry, Order
-from ledger.selectors import imbalances
+from ledger.selectors import imbalances, list_due_orders
 from ledger.services.journal import (
     resolve_unknown,
     resolve_unknown_orders,
@@ -19,7 +20,7 @@ from ledger.services.journal import (
     write_orders,
 )
 from markets.domain.orders import Side, TimeInForce, VenueOrderStatus
-from markets.errors import OrderAbsent, OutcomeUnknown, VenueUnavailable
+from markets.errors import OrderAbsent, OutcomeUnknown, VenueRateLimited, VenueUnavailable
 from tests.ledger.fakes import make_fill
 
 S = OrderState
@@ -517,16 +518,67 @@ def test_one_bad_answer_does_not_spoil_the_other_leg(make_plan, make_venue, unbo
 # sweeps ---------------------------------------------------------------------------------------
 
 
-def test_a_silent_venue_is_asked_once_a_sweep(make_plan, venue, clock):
+@pytest.fixture
+def three_lost(make_plan, venue, clock):
+    """Three orders that filled at the venue, but whose answers were lost."""
     venue.after_submit = raiser(OutcomeUnknown(venue="alpha", cause="timeout"))
     orders = write_orders(plans=[make_plan(n) for n in range(3)])
-    submit_orders(order_ids=[order.pk for order in orders], clock=clock)
+    return submit_orders(order_ids=[order.pk for order in orders], clock=clock)
+
+
+def test_a_venue_that_hangs_costs_one_timeout_a_sweep(three_lost, venue, clock):
     venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="down")] * 3
+    venue.on_call = lambda name: clock.advance_ms(10_000)
 
     _, report = sweep(clock, after_ms=500)
 
     assert (report.looked_up, report.skipped) == (1, 2)
     assert venue.calls.count("fetch_order") == 1
+
+
+def test_a_venue_that_fails_at_once_is_asked_about_two_orders_a_sweep(three_lost, venue, clock):
+    venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="down")] * 3
+
+    _, report = sweep(clock, after_ms=500)
+
+    assert (report.looked_up, report.skipped) == (2, 1)
+    assert venue.calls.count("fetch_order") == 2
+
+
+def test_a_venue_that_limits_us_is_asked_no_further(three_lost, venue, clock):
+    venue.failures["fetch_order"] = [VenueRateLimited(venue="alpha", cause="slower")] * 3
+
+    _, report = sweep(clock, after_ms=500)
+
+    assert (report.looked_up, report.skipped) == (1, 2)
+
+
+def test_an_order_that_always_fails_keeps_no_other_of_its_venue_waiting(three_lost, venue, clock):
+    venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="no such page")]
+
+    _, report = sweep(clock, after_ms=500)
+
+    assert (report.looked_up, report.skipped) == (3, 0)
+    states = list(Order.objects.order_by("pk").values_list("state", flat=True))
+    assert states == [S.UNKNOWN, S.FILLED, S.FILLED]
+
+
+def test_what_failed_last_time_is_asked_last_though_it_takes_long(
+    three_lost, make_venue, make_plan, venue, clock
+):
+    """Neither its own venue's other orders nor those of other venues wait for it."""
+    first, second, third = three_lost
+    account, beta = make_venue("beta")
+    beta.after_submit = raiser(OutcomeUnknown(venue="beta", cause="timeout"))
+    market = account.venue.markets.get(symbol="BTC/USDT")
+    plan = make_plan(3, account_id=account.pk, market_id=market.pk)
+    fourth = submit(write_orders(plans=[plan])[0], clock)
+    Order.objects.filter(pk=first.pk).update(error_code=VenueUnavailable.code, lookup_count=9)
+    Order.objects.filter(pk=first.pk).update(next_lookup_at=clock.now())
+
+    due = [pk for pk, _venue in list_due_orders(now=from_ms(clock.now_ms() + 500), limit=9)]
+
+    assert due == [second.pk, third.pk, fourth.pk, first.pk]
 
 
 def test_a_sweep_ends_when_its_time_is_up(make_plan, venue, clock):
