@@ -22,6 +22,7 @@ from typing import Final
 import uvloop
 from django.conf import settings
 
+from arbplatform.background.awake import awake
 from arbplatform.background.draining import DRAIN
 from arbplatform.background.lifecycle import engine_ending, engine_ready
 from ledger.services.readiness import READINESS
@@ -159,7 +160,10 @@ def run_engine(work: Work) -> int:
 
     engine_ready.send(sender=run_engine)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            awake(settings.CPU_WAKE_US_MAX),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             return runner.run(main())
     finally:
         engine_ending.send(sender=run_engine)

@@ -1,0 +1,50 @@
+"""Keeps the machine's processors from sleeping deeply while a process that is in a hurry runs.
+
+A processor with nothing to do is put to sleep; a virtual one is given back to its host. To wake it
+takes 50 to 100 µs, at every answer of a database or venue, and what its caches held is often gone.
+Linux lets a process say how long waking may take for as long as it holds a file open (PM QoS,
+``Documentation/power/pm_qos_interface.rst`` of the kernel). It costs power: at 0 µs an idle
+processor waits in a loop.
+"""
+
+import logging
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+DEVICE: Final = Path("/dev/cpu_dma_latency")
+"""Root may write to it; another user needs a rule of udev (docs/runbook.md)."""
+
+
+@contextmanager
+def awake(wake_us_max: int, *, device: Path = DEVICE) -> Iterator[bool]:
+    """Let no processor sleep so deeply that it takes longer to wake, until the context ends.
+
+    Args:
+        wake_us_max: how long waking may take [µs]; negative leaves that to the machine.
+        device: what the kernel is told by.
+
+    Yields:
+        Whether it holds. Where it cannot be had a warning is logged, and work goes on.
+    """
+    if wake_us_max < 0:
+        yield False
+        return
+    try:
+        request = device.open("r+b", buffering=0)  # makes no file where there is no such device
+    except OSError as error:
+        logger.warning(
+            "Processors may sleep: %s cannot be opened (%s). Run as a user who may write to it, or "
+            "unset CPU_WAKE_US_MAX.",
+            device,
+            error.strerror,
+        )
+        yield False
+        return
+    with request:
+        request.write(struct.pack("=i", wake_us_max))
+        yield True
