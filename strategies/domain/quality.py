@@ -3,8 +3,9 @@
 A plugin may judge the same things by its own parameters. This gate does not ask whether it did.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import combinations
 
 from arbplatform.core.decimals import BPS_PER_UNIT, ONE, ZERO, Bps, Price, is_multiple
@@ -45,70 +46,85 @@ class Peg:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What an intent was made from.
+    """What an intent rests on besides the view that it was made from.
 
     Attributes:
-        view: books and rules.
         clock_offsets_ms: our clock minus that of a venue, where it was measured [ms].
         pegs: every reference market of the assets that the strategy trades.
     """
 
-    view: MarketView
     clock_offsets_ms: Mapping[str, int] = field(default_factory=dict)
     pegs: Sequence[Peg] = ()
 
 
-def deny_grounds(intent: Intent, *, limits: Limits, grounds: Grounds) -> Denial | None:
-    """Return what forbids an intent because of what it rests on; ``None`` when nothing does."""
-    case = _Case(intent, limits, grounds)
+def deny_grounds(
+    intent: Intent, *, view: MarketView, limits: Limits, grounds: Grounds
+) -> Denial | None:
+    """Return what forbids an intent because of what it rests on; ``None`` when nothing does.
+
+    Args:
+        intent: what a strategy wants.
+        view: books and rules that it was made from.
+        limits: what it may.
+        grounds: what else it rests on.
+    """
+    case = _Case(intent, view, limits, grounds)
     for check in _CHECKS:
-        denial = next(check(case), None)
+        denial = check(case)
         if denial is not None:
             return denial
     return None
 
 
 class _Case:
-    """An intent with what it rests on, looked up once for all checks."""
+    """An intent with what it rests on, looked up once for all checks.
 
-    __slots__ = ("books", "grounds", "intent", "keys", "limits", "proofs")
+    Attributes:
+        orders: each leg with its market.
+        keys: the markets, each once.
+        books: of those markets, with up to when each is proven; without those that are missing.
+    """
 
-    def __init__(self, intent: Intent, limits: Limits, grounds: Grounds) -> None:
-        self.intent, self.limits, self.grounds = intent, limits, grounds
-        self.keys = list(dict.fromkeys(MarketKey(leg.venue, leg.symbol) for leg in intent.legs))
-        books = grounds.view.books
-        self.books = [(key, books[key]) for key in self.keys if key in books]
-        offsets = grounds.clock_offsets_ms
-        self.proofs = [proof_of(book, offsets.get(book.venue)) for _key, book in self.books]
+    __slots__ = ("books", "grounds", "keys", "limits", "orders", "view")
 
-    def rules_of(self, leg: LegIntent) -> MarketRules:
-        return self.grounds.view.rules[MarketKey(leg.venue, leg.symbol)]
+    def __init__(self, intent: Intent, view: MarketView, limits: Limits, grounds: Grounds) -> None:
+        self.view, self.limits, self.grounds = view, limits, grounds
+        self.orders = [(leg, MarketKey(leg.venue, leg.symbol)) for leg in intent.legs]
+        self.keys = list(dict.fromkeys([key for _leg, key in self.orders]))
+        books, offsets = view.books, grounds.clock_offsets_ms
+        self.books = [
+            (key, books[key], proof_of(books[key], offsets.get(key.venue)))
+            for key in self.keys
+            if key in books
+        ]
 
 
-def _check_markets(case: _Case) -> Iterator[Denial]:
-    view = case.grounds.view
+def _check_markets(case: _Case) -> Denial | None:
+    rules, books = case.view.rules, case.view.books
     for key in case.keys:
-        if key not in view.rules or not view.rules[key].is_active:
-            yield make_denial("market_suspended", symbol=key.symbol, venue=key.venue)
-        elif key not in view.books:
-            yield make_denial("book_missing", symbol=key.symbol, venue=key.venue)
+        if key not in rules or not rules[key].is_active:
+            return make_denial("market_suspended", symbol=key.symbol, venue=key.venue)
+        if key not in books:
+            return make_denial("book_missing", symbol=key.symbol, venue=key.venue)
+    return None
 
 
-def _check_crossed(case: _Case) -> Iterator[Denial]:
-    for key, book in case.books:
-        bid, ask = book.best_bid, book.best_ask
-        if bid is not None and ask is not None and book.is_crossed:
-            yield make_denial(
-                "book_crossed", symbol=key.symbol, venue=key.venue, bid=bid.price, ask=ask.price
-            )
+def _check_crossed(case: _Case) -> Denial | None:
+    for key, book, _proof in case.books:
+        if book.is_crossed:
+            bid, ask = book.bids[0].price, book.asks[0].price
+            return make_denial("book_crossed", symbol=key.symbol, venue=key.venue, bid=bid, ask=ask)
+    return None
 
 
-def _check_age(case: _Case) -> Iterator[Denial]:
+def _check_age(case: _Case) -> Denial | None:
     limit = case.limits.book_age_ms_max
-    for (key, _book), proof in zip(case.books, case.proofs, strict=True):
-        age_ms = case.grounds.view.now_ms - proof.proven_at_ms
-        if limit is not None and abs(age_ms) > limit:
-            yield make_denial(
+    if limit is None:
+        return None
+    for key, _book, proof in case.books:
+        age_ms = case.view.now_ms - proof.proven_at_ms
+        if not -limit <= age_ms <= limit:
+            return make_denial(
                 "book_stale",
                 symbol=key.symbol,
                 venue=key.venue,
@@ -116,30 +132,35 @@ def _check_age(case: _Case) -> Iterator[Denial]:
                 proof=SENTENCES[proof.by],
                 limit=limit,
             )
+    return None
 
 
-def _check_skew(case: _Case) -> Iterator[Denial]:
+def _check_skew(case: _Case) -> Denial | None:
     """Refuse books that may never have been true at the same moment, by more than the limit.
 
     One that has stood still for long and was proven just now was true when the other changed.
     """
     limit = case.limits.book_skew_ms_max
-    newest_ms = max((proof.told_at_ms for proof in case.proofs), default=0)
-    skew_ms = newest_ms - min((proof.proven_at_ms for proof in case.proofs), default=0)
-    if limit is not None and skew_ms > limit:
-        yield make_denial("books_skewed", value=skew_ms, limit=limit)
+    if limit is None:
+        return None
+    newest_ms = max([proof.told_at_ms for _key, _book, proof in case.books], default=0)
+    oldest_ms = min([proof.proven_at_ms for _key, _book, proof in case.books], default=0)
+    if newest_ms - oldest_ms > limit:
+        return make_denial("books_skewed", value=newest_ms - oldest_ms, limit=limit)
+    return None
 
 
-def _check_tickers(case: _Case) -> Iterator[Denial]:
+def _check_tickers(case: _Case) -> Denial | None:
     """Compare what venues ask for the same symbol: too far apart, and it is not the same coin."""
     limit = case.limits.ticker_gap_bps_max
-    books = case.books if limit is not None else []
-    for (one, first), (other, second) in combinations(books, 2):
+    if limit is None:
+        return None
+    for (one, first, _proof), (other, second, _other_proof) in combinations(case.books, 2):
         if one.symbol != other.symbol:
             continue
         gap = max(_gap_bps(first, second), _gap_bps(second, first))
-        if limit is not None and gap > limit:
-            yield make_denial(
+        if gap > limit:
+            return make_denial(
                 "ticker_mismatch",
                 symbol=one.symbol,
                 venue=one.venue,
@@ -147,22 +168,23 @@ def _check_tickers(case: _Case) -> Iterator[Denial]:
                 value=gap,
                 limit=limit,
             )
+    return None
 
 
-def _check_pegs(case: _Case) -> Iterator[Denial]:
+def _check_pegs(case: _Case) -> Denial | None:
     limit = case.limits.depeg_bps_max
     if limit is None:
-        return
-    rules = [case.rules_of(leg) for leg in case.intent.legs]
+        return None
+    rules = [case.view.rules[key] for key in case.keys]
     traded = {code for item in rules for code in (item.base, item.quote)}
     for peg in case.grounds.pegs:
         if not traded & {peg.base, peg.quote}:
             continue
-        age_ms = case.grounds.view.now_ms - peg.measured_at_ms
+        age_ms = case.view.now_ms - peg.measured_at_ms
         if peg.mid is None or age_ms > PEG_AGE_MS_MAX:
-            yield make_denial("peg_unknown", symbol=peg.symbol, venue=peg.venue)
-        elif peg.off_bps > limit:
-            yield make_denial(
+            return make_denial("peg_unknown", symbol=peg.symbol, venue=peg.venue)
+        if peg.off_bps > limit:
+            return make_denial(
                 "depeg",
                 symbol=peg.symbol,
                 venue=peg.venue,
@@ -170,33 +192,37 @@ def _check_pegs(case: _Case) -> Iterator[Denial]:
                 value=peg.off_bps,
                 limit=limit,
             )
+    return None
 
 
-def _check_orders(case: _Case) -> Iterator[Denial]:
+def _check_orders(case: _Case) -> Denial | None:
     """Refuse locally, before any leg is sent, what a venue would refuse of one of them."""
-    for leg in case.intent.legs:
-        rules = case.rules_of(leg)
-        named = {"symbol": leg.symbol, "venue": leg.venue}
-        if leg.quantity <= 0 or not is_multiple(leg.quantity, rules.lot):
-            yield make_denial("quantity_off_lot", **named, value=leg.quantity, limit=rules.lot)
-        if leg.limit_price <= 0 or not is_multiple(leg.limit_price, rules.tick):
-            yield make_denial("price_off_tick", **named, value=leg.limit_price, limit=rules.tick)
-        if leg.quantity < rules.quantity_min:
-            yield make_denial(
-                "quantity_below_min", **named, value=leg.quantity, limit=rules.quantity_min
-            )
-        if rules.quantity_max is not None and leg.quantity > rules.quantity_max:
-            yield make_denial(
-                "quantity_above_max", **named, value=leg.quantity, limit=rules.quantity_max
-            )
-        notional = leg.quantity * leg.limit_price
-        if notional < rules.notional_min:
-            yield make_denial(
-                "notional_below_min", **named, value=notional, limit=rules.notional_min
-            )
+    for leg, key in case.orders:
+        refusal = _refusal_of(leg, case.view.rules[key])
+        if refusal is not None:
+            code, value, limit = refusal
+            return make_denial(code, symbol=leg.symbol, venue=leg.venue, value=value, limit=limit)
+    return None
 
 
-_CHECKS: Sequence[Callable[[_Case], Iterator[Denial]]] = (
+def _refusal_of(leg: LegIntent, rules: MarketRules) -> tuple[str, Decimal, Decimal] | None:
+    """Return what a venue would refuse an order for: a code, what the order says, the limit."""
+    quantity, price = leg.quantity, leg.limit_price
+    if quantity <= 0 or not is_multiple(quantity, rules.lot):
+        return "quantity_off_lot", quantity, rules.lot
+    if price <= 0 or not is_multiple(price, rules.tick):
+        return "price_off_tick", price, rules.tick
+    if quantity < rules.quantity_min:
+        return "quantity_below_min", quantity, rules.quantity_min
+    if rules.quantity_max is not None and quantity > rules.quantity_max:
+        return "quantity_above_max", quantity, rules.quantity_max
+    notional = quantity * price
+    if notional < rules.notional_min:
+        return "notional_below_min", notional, rules.notional_min
+    return None
+
+
+_CHECKS: Sequence[Callable[[_Case], Denial | None]] = (
     _check_markets,
     _check_crossed,
     _check_age,
@@ -210,7 +236,7 @@ _CHECKS: Sequence[Callable[[_Case], Iterator[Denial]]] = (
 
 def _gap_bps(low: Book, high: Book) -> Bps:
     """Return how far the bids of one book are above the asks of the other; 0 when they are not."""
-    ask, bid = low.best_ask, high.best_bid
-    if ask is None or bid is None or ask.price <= 0:
+    if not low.asks or not high.bids:
         return ZERO
-    return max(ZERO, (bid.price / ask.price - ONE) * BPS_PER_UNIT)
+    ask, bid = low.asks[0].price, high.bids[0].price
+    return (bid / ask - ONE) * BPS_PER_UNIT if bid > ask > 0 else ZERO

@@ -5,8 +5,10 @@ cannot be valued is refused, since an unknown figure is no small one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
 from arbplatform.core.decimals import (
     BPS_PER_UNIT,
@@ -193,14 +195,14 @@ def deny(
         figures: how things stand.
         symbols: base and quote of each symbol that the intent trades.
     """
-    case = _Case(intent, limits, figures, symbols)
-    for limit, check in _CHECKS:
-        if getattr(limits, limit) is None:
+    case = _Case(intent, figures, symbols)
+    for (name, check), limit in zip(_CHECKS, _VALUES(limits), strict=True):
+        if limit is None:
             continue
         try:
-            denial = next(check(case), None)
+            denial = check(case, limit)
         except _Unpriced as unpriced:
-            return make_denial("price_unknown", limit=limit, assets=str(unpriced))
+            return make_denial("price_unknown", limit=name, assets=str(unpriced))
         if denial is not None:
             return denial
     return None
@@ -209,7 +211,6 @@ def deny(
 @dataclass(frozen=True, slots=True)
 class _Case:
     intent: Intent
-    limits: Limits
     figures: RiskFigures
     symbols: Mapping[str, tuple[str, str]]
 
@@ -229,99 +230,98 @@ class _Case:
         return leg.quantity * leg.limit_price * self.price_of(self.symbols[leg.symbol][1])
 
 
-def _check_edge(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.edge_bps_max or ZERO
+def _check_edge(case: _Case, limit: Bps) -> Denial | None:
     if case.intent.edge_bps > limit:
-        yield make_denial("edge_above_cap", edge_bps=case.intent.edge_bps, limit=limit)
+        return make_denial("edge_above_cap", edge_bps=case.intent.edge_bps, limit=limit)
+    return None
 
 
-def _check_order(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.order_notional_max or ZERO
+def _check_order(case: _Case, limit: Amount) -> Denial | None:
     for leg in case.intent.legs:
         value = case.notional_of(leg)
         if value > limit:
-            yield make_denial(
+            return make_denial(
                 "order_notional", symbol=leg.symbol, venue=leg.venue, value=value, limit=limit
             )
+    return None
 
 
-def _check_day(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.day_notional_max or ZERO
+def _check_day(case: _Case, limit: Amount) -> Denial | None:
     added = case.intent.notional * case.price_of(case.intent.profit_asset)
     value = case.size_of(case.figures.day_notional) + added
     if value > limit:
-        yield make_denial("day_notional", value=value, added=added, limit=limit)
+        return make_denial("day_notional", value=value, added=added, limit=limit)
+    return None
 
 
-def _check_open(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.open_executions_max or 0
+def _check_open(case: _Case, limit: int) -> Denial | None:
     if case.figures.open_executions >= limit:
-        yield make_denial("open_executions", value=case.figures.open_executions, limit=limit)
+        return make_denial("open_executions", value=case.figures.open_executions, limit=limit)
+    return None
 
 
-def _check_unhedged(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.unhedged_max or ZERO
+def _check_unhedged(case: _Case, limit: Amount) -> Denial | None:
     value = case.size_of(case.figures.left_over)
     if value > limit:
-        yield make_denial("unhedged_exposure", value=value, limit=limit)
+        return make_denial("unhedged_exposure", value=value, limit=limit)
+    return None
 
 
-def _check_loss(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.day_loss_max or ZERO
+def _check_loss(case: _Case, limit: Amount) -> Denial | None:
     loss = -case.value_of(case.figures.day_result)
     if loss > 0 and loss >= limit:
-        yield make_denial("day_loss", value=loss, limit=limit)
+        return make_denial("day_loss", value=loss, limit=limit)
+    return None
 
 
-def _check_unhedged_time(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.unhedged_seconds_max or ZERO
+def _check_unhedged_time(case: _Case, limit: Amount) -> Denial | None:
     value = case.size_of(case.figures.left_over_seconds)
     if value > limit:
-        yield make_denial("unhedged_time", value=value, limit=limit)
+        return make_denial("unhedged_time", value=value, limit=limit)
+    return None
 
 
-def _check_open_orders(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.open_orders_max or 0
+def _check_open_orders(case: _Case, limit: int) -> Denial | None:
     for venue, added in Counter(leg.venue for leg in case.intent.legs).items():
         value = case.figures.open_orders.get(venue, 0) + added
         if value > limit:
-            yield make_denial("open_orders", venue=venue, value=value, limit=limit)
+            return make_denial("open_orders", venue=venue, value=value, limit=limit)
+    return None
 
 
-def _check_position(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.position_max or ZERO
+def _check_position(case: _Case, limit: Amount) -> Denial | None:
     for leg in case.intent.legs:
         asset = case.symbols[leg.symbol][0]
         if leg.side is Side.BUY:
             held = case.figures.held.get(leg.venue, {}).get(asset, ZERO)
             value = (held + leg.quantity) * case.price_of(asset)
             if value > limit:
-                yield make_denial(
+                return make_denial(
                     "position", venue=leg.venue, asset=asset, value=value, limit=limit
                 )
+    return None
 
 
-def _check_venues(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.venue_share_max or ZERO
+def _check_venues(case: _Case, limit: Fraction) -> Denial | None:
     values = {venue: case.value_of(amounts) for venue, amounts in case.figures.held.items()}
     total = sum(values.values(), ZERO)
     for venue in sorted({leg.venue for leg in case.intent.legs}):
         value = values.get(venue, ZERO)
         if total > 0 and value > limit * total:
             share = value / total * PERCENT
-            yield make_denial(
+            return make_denial(
                 "venue_concentration", venue=venue, value=share, limit=limit * PERCENT
             )
+    return None
 
 
-def _check_band(case: _Case) -> Iterator[Denial]:
-    limit = case.limits.price_band_bps or ZERO
+def _check_band(case: _Case, limit: Bps) -> Denial | None:
     for leg in case.intent.legs:
         base, quote = case.symbols[leg.symbol]
         last = case.price_of(base) / case.price_of(quote)
         distance = abs(leg.limit_price - last) / last * BPS_PER_UNIT
         if distance > limit:
-            yield make_denial(
+            return make_denial(
                 "price_band",
                 symbol=leg.symbol,
                 venue=leg.venue,
@@ -330,9 +330,10 @@ def _check_band(case: _Case) -> Iterator[Denial]:
                 value=distance,
                 limit=limit,
             )
+    return None
 
 
-_CHECKS: Sequence[tuple[str, Callable[[_Case], Iterator[Denial]]]] = (
+_CHECKS: Sequence[tuple[str, Callable[[_Case, Any], Denial | None]]] = (
     ("edge_bps_max", _check_edge),
     ("open_executions_max", _check_open),
     ("order_notional_max", _check_order),
@@ -346,6 +347,9 @@ _CHECKS: Sequence[tuple[str, Callable[[_Case], Iterator[Denial]]]] = (
     ("position_max", _check_position),
 )
 """Limits with their checks, those that cost least to understand first."""
+
+_VALUES = attrgetter(*[name for name, _check in _CHECKS])
+"""Returns the values of those limits, in this order."""
 
 
 def _some(amounts: Mapping[str, Amount]) -> list[tuple[str, Amount]]:

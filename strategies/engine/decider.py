@@ -385,7 +385,10 @@ class Decider:
         flight = self._flight
         if flight is None or self._is_over:
             return False
-        keys = {MarketKey(leg.venue, leg.symbol) for leg in intent.legs}
-        return not keys & flight.lost and all(
-            key in flight.live and flight.live[key].version == flight.versions[key] for key in keys
-        )
+        for leg in intent.legs:
+            key = MarketKey(leg.venue, leg.symbol)
+            if key in flight.lost or key not in flight.live:
+                return False
+            if flight.live[key].version != flight.versions[key]:
+                return False
+        return True

@@ -224,12 +224,11 @@ def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
         markets=setup.markets,
         offsets_ms=turn.basis.footing.risk.grounds.clock_offsets_ms,
     )
-    footing = turn.basis.footing.seeing(view)
-    chosen, left = _choose(turn, footing, evaluation.intents)
+    chosen, left = _choose(turn, view, evaluation.intents)
     executions = [
         execution
         for intent in chosen
-        if (execution := _carry_out(turn, footing, sighting, intent, left)) is not None
+        if (execution := _carry_out(turn, sighting, intent, left)) is not None
     ]
     written_count = _record_left(turn, sighting, left, is_engaged=bool(executions))
     return Deeds(executions, left, len(executions) + written_count)
@@ -296,8 +295,9 @@ def _name_funds(
 
 
 def _choose(
-    turn: Turn, footing: Footing, intents: Sequence[Intent]
+    turn: Turn, view: MarketView, intents: Sequence[Intent]
 ) -> tuple[list[Intent], list[LeftIntent]]:
+    footing = turn.basis.footing
     chosen: list[Intent] = []
     left: list[LeftIntent] = []
     for intent in intents:
@@ -306,7 +306,7 @@ def _choose(
             left.append(LeftIntent(intent, Decision.DENIED, reason))
         elif len(chosen) >= EXECUTIONS_PER_DECISION:
             left.append(LeftIntent(intent, Decision.SKIPPED, Reason.ONE_PER_TICK))
-        elif (denial := footing.risk.denial_of(intent)) is not None:
+        elif (denial := footing.risk.denial_of(intent, view)) is not None:
             reason = Reason(denial.code)
             left.append(LeftIntent(intent, Decision.DENIED, reason, denial.message))
         elif not extend_claim(turn.claim, clock=turn.clock):
@@ -317,7 +317,7 @@ def _choose(
 
 
 def _carry_out(
-    turn: Turn, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+    turn: Turn, sighting: Sighting, intent: Intent, left: list[LeftIntent]
 ) -> Execution | None:
     """Carry out an intent; if its funds were taken in the meantime, what they still allow of it.
 
@@ -325,30 +325,31 @@ def _carry_out(
     is not traded.
     """
     try:
-        return _try(turn, footing, sighting, intent, left)
+        return _try(turn, sighting, intent, left)
     except FundsReserved as denial:
         left.append(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial.message))
-    view = replace(sighting.view, free=_read_free(footing.setup))
+    view = replace(sighting.view, free=_read_free(turn.basis.setup))
     for smaller in turn.basis.evaluate(view).intents:
         if route_of(smaller) != route_of(intent) or smaller.notional >= intent.notional:
             continue
-        chosen, _left = _choose(turn, footing.seeing(view), [smaller])
+        chosen, _left = _choose(turn, view, [smaller])
         fresh = replace(sighting, view=view)
         try:
-            return _try(turn, footing, fresh, smaller, left) if chosen else None
+            return _try(turn, fresh, smaller, left) if chosen else None
         except FundsReserved:
             return None
     return None
 
 
 def _try(
-    turn: Turn, footing: Footing, sighting: Sighting, intent: Intent, left: list[LeftIntent]
+    turn: Turn, sighting: Sighting, intent: Intent, left: list[LeftIntent]
 ) -> Execution | None:
     if turn.clock.now_ms() - sighting.view.now_ms > DECISION_MS_MAX:
         left.append(LeftIntent(intent, Decision.DENIED, Reason.TICK_LOST))
         return None
     if not turn.is_current(intent):
         raise Superseded
+    footing = turn.basis.footing
     engagement = Engagement(
         turn.claim,
         footing.setup,

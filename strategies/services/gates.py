@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 
 from accounts.models import VenueAccount
@@ -19,7 +19,7 @@ from ledger.services.journal import Door, open_doors
 from ledger.services.readiness import READINESS, Trader
 from strategies.domain.states import StrategyState
 from strategies.models import NOT_OVER, Execution, Opportunity, Reason
-from strategies.sdk import Intent, MarketView
+from strategies.sdk import Intent
 from strategies.selectors import Standing, map_accounts, map_standings
 from strategies.services.claims import TickClaim
 from strategies.services.risk import RiskGate, read_risk_gates
@@ -92,7 +92,10 @@ class Gate:
             (bool(venues & self.disabled_venues), Reason.VENUE_DISABLED),
             (bool(venues & self.disabled_accounts), Reason.ACCOUNT_DISABLED),
         )
-        return next((reason for is_denied, reason in checks if is_denied), None)
+        for is_denied, reason in checks:
+            if is_denied:
+                return reason
+        return None
 
 
 def read_gate(*, strategy_id: int, venues: frozenset[str]) -> Gate:
@@ -173,11 +176,6 @@ class Footing:
         """Whether nothing may be carried out now, whatever the intent."""
         gate = self.gate
         return not self.is_ready or not gate.is_running or gate.is_held_up
-
-    def seeing(self, view: MarketView) -> "Footing":
-        """Return the same for intents that are made from ``view``."""
-        grounds = replace(self.risk.grounds, view=view)
-        return replace(self, risk=replace(self.risk, grounds=grounds))
 
     def reason_against(self, intent: Intent) -> Reason | None:
         """Return why ``intent`` may not be carried out, limits left aside."""

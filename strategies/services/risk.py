@@ -39,7 +39,7 @@ class RiskGate:
     Attributes:
         limits: of the strategy.
         figures: how things stood when the tick decided.
-        grounds: what its intents rest on.
+        grounds: what its intents rest on besides their view.
         symbols: base and quote of each symbol of the strategy.
     """
 
@@ -48,9 +48,9 @@ class RiskGate:
     grounds: Grounds
     symbols: Mapping[str, tuple[str, str]]
 
-    def denial_of(self, intent: Intent) -> Denial | None:
-        """Return what forbids ``intent``; ``None`` when nothing does."""
-        return deny_grounds(intent, limits=self.limits, grounds=self.grounds) or deny(
+    def denial_of(self, intent: Intent, view: MarketView) -> Denial | None:
+        """Return what forbids ``intent``, which was made from ``view``; ``None``: nothing does."""
+        return deny_grounds(intent, view=view, limits=self.limits, grounds=self.grounds) or deny(
             intent, limits=self.limits, figures=self.figures, symbols=self.symbols
         )
 
@@ -59,8 +59,6 @@ def read_risk_gates(
     candidates: Sequence[Candidate], *, clock: Clock = SYSTEM_CLOCK
 ) -> dict[int, RiskGate]:
     """Return the limits of strategies with the figures that they need, read together.
-
-    What their intents are made from is not known yet: ``Footing.seeing`` adds it.
 
     Args:
         candidates: strategies that are about to decide.
@@ -71,13 +69,11 @@ def read_risk_gates(
     figures = read_figures(candidates, limits, clock)
     pegged = [each for each in candidates if limits[each.strategy_id].depeg_bps_max is not None]
     pegs = map_pegs(market for each in pegged for market in each.setup.references)
-    now_ms = clock.now_ms()
     return {
         each.strategy_id: RiskGate(
             limits=limits[each.strategy_id],
             figures=figures[each.strategy_id],
             grounds=Grounds(
-                view=MarketView(now_ms=now_ms, books={}, rules=each.setup.rules, free={}),
                 clock_offsets_ms={
                     account.venue.code: account.venue.clock_offset_ms
                     for account in each.accounts

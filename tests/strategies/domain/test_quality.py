@@ -50,11 +50,12 @@ def book_of(venue, bid="99", ask="101", at_ms=NOW_MS, **more):
 def grounds_of(*books, rules=(), offsets=None, pegs=()):
     books = books or (book_of("alpha"), book_of("beta"))
     rules = rules or (make_rules("alpha"), make_rules("beta"))
-    return Grounds(make_view(books, rules, {}), offsets or {}, pegs)
+    return make_view(books, rules, {}), Grounds(offsets or {}, pegs)
 
 
-def code_of(grounds, intent=None, limits=EVERY):
-    denial = deny_grounds(intent or make_intent(), limits=limits, grounds=grounds)
+def code_of(seen, intent=None, limits=EVERY):
+    view, grounds = seen
+    denial = deny_grounds(intent or make_intent(), view=view, limits=limits, grounds=grounds)
     return None if denial is None else denial.code
 
 
@@ -149,9 +150,9 @@ def test_a_book_that_was_read_over_rest_is_of_the_moment_when_we_had_it():
 
 def test_the_denial_of_an_old_book_says_what_its_age_is_told_by():
     proven = live_of("alpha", heard_ago_ms=50_000, asked_ago_ms=1_200, made_ago_ms=1_100)
-    grounds = grounds_of(proven, live_of("beta"), offsets={"alpha": 0})
+    view, grounds = grounds_of(proven, live_of("beta"), offsets={"alpha": 0})
 
-    denial = deny_grounds(make_intent(), limits=EVERY, grounds=grounds)
+    denial = deny_grounds(make_intent(), view=view, limits=EVERY, grounds=grounds)
 
     assert denial is not None
     assert str(denial.message) == (
