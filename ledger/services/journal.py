@@ -198,10 +198,12 @@ def _claim(order_ids: Sequence[int], decided_ms: float | None, clock: Clock) -> 
     """
     now = clock.now()
     share_trading_lock()
-    pending = refuse_halted(lock_pending_orders(order_ids), now)
+    pending = lock_pending_orders(order_ids)
+    # all are refused in one go: what is set aside for them is given back by one statement
     if decided_ms is not None and clock.monotonic_ms() - decided_ms > DECIDED_MS_MAX:
         refuse_late(pending, now)
         return []
+    pending = refuse_halted(pending, now)
     if not pending:
         return []
     overdue = now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)

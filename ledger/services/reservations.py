@@ -14,7 +14,7 @@ from dataclasses import replace
 from django.db import IntegrityError, connection
 
 from accounts.errors import FundsReserved
-from accounts.models import Reservation, ReservationPurpose
+from accounts.models import Reservation, ReservationPurpose, ReservedTotal
 from accounts.selectors import get_account
 from accounts.services.reservations import Want
 from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
@@ -52,7 +52,7 @@ def want_of(order: Order, market: Market, *, quantity: Quantity | None = None) -
         quantity: that may still be executed [base]; ``None``: all of it.
     """
     side = Side(order.side)
-    asset_id = market.quote_id if spends_quote(side) else market.base_id
+    asset_id = _spent_asset_id(side, market)
     amount = most_spent(
         side=side,
         quantity=order.quantity if quantity is None else quantity,
@@ -129,15 +129,20 @@ def release_orders(order_ids: Sequence[int]) -> None:
 
 
 def _releases(order_ids: Sequence[int]) -> list[Statement]:
-    """Return what gives back all that is set aside for orders; its totals follow by triggers."""
+    """Return what gives back all that is set aside for orders; its totals follow by triggers.
+
+    Not blind: joined with the insertions of postings it would come before them, since PostgreSQL
+    runs the parts of one statement from the last to the first, and lock totals in another order
+    than ``keep_reserved`` promises.
+    """
     if not order_ids:
         return []
     sql = f"DELETE FROM {_TABLE} WHERE purpose = %s AND owner_id "  # noqa: S608  a constant
     purpose = ReservationPurpose.ORDER.value
     if connection.vendor == "sqlite":
         marks = ", ".join(["%s"] * len(order_ids))
-        return [Statement(f"{sql} IN ({marks})", [purpose, *order_ids], is_blind=True)]
-    return [Statement(f"{sql} = ANY(%s::bigint[])", [purpose, list(order_ids)], is_blind=True)]
+        return [Statement(f"{sql} IN ({marks})", [purpose, *order_ids])]
+    return [Statement(f"{sql} = ANY(%s::bigint[])", [purpose, list(order_ids)])]
 
 
 def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> list[Statement]:
@@ -146,6 +151,10 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> li
     Run in the transaction that books their executions, under the orders' locks. Funds that are
     spent are so never counted twice, and nothing is refused: an order that turned out to be alive
     after all gets its reservation back.
+
+    Totals are locked in one order by all who book: those of the books first, then those of purses
+    by their keys. So two never wait for each other, and whoever sets funds aside for a decision
+    waits for the shortest time.
 
     Args:
         orders: as they are now, with their markets.
@@ -162,7 +171,28 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> li
         if quantity > ZERO:
             kept.append(want_of(order, order.market, quantity=quantity))
     spent = {order.pk for order in orders} - {want.owner_id for want in kept}
-    return [*_writings(kept), *_releases(sorted(spent))]
+    locks = _locks(orders) if kept and spent else []
+    return [*locks, *_writings(kept), *_releases(sorted(spent))]
+
+
+def _locks(orders: Sequence[Order]) -> list[Statement]:
+    """Return what locks the totals of purses in their order, before two statements change them."""
+    keys = sorted({_total_key(order) for order in orders})
+    if connection.vendor == "sqlite" or len(keys) == 1:
+        return []
+    table = ReservedTotal._meta.db_table
+    sql = f"SELECT 1 FROM {table} WHERE key = ANY(%s::text[]) ORDER BY key FOR UPDATE"  # noqa: S608  a constant
+    return [Statement(sql, [keys])]
+
+
+def _total_key(order: Order) -> str:
+    """Return what the triggers know the total of an order's purse by."""
+    asset_id = _spent_asset_id(Side(order.side), order.market)
+    return f"{order.account_id}:{Wallet.SPOT.value}:{asset_id}"
+
+
+def _spent_asset_id(side: Side, market: Market) -> int:
+    return market.quote_id if spends_quote(side) else market.base_id
 
 
 def _writings(wants: Sequence[Want]) -> list[Statement]:
