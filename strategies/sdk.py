@@ -8,7 +8,8 @@ in a replay, and every decision can be computed again from its evidence.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -115,6 +116,11 @@ class StrategyPlugin(ABC, Generic[ParamsT]):
 
     def __init__(self, params: ParamsT) -> None:
         self.params = params
+
+    @cached_property
+    def params_json(self) -> Mapping[str, Any]:
+        """The parameters as JSON values; made once, since they never change."""
+        return self.params.model_dump(mode="json")
 
     @property
     def book_depth(self) -> int:

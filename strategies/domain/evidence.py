@@ -7,11 +7,10 @@ decimal strings, so that nothing is lost on the way.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
-from arbplatform.core.decimals import ZERO, Amount, to_decimal, to_plain
+from arbplatform.core.decimals import ZERO, to_decimal, to_plain
 from arbplatform.core.errors import InvalidInput
 from markets.domain.book import Book, Level, Look
 from markets.domain.fees import FeeMode, FeeSchedule
@@ -23,6 +22,9 @@ from strategies.domain.view import AssetKey, MarketKey, MarketView
 
 VERSION = 1
 """Raised when the form changes, so that old rows are still read the way they were written."""
+
+RULES_KEPT_MAX = 1_024
+"""Markets whose rules are kept as JSON, some 0.5 kB each."""
 
 Json = dict[str, Any]
 
@@ -43,7 +45,7 @@ class Evidence(NamedTuple):
 
 def to_evidence(
     view: MarketView,
-    params: BaseModel | Mapping[str, Any],
+    params: Mapping[str, Any],
     intent: Intent,
     depth: int | None = None,
     *,
@@ -53,29 +55,25 @@ def to_evidence(
 
     Args:
         view: what was evaluated.
-        params: of the strategy.
+        params: of the strategy, as JSON.
         intent: what came of it.
         depth: levels of each side of a book to keep; not fewer than the strategy looks at.
             ``None`` keeps all that the view has.
         offsets_ms: our clock minus that of each venue where it was measured [ms].
     """
     offsets_ms = offsets_ms or {}
-    keys = list(dict.fromkeys(MarketKey(leg.venue, leg.symbol) for leg in intent.legs))
-    stated = params.model_dump(mode="json") if isinstance(params, BaseModel) else dict(params)
+    keys = list(dict.fromkeys([MarketKey(leg.venue, leg.symbol) for leg in intent.legs]))
     return {
         "version": VERSION,
         "now_ms": view.now_ms,
-        "params": stated,
+        "params": dict(params),
         "books": [
             _book_to_json(view.books[key], depth)
             | _proof_to_json(view.books[key], offsets_ms.get(key.venue), view.now_ms)
             for key in keys
         ],
-        "rules": [_rules_to_json(view.rules[key]) for key in keys],
-        "free": [
-            {"venue": key.venue, "asset": key.asset, "amount": to_plain(amount)}
-            for key, amount in _free_of(view, keys).items()
-        ],
+        "rules": [dict(_rules_to_json(view.rules[key])) for key in keys],
+        "free": _free_to_json(view, keys),
         "dust": {code: to_plain(amount) for code, amount in sorted(view.dust.items())},
         "intent": intent_to_json(intent),
     }
@@ -108,13 +106,17 @@ def from_evidence(evidence: Mapping[str, Any]) -> Evidence:
     return Evidence(view, evidence["params"], intent_from_json(evidence["intent"]))
 
 
-def _free_of(view: MarketView, keys: list[MarketKey]) -> dict[AssetKey, Amount]:
-    assets = (
-        AssetKey(key.venue, asset)
-        for key in keys
-        for asset in (view.rules[key].base, view.rules[key].quote)
-    )
-    return {asset: view.free.get(asset, ZERO) for asset in assets}
+def _free_to_json(view: MarketView, keys: Sequence[MarketKey]) -> list[Json]:
+    """Return what is free of the assets of some markets, each asset once."""
+    stated: dict[AssetKey, Json] = {}
+    for key in keys:
+        rules = view.rules[key]
+        for code in (rules.base, rules.quote):
+            asset = AssetKey(key.venue, code)
+            if asset not in stated:
+                amount = to_plain(view.free.get(asset, ZERO))
+                stated[asset] = {"venue": key.venue, "asset": code, "amount": amount}
+    return list(stated.values())
 
 
 def _book_to_json(book: Book, depth: int | None) -> Json:
@@ -137,7 +139,7 @@ def _proof_to_json(book: Book, offset_ms: int | None, now_ms: int) -> Json:
         "clock_offset_ms": offset_ms,
         "told_at_ms": proof.told_at_ms,
         "proven_at_ms": proof.proven_at_ms,
-        "proven_by": proof.by.value,
+        "proven_by": str(proof.by),
         "age_ms": now_ms - proof.proven_at_ms,
     }
 
@@ -188,7 +190,9 @@ def _levels_from_json(items: list[list[str]]) -> tuple[Level, ...]:
     return tuple(Level(to_decimal(price), to_decimal(quantity)) for price, quantity in items)
 
 
-def _rules_to_json(rules: MarketRules) -> Json:
+@lru_cache(maxsize=RULES_KEPT_MAX)
+def _rules_to_json(rules: MarketRules) -> Mapping[str, Any]:
+    """Return rules as JSON values, written out once for as long as they stay the same."""
     return {
         "venue": rules.venue,
         "symbol": rules.symbol,

@@ -173,7 +173,7 @@ def _check_tickers(case: _Case) -> Denial | None:
 
 def _check_pegs(case: _Case) -> Denial | None:
     limit = case.limits.depeg_bps_max
-    if limit is None:
+    if limit is None or not case.grounds.pegs:
         return None
     rules = [case.view.rules[key] for key in case.keys]
     traded = {code for item in rules for code in (item.base, item.quote)}

@@ -219,7 +219,7 @@ def carry_out(turn: Turn, view: MarketView, evaluation: Evaluation) -> Deeds:
         run_id=turn.basis.run_id,
         detected_at=turn.clock.now(),
         view=view,
-        params=setup.plugin.params,
+        params=setup.plugin.params_json,
         depth=setup.plugin.book_depth,
         markets=setup.markets,
         offsets_ms=turn.basis.footing.risk.grounds.clock_offsets_ms,

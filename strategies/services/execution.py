@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Model
 from django.utils.translation import gettext_noop as _
 
 from accounts.errors import FundsReserved
@@ -40,7 +40,6 @@ from ledger.services.journal import (
 )
 from ledger.services.logs import write_log
 from markets.domain.orders import OrderKind, TimeInForce
-from strategies.domain.evidence import leg_to_json
 from strategies.domain.legs import next_quantity, spent_asset
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
@@ -152,20 +151,22 @@ def _engage(
 ) -> tuple[_Values, list[Order], Flight]:
     """Write opportunity, execution and first orders down, and claim the orders, all at once."""
     drafted: list[_Values] = []
+    setup = engagement.setup
+    markets = [setup.markets[MarketKey(leg.venue, leg.symbol)] for leg in intent.legs]
 
     def draft() -> Draft:
         values, statements = _draft_rows(engagement, intent)
         drafted[:] = [values]
         quantities = [leg.quantity for leg in intent.legs[:first_count]]
         plans = _plan_legs(engagement, values["id"], intent, quantities, start=0)
-        traded = frozenset(engagement.setup.accounts[leg.venue].pk for leg in intent.legs)
+        traded = frozenset([setup.accounts[leg.venue].id for leg in intent.legs])
         required = require_standing(engagement.claim, traded)
         return Draft(plans, [required, *statements])
 
     orders, flight = write_claimed(
         draft=draft,
-        accounts={account.pk: account for account in engagement.accounts.values()},
-        markets={market.pk: market for market in engagement.setup.markets.values()},
+        accounts={account.id: account for account in engagement.accounts.values()},
+        markets={market.id: market for market in markets},
         doors=engagement.doors,
         moments=engagement.moments,
     )
@@ -176,10 +177,11 @@ def _engage(
 
 def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[_Values, list[Statement]]:
     """Return the values of the execution by column, and what writes it and its opportunity down."""
-    sighting, now = engagement.sighting, timezone.now()
+    sighting, now = engagement.sighting, SYSTEM_CLOCK.now()
     opportunity_id = next_ids(Opportunity, 1)[0]
     execution_id = next_ids(Execution, 1)[0]
     opportunity = draft_opportunity(sighting=sighting, intent=intent, pk=opportunity_id)
+    evidence = opportunity["evidence"]
     values: _Values = {
         **_NEW_EXECUTION,
         "id": execution_id,
@@ -187,16 +189,20 @@ def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[_Values, list[S
         "run_id": sighting.run_id,
         "opportunity_id": opportunity_id,
         "leg_count": len(intent.legs),
-        "plan": to_document([leg_to_json(leg) for leg in intent.legs]),
+        "plan": to_document(evidence["intent"]["legs"]),
         "expected_profit": intent.expected_profit,
-        "profit_asset_id": sighting.asset_of(intent).pk,
+        "profit_asset_id": opportunity["profit_asset_id"],
         "lease_fence": engagement.claim.fence,
         "lease_holder": engagement.claim.holder,
         "created_at": now,
         "updated_at": now,
     }
-    execution = insertion(Execution, tuple(values), [list(values.values())])
-    return values, [opportunity, execution]
+    opportunity["evidence"] = to_document(evidence)
+    return values, [_insertion(Opportunity, opportunity), _insertion(Execution, values)]
+
+
+def _insertion(model: type[Model], values: _Values) -> Statement:
+    return insertion(model, tuple(values), [tuple(values.values())])
 
 
 def _announce(begun: _Values) -> None:
@@ -215,8 +221,9 @@ def _plan_legs(
     setup = engagement.setup
     return [
         OrderPlan(
-            account_id=setup.accounts[leg.venue].pk,
-            market_id=setup.markets[MarketKey(leg.venue, leg.symbol)].pk,
+            # not ``pk``, which is looked up anew each time
+            account_id=setup.accounts[leg.venue].id,
+            market_id=setup.markets[MarketKey(leg.venue, leg.symbol)].id,
             strategy_id=engagement.sighting.strategy_id,
             execution_id=execution_id,
             leg_index=index,

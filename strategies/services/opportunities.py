@@ -14,14 +14,12 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_to_json
-from arbplatform.persistence.fields import to_document
 from ledger.models import LogEntry, LogLevel
-from ledger.services.batches import Statement, insertion
 from ledger.services.logs import draft_log, write_logs
 from markets.models import Asset, Market
 from strategies.domain.evidence import to_evidence
 from strategies.models import Decision, Opportunity, Reason
-from strategies.sdk import Intent, MarketKey, MarketView, Params
+from strategies.sdk import Intent, MarketKey, MarketView
 from strategies.selectors import list_last_seen
 
 REPEAT_AFTER_S = 60
@@ -33,7 +31,7 @@ ALARMING = frozenset(
     {Reason.EDGE_ABOVE_CAP, Reason.TICKER_MISMATCH, Reason.DEPEG, Reason.MARKET_SUSPENDED}
 )
 """Denials that a person should look into: what was seen was too good, or not what it seemed."""
-_COLUMNS = tuple(str(column.column) for column in Opportunity._meta.concrete_fields)
+_EXECUTED = Decision.EXECUTED.value
 SUMMARY_LENGTH_MAX = 200
 ROUTE_LENGTH_MAX = 400
 
@@ -46,7 +44,7 @@ class Sighting:
         strategy_id, run_id: whose tick.
         detected_at: when the view was evaluated.
         view: what was evaluated.
-        params: with which parameters.
+        params: with which parameters, as JSON.
         depth: how many levels of each side of a book count.
         markets: of the view.
         offsets_ms: our clock minus that of each venue where it was measured [ms].
@@ -56,19 +54,21 @@ class Sighting:
     run_id: int
     detected_at: datetime
     view: MarketView
-    params: Params
+    params: Mapping[str, Any]
     depth: int
     markets: Mapping[MarketKey, Market]
     offsets_ms: Mapping[str, int]
 
-    def asset_of(self, intent: Intent) -> Asset:
-        """Return the asset in which ``intent`` makes its profit."""
+    def asset_id_of(self, intent: Intent) -> int:
+        """Return the id of the asset in which ``intent`` makes its profit."""
         for leg in intent.legs:
-            market = self.markets[MarketKey(leg.venue, leg.symbol)]
-            for asset in (market.base, market.quote):
-                if asset.code == intent.profit_asset:
-                    return asset
-        return Asset.objects.get(code=intent.profit_asset)
+            key = MarketKey(leg.venue, leg.symbol)
+            rules, market = self.view.rules[key], self.markets[key]
+            if rules.base == intent.profit_asset:
+                return market.base_id
+            if rules.quote == intent.profit_asset:
+                return market.quote_id
+        return Asset.objects.get(code=intent.profit_asset).pk
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,15 @@ class LeftIntent:
     message: Message | None = None
 
 
-def draft_opportunity(*, sighting: Sighting, intent: Intent, pk: int) -> Statement:
-    """Return what writes an opportunity down that is about to be carried out.
+def draft_opportunity(*, sighting: Sighting, intent: Intent, pk: int) -> dict[str, Any]:
+    """Return the values by column of an opportunity that is about to be carried out.
 
     Args:
         sighting: the tick's view.
         intent: what is carried out.
         pk: id of the row.
     """
-    values = _values_of(sighting, intent, Decision.EXECUTED, None)
-    values["id"], values["evidence"] = pk, to_document(values["evidence"])
-    return insertion(Opportunity, _COLUMNS, [[values[name] for name in _COLUMNS]])
+    return {"id": pk, **_values_of(sighting, intent), "decision": _EXECUTED, "reason": ""}
 
 
 def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Opportunity]:
@@ -121,10 +119,14 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
         if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
     ]
     write_logs(_draft_alarm(sighting, item) for item in news if item.reason in ALARMING)
-    return Opportunity.objects.bulk_create(
-        Opportunity(**_values_of(sighting, item.intent, item.decision, item.reason, item.message))
-        for item in news
-    )
+    return Opportunity.objects.bulk_create(_left_row(sighting, item) for item in news)
+
+
+def _left_row(sighting: Sighting, item: LeftIntent) -> Opportunity:
+    values = _values_of(sighting, item.intent)
+    if item.message is not None:
+        values["evidence"]["denial"] = message_to_json(item.message)
+    return Opportunity(**values, decision=item.decision.value, reason=item.reason.value)
 
 
 def _draft_alarm(sighting: Sighting, item: LeftIntent) -> LogEntry:
@@ -140,18 +142,12 @@ def _draft_alarm(sighting: Sighting, item: LeftIntent) -> LogEntry:
 
 def route_of(intent: Intent) -> str:
     """Return what makes two opportunities the same: side, market and venue of every leg."""
-    steps = (f"{leg.side} {leg.symbol} @ {leg.venue}" for leg in intent.legs)
+    steps = [f"{leg.side} {leg.symbol} @ {leg.venue}" for leg in intent.legs]
     return " > ".join(steps)[:ROUTE_LENGTH_MAX]
 
 
-def _values_of(
-    sighting: Sighting,
-    intent: Intent,
-    decision: Decision,
-    reason: Reason | None,
-    message: Message | None = None,
-) -> dict[str, Any]:
-    """Return the values of a row by column, but for its id."""
+def _values_of(sighting: Sighting, intent: Intent) -> dict[str, Any]:
+    """Return the values of a row by column, but for its id and what was decided."""
     evidence = to_evidence(
         view=sighting.view,
         params=sighting.params,
@@ -159,8 +155,6 @@ def _values_of(
         depth=sighting.depth,
         offsets_ms=sighting.offsets_ms,
     )
-    if message is not None:
-        evidence["denial"] = message_to_json(message)
     return {
         "strategy_id": sighting.strategy_id,
         "run_id": sighting.run_id,
@@ -170,8 +164,6 @@ def _values_of(
         "edge_bps": intent.edge_bps,
         "notional": intent.notional,
         "expected_profit": intent.expected_profit,
-        "profit_asset_id": sighting.asset_of(intent).pk,
-        "decision": decision.value,
-        "reason": reason.value if reason else "",
+        "profit_asset_id": sighting.asset_id_of(intent),
         "evidence": evidence,
     }

@@ -1,6 +1,6 @@
 """Dust is sold along in whole lots, as far as book, funds and market allow."""
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from decimal import Decimal as D
 
 import pytest
@@ -45,6 +45,27 @@ def test_the_leg_that_sells_takes_whole_lots_along():
     assert sell.expected_spent == D("1.1")
     assert sell.expected_received == D("98.901") + D("0.2") * 110 * D("0.999")
     assert carry({"BTC": "0.25"}).expected_profit == make_intent().expected_profit
+
+
+def has_default(item):
+    return item.default is not MISSING or item.default_factory is not MISSING
+
+
+def test_nothing_else_of_an_intent_changes():
+    intent = make_intent(sizing={"pivot": "0"})
+    # what intents and legs are given one day has to be handed on as well
+    assert [
+        item.name for kind in (Intent, LegIntent) for item in fields(kind) if has_default(item)
+    ] == ["sizing", "carried"]
+
+    carried = carry({"BTC": "0.25"}, intent=intent)
+
+    assert replace(carried, legs=intent.legs) == intent
+    bought, sold = intent.legs
+    changed = ("quantity", "expected_spent", "expected_received", "carried")
+    before = {name: getattr(sold, name) for name in changed}
+    assert carried.legs[0] == bought
+    assert replace(carried.legs[1], **before) == sold
 
 
 @pytest.mark.parametrize(

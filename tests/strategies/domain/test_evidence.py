@@ -71,7 +71,7 @@ def triangular_cases(draw):
 
 def check_that_every_decision_is_made_again(plugin, view):
     for intent in plugin.evaluate(view).intents:
-        evidence = json.loads(json.dumps(to_evidence(view, plugin.params, intent)))
+        evidence = json.loads(json.dumps(to_evidence(view, plugin.params_json, intent)))
 
         again = from_evidence(evidence)
 
@@ -113,7 +113,7 @@ def example():
 def test_evidence_holds_what_concerns_the_intent_and_no_more():
     plugin, view, intent = example()
 
-    evidence = to_evidence(view, plugin.params, intent)
+    evidence = to_evidence(view, plugin.params_json, intent)
 
     assert [(book["venue"], len(book["asks"])) for book in evidence["books"]] == [
         ("alpha", 2),
@@ -135,7 +135,7 @@ def test_evidence_says_how_old_each_book_was_and_what_proves_it():
     live = replace(view.books[key], heard_at_ms=NOW_MS - 40_000, look=look)
     seen = replace(view, books={**view.books, key: live})
 
-    stated = to_evidence(seen, plugin.params, intent, offsets_ms={key.venue: 1_000})
+    stated = to_evidence(seen, plugin.params_json, intent, offsets_ms={key.venue: 1_000})
     evidence = json.loads(json.dumps(stated))
 
     [book] = [item for item in evidence["books"] if item["heard_at_ms"] is not None]
@@ -153,22 +153,38 @@ def test_evidence_says_how_old_each_book_was_and_what_proves_it():
 def test_levels_that_the_strategy_does_not_look_at_may_be_left_out():
     plugin, view, intent = example()
 
-    evidence = to_evidence(view, plugin.params, intent, depth=plugin.book_depth)
+    evidence = to_evidence(view, plugin.params_json, intent, depth=plugin.book_depth)
 
     assert evidence["books"][0]["asks"] == [["100", "1"]]
     assert plugin.evaluate(from_evidence(evidence).view).intents == (intent,)
 
 
-def test_parameters_may_be_json_already():
-    plugin, view, intent = example()
-    stated = plugin.params.model_dump(mode="json")
+def test_parameters_are_stated_as_they_are_and_once():
+    plugin, _view, _intent = example()
 
-    assert to_evidence(view, stated, intent) == to_evidence(view, plugin.params, intent)
+    assert plugin.params_json == plugin.params.model_dump(mode="json")
+    assert plugin.params_json is plugin.params_json
+
+
+def test_rules_are_stated_as_they_are_whatever_was_stated_before():
+    plugin, view, intent = example()
+    key = next(iter(view.rules))
+    raised = replace(view.rules[key], fees=replace(view.rules[key].fees, taker=D("0.002")))
+    other = replace(view, rules={**view.rules, key: raised})
+
+    before = to_evidence(view, plugin.params_json, intent)
+    before["rules"][0]["lot"] = before["params"]["depth"] = "spoilt"
+    after = to_evidence(other, plugin.params_json, intent)
+    again = to_evidence(view, plugin.params_json, intent)
+
+    assert [each["rules"][0]["taker_fee"] for each in (after, again)] == ["0.002", "0.001"]
+    assert again["rules"][0]["lot"] == "0.00001"
+    assert again["params"] == plugin.params.model_dump(mode="json")
 
 
 def test_evidence_of_another_version_is_refused():
     plugin, view, intent = example()
-    evidence = to_evidence(view, plugin.params, intent) | {"version": 2}
+    evidence = to_evidence(view, plugin.params_json, intent) | {"version": 2}
 
     with pytest.raises(InvalidInput) as caught:
         from_evidence(evidence)
@@ -178,7 +194,7 @@ def test_evidence_of_another_version_is_refused():
 
 def test_a_decision_that_was_tampered_with_is_not_made_again():
     plugin, view, intent = example()
-    evidence = to_evidence(view, plugin.params, replace(intent, expected_profit=D(1000)))
+    evidence = to_evidence(view, plugin.params_json, replace(intent, expected_profit=D(1000)))
 
     again = from_evidence(evidence)
 
