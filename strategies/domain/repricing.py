@@ -9,6 +9,7 @@ from arbplatform.core.decimals import (
     ZERO,
     Amount,
     Bps,
+    Fraction,
     Price,
     Quantity,
     ceil_to_step,
@@ -44,12 +45,15 @@ class Means:
         books: fetched for the purpose, by leg; a leg without one is no way out.
         free: what the account of each leg's venue holds, by leg and asset [units of the asset].
         max_loss_bps: most that the exposure may lose of what it cost, not negative [bps].
+        room: how much of the way from the price that was seen to the worst one that
+            ``max_loss_bps`` allows the limit of an order goes, from 0 to 1.
         refused: leg and side of orders that venues have refused too often to be tried again.
     """
 
     books: Mapping[int, Book]
     free: Mapping[int, Mapping[str, Amount]]
     max_loss_bps: Bps
+    room: Fraction = ZERO
     refused: frozenset[tuple[int, Side]] = frozenset()
 
 
@@ -148,10 +152,10 @@ def _price(route: Route, exposure: Exposure, means: Means) -> _Offer | None:
     bound = _bound(hop, limit_rate / rest if is_long else limit_rate)
     ladder = _ladder(hop, book, bound)
     quantity = _quantity(hop, ladder, abs(exposure.amount), is_long=is_long)
-    quantity = _affordable(hop, ladder, quantity, means)
+    quantity = _affordable(hop, ladder, quantity, bound, means)
     if quantity <= 0:
         return None
-    limit = ladder.worst_price(quantity)
+    limit = _limit(hop, ladder, quantity, bound, means.room)
     if not is_tradable(hop, quantity, limit):
         return None
     spent, received = _flows(hop, ladder, quantity)
@@ -205,12 +209,25 @@ def _quantity(hop: Hop, ladder: Ladder, amount: Amount, *, is_long: bool) -> Qua
     return floor_to_step(wanted, rules.lot)
 
 
-def _affordable(hop: Hop, ladder: Ladder, quantity: Quantity, means: Means) -> Quantity:
+def _limit(hop: Hop, ladder: Ladder, quantity: Quantity, bound: Price, room: Fraction) -> Price:
+    """Return the worst price of ``quantity`` that was seen, or ``room`` of the way to the bound.
+
+    Never one beyond the bound, and none at which the order would be too small for the venue.
+    """
+    seen, tick = ladder.worst_price(quantity), hop.leg.rules.tick
+    price = seen + (bound - seen) * room
+    wide = floor_to_step(price, tick) if hop.side is Side.BUY else ceil_to_step(price, tick)
+    return wide if is_tradable(hop, quantity, wide) else seen
+
+
+def _affordable(
+    hop: Hop, ladder: Ladder, quantity: Quantity, bound: Price, means: Means
+) -> Quantity:
     """Return the part of ``quantity`` that the account can pay, at the price that is set aside."""
     if quantity <= 0:
         return ZERO
     free = means.free.get(hop.leg.index, {}).get(hop.spent_asset, ZERO)
-    price = ladder.worst_price(quantity) if hop.side is Side.BUY else ONE
+    price = _limit(hop, ladder, quantity, bound, means.room) if hop.side is Side.BUY else ONE
     return floor_to_step(min(quantity, free / (price * hop.factors.spend)), hop.leg.rules.lot)
 
 

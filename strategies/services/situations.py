@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.services.balances import sync_balances
-from arbplatform.core.decimals import ZERO, Amount, to_decimal
+from arbplatform.core.decimals import ONE, ZERO, Amount, Fraction, to_decimal
 from arbplatform.core.errors import ArbError
 from ledger.domain.orders import OrderState
 from ledger.models import Order
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 REFUSALS_MAX = 2
 """After so many refused orders on one side of a leg the other ways out are taken."""
+
+ROOM_ORDERS = 3
+"""After so many orders of a repair the next ones have all the room that the limit leaves."""
 
 BOOK_DEPTH = 50
 """Levels of each side that a repair looks at."""
@@ -110,11 +113,15 @@ def count_repairs(execution: Execution, orders: Sequence[Order]) -> int:
 def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> Means:
     """Return fresh books, what the accounts hold, and the loss that the run allows.
 
+    The first order of a repair names the price that was seen. Where books move faster than an order
+    travels it meets nothing, however often it is sent, so those after it have more room.
+
     Args:
         execution: to repair.
         scene: what is known of it.
-        is_anew: as if its repair were begun anew now: earlier refusals of venues do not count.
+        is_anew: as if its repair were begun anew now: earlier orders and refusals do not count.
     """
+    sent_count = 0 if is_anew else count_repairs(execution, scene.orders)
     reopened_after = _find_reopening(execution)
     judged = [row for row in scene.orders if reopened_after is None or row.pk > reopened_after]
     enabled = {
@@ -138,6 +145,7 @@ def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> 
             index: balances.get(market.venue.code, {}) for index, market in enumerate(scene.markets)
         },
         max_loss_bps=max_loss_bps(execution),
+        room=min(Fraction(sent_count) / ROOM_ORDERS, ONE),
         refused=_find_refused([] if is_anew else judged),
     )
 

@@ -230,6 +230,45 @@ def test_of_two_equal_losses_completing_comes_first():
     assert "no more than reversing" in verdict.reason.template
 
 
+@pytest.mark.parametrize(
+    ("room", "limit_price"),
+    # bought at 100 and two fees of a thousandth: 50 bps are lost when it is sold at 99.6993
+    [(D(0), "100.19"), (D(1) / 3, "100.03"), (D(1), "99.70")],
+)
+def test_the_more_room_an_order_has_the_nearer_its_limit_comes_to_the_loss_allowed(
+    room, limit_price
+):
+    situation = make_pair(D(10), D(0))
+    means = make_means(alpha=(90, 110), beta=("100.19", 101))
+
+    verdict = look(situation, replace(means, room=room))
+
+    assert verdict.order.limit_price == D(limit_price)
+    # what is expected is what was seen
+    assert verdict.loss_bps == look(situation, means).loss_bps
+
+
+def test_what_an_order_may_cost_at_its_limit_is_what_has_to_be_there():
+    situation = make_pair(D(0), D(10))
+    means = make_means(alpha=(90, 100), beta=(90, 110), free={"USDT": D(1000)})
+
+    seen, widest = (look(situation, replace(means, room=D(room))).order for room in (0, 1))
+
+    assert seen.limit_price == 100
+    assert widest.limit_price > 100
+    assert seen.quantity * 100 <= 1000 < (seen.quantity + D("0.001")) * 100
+    assert widest.quantity == D(1000) / widest.limit_price // D("0.001") * D("0.001")
+
+
+def test_an_order_that_its_room_would_make_too_small_for_the_venue_has_none():
+    situation = make_pair(D(10), D(0), notional_min=1000)
+    means = make_means(alpha=(90, 110), beta=("100.2", 101))
+
+    verdict = look(situation, replace(means, room=D(1)))
+
+    assert verdict.order.limit_price == D("100.2")
+
+
 def make_triangle(after, amount):
     """USDT → BTC → ETH → USDT; everything is in the asset that leg ``after`` brought."""
     legs = [
@@ -307,10 +346,11 @@ levels = st.lists(st.tuples(prices, positive), min_size=0, max_size=4)
     lot=st.sampled_from(["0.001", "0.1", "0.25"]),
     notional_min=st.sampled_from([0, 10, 100]),
     limit=st.sampled_from([0, 10, 50, 300]),
+    room=st.sampled_from([D(0), D(1) / 3, D(1)]),
     mode=st.sampled_from(FeeMode),
 )
 def test_no_order_breaks_a_rule_the_limit_or_the_exposure(
-    *, bought, sold, alpha, beta, lot, notional_min, limit, mode
+    *, bought, sold, alpha, beta, lot, notional_min, limit, room, mode
 ):
     situation = make_pair(
         bought, sold, lot=lot, quantity_min=lot, notional_min=notional_min, mode=mode
@@ -319,7 +359,7 @@ def test_no_order_breaks_a_rule_the_limit_or_the_exposure(
         index: make_book(bids=sorted(bids, reverse=True), asks=sorted(asks))
         for index, (bids, asks) in enumerate((alpha, beta))
     }
-    means = Means(books=books, free={0: RICH, 1: RICH}, max_loss_bps=D(limit))
+    means = Means(books=books, free={0: RICH, 1: RICH}, max_loss_bps=D(limit), room=room)
 
     verdict = look(situation, means)
 
@@ -334,17 +374,21 @@ def test_no_order_breaks_a_rule_the_limit_or_the_exposure(
     book = books[order.leg_index]
     taken = book.asks if order.side is Side.BUY else book.bids
     out, into, worst = cash_flows(taken, order.side, rules.fees, order.quantity)
-    assert worst == order.limit_price
+    given_away = order.limit_price - worst if order.side is Side.BUY else worst - order.limit_price
+    assert given_away >= 0
+    assert room or not given_away
+    at_limit = [(order.limit_price, order.quantity)]
+    most_out, least_into, _worst = cash_flows(at_limit, order.side, rules.fees, order.quantity)
     # what moves is never more than what was exposed, and loses no more than is allowed
     share = D(limit) / 10_000
     if exposure > 0:
         cost = BUY_PRICE / (1 - FEE)
         assert out <= exposure
-        assert into >= out * cost * (1 - share)
+        assert least_into >= most_out * cost * (1 - share)
         loss = 1 - into / (out * cost)
     else:
         gain = SELL_PRICE * (1 - FEE)
         assert into <= -exposure
-        assert out <= into * gain * (1 + share)
+        assert most_out <= least_into * gain * (1 + share)
         loss = out / (into * gain) - 1
     assert abs(verdict.loss_bps - loss * 10_000) < D("1e-9")
