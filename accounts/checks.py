@@ -11,6 +11,7 @@ from django.db import connections
 
 from accounts.models import VenueAccount
 from accounts.selectors import count_unreadable_accounts
+from arbplatform.core.ids import INSTALL_ID_LENGTH
 
 
 @register(Tags.security)
@@ -29,6 +30,21 @@ def check_encryption_keys(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 )
             ]
     return []
+
+
+@register()
+def check_install_id(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Refuse a name of this installation by which it would not know its own orders again."""
+    install_id = settings.ARB_INSTALL_ID
+    if len(install_id) == INSTALL_ID_LENGTH and install_id.isascii() and install_id.isalnum():
+        return []
+    return [
+        Error(
+            f"ARB_INSTALL_ID has to be {INSTALL_ID_LENGTH} letters or digits.",
+            hint="Make one up, and keep it: it is part of every client order id.",
+            id="accounts.E002",
+        )
+    ]
 
 
 @register(Tags.database)

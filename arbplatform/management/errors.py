@@ -134,6 +134,17 @@ class RedisAddressWrong(InvalidInput):
     )
 
 
+class SecretsMissing(InvalidInput):
+    """Settings that make no secrets of their own were chosen, and the environment lacks some."""
+
+    code = 1063
+    summary = (
+        "{names} must be set: {settings} makes no secrets of its own. "
+        "`.venv/bin/python -m arbplatform.settings.env` prints new ones; an installation that has "
+        "traded already needs the ones it had."
+    )
+
+
 TOLD_BY_STEPS: dict[int, type[ArbError]] = {
     error.code: error for error in (DatabaseUnusable, RedisUnusable, VenuesSilent)
 }

@@ -17,10 +17,13 @@ from arbplatform.management.errors import (
     DirectoryUnusable,
     PortTaken,
     RedisAddressWrong,
+    SecretsMissing,
 )
-from arbplatform.settings.env import env
+from arbplatform.settings.env import env, missing_secrets
 
 LOCK_FILE = "up.lock"
+SELF_SUFFICIENT = "arbplatform.settings.dev"
+"""The settings that make the secrets which they need."""
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 REDIS_SCHEMES = ("redis", "rediss")
 LISTEN_BACKLOG = 512
@@ -99,6 +102,16 @@ def is_port_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def check_secrets(settings_module: str) -> None:
+    """Refuse settings that need secrets from the environment if it lacks some.
+
+    Raises:
+        SecretsMissing: it does.
+    """
+    if settings_module != SELF_SUFFICIENT and (names := missing_secrets()):
+        raise SecretsMissing(names=", ".join(names), settings=settings_module)
 
 
 def check_database_url(url: str) -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PROBE_TIMEOUT_S = 2.0
+LOCALHOST = "localhost"
 
 
-async def answers_http(url: str) -> bool:
+async def answers_http(url: str, *, host: str = LOCALHOST) -> bool:
     """Return whether a GET of ``url`` brings anything but an error.
 
-    The request calls the host ``localhost``, which the web server lets in whatever it listens on.
+    Args:
+        url: where to connect, and the path.
+        host: what the request calls the server: one that lets in some names only knows it by these.
     """
     parts = urlsplit(url)
-    request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     reply = await _ask(request.encode(), host=parts.hostname, port=parts.port)
     fields = reply.split(maxsplit=2)
     return len(fields) > 1 and fields[1].isdigit() and int(fields[1]) < HTTPStatus.BAD_REQUEST

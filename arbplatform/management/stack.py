@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from arbplatform.management.children import ChildSpec
-from arbplatform.management.probes import answers_http
-from arbplatform.settings.env import BASE_DIR
+from arbplatform.management.preflight import SELF_SUFFICIENT
+from arbplatform.management.probes import LOCALHOST, answers_http
+from arbplatform.settings.env import BASE_DIR, env
 
-SETTINGS_MODULE = "arbplatform.settings.dev"
 WORKER_THREADS = 8
 WORKER_STOP_TIMEOUT_S = 45.0
 """Longer than WORKER_DRAIN_MS and one step of an execution at venues that do not answer: what was
@@ -45,10 +45,10 @@ class StackOptions:
         """Return the environment of the platform's processes."""
         inherited = os.environ.get("PYTHONPATH", "")
         return {
-            "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
             # the C library would keep a pool of freed memory for each of many threads
             "MALLOC_ARENA_MAX": "2",
             **os.environ,
+            "DJANGO_SETTINGS_MODULE": settings_module(),
             "ARB_DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": redis_url,
@@ -57,6 +57,11 @@ class StackOptions:
             # the web server makes the system checks for all; they load every page and address
             "CELERY_SKIP_CHECKS": "1",
         }
+
+
+def settings_module() -> str:
+    """Return the settings that the platform's processes run with."""
+    return os.environ.get("DJANGO_SETTINGS_MODULE") or SELF_SUFFICIENT
 
 
 def manage(*arguments: str) -> tuple[str, ...]:
@@ -71,9 +76,15 @@ def web(environment: Mapping[str, str], directory: Path, *, descriptor: int, url
         command=(sys.executable, "-m", "arbplatform.management.web", str(descriptor)),
         environment=environment,
         directory=directory,
-        is_ready=partial(answers_http, f"{url}/healthz"),
+        is_ready=partial(answers_http, f"{url}/healthz", host=_allowed_host()),
         descriptors=(descriptor,),
     )
+
+
+def _allowed_host() -> str:
+    """Return a name of the web server by which it lets itself be asked."""
+    names = env.list("ALLOWED_HOSTS", default=[])
+    return next((name.lstrip(".") for name in names if name != "*"), LOCALHOST)
 
 
 def worker(environment: Mapping[str, str], directory: Path) -> ChildSpec:

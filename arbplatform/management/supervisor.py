@@ -109,6 +109,7 @@ class Supervisor:
         options = self.options
         lock = preflight.lock_data_dir(options.data_dir)
         self._exit.callback(lock.close)
+        preflight.check_secrets(stack.settings_module())
         preflight.check_database_url(options.database_url)
         preflight.check_redis_url(options.redis_url)
         listener = preflight.listen(options.host, options.port)

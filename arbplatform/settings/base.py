@@ -12,10 +12,11 @@ from redis.retry import Retry
 from arbplatform.background.queues import QUEUES
 from arbplatform.settings.api import *  # noqa: F403
 from arbplatform.settings.console import *  # noqa: F403
-from arbplatform.settings.env import BASE_DIR, DATA_DIR, env
+from arbplatform.settings.env import BASE_DIR, DATA_DIR, env, require_secrets
 from arbplatform.settings.logs import *  # noqa: F403
 from arbplatform.settings.retention import *  # noqa: F403
 
+require_secrets()
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS")
 ARB_INSTALL_ID = env.str("ARB_INSTALL_ID")

@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 import environ
 from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
 
 from arbplatform.core.ids import new_install_id
 
@@ -19,6 +21,31 @@ if (BASE_DIR / ".env").is_file():
 DATA_DIR = Path(env.str("ARB_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 SECRETS_FILE = "secrets.env"
+SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "ARB_INSTALL_ID")
+
+
+def missing_secrets() -> list[str]:
+    """Return the names of the secrets that the environment does not hold."""
+    return [name for name in SECRETS if not env.str(name, default="")]
+
+
+def require_secrets() -> None:
+    """Refuse settings without secrets, all that are missing in one sentence.
+
+    Raises:
+        ImproperlyConfigured: some are missing.
+    """
+    if names := missing_secrets():
+        raise ImproperlyConfigured(
+            f"{', '.join(names)} must be set in the environment. "
+            "`python -m arbplatform.settings.env` prints new ones."
+        )
+
+
+def new_secrets() -> str:
+    """Return new secrets as the lines of an environment file."""
+    values = (secrets.token_urlsafe(50), Fernet.generate_key().decode(), new_install_id())
+    return "".join(f"{name}={value}\n" for name, value in zip(SECRETS, values, strict=True))
 
 
 def ensure_local_secrets(data_dir: Path) -> Path:
@@ -36,16 +63,10 @@ def ensure_local_secrets(data_dir: Path) -> Path:
     if path.exists():
         return path
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lines = {
-        "SECRET_KEY": secrets.token_urlsafe(50),
-        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-        "ARB_INSTALL_ID": new_install_id(),
-    }
-    text = "".join(f"{name}={value}\n" for name, value in lines.items())
     draft = path.with_name(f".{SECRETS_FILE}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+        file.write(new_secrets())
         file.flush()
         os.fsync(file.fileno())
     try:
@@ -55,3 +76,7 @@ def ensure_local_secrets(data_dir: Path) -> Path:
     finally:
         draft.unlink()
     return path
+
+
+if __name__ == "__main__":
+    sys.stdout.write(new_secrets())

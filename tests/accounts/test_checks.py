@@ -4,7 +4,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import Tags, run_checks
 
-from accounts.checks import check_encryption_keys
+from accounts.checks import check_encryption_keys, check_install_id
 
 
 @pytest.fixture
@@ -28,6 +28,20 @@ def test_a_key_that_cannot_encrypt_is_named_by_its_place_and_not_shown(db, setti
 
     assert message.msg == "Key number 2 in FIELD_ENCRYPTION_KEYS is not a Fernet key."
     assert "planted" not in str(message)
+
+
+@pytest.mark.parametrize("name", ["", "arb", "my-install", "ab-12", "äbcde"])
+def test_a_name_by_which_own_orders_would_not_be_known_again_is_refused(name, settings):
+    settings.ARB_INSTALL_ID = name
+
+    assert [message.id for message in check_install_id(None)] == ["accounts.E002"]
+
+
+@pytest.mark.parametrize("name", ["tests", "a1b2c", "ABC12"])
+def test_a_name_of_five_letters_or_digits_passes(name, settings):
+    settings.ARB_INSTALL_ID = name
+
+    assert check_install_id(None) == []
 
 
 def test_secrets_that_do_not_open_are_counted(stored_secrets, settings):

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from arbplatform.management import stack
+from arbplatform.management.preflight import SELF_SUFFICIENT
 
 DJANGO = "import django; django.setup()\n"
 CELERY = "from arbplatform.celery import app; app.loader.import_default_modules()\n"
@@ -47,7 +48,7 @@ def imported(code, data_dir):
     options = stack.StackOptions(data_dir)
     ended = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport json, sys; print(json.dumps(list(sys.modules)))"],
-        env=options.environment("") | {"DJANGO_SETTINGS_MODULE": stack.SETTINGS_MODULE},
+        env=options.environment("") | {"DJANGO_SETTINGS_MODULE": SELF_SUFFICIENT},
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,
         check=True,

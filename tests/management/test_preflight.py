@@ -4,6 +4,7 @@ import pytest
 
 from arbplatform.core.errors import Conflict, InvalidInput, Unavailable
 from arbplatform.management import preflight
+from arbplatform.settings.env import SECRETS
 
 
 def test_a_data_directory_has_one_owner_at_a_time(tmp_path):
@@ -42,6 +43,26 @@ def test_a_port_that_is_taken_is_refused():
 def test_an_address_of_another_machine_cannot_be_listened_on():
     with pytest.raises(InvalidInput, match=r"The address 192\.0\.2\.1:0 cannot be listened on"):
         preflight.listen("192.0.2.1", 0)
+
+
+def test_production_without_secrets_is_refused_with_all_their_names(monkeypatch):
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ARB_INSTALL_ID", "tests")
+
+    with pytest.raises(
+        InvalidInput, match=r"^SECRET_KEY, FIELD_ENCRYPTION_KEYS must be set: arbplatform\.settings"
+    ):
+        preflight.check_secrets("arbplatform.settings.prod")
+
+    preflight.check_secrets(preflight.SELF_SUFFICIENT)  # makes its own
+
+
+def test_production_with_secrets_starts(monkeypatch):
+    for name in SECRETS:
+        monkeypatch.setenv(name, "something")
+
+    preflight.check_secrets("arbplatform.settings.prod")
 
 
 def test_a_free_port_is_free():

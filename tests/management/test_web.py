@@ -4,11 +4,12 @@ import sys
 from django.conf import settings
 
 from arbplatform.management import stack
+from arbplatform.management.preflight import SELF_SUFFICIENT
 
 
 def test_the_web_server_does_not_start_before_what_the_checks_find_is_mended(tmp_path):
     environment = stack.StackOptions(tmp_path).environment("") | {
-        "DJANGO_SETTINGS_MODULE": stack.SETTINGS_MODULE,
+        "DJANGO_SETTINGS_MODULE": SELF_SUFFICIENT,
         "FIELD_ENCRYPTION_KEYS": "nonsense",
     }
 

@@ -86,6 +86,25 @@ def test_a_first_run_makes_its_secrets_once_and_hides_them(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_printed_secrets_are_those_that_production_needs(tmp_path):
+    printed = subprocess.run(
+        [sys.executable, "-m", "arbplatform.settings.env"],
+        cwd=ROOT,
+        env={**os.environ, "ARB_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    given = dict(line.split("=", 1) for line in printed.splitlines())
+    script = "from django.core.checks import run_checks; print(run_checks(tags=['security']))"
+
+    done = run(script, "arbplatform.settings.prod", tmp_path, **given)
+
+    assert set(given) == set(SECRETS)
+    assert done.stdout == "[]\n", done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_two_installations_never_share_a_secret(tmp_path):
     one, other = (ensure_local_secrets(tmp_path / name).read_text() for name in ("a", "b"))
 
@@ -100,11 +119,16 @@ def test_a_first_run_needs_nothing_from_the_environment(tmp_path):
     assert done.stdout.split() == ["False", "zh-hans"], done.stderr
 
 
-def test_production_has_no_default_secrets(tmp_path):
-    done = run("", "arbplatform.settings.prod", tmp_path)
+def test_production_has_no_default_secrets_and_names_all_that_it_misses(tmp_path):
+    given = {"SECRET_KEY": SECRETS["SECRET_KEY"]}
+
+    done = run("", "arbplatform.settings.prod", tmp_path, **given)
 
     assert done.returncode != 0
-    assert "SECRET_KEY" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "django.core.exceptions.ImproperlyConfigured: FIELD_ENCRYPTION_KEYS, ARB_INSTALL_ID must "
+        "be set in the environment. `python -m arbplatform.settings.env` prints new ones."
+    )
     assert not (tmp_path / "data").exists()
 
 
