@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -32,7 +32,7 @@ from arbplatform.console.admin import (
     command_button,
     plain,
 )
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import Message
 from arbplatform.wording import render
 
 OUTCOME_LABELS = {"good": "success", "bad": "danger", "none": "info"}
@@ -325,35 +325,9 @@ class VenueAccountAdmin(PlatformAdmin):
         made = accounts.create_account(venue=form.cleaned_data["venue"], **values, **typed)
         obj.pk = made.pk
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Show the form again if the service refuses what it let pass."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except ArbError as error:
-            return self._refuse(request, error)
-
     def delete_model(self, request: HttpRequest, obj: VenueAccount) -> None:
         """Remove the account through its service."""
         accounts.delete_account(account_id=obj.pk)
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Say why an account that is in use is not removed."""
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except ArbError as error:
-            return self._refuse(request, error)
-
-    def _refuse(self, request: HttpRequest, error: ArbError) -> HttpResponse:
-        messages.error(request, render(error.message))
-        return HttpResponseRedirect(request.path.replace("/delete/", "/change/"))
 
 
 def connection_outcome(account: VenueAccount) -> tuple[str, str]:

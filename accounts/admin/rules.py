@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.asking import AskingAdmin, AskingForm
 from accounts.admin.forms import ReasonForm, capitalise_labels
-from accounts.domain.addresses import AddressState
+from accounts.domain.addresses import ADDRESS_TRANSITIONS, AddressEvent, AddressState
 from accounts.domain.rules import RuleKind
 from accounts.models import AddressEntry, RuleChange, VenueNetwork
 from accounts.selectors import list_addresses, list_networks, list_rule_changes
@@ -32,6 +32,7 @@ STATE_LABELS = {
     AddressState.REVOKED.value: "warning",
 }
 CHANGES_SHOWN_MAX = 50
+EVENTS_OF_BUTTONS = {"approve_one": AddressEvent.APPROVE, "revoke_one": AddressEvent.REVOKE}
 
 
 class AddressForm(AskingForm):
@@ -86,6 +87,10 @@ class AddressEntryAdmin(AskingAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[AddressEntry]:
         """Return every entry with what its columns need."""
         return list_addresses()
+
+    def is_offered(self, action: str, row: AddressEntry) -> bool:
+        """Offer what the state of the entry allows."""
+        return ADDRESS_TRANSITIONS.can(AddressState(row.state), EVENTS_OF_BUTTONS[action])
 
     def ask(self, request: HttpRequest, form: AskingForm) -> AddressEntry:
         """Propose an address."""

@@ -11,7 +11,7 @@ from unfold.decorators import action, display
 
 from accounts.admin.asking import AskingAdmin, AskingForm
 from accounts.admin.forms import ReasonForm, SettleForm, TransferForm
-from accounts.domain.transfers import UNSENT_STATES, TransferState
+from accounts.domain.transfers import LIVE_STATES, UNSENT_STATES, TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
 from accounts.services.approvals import approve_transfer, cancel_transfer
@@ -128,6 +128,10 @@ class TransferAdmin(AskingAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transfer]:
         """Return transfers with what their columns need."""
         return list_transfers()
+
+    def is_offered(self, action: str, row: Transfer) -> bool:
+        """Offer to look up only what has not ended."""
+        return action != "poll_one" or row.state in LIVE_STATES
 
     def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Let them end by hand only what was sent and has not ended."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import islice
 from typing import Any
+from urllib.parse import urljoin
 
 from django.contrib import messages
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -20,7 +22,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError, Bug, ErrorKind, Message
+from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput, Message
 from arbplatform.wording import render
 
 logger = logging.getLogger(__name__)
@@ -65,11 +67,13 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
     show_full_result_count = False
 
     def is_offered(self, action: str, row: Any) -> bool:
-        """Return whether a button makes sense on the page of a row as it is now.
+        """Return whether a button makes sense for a row as it is now, on its page and in lists.
+
+        Lists ask for every row: an answer must not need a query.
 
         Args:
             action: name of the button's method.
-            row: whose page it is.
+            row: whose button it is.
         """
         return True
 
@@ -80,6 +84,49 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         if row is None:
             return buttons
         return [one for one in buttons if self.is_offered(one.method.original_function_name, row)]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the form; if the service refuses what the form let pass, again, with the reason."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ArbError as error:
+            self._say_refusal(request, error)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Delete after a confirmation; if the service refuses, show the row and the reason."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ArbError as error:
+            self._say_refusal(request, error)
+            return HttpResponseRedirect(urljoin(request.path, "../change/"))
+
+    def _say_refusal(self, request: HttpRequest, error: ArbError) -> None:
+        if error.kind is ErrorKind.BUG:
+            messages.error(request, _hide_bug(error, str(self.opts.verbose_name)))
+            return
+        details = error.fields if isinstance(error, InvalidInput) else {}
+        texts = [render(error.message)] + [
+            f"{self._title(name)}: {render(text)}"
+            for name, group in details.items()
+            for text in group
+        ]
+        messages.error(request, " ".join(texts))
+
+    def _title(self, name: str) -> str:
+        """Return what a field is called, for people; its name if the model has no such field."""
+        try:
+            return str(self.opts.get_field(name).verbose_name)
+        except FieldDoesNotExist:
+            return name
 
     def apply(
         self,

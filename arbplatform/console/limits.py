@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,8 +13,6 @@ from unfold.decorators import display
 
 from arbplatform.console.admin import PlatformAdmin
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError, InvalidInput
-from arbplatform.wording import render
 
 
 class LimitsAdmin(PlatformAdmin):
@@ -43,20 +40,3 @@ class LimitsAdmin(PlatformAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: empty the fields instead; the history stays."""
         return False
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Show the form; a refusal of the service becomes a message."""
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except ArbError as error:
-            details = error.fields if isinstance(error, InvalidInput) else {}
-            texts = [render(error.message)] + [
-                f"{self._title(name)}: {render(text)}"
-                for name, group in details.items()
-                for text in group
-            ]
-            messages.error(request, " ".join(texts))
-            return HttpResponseRedirect(request.get_full_path())
-
-    def _title(self, name: str) -> str:
-        return str(self.model._meta.get_field(name).verbose_name)

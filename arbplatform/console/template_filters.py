@@ -1,12 +1,15 @@
-"""How amounts and sentences look on the console's pages."""
+"""How amounts and sentences look on the console's pages, and which buttons a row has."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
+from typing import Any
 
 from django import template
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
+from arbplatform.console.admin import PlatformAdmin
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
@@ -64,6 +67,17 @@ def tone(amount: Decimal | None) -> str:
     if not amount:
         return "arb-neutral"
     return "arb-positive" if amount > 0 else "arb-negative"
+
+
+@register.simple_tag(takes_context=True)
+def offered_buttons(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the buttons of a row of a list; those that would be refused anyway are left out."""
+    page, buttons = context["cl"].model_admin, context["actions"]
+    if not isinstance(page, PlatformAdmin):
+        return list(buttons)
+    prefix = f"{page.admin_site.name}:{page.opts.app_label}_{page.opts.model_name}_"
+    row = context["result"].instance
+    return [each for each in buttons if page.is_offered(each["raw_path"].removeprefix(prefix), row)]
 
 
 def _floor(amount: Decimal, places: int) -> Decimal:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -14,7 +14,7 @@ from unfold.decorators import display
 
 from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, coloured, command_button
 from arbplatform.console.fields import SecretField
-from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.notices import channels
 from arbplatform.notices.channels import ADDRESS_LENGTH_MAX, check_address
 from arbplatform.notices.models import Alarm, Notice, NoticeChannel, NoticeState
@@ -245,17 +245,3 @@ class NoticeChannelAdmin(PlatformAdmin):
     def delete_model(self, request: HttpRequest, obj: NoticeChannel) -> None:
         """Remove the channel through its service."""
         channels.delete_channel(channel_id=obj.pk)
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Show the form again if the service refuses what it let pass."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except ArbError as error:
-            messages.error(request, render(error.message))
-            return HttpResponseRedirect(request.path)

@@ -4,10 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
-from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from markets.admin.faults import FaultPages
 from markets.domain.capabilities import Capabilities, ClientIdLookup
@@ -295,17 +294,6 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def delete_model(self, request: HttpRequest, obj: Venue) -> None:
         """Delete through the service."""
         delete_venue(venue_id=obj.pk)
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Refuse with the reason what came into use while the question was on the screen."""
-        try:
-            page: HttpResponse = super().delete_view(request, object_id, extra_context)
-        except ArbError as error:
-            messages.error(request, render(error.message))
-            return HttpResponseRedirect(reverse("admin:markets_venue_change", args=[object_id]))
-        return page
 
 
 def _sync(venue: Venue) -> Message:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,7 +18,7 @@ from unfold.enums import ActionVariant
 
 from arbplatform.console.admin import PlatformAdmin, coloured, command_button
 from arbplatform.console.template_filters import signed_money
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
@@ -326,7 +326,7 @@ class StrategyAdmin(PlatformAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show the form with what the strategy does; a refusal of the service becomes a message."""
+        """Show the form with what the strategy does."""
         strategy = None if object_id is None else self.get_object(request, object_id)
         context = dict(extra_context or {})
         if strategy is not None:
@@ -335,21 +335,7 @@ class StrategyAdmin(PlatformAdmin):
             context["kill_scope"] = HaltScope(HaltLevel.STRATEGY, strategy.pk).key
             context["show_save"] = context["show_save_and_continue"] = _is_editable(strategy)
         context["show_save_and_add_another"] = False
-        try:
-            return super().changeform_view(request, object_id, form_url, context)
-        except ArbError as error:
-            messages.error(request, render(error.message))
-            return HttpResponseRedirect(request.get_full_path())
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Delete after a confirmation; a refusal of the service becomes a message."""
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except ArbError as error:
-            messages.error(request, render(error.message))
-            return HttpResponseRedirect("../change/")
+        return super().changeform_view(request, object_id, form_url, context)
 
 
 def find_plugin(slug: str) -> Plugin | None:

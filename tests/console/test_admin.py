@@ -1,10 +1,13 @@
 """The base of the console's pages: actions report row by row, buttons act on POST only."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import path
 
@@ -17,11 +20,22 @@ from arbplatform.console.admin import (
     plain,
 )
 from arbplatform.core.decimals import to_decimal
-from arbplatform.core.errors import Bug, Conflict, Message
+from arbplatform.core.errors import Bug, Conflict, InvalidInput, Message
 
 
 class GroupPage(PlatformAdmin):
     actions_row = ("rename",)
+
+    def is_offered(self, action, row):
+        return not (action == "rename" and row.name == "fixed")
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if obj.name in REFUSALS:
+            raise REFUSALS[obj.name]
+
+    def delete_model(self, request, obj):
+        raise Conflict("The group {name} is needed.", name=obj.name)
 
     @command_button(description="Rename", question="Rename it?")
     def rename(self, request, form, object_id):
@@ -32,6 +46,11 @@ class GroupPage(PlatformAdmin):
         return self.apply_to_one(request, object_id, command, done="renamed")
 
 
+REFUSALS = {
+    "busy": Conflict("The group {name} is busy.", name="busy"),
+    "wrong": InvalidInput(fields={"name": [Message("Not {n}.", {"n": 1})], "x": [Message("No.")]}),
+    "broken": Bug("inner {error_id}", error_id="x"),
+}
 SITE = admin.AdminSite(name="admin")
 SITE.register(Group, GroupPage)
 PAGE = GroupPage(Group, SITE)
@@ -110,6 +129,80 @@ def browser(superuser):
 
 
 ADDRESS = "/admin/auth/group/{}/rename/"
+
+
+@pytest.fixture
+def person(superuser):
+    client = Client()
+    client.force_login(superuser)
+    return client
+
+
+def shown(response):
+    return [str(message) for message in messages.get_messages(response.wsgi_request)]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("busy", "The group busy is busy."),
+        (
+            "wrong",
+            f"{InvalidInput.summary} name: Not 1. x: No.",
+        ),
+    ],
+)
+def test_a_form_that_the_service_refuses_is_shown_again_with_the_reason(person, name, text):
+    address = "/admin/auth/group/add/?_changelist_filters=q%3Db"
+
+    response = person.post(address, {"name": name})
+
+    assert (response.status_code, response["Location"]) == (302, address)
+    assert shown(response) == [text]
+    assert not Group.objects.exists()
+
+
+@pytest.mark.urls(__name__)
+def test_a_bug_of_the_service_is_not_shown_with_the_form(person, caplog):
+    response = person.post("/admin/auth/group/add/", {"name": "broken"})
+
+    (text,) = shown(response)
+    assert text.startswith("An internal error occurred")
+    assert "inner" not in text
+    assert "inner" in caplog.text
+    assert not Group.objects.exists()
+
+
+@pytest.mark.urls(__name__)
+def test_a_row_whose_removal_is_refused_is_shown_with_the_reason(person):
+    group = Group.objects.create(name="g")
+
+    response = person.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
+
+    assert response.status_code == 302
+    assert shown(response) == ["The group g is needed."]
+    assert response["Location"] == f"/admin/auth/group/{group.pk}/change/"
+    assert Group.objects.filter(pk=group.pk).exists()
+
+
+@pytest.mark.urls(__name__)
+def test_a_row_of_a_list_has_only_the_buttons_that_make_sense_for_it():
+    button = {"title": "Rename", "attrs": {}, "raw_path": "admin:auth_group_rename"}
+    cells = {}
+    for pk, name in ((1, "fixed"), (2, "free")):
+        context = {
+            "cl": SimpleNamespace(model_admin=PAGE),
+            "result": SimpleNamespace(instance=Group(pk=pk, name=name)),
+            "actions": [button],
+            "instance_pk": pk,
+        }
+        cells[name] = render_to_string("unfold/helpers/actions_row.html", context)
+
+    assert ADDRESS.format(2) in cells["free"]
+    assert "<button" not in cells["fixed"]
+    assert "/rename/" not in cells["fixed"]
+    assert cells["fixed"].count("<td") == 1  # the columns stay where they are
 
 
 @pytest.mark.urls(__name__)

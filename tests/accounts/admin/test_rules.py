@@ -52,6 +52,14 @@ def button(name, entry):
     return reverse(f"admin:accounts_addressentry_{name}", args=(entry.pk,))
 
 
+def offered(console, entry, buttons):
+    """Return which of the buttons the list and the page of an entry show."""
+    pages = [
+        console.get(path).content.decode() for path in (ADDRESSES, f"{ADDRESSES}{entry.pk}/change/")
+    ]
+    return {each for each in buttons if any(each in page for page in pages)}
+
+
 def test_an_address_takes_two_people(console, second, address_form):
     answer = console.post(f"{ADDRESSES}add/", address_form)
     entry = AddressEntry.objects.get()
@@ -59,16 +67,20 @@ def test_an_address_takes_two_people(console, second, address_form):
         ("success", f"{entry} is proposed. Another member of staff has to approve it.")
     ]
 
+    buttons = {button("approve_one", entry), button("revoke_one", entry)}
+    assert offered(console, entry, buttons) == buttons
     answer = console.post(button("approve_one", entry), CONFIRMED)
     assert said(answer)[-1][0] == "error"
     answer = second.post(button("approve_one", entry), CONFIRMED)
     assert said(answer) == [("success", f"{entry}: approved")]
+    assert offered(console, entry, buttons) == {button("revoke_one", entry)}
 
     console.post(button("revoke_one", entry), CONFIRMED | {"reason": "moved"})
     entry.refresh_from_db()
     assert (entry.state, entry.reason, str(entry.approved_by)) == ("revoked", "moved", "second")
     page = console.get(f"{ADDRESSES}{entry.pk}/change/").content.decode()
     assert "second · approved" in page
+    assert offered(console, entry, buttons) == set()
 
 
 def test_an_address_that_the_venue_does_not_state_shows_the_form_again(console, address_form):

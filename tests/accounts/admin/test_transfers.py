@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts.domain.transfers import TransferState
 from accounts.models import Transfer, VenueAccount
 from accounts.services.transfers import submit_transfer
 from markets.errors import OutcomeUnknown
@@ -122,6 +123,9 @@ def test_a_transfer_is_looked_up(console, ask, alpha, now):
     answer = console.post(TRANSFERS, {"action": "poll_selected", "_selected_action": [transfer.pk]})
     assert [level for level, _text in said(answer)] == ["success", "success"]
     assert alpha[1].count("withdraw") == 1
+    assert path in console.get(TRANSFERS).content.decode()
+    Transfer.objects.update(state=TransferState.ARRIVED)
+    assert path not in console.get(TRANSFERS).content.decode()
 
 
 def test_nothing_of_a_transfer_can_be_typed_in(console, ask, transfer_form):
