@@ -196,7 +196,7 @@ def _read_strategies(cut: set[str]) -> Iterator[Condition]:
             Severity.WARNING,
             Message(
                 "{strategy} was stopped by a fault: {error}",
-                {"strategy": row.name, "error": row.last_error},
+                {"strategy": row.name, "error": row.to_error()},
             ),
         )
 

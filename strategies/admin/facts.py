@@ -17,6 +17,7 @@ from unfold.decorators import display
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
+from arbplatform.wording import render
 from strategies.admin.panel import LINK, brief, when
 from strategies.admin.scanner import ScannerAdmin
 from strategies.models import Decision, Opportunity, Run
@@ -43,7 +44,7 @@ class RunAdmin(ReadOnlyAdmin):
         "started_at",
         "stopped_at",
         "started_by",
-        "stop_reason",
+        "show_stop_reason",
         "tick_count",
         "opportunity_count",
         "execution_count",
@@ -57,7 +58,7 @@ class RunAdmin(ReadOnlyAdmin):
         "started_at",
         "stopped_at",
         "started_by",
-        "stop_reason",
+        "show_stop_reason",
         "tick_count",
         "opportunity_count",
         "execution_count",
@@ -66,6 +67,11 @@ class RunAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Return all runs."""
         return list_runs()
+
+    @display(description=_("stop reason"), ordering="stop_reason")
+    def show_stop_reason(self, run: Run) -> str:
+        """Show what a person gave as the reason, or in the reader's language what went wrong."""
+        return run.stop_reason or render(run.to_fault())
 
     @display(description=_("parameters"))
     def show_params(self, run: Run) -> SafeString:

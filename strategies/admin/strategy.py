@@ -35,6 +35,8 @@ from strategies.services import runs, strategies
 from strategies.services.pnl import value_pnl
 
 STOPPABLE = STRATEGY_TRANSITIONS.sources(StrategyEvent.STOP)
+ERROR_SHOWN_MAX = 80
+"""Characters of an error in the list of strategies."""
 BASIC_FIELDS = ("name", "accounts", "driver", "interval_ms")
 
 
@@ -112,7 +114,8 @@ class StrategyAdmin(PlatformAdmin):
         label = coloured(strategy.get_state_display(), STATE_LABELS[strategy.state])
         if not strategy.last_error:
             return label
-        return format_html("{}<br><small>{}</small>", label, strategy.last_error[:80])
+        error = render(strategy.to_error())[:ERROR_SHOWN_MAX]
+        return format_html("{}<br><small>{}</small>", label, error)
 
     @display(description=_("accounts"))
     def show_accounts(self, strategy: Strategy) -> str:

@@ -73,6 +73,9 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
         source="state", choices=StrategyStateChoice.choices, read_only=True
     )
     accounts = serializers.SerializerMethodField()
+    last_error = serializers.SerializerMethodField(
+        help_text="What went wrong last, in the reader's language; empty if nothing did."
+    )
 
     class Meta:
         model = Strategy
@@ -89,11 +92,16 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
             "stopped_at",
             "last_tick_at",
             "last_error",
+            "last_error_code",
             "last_error_at",
             "created_at",
             "updated_at",
         ]
         read_only_fields = fields
+
+    def get_last_error(self, strategy: Strategy) -> str:
+        """Return what went wrong last."""
+        return render(strategy.to_error())
 
     def get_accounts(self, strategy: Strategy) -> list[int]:
         """Return the ids of its accounts."""
@@ -197,6 +205,9 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     started_by = serializers.CharField(
         source="started_by.username", read_only=True, default=None, allow_null=True
     )
+    stop_reason = serializers.SerializerMethodField(
+        help_text="What a person gave as the reason, or what went wrong, in the reader's language."
+    )
 
     class Meta:
         model = Run
@@ -211,6 +222,10 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "execution_count",
         ]
         read_only_fields = fields
+
+    def get_stop_reason(self, run: Run) -> str:
+        """Return why it ended."""
+        return run.stop_reason or render(run.to_fault())
 
 
 class RunRowSerializer(RunSerializer):

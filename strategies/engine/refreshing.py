@@ -18,6 +18,7 @@ from strategies.engine.decider import Decider
 from strategies.engine.ports import Job
 from strategies.services.claims import TickClaim
 from strategies.services.deciding import Basis
+from strategies.services.failures import Failure, explain
 from strategies.services.streaming import Readings, note_stream_failures, read_stream_bases
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Refresher:
 
     async def _hand_out(
         self, readings: Readings, before: Mapping[Decider, int]
-    ) -> list[tuple[TickClaim, str]]:
+    ) -> list[tuple[TickClaim, Failure]]:
         """Let those decide on it for whom it was read; return what went wrong.
 
         A few at a time: books that come meanwhile wait for none but these.
@@ -150,9 +151,5 @@ class Refresher:
                     error = raised
             if not isinstance(error, ArbError):
                 logger.error("what strategy %s rests on cannot be used", pk, exc_info=error)
-            failures.append((decider.claim, _say(error)))
+            failures.append((decider.claim, explain(error)))
         return failures
-
-
-def _say(error: Exception) -> str:
-    return str(error) if isinstance(error, ArbError) else f"{type(error).__name__}: {error}"

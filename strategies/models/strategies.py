@@ -8,6 +8,8 @@ from django.utils.translation import pgettext_lazy
 from django_celery_beat.models import PeriodicTask
 
 from accounts.models import VenueAccount
+from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField, DocumentField
 from arbplatform.persistence.models import TimestampedModel
 from markets.models import Asset
@@ -88,7 +90,8 @@ class Strategy(TimestampedModel):
         editable=False,
         help_text=_("What the last tick saw and why it did or did not trade."),
     )
-    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    last_error = models.JSONField(_("last error"), default=dict, editable=False)
+    last_error_code = models.PositiveIntegerField(_("error code"), null=True, editable=False)
     last_error_at = models.DateTimeField(_("last error at"), null=True, editable=False)
     failure_count = models.PositiveSmallIntegerField(
         _("failures in a row"), default=0, editable=False
@@ -121,6 +124,10 @@ class Strategy(TimestampedModel):
     def __str__(self) -> str:
         return self.name
 
+    def to_error(self) -> Message:
+        """Return what went wrong last, still to be translated; empty if nothing did."""
+        return message_from_json(self.last_error)
+
 
 class Run(TimestampedModel):
     """One strategy from start to stop, with the parameters it had."""
@@ -139,6 +146,7 @@ class Run(TimestampedModel):
         verbose_name=_("started by"),
     )
     stop_reason = models.CharField(_("stop reason"), max_length=200, blank=True)
+    fault = models.JSONField(_("fault"), default=dict, editable=False)
     tick_count = models.PositiveIntegerField(_("ticks"), default=0)
     opportunity_count = models.PositiveIntegerField(_("opportunities"), default=0)
     execution_count = models.PositiveIntegerField(_("executions"), default=0)
@@ -157,6 +165,10 @@ class Run(TimestampedModel):
 
     def __str__(self) -> str:
         return f"{self.strategy} #{self.pk}"
+
+    def to_fault(self) -> Message:
+        """Return what ended it, still to be translated; empty if a person did."""
+        return message_from_json(self.fault)
 
 
 class Decision(models.TextChoices):

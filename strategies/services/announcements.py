@@ -48,7 +48,7 @@ def announce_strategy(strategy: Strategy, event: str) -> None:
             "event": event,
             "name": strategy.name,
             "state": strategy.state,
-            "error": strategy.last_error if event == FAULTED else "",
+            "error": str(strategy.to_error()) if event == FAULTED else "",
         },
     )
 

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
+from arbplatform.core.sentences import message_to_json
 from arbplatform.core.texts import one_line
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
@@ -20,7 +21,8 @@ from strategies.selectors import get_strategy, list_recent_causes, map_recent_ca
 from strategies.services.announcements import announce_decision
 from strategies.services.claims import TickClaim
 from strategies.services.decisions import BookFailure
-from strategies.services.runs import ERROR_LENGTH_MAX, fault_strategy, settle_stopping
+from strategies.services.failures import Failure
+from strategies.services.runs import fault_strategy, settle_stopping
 
 FAILURES_MAX = 5
 """After so many failed ticks in a row a strategy is stopped as faulted."""
@@ -37,13 +39,13 @@ class TickEnding:
         decision: what it found; ``None`` keeps that of the tick before.
         opportunity_count: how many opportunities it wrote down.
         execution_count: how many it carried out.
-        error: what went wrong; empty when nothing did.
+        failure: what went wrong; None when nothing did.
     """
 
     decision: dict[str, Any] | None = field(default=None)
     opportunity_count: int = 0
     execution_count: int = 0
-    error: str = ""
+    failure: Failure | None = None
 
 
 @retried
@@ -53,16 +55,11 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
 
     A claim that was lost in the meantime belongs to another tick: then only the run is counted.
     """
-    now, error = clock.now(), one_line(ending.error)
+    now, failure = clock.now(), ending.failure
     changes: dict[str, Any] = {"tick_token": "", "tick_expires_at": None}
     if ending.decision is not None:
         changes["last_decision"] = ending.decision
-    if ending.error:
-        changes["last_error"] = error[:ERROR_LENGTH_MAX]
-        changes["last_error_at"] = now
-        changes["failure_count"] = F("failure_count") + 1
-    else:
-        changes["failure_count"] = 0
+    changes |= {"failure_count": 0} if failure is None else _noting(failure, now)
     Strategy.objects.filter(pk=claim.strategy_id, tick_token=claim.token).update(**changes)
     Run.objects.filter(strategy_id=claim.strategy_id, stopped_at__isnull=True).update(
         tick_count=F("tick_count") + 1,
@@ -73,35 +70,30 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         claim.strategy_id,
         opportunity_count=ending.opportunity_count,
         execution_count=ending.execution_count,
-        error=error[:ERROR_LENGTH_MAX],
+        error="" if failure is None else str(failure.message),
     )
-    if ending.error:
-        _log_failure(claim.strategy_id, error, now)
-        _fault_if_hopeless(claim.strategy_id, error, clock)
+    if failure is not None:
+        _log_failure(claim.strategy_id, failure, now)
+        _fault_if_hopeless(claim.strategy_id, failure, clock)
     if read_state(claim.strategy_id) is StrategyState.STOPPING:
         settle_stopping(strategy_id=claim.strategy_id, clock=clock)
 
 
 @retried
 @transaction.atomic
-def note_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
+def note_failure(*, claim: TickClaim, failure: Failure, clock: Clock) -> None:
     """Write down that a decision failed whose claim goes on, and stop what cannot go on.
 
     Args:
         claim: of the strategy; nothing is written if it is somebody else's by now.
-        error: what went wrong, for people.
+        failure: what went wrong.
         clock: tells the time.
     """
-    now, error = clock.now(), one_line(error)
+    now = clock.now()
     mine = Strategy.objects.filter(pk=claim.strategy_id, tick_token=claim.token)
-    noted = mine.update(
-        last_error=error[:ERROR_LENGTH_MAX],
-        last_error_at=now,
-        failure_count=F("failure_count") + 1,
-    )
-    if noted:
-        _log_failure(claim.strategy_id, error, now)
-        _fault_if_hopeless(claim.strategy_id, error, clock)
+    if mine.update(**_noting(failure, now)):
+        _log_failure(claim.strategy_id, failure, now)
+        _fault_if_hopeless(claim.strategy_id, failure, clock)
 
 
 def warn_of_books(failures: Mapping[int, Iterable[BookFailure]], *, now: datetime) -> None:
@@ -128,7 +120,7 @@ def warn_of_books(failures: Mapping[int, Iterable[BookFailure]], *, now: datetim
             cause=cause,
             venue=item.key.venue,
             symbol=item.key.symbol,
-            error=str(item.error),
+            error=item.error,
         )
         for pk, by_cause in causes.items()
         for cause, item in list(by_cause.items())[:CAUSES_PER_TICK_MAX]
@@ -136,8 +128,18 @@ def warn_of_books(failures: Mapping[int, Iterable[BookFailure]], *, now: datetim
     )
 
 
-def _log_failure(strategy_id: int, error: str, now: datetime) -> None:
-    cause = error[:100]
+def _noting(failure: Failure, now: datetime) -> dict[str, Any]:
+    """Return the changes of a strategy that has failed once more."""
+    return {
+        "last_error": message_to_json(failure.message),
+        "last_error_code": failure.code,
+        "last_error_at": now,
+        "failure_count": F("failure_count") + 1,
+    }
+
+
+def _log_failure(strategy_id: int, failure: Failure, now: datetime) -> None:
+    cause = one_line(str(failure.message))[:100]
     known = list_recent_causes(
         strategy_id=strategy_id, event="tick_failed", since=now - REPEAT_AFTER
     )
@@ -148,11 +150,11 @@ def _log_failure(strategy_id: int, error: str, now: datetime) -> None:
             event="tick_failed",
             template=_("A tick failed: {error}"),
             cause=cause,
-            error=error[:ERROR_LENGTH_MAX],
+            error=failure.message,
         )
 
 
-def _fault_if_hopeless(strategy_id: int, error: str, clock: Clock) -> None:
+def _fault_if_hopeless(strategy_id: int, failure: Failure, clock: Clock) -> None:
     strategy = get_strategy(strategy_id)
     if strategy.failure_count >= FAILURES_MAX:
-        fault_strategy(strategy_id=strategy_id, error=error, clock=clock)
+        fault_strategy(strategy_id=strategy_id, failure=failure, clock=clock)

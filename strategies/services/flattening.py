@@ -213,7 +213,7 @@ def _reopen(row: Flattening, reason: str, user: Person | None, clock: Clock) -> 
         update_fields=["steps", "fence", "deadline_at", "lease_expires_at", "updated_at"]
     )
     if is_held:
-        apply_event(execution, ExecutionEvent.REOPEN, errors=[], clock=clock)
+        apply_event(execution, ExecutionEvent.REOPEN, cause=Message(""), clock=clock)
     write_log(
         strategy_id=execution.strategy_id,
         level=LogLevel.WARNING,

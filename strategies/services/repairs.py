@@ -168,7 +168,7 @@ def _write(claim: RepairClaim, scene: Scene, verdict: Verdict, clock: Clock) -> 
     execution.lease_expires_at = now + lease()
     execution.save(update_fields=["steps", "lease_expires_at", "updated_at"])
     if event is not None and EXECUTION_TRANSITIONS.can(ExecutionState(execution.state), event):
-        apply_event(execution, event, errors=[str(verdict.reason)], clock=clock)
+        apply_event(execution, event, cause=verdict.reason, clock=clock)
     return order
 
 

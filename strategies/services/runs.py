@@ -1,6 +1,8 @@
 """Start and stop strategies."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import IntegrityError, transaction
@@ -8,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
+from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
@@ -32,6 +35,7 @@ from strategies.services.announcements import (
     STOPPING,
     announce_strategy,
 )
+from strategies.services.failures import Failure
 from strategies.services.schedules import disable_schedule, enable_schedule
 from strategies.services.setups import build_setup
 
@@ -39,7 +43,6 @@ Person = AbstractBaseUser | AnonymousUser
 """Whoever asks, as a request knows them."""
 
 REASON_LENGTH_MAX = 200
-ERROR_LENGTH_MAX = 2000
 
 
 def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = DATABASE_CLOCK) -> Run:
@@ -130,12 +133,14 @@ def settle_stopping(*, strategy_id: int, clock: Clock = DATABASE_CLOCK) -> Strat
 
 @retried
 @transaction.atomic
-def fault_strategy(*, strategy_id: int, error: str, clock: Clock = DATABASE_CLOCK) -> Strategy:
+def fault_strategy(
+    *, strategy_id: int, failure: Failure, clock: Clock = DATABASE_CLOCK
+) -> Strategy:
     """Stop a strategy that cannot go on, so that a person looks at it.
 
     Args:
         strategy_id: of the strategy; nothing happens unless it is running or stopping.
-        error: what went wrong, for people.
+        failure: what went wrong.
         clock: tells the time.
 
     Raises:
@@ -147,20 +152,28 @@ def fault_strategy(*, strategy_id: int, error: str, clock: Clock = DATABASE_CLOC
         return strategy
     now = clock.now()
     strategy.state = STRATEGY_TRANSITIONS.next_state(state, StrategyEvent.FAULT)
-    strategy.last_error = error[:ERROR_LENGTH_MAX]
+    strategy.last_error = message_to_json(failure.message)
+    strategy.last_error_code = failure.code
     strategy.last_error_at = now
     strategy.stopped_at = now
     strategy.save(
-        update_fields=["state", "last_error", "last_error_at", "stopped_at", "updated_at"]
+        update_fields=[
+            "state",
+            "last_error",
+            "last_error_code",
+            "last_error_at",
+            "stopped_at",
+            "updated_at",
+        ]
     )
     disable_schedule(strategy)
-    _close_run(strategy_id, now, reason=error)
+    _close_run(strategy_id, now, fault=strategy.last_error)
     write_log(
         strategy_id=strategy_id,
         level=LogLevel.ERROR,
         event="strategy_faulted",
         template=_("The strategy was stopped because it cannot go on: {error}"),
-        error=strategy.last_error,
+        error=failure.message,
     )
     announce_strategy(strategy, FAULTED)
     return strategy
@@ -229,7 +242,8 @@ def _open_run(*, checked: Strategy, user: Person | None, now: datetime) -> Run:
     )
     strategy.started_at, strategy.stopped_at = now, None
     strategy.last_tick_at, strategy.last_decision = None, {}
-    strategy.last_error, strategy.last_error_at, strategy.failure_count = "", None, 0
+    strategy.last_error, strategy.last_error_code, strategy.last_error_at = {}, None, None
+    strategy.failure_count = 0
     strategy.save()
     run = Run.objects.create(
         strategy=strategy, params=strategy.params, started_at=now, started_by_id=_id_of(user)
@@ -274,13 +288,12 @@ def _settle(strategy: Strategy, now: datetime) -> None:
     announce_strategy(strategy, STOPPED)
 
 
-def _close_run(strategy_id: int, now: datetime, reason: str = "") -> None:
+def _close_run(strategy_id: int, now: datetime, fault: Mapping[str, Any] | None = None) -> None:
     run = get_open_run(strategy_id)
     if run is None:
         return
-    run.stopped_at = now
-    run.stop_reason = run.stop_reason or reason[:REASON_LENGTH_MAX]
-    run.save(update_fields=["stopped_at", "stop_reason", "updated_at"])
+    run.stopped_at, run.fault = now, dict(fault or {})
+    run.save(update_fields=["stopped_at", "fault", "updated_at"])
 
 
 def _asked_by(user: Person | None) -> str:

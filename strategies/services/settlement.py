@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import ZERO, to_plain
+from arbplatform.core.errors import Message
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
@@ -105,21 +106,21 @@ def settle_execution(
     apply_event(
         execution,
         _judge(execution, orders),
-        errors=[order.error for order in orders if order.error],
+        cause=Message(" ".join(order.error for order in orders if order.error)),
         clock=clock,
     )
     return execution
 
 
 def apply_event(
-    execution: Execution, event: ExecutionEvent, *, errors: Sequence[str], clock: Clock
+    execution: Execution, event: ExecutionEvent, *, cause: Message, clock: Clock
 ) -> None:
     """Write down what became of an execution, whose row the caller has locked.
 
     Args:
         execution: its figures are brought up to the ledger in any case.
         event: changes the state unless it says nothing new.
-        errors: of its orders, for the log.
+        cause: what its orders or its repair say about it, for the log.
         clock: tells the time.
     """
     now = clock.now()
@@ -164,7 +165,7 @@ def apply_event(
     if after is not before:
         announce_execution(execution)
         reload_refusing_venues(execution_id=execution.pk, clock=clock)
-        _log(execution, list(errors))
+        _log(execution, cause)
 
 
 def is_leased(execution: Execution, clock: Clock) -> bool:
@@ -184,7 +185,7 @@ def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
     return judge(read_scene(execution).situation)
 
 
-def _log(execution: Execution, errors: list[str]) -> None:
+def _log(execution: Execution, cause: Message) -> None:
     level, template = _LOG_LINES[ExecutionState(execution.state)]
     residuals = ", ".join(f"{amount} {code}" for code, amount in execution.residuals.items())
     write_log(
@@ -198,5 +199,5 @@ def _log(execution: Execution, errors: list[str]) -> None:
         expected=to_plain(execution.expected_profit),
         asset=execution.profit_asset.code,
         residuals=residuals or "–",
-        errors=" ".join(errors),
+        errors=cause,
     )

@@ -36,6 +36,7 @@ from strategies.services.deciding import (
 )
 from strategies.services.decisions import BookFailure, Findings
 from strategies.services.endings import note_failure
+from strategies.services.failures import Failure, explain
 from strategies.services.left_memory import LeftMemory
 from strategies.services.setups import SETUPS, Candidate, Setup
 from strategies.services.shelves import SHELF, ShelfAt
@@ -230,7 +231,7 @@ def _make_setups(
 
 def decide_on_stream(turn: StreamTurn) -> StreamReport:
     """Decide on the books of this moment and carry out what nothing forbids. Never raises."""
-    report = StreamReport()
+    report, failure = StreamReport(), None
     try:
         _decide(turn, report)
     except Superseded:
@@ -240,33 +241,34 @@ def decide_on_stream(turn: StreamTurn) -> StreamReport:
         logger.warning("No decision of strategy %s: %s", turn.claim.strategy_id, error)
         report.is_away = True
     except ArbError as error:
-        report.error = str(error)
+        failure = explain(error)
     except Exception as error:
         logger.exception("a decision of strategy %s failed", turn.claim.strategy_id)
-        report.error = f"{type(error).__name__}: {error}"
-    if report.error:
-        note_stream_failure(claim=turn.claim, error=report.error, clock=turn.clock)
+        failure = explain(error)
+    if failure is not None:
+        report.error = str(failure.message)
+        note_stream_failure(claim=turn.claim, failure=failure, clock=turn.clock)
     return report
 
 
-def note_stream_failure(*, claim: TickClaim, error: str, clock: Clock) -> None:
+def note_stream_failure(*, claim: TickClaim, failure: Failure, clock: Clock) -> None:
     """Write down that something went wrong with a strategy, if the database can be had."""
     try:
-        note_failure(claim=claim, error=error, clock=clock)
+        note_failure(claim=claim, failure=failure, clock=clock)
     except (OperationalError, InterfaceError) as away:
         logger.warning("A failure of strategy %s is not noted: %s", claim.strategy_id, away)
 
 
-def note_stream_failures(*, failures: Sequence[tuple[TickClaim, str]], clock: Clock) -> None:
+def note_stream_failures(*, failures: Sequence[tuple[TickClaim, Failure]], clock: Clock) -> None:
     """Write down what went wrong with strategies; what cannot be written disturbs no other.
 
     Args:
-        failures: of different strategies: the claim and what went wrong, for people.
+        failures: of different strategies: the claim and what went wrong.
         clock: tells the time.
     """
-    for claim, error in failures:
+    for claim, failure in failures:
         try:
-            note_stream_failure(claim=claim, error=error, clock=clock)
+            note_stream_failure(claim=claim, failure=failure, clock=clock)
         except Exception:
             logger.exception("a failure of strategy %s is not noted", claim.strategy_id)
 

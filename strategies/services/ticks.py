@@ -23,6 +23,7 @@ from strategies.services.deciding import (
 )
 from strategies.services.decisions import BookFailure, describe_findings
 from strategies.services.endings import TickEnding, end_tick, warn_of_books
+from strategies.services.failures import explain
 from strategies.services.setups import Setup
 
 logger = logging.getLogger(__name__)
@@ -117,11 +118,11 @@ def run_tick(
         report, ending = _work(_Tick(strategy, _open_run_of(strategy), claim, clock, watch))
     except ArbError as error:
         # a known cause, such as parameters that the plugin no longer accepts: no stack needed
-        ending = TickEnding(error=str(error))
+        ending = TickEnding(failure=explain(error))
     except Exception as error:
         logger.exception("tick of strategy %s failed", strategy_id)
-        ending = TickEnding(error=f"{type(error).__name__}: {error}")
-    report.error = ending.error
+        ending = TickEnding(failure=explain(error))
+    report.error = "" if ending.failure is None else str(ending.failure.message)
     end_tick(claim=claim, ending=ending, clock=clock)
     watch.lap("finish")
     report.durations_ms = watch.durations_ms

@@ -20,6 +20,8 @@ from arbplatform.alarms import (
 )
 from arbplatform.background.heartbeat import BEAT, WORKER, Pulse
 from arbplatform.core.clock import FixedClock, to_ms
+from arbplatform.core.errors import Conflict
+from arbplatform.core.sentences import message_to_json
 from arbplatform.notices.models import Alarm
 from arbplatform.notices.rules import Severity
 from arbplatform.wording import render
@@ -145,7 +147,7 @@ def test_an_alarm_beyond_those_that_are_looked_at_is_not_over(there):
 
 
 def test_strategies_that_stopped_are_told_in_the_order_of_their_ids(there):
-    Strategy.objects.update(state=StrategyState.FAULTED, last_error="broken")
+    Strategy.objects.update(state=StrategyState.FAULTED, last_error={"template": "broken"})
 
     keys = [key for key, _severity, _text in found() if key.startswith("strategy:")]
 
@@ -183,10 +185,11 @@ def test_an_execution_that_does_not_end(there):
 
 def test_a_strategy_that_a_fault_has_stopped(there):
     row = there.strategies[2]
-    Strategy.objects.filter(pk=row.pk).update(state=StrategyState.FAULTED, last_error="broken")
+    error = message_to_json(Conflict().message)
+    Strategy.objects.filter(pk=row.pk).update(state=StrategyState.FAULTED, last_error=error)
 
     assert found() == [
-        (f"strategy:{row.pk}", Severity.WARNING, "idle was stopped by a fault: broken")
+        (f"strategy:{row.pk}", Severity.WARNING, f"idle was stopped by a fault: {Conflict.summary}")
     ]
 
 

@@ -4,10 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Conflict
+from arbplatform.wording import render
 from strategies.models import Attribution, Execution, Opportunity
-from strategies.services.runs import start_strategy, stop_strategy
+from strategies.services.failures import explain
+from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 from strategies.services.ticks import run_tick
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +84,21 @@ def test_runs_are_listed_newest_first_and_filtered(user_api, traded):
     assert [row["id"] for row in results(user_api, address, is_open="1")] == [newest["id"]]
     assert results(user_api, address, strategy_id=4711) == []
     assert results(user_api, address, since="2099-01-01T00:00:00Z") == []
+
+
+def test_what_stopped_a_strategy_is_told_with_its_code_in_the_readers_language(user_api, traded):
+    error = Conflict()
+    fault_strategy(strategy_id=traded.pk, failure=explain(error))
+    with translation.override("zh-hans"):
+        chinese = render(error.message)
+
+    for language, text in (("en", str(error)), ("zh-hans", chinese)):
+        asked = {"headers": {"Accept-Language": language}}
+        strategy = user_api.get(f"/api/strategies/{traded.pk}", **asked).json()["data"]
+        assert (strategy["last_error"], strategy["last_error_code"]) == (text, error.code)
+        (run,) = user_api.get("/api/runs", **asked).json()["data"]["results"]
+        assert run["stop_reason"] == text
+    assert chinese != str(error)
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "tru"])

@@ -6,11 +6,15 @@ import pytest
 from django.utils import translation
 
 from arbplatform.console.template_filters import signed_money
+from arbplatform.wording import render
 from ledger.models import AssetPrice, Order
 from ledger.services.equity import take_snapshot
 from strategies.admin.panel import brief
+from strategies.admin.strategy import ERROR_SHOWN_MAX
 from strategies.domain.states import StrategyState
+from strategies.errors import StrategyNotFound
 from strategies.models import Execution, Run, Strategy
+from strategies.services.failures import explain
 from strategies.services.pnl import report_pnl
 from strategies.services.runs import fault_strategy, stop_strategy
 from strategies.services.ticks import run_tick
@@ -338,11 +342,25 @@ def test_nobody_without_permission_starts_anything(client, staff, make_cross, ca
     assert strategy.state == StrategyState.STOPPED
 
 
-def test_a_faulted_strategy_shows_its_error(console, cross, calm):
-    fault_strategy(strategy_id=cross.pk, error="the plugin is broken")
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_faulted_strategy_shows_its_error_in_the_readers_language(console, cross, calm, language):
+    run = Run.objects.get(strategy=cross)
+    error = StrategyNotFound()
+    fault_strategy(strategy_id=cross.pk, failure=explain(error))
+    with translation.override(language):
+        text = render(error.message)
+    assert (text == str(error)) is (language == "en")
 
-    assert "the plugin is broken" in text_of(console.get(page(cross)))
-    assert "<small>the plugin is broken</small>" in text_of(console.get(LIST))
+    for address in (page(cross), LIST, f"/admin/strategies/run/{run.pk}/change/"):
+        answer = console.get(address, HTTP_ACCEPT_LANGUAGE=language)
+        assert text[:ERROR_SHOWN_MAX] in text_of(answer), address
+
+
+def test_an_error_that_was_kept_as_text_is_shown_as_it_was(console, cross, calm):
+    old = {"template": "what {it} was: 100 %", "context": {}}  # as the migration leaves it
+    Strategy.objects.filter(pk=cross.pk).update(last_error=old)
+
+    assert "what {it} was: 100 %" in text_of(console.get(page(cross)))
 
 
 @pytest.mark.parametrize(

@@ -490,7 +490,8 @@ def test_a_decision_that_fails_is_counted_logged_and_followed_by_a_rest(hooked_s
     assert not hooked_stage.crew.asked
 
     strategy = Strategy.objects.get()
-    assert (strategy.failure_count, strategy.last_error) == (1, "RuntimeError: a bug of the plugin")
+    assert (strategy.failure_count, strategy.last_error_code) == (1, None)
+    assert str(strategy.to_error()) == "RuntimeError: a bug of the plugin"
     assert strategy.state == StrategyState.RUNNING
     assert hooked_stage.let_go == []
 
@@ -515,7 +516,7 @@ def test_a_failure_that_no_database_can_spell_counts_as_well(hooked_stage):
     assert hooked_stage.crew.work() == 1
 
     row = Strategy.objects.get()
-    assert (row.failure_count, row.last_error) == (1, "ValueError: half a sentence:")
+    assert (row.failure_count, str(row.to_error())) == (1, "ValueError: half a sentence:")
 
 
 def test_a_decision_that_works_again_ends_the_row_of_failures(hooked_stage):

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry
 from ledger.services.readiness import Trader
 from strategies.domain.states import StrategyDriver, StrategyState
@@ -18,6 +19,7 @@ from strategies.models import EngineProcess, Execution, Strategy
 from strategies.selectors import get_open_run, get_strategy
 from strategies.services import leases
 from strategies.services.claims import extend_claim
+from strategies.services.failures import Failure
 from strategies.services.leases import HOLD_MS, LEASE, Engine, LeaseClaim, release_leases
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 from tests.processes import wait_until
@@ -252,7 +254,7 @@ def test_a_strategy_in_another_run_is_taken_anew(streams, make_keeper, clock):
     keeper = make_keeper()
     keeper.turn()
     pk = streams[0].pk
-    fault_strategy(strategy_id=pk, error="broken", clock=clock)
+    fault_strategy(strategy_id=pk, failure=Failure(Message("broken")), clock=clock)
     Strategy.objects.filter(pk=pk).update(tick_token="", tick_expires_at=None)
     run = start_strategy(strategy_id=pk, user=None, clock=clock)
 

@@ -11,6 +11,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import Conflict
 from strategies.engine import refreshing
 from strategies.engine.refreshing import Refresher
+from strategies.services.failures import Failure, explain
 from strategies.services.streaming import Readings, note_stream_failures, read_stream_bases
 
 
@@ -31,7 +32,7 @@ class Desk:
         self.deciders: Any = {pk: Held(pk) for pk in range(1, count + 1)}
         self.readings: list[list[int]] = []
         self.installed: list[tuple[int, str, int]] = []
-        self.noted: list[tuple[str, str]] = []
+        self.noted: list[tuple[str, Failure]] = []
         self.failures: dict[int, Exception] = {}
         self.away: Exception | None = None
         self.takes_s = 0.0
@@ -161,8 +162,8 @@ async def test_what_goes_wrong_with_one_is_noted_of_that_one(make_desk, monkeypa
     await made.refresher.close()
 
     assert dict(desk.noted) == {
-        "claim 2": "The run 102 has ended.",
-        "claim 13": "RuntimeError: a bug of a plugin",
+        "claim 2": explain(desk.failures[2]),
+        "claim 13": explain(RuntimeError("a bug of a plugin")),
     }
     assert {pk for pk, _basis, _number in desk.installed} == set(range(1, 14)) - {2, 13}
 

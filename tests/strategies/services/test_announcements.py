@@ -3,9 +3,11 @@
 import pytest
 from django.db import transaction
 
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry, LogLevel
 from ledger.services.logs import draft_log, write_log, write_logs
 from strategies.services.acknowledgements import acknowledge_execution
+from strategies.services.failures import Failure
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.pushed import pushed  # noqa: F401  a fixture
@@ -22,7 +24,9 @@ def test_start_stop_and_fault_are_pushed(make_cross, calm, staff, pushed):  # no
     start_strategy(strategy_id=strategy.pk, user=staff)
     stop_strategy(strategy_id=strategy.pk, user=staff)
     start_strategy(strategy_id=strategy.pk, user=staff)
-    fault_strategy(strategy_id=strategy.pk, error="out of order")
+    fault_strategy(
+        strategy_id=strategy.pk, failure=Failure(Message("out of {what}", {"what": "order"}))
+    )
 
     messages = pushed.wait_for("strategies", 4)
 

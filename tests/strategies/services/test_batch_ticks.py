@@ -297,7 +297,7 @@ def test_a_strategy_that_fails_gets_its_own_tick_which_writes_it_down(
     assert report.alone == [hooked.pk]
     assert report.quiet == frozenset(many)
     assert run_tick(strategy_id=hooked.pk).outcome is TickOutcome.FAILED
-    assert "broken plugin" in get_strategy(hooked.pk).last_error
+    assert "broken plugin" in str(get_strategy(hooked.pk).to_error())
 
 
 @pytest.mark.parametrize(

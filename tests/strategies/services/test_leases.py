@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django_celery_beat.models import PeriodicTask
 
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry, Order
 from ledger.services.batches import Unmet, run_batch
 from markets.models import Asset
@@ -17,6 +18,7 @@ from strategies.selectors import get_strategy
 from strategies.selectors.engines import count_unheld_streams, list_by_accounts, list_held
 from strategies.services import sweeps
 from strategies.services.claims import claim_tick, extend_claim, require_claim
+from strategies.services.failures import Failure
 from strategies.services.gates import require_standing
 from strategies.services.leases import (
     HOLD_MS,
@@ -263,7 +265,7 @@ def test_the_sweep_leaves_the_leases_of_engines_to_engines(streams, take, clock)
 
 def test_a_faulted_strategy_is_not_started_before_its_engine_let_go(streams, take, clock):
     held = take(ONE)
-    fault_strategy(strategy_id=streams[0].pk, error="broken", clock=clock)
+    fault_strategy(strategy_id=streams[0].pk, failure=Failure(Message("broken")), clock=clock)
 
     with pytest.raises(NotReadyToStart):
         start_strategy(strategy_id=streams[0].pk, user=None, clock=clock)

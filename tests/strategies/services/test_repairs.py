@@ -157,6 +157,8 @@ def test_what_cannot_be_repaired_within_the_limit_is_waited_for_and_then_held(
     assert Order.objects.count() == sent
     line = LogEntry.objects.get(event="execution_held")
     assert (line.level, line.context["execution_id"]) == (LogLevel.ERROR, execution.pk)
+    # why it is held is told in the reader's language as well
+    assert line.context["errors"] == execution.steps[-1]["message"]
     assert is_exact(accounts)
 
 

@@ -9,6 +9,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTa
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
 from ledger.models import LogEntry
 from ledger.selectors import wallet_balances
 from markets.errors import VenueNotCertified, VenueUnavailable
@@ -23,6 +24,7 @@ from strategies.errors import (
 )
 from strategies.models import Run, Strategy
 from strategies.services.claims import claim_tick
+from strategies.services.failures import Failure
 from strategies.services.runs import (
     fault_strategy,
     settle_stopping,
@@ -264,19 +266,22 @@ def test_a_stop_while_stopping_is_refused_as_well(cross):
 
 
 def test_a_faulted_strategy_is_put_at_rest_by_stop_and_may_be_started(cross, calm, start):
-    fault_strategy(strategy_id=cross.pk, error="broken")
+    fault_strategy(strategy_id=cross.pk, failure=Failure(Message("broken"), 1))
     assert stop_strategy(strategy_id=cross.pk, user=None).state == StrategyState.STOPPED
 
     start(cross)
 
     cross.refresh_from_db()
-    assert (cross.state, cross.last_error, cross.failure_count) == ("running", "", 0)
+    assert (cross.state, cross.last_error, cross.last_error_code) == ("running", {}, None)
+    assert cross.failure_count == 0
 
 
 def test_a_fault_of_a_strategy_at_rest_changes_nothing(make_cross):
     strategy = make_cross()
 
-    assert fault_strategy(strategy_id=strategy.pk, error="late").state == StrategyState.STOPPED
+    after = fault_strategy(strategy_id=strategy.pk, failure=Failure(Message("late")))
+
+    assert after.state == StrategyState.STOPPED
     assert not LogEntry.objects.exists()
 
 

@@ -230,6 +230,7 @@ def test_a_book_that_cannot_be_had_is_a_warning_once_a_minute_and_the_tick_goes_
         "beta",
         "ETH/USDT",
     )
+    assert line.context["error"]["template"]  # a sentence, for each reader in their language
 
 
 def test_an_opportunity_that_is_left_with_every_tick_is_written_down_once_a_minute(cross, edge):
@@ -273,7 +274,7 @@ def test_an_unexpected_error_is_logged_written_on_the_strategy_and_the_claim_giv
     assert report.outcome is TickOutcome.FAILED
     assert "tick of strategy" in caplog.text
     hooked.refresh_from_db()
-    assert hooked.last_error == "RuntimeError: the plugin is broken"
+    assert str(hooked.to_error()) == "RuntimeError: the plugin is broken"
     assert (hooked.failure_count, hooked.state, hooked.tick_token) == (1, "running", "")
     assert not Order.objects.exists()
 
@@ -293,7 +294,7 @@ def test_a_strategy_is_faulted_after_several_failures_in_a_row_and_not_before(ho
     hooked.refresh_from_db()
     assert hooked.state == StrategyState.FAULTED
     assert not hooked.periodic_task.enabled
-    assert Run.objects.get().stop_reason == "RuntimeError: the plugin is broken"
+    assert str(Run.objects.get().to_fault()) == "RuntimeError: the plugin is broken"
     assert LogEntry.objects.filter(event="tick_failed").count() == 1
     assert LogEntry.objects.filter(event="strategy_faulted").count() == 1
 
@@ -309,7 +310,7 @@ def test_a_tick_that_works_ends_the_count_of_failures(hooked, calm):
     tick(hooked)
 
     hooked.refresh_from_db()
-    assert (hooked.failure_count, hooked.last_error) == (0, "RuntimeError: once")
+    assert (hooked.failure_count, str(hooked.to_error())) == (0, "RuntimeError: once")
 
 
 def test_parameters_that_the_plugin_no_longer_accepts_fail_the_tick_with_the_reason(cross, edge):
