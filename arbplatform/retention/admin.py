@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin
-from arbplatform.retention.kinds import Kind, find_kind
+from arbplatform.retention.kinds import Kind, find_kind, list_sharing
 from arbplatform.retention.models import Retention
 from arbplatform.retention.pruning import ensure_rows
 
@@ -60,8 +60,14 @@ class RetentionAdmin(ReadOnlyAdmin):
 
     @display(description=_("size"), ordering="size_bytes")
     def show_size(self, row: Retention) -> str:
-        """Show what the table and its indexes take, where the database tells."""
-        return "–" if row.size_bytes is None else filesizeformat(row.size_bytes)
+        """Show what the table and its indexes take, where the database tells, and who shares it."""
+        if row.size_bytes is None:
+            return "–"
+        size, kind = filesizeformat(row.size_bytes), find_kind(row.kind)
+        others = ", ".join(str(each.title) for each in list_sharing(kind)) if kind else ""
+        if not others:
+            return size
+        return gettext("{size}, in one table with: {others}").format(size=size, others=others)
 
 
 def say_days(kind: Kind) -> str:

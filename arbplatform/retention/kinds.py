@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Rows of one table that may go when they are old.
+    """Rows of one table, some or all of which may go when they are old.
 
     Attributes:
         name: its key in the settings and in the table of this app.
@@ -18,15 +18,17 @@ class Kind:
         model: the table.
         moment: the column that tells how old a row is. Rows are looked for in its order, so large
             tables need an index that begins with it.
+        rows: which rows of the table are of this kind, where it has the table not for itself.
         stays: what of it is kept all the same, for people; empty if nothing is.
-        removable: which rows may go. A row that may not go once it is old never may later on: a
-            run begins where the last one ended.
+        removable: which of its rows may go. A row that may not go once it is old never may later
+            on: a run begins where the last one ended.
     """
 
     name: str
     title: str | Promise
     model: type[Model]
     moment: str
+    rows: Q = field(default_factory=Q)
     stays: str | Promise = ""
     removable: Q = field(default_factory=Q)
 
@@ -40,6 +42,10 @@ class Kind:
         """Return the moment before which rows may go, or None if they are kept for ever."""
         return now - timedelta(days=self.days) if self.days else None
 
+    def list_all(self) -> QuerySet[Model]:
+        """Return all rows of the kind."""
+        return self.model._base_manager.filter(self.rows)  # noqa: SLF001  Django's name for all
+
     def list_removable(self, *, since: datetime | None, until: datetime) -> QuerySet[Model]:
         """Return the rows of a span of time that may go, the oldest first.
 
@@ -47,9 +53,7 @@ class Kind:
             since: where to begin; None: with the oldest.
             until: only rows before it.
         """
-        rows = self.model._base_manager.filter(  # noqa: SLF001  Django's name for all rows
-            self.removable, **{f"{self.moment}__lt": until}
-        )
+        rows = self.list_all().filter(self.removable, **{f"{self.moment}__lt": until})
         if since is not None:
             rows = rows.filter(**{f"{self.moment}__gte": since})
         return rows.order_by(self.moment, "pk")
@@ -72,6 +76,11 @@ def register(*kinds: Kind) -> None:
 def list_kinds() -> list[Kind]:
     """Return all kinds in the order of their names."""
     return [_KINDS[name] for name in sorted(_KINDS)]
+
+
+def list_sharing(kind: Kind) -> list[Kind]:
+    """Return the other kinds whose rows lie in the same table."""
+    return [each for each in list_kinds() if each.model is kind.model and each.name != kind.name]
 
 
 def find_kind(name: str) -> Kind | None:

@@ -27,7 +27,7 @@ _SIZES: Final = {
 def measure(kind: Kind, *, is_forced: bool = False, clock: Clock = DATABASE_CLOCK) -> None:
     """Write down how many rows there are, the oldest one's moment and what they take.
 
-    Kinds that share a table each state all of it.
+    Kinds that share a table each count their own rows, and each state what all of it takes.
 
     Args:
         kind: whose table is measured.
@@ -38,7 +38,7 @@ def measure(kind: Kind, *, is_forced: bool = False, clock: Clock = DATABASE_CLOC
     row = Retention.objects.get(kind=kind.name)
     if row.measured_at is not None and now - row.measured_at < EVERY and not is_forced:
         return
-    rows = kind.model._base_manager.all()  # noqa: SLF001  Django's name for all rows
+    rows = kind.list_all()
     Retention.objects.filter(pk=row.pk).update(
         row_count=rows.count(),
         oldest_at=rows.aggregate(oldest=Min(kind.moment))["oldest"],

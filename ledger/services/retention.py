@@ -37,14 +37,14 @@ KINDS = (
         _("Log entries below warnings"),
         LogEntry,
         "created_at",
-        removable=Q(level__lt=LogLevel.WARNING),
+        rows=Q(level__lt=LogLevel.WARNING),
     ),
     Kind(
         "warnings",
         _("Warnings and errors in logs"),
         LogEntry,
         "created_at",
-        removable=Q(level__gte=LogLevel.WARNING),
+        rows=Q(level__gte=LogLevel.WARNING),
     ),
     Kind(
         "equity",

@@ -79,6 +79,17 @@ def test_the_console_shows_every_kind_before_anything_ran(console):
     assert "those that were carried out, with what was decided on" in text
 
 
+def test_the_console_says_whose_rows_lie_in_the_same_table(console):
+    ensure_rows()
+    Retention.objects.filter(kind__in=("logs", "sessions")).update(size_bytes=2048)
+
+    page = console.get(reverse("admin:retention_retention_changelist"), HTTP_ACCEPT_LANGUAGE="en")
+
+    text = page.content.decode()
+    assert text.count("2.0\xa0KB") == 2
+    assert "2.0\xa0KB, in one table with: Warnings and errors in logs" in text
+
+
 def test_the_console_says_what_is_kept_for_ever(console, settings):
     settings.RETENTION_DAYS = {**settings.RETENTION_DAYS, "logs": 0}
 

@@ -246,6 +246,19 @@ def test_how_much_there_is_is_measured(clock, write_logs):
     assert row.size_bytes > BATCH_ROWS
 
 
+def test_what_two_kinds_have_in_one_table_is_counted_once(clock, write_logs):
+    write_logs(3, days=2)
+    write_logs(2, days=3, level=LogLevel.WARNING)
+
+    run(clock, kinds=(LOGS, "warnings"))
+
+    found = {name: (state(name).row_count, state(name).oldest_at) for name in (LOGS, "warnings")}
+    assert found == {
+        LOGS: (3, NOW - timedelta(days=2)),
+        "warnings": (2, NOW - timedelta(days=3)),
+    }
+
+
 def test_nothing_is_counted_again_within_the_hour(clock, write_logs):
     run(clock)
     write_logs(3, days=1)
