@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from arbplatform.api.envelope import SUCCESS_CODE, SUCCESS_MESSAGE
 from arbplatform.api.scrapers import may_read_metrics
+from arbplatform.api.throttling import HealthThrottle, UserThrottle
 from arbplatform.core.errors import Unavailable
 from arbplatform.parts import PartHealth, check_parts
 from arbplatform.wording import render
@@ -80,11 +81,12 @@ class HealthView(APIView):
     """Readiness: 200 if every part works, otherwise 503 with the same data.
 
     A stranger, for instance a load balancer, learns no more than that: how full the disk is and
-    which venues are ill is nobody else's business.
+    which venues are ill is nobody else's business. It may ask 300 times a minute, more than any
+    needs; who is logged in or sends METRICS_TOKEN is not counted among them.
     """
 
     permission_classes = (AllowAny,)
-    throttle_classes = ()
+    throttle_classes = (HealthThrottle, UserThrottle)
 
     @extend_schema(
         operation_id="health",

@@ -7,6 +7,8 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
+from arbplatform.api.scrapers import may_read_metrics
+
 if TYPE_CHECKING:  # rest_framework.views itself loads this module
     from rest_framework.views import APIView
 
@@ -29,6 +31,20 @@ class _FailsOpen:
 
 class AnonymousThrottle(_FailsOpen, AnonRateThrottle):
     """Requests of one address without a login (API_RATE_ANON)."""
+
+
+class HealthThrottle(_FailsOpen, AnonRateThrottle):
+    """Looks of one address at ``/api/health`` without a login (API_RATE_HEALTH).
+
+    Counted apart from other requests, so that whoever tries doors does not keep a load balancer
+    behind the same address from its answer. Who sends METRICS_TOKEN is not counted.
+    """
+
+    scope = "health"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> Any:
+        """Count by address; None counts nothing."""
+        return None if may_read_metrics(request) else super().get_cache_key(request, view)
 
 
 class UserThrottle(_FailsOpen, UserRateThrottle):

@@ -36,6 +36,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("API_RATE_ANON", default="60/min"),
+        "health": env.str("API_RATE_HEALTH", default="300/min"),
         "user": env.str("API_RATE_USER", default="6000/min"),
         "login": env.str("API_RATE_LOGIN", default="20/min"),
     },

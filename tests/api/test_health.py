@@ -9,6 +9,7 @@ from redis.exceptions import ConnectionError as RedisDown
 
 from arbplatform import health, parts
 from arbplatform.api.authentication import TokenAuthentication
+from arbplatform.api.throttling import HealthThrottle
 from arbplatform.background.heartbeat import (
     BEAT,
     BEAT_EVERY_MS,
@@ -18,6 +19,7 @@ from arbplatform.background.heartbeat import (
     read_age_ms,
 )
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
+from arbplatform.core.errors import RateLimited
 from strategies.models import Strategy
 from strategies.services.leases import Engine, renew_leases
 
@@ -58,6 +60,36 @@ def test_everything_works(user_api, db, living):
     }
     assert 0 <= data["worker"]["age_ms"] < 10_000
     assert data["database"] == {"is_ok": True, "detail": "", "age_ms": None, "figures": None}
+
+
+@pytest.fixture
+def tight(monkeypatch):
+    """Who is not known may look twice a minute."""
+    cache.clear()
+    monkeypatch.setattr(HealthThrottle, "rate", "2/min", raising=False)
+
+
+def test_a_stranger_who_asks_too_often_is_told_when_to_come_again(anonymous_api, db, tight):
+    for _ in range(2):
+        assert anonymous_api.get("/api/health").status_code == 503  # nothing else runs here
+
+    answer = anonymous_api.get("/api/health")
+
+    assert (answer.status_code, answer.json()["code"]) == (429, RateLimited.code)
+    assert answer.json()["data"] is None
+    assert 0 < int(answer["Retry-After"]) <= 60
+    # others are answered all the same
+    assert anonymous_api.get("/api/health", REMOTE_ADDR="10.0.0.9").status_code == 503
+    assert anonymous_api.get("/healthz").status_code == 200
+
+
+def test_who_is_known_is_not_counted_among_strangers(anonymous_api, user_api, db, tight, settings):
+    settings.METRICS_TOKEN = "for-prometheus"
+    for _ in range(3):
+        assert anonymous_api.get("/api/health", headers=TOLD).status_code == 503
+        assert user_api.get("/api/health").status_code == 503
+
+    assert anonymous_api.get("/api/health").status_code == 503
 
 
 TOLD = {"authorization": "Bearer for-prometheus"}

@@ -5,7 +5,12 @@ import logging
 import pytest
 from redis.exceptions import ConnectionError as RedisDown
 
-from arbplatform.api.throttling import AnonymousThrottle, LoginThrottle, UserThrottle
+from arbplatform.api.throttling import (
+    AnonymousThrottle,
+    HealthThrottle,
+    LoginThrottle,
+    UserThrottle,
+)
 
 
 class Away:
@@ -15,7 +20,9 @@ class Away:
         raise RedisDown("no server")
 
 
-@pytest.mark.parametrize("throttle_class", [AnonymousThrottle, UserThrottle, LoginThrottle])
+@pytest.mark.parametrize(
+    "throttle_class", [AnonymousThrottle, HealthThrottle, UserThrottle, LoginThrottle]
+)
 def test_without_redis_requests_pass_and_the_log_says_so(rf, caplog, throttle_class):
     throttle = throttle_class()
     throttle.cache = Away()
