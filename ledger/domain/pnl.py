@@ -1,13 +1,17 @@
 """What movements are worth, without ever taking the unknown for zero."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from statistics import median
+from typing import Final
 
 from arbplatform.core.decimals import ONE, SMALLEST_STORED, STORED_LIMIT, ZERO, Amount, Price
 
 HOPS_MAX = 3
 """Markets that may lie between an asset and the reporting asset."""
+PAIR: Final = 2
+"""So many prices have no middle one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,44 @@ class Valuation:
     def is_complete(self) -> bool:
         """Whether nothing is missing in the total."""
         return not self.unpriced
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best prices of one book.
+
+    Attributes:
+        bid: best bid [quote per base], positive.
+        ask: best ask [quote per base], above the bid.
+    """
+
+    bid: Price
+    ask: Price
+
+    @property
+    def mid(self) -> Price:
+        """The middle of bid and ask [quote per base]."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def spread(self) -> Decimal:
+        """How far bid and ask are apart [share of the middle]."""
+        return (self.ask - self.bid) / self.mid
+
+
+def choose_mid(quotes: Sequence[Quote]) -> Price:
+    """Return what a pair is worth by the books of several venues of the same moment.
+
+    Of three and more it is the median of their middles, which one that is off does not move; of
+    two the middle of the one whose bid and ask are closer together, as they are where more is
+    traded; if they are equally close, of the first.
+
+    Args:
+        quotes: at least one, the most trusted venue first.
+    """
+    if len(quotes) <= PAIR:
+        return min(quotes, key=lambda quote: quote.spread).mid
+    return median(quote.mid for quote in quotes)
 
 
 def net_by_asset(movements: Iterable[tuple[str, Amount]]) -> dict[str, Amount]:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.pnl import Valuation, derive_prices, net_by_asset, value_amounts, value_of
+from ledger.domain.pnl import (
+    Quote,
+    Valuation,
+    choose_mid,
+    derive_prices,
+    net_by_asset,
+    value_amounts,
+    value_of,
+)
 
 amounts = st.decimals(D(-(10**9)), D(10**9), places=8)
 prices = st.decimals(D("0.00000001"), D(10**6), places=8)
@@ -51,6 +59,34 @@ def test_a_value_is_exact_or_just_below(amount, price):
     assert value is not None
     gap = Fraction(amount) * Fraction(price) - Fraction(value)
     assert 0 <= gap < Fraction(1, 10**18)
+
+
+@pytest.mark.parametrize(
+    ("books", "mid"),
+    [
+        ([("99", "101")], "100"),
+        ([("90", "110"), ("101", "103")], "102"),  # the closer one of two
+        ([("99", "101"), ("198", "202")], "100"),  # equally close: the first
+        ([("99", "101"), ("1", "3"), ("100", "102")], "100"),
+        ([("99", "101"), ("900", "1100"), ("100", "102")], "101"),
+        ([("99", "101"), ("1", "3"), ("900", "1100"), ("100", "102")], "100.5"),
+    ],
+)
+def test_a_pair_is_worth_what_most_books_say(books, mid):
+    assert choose_mid([Quote(D(bid), D(ask)) for bid, ask in books]) == D(mid)
+
+
+@given(
+    honest=st.lists(st.decimals(D(99), D(101), places=2), min_size=2, max_size=4),
+    lie=st.decimals(D("0.01"), D(10**6), places=2),
+    place=st.integers(0, 4),
+)
+def test_one_book_that_is_off_moves_no_price_out_of_what_the_others_say(honest, lie, place):
+    said = [*honest[:place], lie, *honest[place:]]
+
+    mid = choose_mid([Quote(each - D("0.001"), each + D("0.001")) for each in said])
+
+    assert min(honest) <= mid <= max(honest)
 
 
 def test_prices_come_from_direct_markets_both_ways_round():

@@ -29,6 +29,7 @@ from ledger.services.transfers import book_transfer
 from markets.domain.book import Book as OrderBook
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
+from markets.models import Asset, Market, Venue
 from strategies.models import Strategy
 from tests.ledger.fakes import NOW_MS, make_fill
 
@@ -61,6 +62,57 @@ def test_the_next_venue_is_asked_when_one_does_not_answer(alpha, beta, clock):
     beta[1].set_book("BTC/USDT", "100", "102")
 
     assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(101)
+
+
+def test_venues_that_list_a_pair_are_asked_at_once_and_most_of_them_are_right(make_venue, clock):
+    for code, bid, ask in (("a", "99", "101"), ("b", "5", "7"), ("c", "100", "102")):
+        fake = make_venue(code)[1]
+        fake.set_book("BTC/USDT", bid, ask)
+
+    assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(100)
+
+
+def test_of_two_venues_the_one_with_closer_prices_is_right(alpha, beta, clock):
+    alpha[1].set_book("BTC/USDT", "90", "130")
+    beta[1].set_book("BTC/USDT", "100", "102")
+
+    assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(101)
+
+
+@pytest.fixture
+def play(make_venue):
+    """A venue on this machine, that is: a simulated one."""
+    account, fake = make_venue("play")
+    Venue.objects.filter(pk=account.venue_id).update(rest_origin="http://127.0.0.1:9/play")
+    fake.set_book("BTC/USDT", "1", "3")
+    fake.set_book("ETH/USDT", "5", "7")
+    return fake
+
+
+def test_a_simulated_venue_prices_nothing_that_a_real_one_lists(alpha, play, clock):
+    alpha[1].set_book("BTC/USDT", "99", "101")
+
+    prices = refresh_prices(assets=["BTC", "ETH"], clock=clock)
+
+    # alpha lists ETH, too: that it says nothing now is no reason to believe in play
+    assert prices == {"USDT": D(1), "BTC": D(100)}
+
+
+def test_what_only_a_simulated_venue_lists_is_priced_there_and_by_nothing_else(alpha, play, clock):
+    alpha[1].set_book("BTC/USDT", "99", "101")
+    Market.objects.filter(venue__code="alpha", symbol="ETH/USDT").delete()
+    Market.objects.filter(venue__code="play", symbol="ETH/USDT").update(
+        symbol="ETH/BTC", quote=Asset.objects.get(code="BTC")
+    )
+    play.set_book("ETH/BTC", "5", "7")
+
+    prices = refresh_prices(assets=["BTC", "ETH"], clock=clock)
+
+    assert (prices["BTC"], prices["ETH"]) == (D(100), D(6) * D(2))  # by its own way to USDT
+
+
+def test_on_a_platform_of_simulated_venues_they_price_everything(play, clock):
+    assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(2)
 
 
 @pytest.mark.parametrize(("bids", "asks"), [((), ()), (("102",), ("100",))])
