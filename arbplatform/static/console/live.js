@@ -43,8 +43,10 @@
         element.querySelector("input.action-select:checked") !== null ||
         (element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) ||
         isMarked(element, window.getSelection()) ||
-        // the theme hangs the menus of rows below the body
-        [...document.querySelectorAll("body > nav")].some((menu) => menu.checkVisibility());
+        menus().some((menu) => menu.checkVisibility());
+
+    // The theme hangs the menus of rows below the body.
+    const menus = () => [...document.querySelectorAll("body > nav")];
 
     const isMarked = (element, selection) => !selection.isCollapsed && selection.containsNode(element, true);
 
@@ -56,6 +58,8 @@
         }
         old.replaceWith(document.adoptNode(renewed));
         window.htmx?.process(renewed);
+        // Menus of rows hang below the body as soon as Alpine has seen the rows: their buttons, too.
+        window.Alpine?.nextTick(() => menus().forEach((menu) => window.htmx?.process(menu)));
         const boxes = renewed.querySelectorAll("tr input.action-select");
         if (boxes.length && window.Actions) {
             window.Actions(boxes);
