@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
+from ledger.services.waits import WAITS
 from tests.emptying import empty_the_database
 from tests.restartable import migrated_server, own_database
 
@@ -49,6 +50,12 @@ def _uses_database(item):
 def empty_cache():
     """Throttles and cached prices of one test must not reach the next one."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_hanging_venues():
+    """A venue that hung in one test hangs in no other: their codes are the same."""
+    WAITS.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from arbplatform.core.errors import ArbError
 from ledger.domain.moments import Moments
 from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services.crashpoints import JournalPoint
+from ledger.services.waits import WAITS
 from markets.domain.orders import (
     OrderKind,
     OrderRequest,
@@ -60,6 +61,7 @@ class Dispatch:
 
     def note_sent(self) -> bool:
         """Note that the request leaves; noted again if the gateway was not ready yet."""
+        WAITS.begin(self.order_id, self.gateway.venue)
         if self.moments is not None:
             self.moments.sent_ns[self.leg_index] = time.monotonic_ns()
         return True
@@ -111,7 +113,11 @@ def send(
         may_leave: waits until the order may leave and says whether it does; asked by its gateway
             when all else is done. ``None``: it may leave at once.
     """
-    outcome = _send(dispatch, clock, may_leave)
+    outcome: Outcome | None = None
+    try:
+        outcome = _send(dispatch, clock, may_leave)
+    finally:
+        WAITS.end(dispatch.order_id, is_lost=isinstance(outcome, Lost))
     dispatch.note_answered()
     return outcome
 

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -15,9 +16,14 @@ from strategies.engine.ports import Errand, Job
 logger = logging.getLogger(__name__)
 
 _Assignment = tuple[Errand, Job]
+_Inbox = SimpleQueue[_Assignment | None]
 
 WAITING_MAX: Final = 10_000
 """Errands that wait for a thread; further ones are refused and counted."""
+HANG_S: Final = 1.0
+"""Who is away for so long while others wait has its place taken by a spare thread [s]."""
+LOOK_S: Final = 0.25
+"""How often somebody looks whether this is so, while others wait [s]."""
 
 
 class Crew:
@@ -26,30 +32,35 @@ class Crew:
     That one's database connection is open and knows our statements, and its memory is warm: with
     a queue that serves all threads in turn, each of them would be the first again and again.
 
+    A thread whose errand waits for a venue that hangs does not count: a spare one takes its place
+    when another errand waits for a thread, and it ends when its job does.
+
     Args:
         size: how many threads.
         name: of the threads.
         reserve: threads that only urgent errands may take.
+        spares: threads more, at most, while others hang.
 
     Attributes:
         dropped: errands that were refused since the queue was full.
     """
 
-    def __init__(self, size: int, *, name: str, reserve: int = 0) -> None:
+    def __init__(self, size: int, *, name: str, reserve: int = 0, spares: int = 0) -> None:
         self.dropped = 0
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._reserve = reserve
+        self._numbers = count()
         self._urgent: deque[Errand] = deque()
         self._patient: deque[Errand] = deque()
-        self._inboxes: list[SimpleQueue[_Assignment | None]] = [SimpleQueue() for _ in range(size)]
-        self._idle = list(reversed(self._inboxes))
-        self._is_closed = False
-        self._threads = [
-            threading.Thread(target=self._work, args=(inbox,), name=f"{name}-{number}", daemon=True)
-            for number, inbox in enumerate(self._inboxes)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._spares = spares
+        self._threads: list[threading.Thread] = []
+        self._inboxes: list[_Inbox] = []
+        self._idle: list[_Inbox] = []
+        self._working: dict[_Inbox, tuple[Errand, float]] = {}  # who counts, and since when [s]
+        self._is_closed = self._is_alarm_set = False
+        for _number in range(size):
+            self._hire()
 
     @property
     def waiting(self) -> int:
@@ -113,7 +124,7 @@ class Crew:
             elif self._patient and len(self._idle) > self._reserve:
                 errand = self._patient.popleft()
             else:
-                return
+                break
             try:
                 job = errand.begin()
             except Exception:
@@ -121,9 +132,40 @@ class Crew:
                 logger.exception("an errand could not be begun")
                 continue
             if job is not None:
-                self._idle.pop().put((errand, job))
+                inbox = self._idle.pop()
+                self._working[inbox] = (errand, self._loop.time())
+                inbox.put((errand, job))
+        if self._spares and self.waiting and not self._is_alarm_set:
+            self._is_alarm_set = True
+            self._loop.call_later(LOOK_S, self._hand_over)
 
-    def _work(self, inbox: SimpleQueue[_Assignment | None]) -> None:
+    def _hand_over(self) -> None:
+        """Have spare threads take the places of those that are away for too long."""
+        self._is_alarm_set = False
+        before_s = self._loop.time() - HANG_S
+        away = [
+            inbox
+            for inbox, (errand, since_s) in self._working.items()
+            if since_s <= before_s and errand.is_away
+        ]
+        for inbox in away[: 0 if self._is_closed else min(self._spares, self.waiting)]:
+            del self._working[inbox]
+            self._spares -= 1
+            self._hire()
+        self._hand_out()
+
+    def _hire(self) -> None:
+        """Begin one more thread."""
+        inbox: _Inbox = SimpleQueue()
+        self._threads = [each for each in self._threads if each.is_alive()]
+        name = f"{self._name}-{next(self._numbers)}"
+        thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
+        self._threads.append(thread)
+        self._inboxes.append(inbox)
+        self._idle.append(inbox)
+        thread.start()
+
+    def _work(self, inbox: _Inbox) -> None:
         try:
             while (assignment := inbox.get()) is not None:
                 errand, job = assignment
@@ -141,10 +183,13 @@ class Crew:
         finally:
             connections.close_all()
 
-    def _finished(
-        self, inbox: SimpleQueue[_Assignment | None], tell: Callable[[Any], None], result: Any
-    ) -> None:
-        self._idle.append(inbox)
+    def _finished(self, inbox: _Inbox, tell: Callable[[Any], None], result: Any) -> None:
+        if self._working.pop(inbox, None) is not None:
+            self._idle.append(inbox)
+        else:  # another one has its place
+            self._inboxes.remove(inbox)
+            self._spares += 1
+            inbox.put(None)
         try:
             tell(result)
         finally:
@@ -153,6 +198,8 @@ class Crew:
 
 class _Awaited:
     """An errand that somebody awaits."""
+
+    is_away = False
 
     def __init__(self, job: Job, future: asyncio.Future[Any]) -> None:
         self._job = job

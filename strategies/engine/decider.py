@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from arbplatform.core.clock import Clock
 from arbplatform.core.stages import Stage, StageRecorder
+from ledger.domain.moments import Moments
 from markets.domain.book import Book
 from markets.domain.live_book import LiveBook
 from markets.models import Market
@@ -113,14 +114,12 @@ class Decider:
         self._tally = Tally()
         self._reminder = Reminder(strategy_id)
         self._flight: _Flight | None = None
-        self._is_asked = self._is_patient = False
-        self._is_due = self._is_forced = self._is_over = False
+        self._moments = Moments()
+        self._is_asked = self._is_patient = self._is_due = self._is_forced = self._is_over = False
         self._nominated_at_ns = 0
-        self._rests_until_ms = 0.0
-        self._superseded = self._idle = 0
-        self._idled_at_ms = 0.0
+        self._rests_until_ms = self._idled_at_ms = 0.0
         self._is_alarm_set = False
-        self.engagements = 0
+        self._superseded = self._idle = self.engagements = 0
 
     @property
     def markets(self) -> Mapping[MarketKey, Market]:
@@ -131,6 +130,11 @@ class Decider:
     def is_busy(self) -> bool:
         """Whether a thread decides for it at this moment."""
         return self._flight is not None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether that thread carries an execution out, which takes as long as venues do."""
+        return self._flight is not None and self._moments.committed_ns > 0
 
     @property
     def basis(self) -> Basis | None:
@@ -229,6 +233,7 @@ class Decider:
             # asks whether it is busy gets the truth
             self._flight = None
             return None
+        self._moments = Moments()
         turn = StreamTurn(
             basis=basis,
             claim=self.claim,
@@ -238,6 +243,7 @@ class Decider:
             clock=self._around.clock,
             is_current=self._is_current,
             memory=self._memory,
+            moments=self._moments,
         )
         self._is_due = self._is_forced = False
         self._reminder.begun()

@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 DECIDERS: Final = 8
 """Threads that decide and carry out; one that repairs an execution is taken for seconds."""
+SPARES: Final = 16
+"""More of them, while as many others wait for venues that hang: one that does gets eight at most
+before the gate knows it (``ledger.services.waits``)."""
 RESERVE: Final = 4
 """Of these, the ones that are kept for decisions that a book has nominated."""
 HELPERS: Final = 2
@@ -97,7 +100,7 @@ class EngineLoop:
     async def run(self) -> None:
         """Work until cancelled; by then the keeper has given back what could be given back."""
         self._loop = asyncio.get_running_loop()
-        self._crew = Crew(DECIDERS, name="decider", reserve=RESERVE)
+        self._crew = Crew(DECIDERS, name="decider", reserve=RESERVE, spares=SPARES)
         self._helpers = Crew(HELPERS, name="helper")
         self._ears = Crew(EARS, name="ear", reserve=EARS_RESERVE)
         self._feeds = self._open_feeds(self)

@@ -14,7 +14,11 @@ Job = Callable[[], Any]
 
 
 class Errand(Protocol):
-    """Something that a thread does for the loop. All three are called on the loop."""
+    """Something that a thread does for the loop. All of it is asked for on the loop."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its job has gone on to something that may take long, and may be left to it."""
 
     def begin(self) -> Job | None:
         """Return what the thread is to do, made at the moment when one is free.

@@ -186,6 +186,7 @@ class Reason(models.TextChoices):
     STRATEGY_STOPPING = "strategy_stopping", _("the strategy is being stopped")
     TICK_LOST = "tick_lost", _("the tick took too long and lost its turn")
     VENUE_DISABLED = "venue_disabled", _("a venue is disabled")
+    VENUE_HANGING = "venue_hanging", _("a venue leaves orders without an answer")
     ACCOUNT_DISABLED = "account_disabled", _("an account is disabled")
     OPEN_UNKNOWN_ORDERS = (
         "open_unknown_orders",

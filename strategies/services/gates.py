@@ -17,6 +17,7 @@ from ledger.services.batches import Statement, Unmet
 from ledger.services.halts import Wish, read_denials
 from ledger.services.journal import Door, open_doors
 from ledger.services.readiness import READINESS, Trader
+from ledger.services.waits import WAITS
 from strategies.domain.states import StrategyState
 from strategies.models import NOT_OVER, Execution, Opportunity, Reason
 from strategies.sdk import Intent
@@ -174,14 +175,19 @@ class Footing:
     @property
     def bars_everything(self) -> bool:
         """Whether nothing may be carried out now, whatever the intent."""
-        gate = self.gate
-        return not self.is_ready or not gate.is_running or gate.is_held_up
+        gate, hanging = self.gate, WAITS.hanging()
+        is_barred = not self.is_ready or not gate.is_running or gate.is_held_up
+        return is_barred or bool(hanging and hanging.issuperset(self.accounts))
 
     def reason_against(self, intent: Intent) -> Reason | None:
         """Return why ``intent`` may not be carried out, limits left aside."""
-        return self.gate.reason_against(intent) or (
-            None if self.is_ready else Reason.NOT_RECONCILED
-        )
+        reason = self.gate.reason_against(intent)
+        if reason is not None or not self.is_ready:
+            return reason or Reason.NOT_RECONCILED
+        # of this moment: it would hold the thread for as long as requests may take
+        hanging = WAITS.hanging()
+        is_hanging = hanging and any(leg.venue in hanging for leg in intent.legs)
+        return Reason.VENUE_HANGING if is_hanging else None
 
 
 def read_footings(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Footing]:

@@ -57,6 +57,7 @@ class StreamTurn:
         clock: tells the time.
         is_current: whether the books of an intent are still the newest ones.
         memory: what was written down about opportunities that were left.
+        moments: filled with when the orders of an execution passed each step.
     """
 
     basis: Basis
@@ -67,6 +68,7 @@ class StreamTurn:
     clock: Clock
     is_current: Callable[[Intent], bool]
     memory: LeftMemory
+    moments: Moments = field(default_factory=Moments)
 
 
 @dataclass(slots=True)
@@ -231,7 +233,7 @@ def _make_setups(
 
 def decide_on_stream(turn: StreamTurn) -> StreamReport:
     """Decide on the books of this moment and carry out what nothing forbids. Never raises."""
-    report, failure = StreamReport(), None
+    report, failure = StreamReport(moments=turn.moments), None
     try:
         _decide(turn, report)
     except Superseded:

@@ -15,6 +15,12 @@ from strategies.engine.crew import Crew
 class Note:
     """An errand that keeps what it is told."""
 
+    has_gone = False
+
+    @property
+    def is_away(self):
+        return self.has_gone
+
     def __init__(self, job):
         self.job = job
         self.told = asyncio.get_running_loop().create_future()
@@ -141,6 +147,90 @@ async def test_a_closed_crew_takes_nothing_and_says_whether_it_ended_in_time():
     gate.set()
     assert await errand.told is True
     assert await members.close(timeout_s=5) is True
+
+
+@pytest.fixture
+async def spared(monkeypatch):
+    """One thread, and one spare that takes its place at once when it is away."""
+    monkeypatch.setattr(crews, "HANG_S", 0.0)
+    monkeypatch.setattr(crews, "LOOK_S", 0.001)
+    members = Crew(1, name="test", spares=1)
+    yield members
+    assert await members.close(timeout_s=5)
+
+
+async def test_a_spare_thread_takes_the_place_of_one_that_is_away(spared):
+    gate = threading.Event()
+    hanging, waiting = Note(gate.wait), Note(lambda: threading.current_thread().name)
+    hanging.has_gone = True
+    spared.ask(hanging)
+    assert (spared.busy, waiting.begun) == (1, 0)
+
+    spared.ask(waiting)
+
+    assert await waiting.told == "test-1"
+    assert not hanging.told.done()
+    gate.set()
+    await hanging.told
+
+
+async def test_when_the_one_that_was_away_is_back_it_ends_and_the_spare_stays(spared):
+    for number in (1, 2):
+        gate = threading.Event()
+        hanging, waiting = Note(gate.wait), Note(lambda: threading.current_thread().name)
+        hanging.has_gone = True
+        spared.ask(hanging)
+        spared.ask(waiting)
+        assert await waiting.told == f"test-{number}"
+        gate.set()
+        await hanging.told
+        assert spared.busy == 0
+
+    assert await spared.run(lambda: threading.current_thread().name) == "test-2"
+
+
+async def test_there_are_no_more_than_so_many_spare_threads(spared):
+    gates = [threading.Event() for _ in range(2)]
+    is_second_there = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang():
+        loop.call_soon_threadsafe(is_second_there.set)
+        return gates[1].wait()
+
+    hanging = [Note(gates[0].wait), Note(hang)]
+    last = Note(lambda: "done")
+    for errand in (*hanging, last):
+        errand.has_gone = errand is not last
+        spared.ask(errand)
+    await is_second_there.wait()
+    assert (spared.busy, spared.waiting, last.begun) == (2, 1, 0)
+
+    gates[0].set()
+
+    assert await last.told == "done"
+    gates[1].set()
+    await asyncio.gather(*(each.told for each in hanging))
+
+
+async def test_who_only_works_for_long_keeps_its_place(spared):
+    is_asked, gate = asyncio.Event(), threading.Event()
+
+    class Working(Note):
+        @property
+        def is_away(self):
+            is_asked.set()
+            return False
+
+    working, waiting = Working(gate.wait), Note(lambda: threading.current_thread().name)
+    spared.ask(working)
+    spared.ask(waiting)
+    await is_asked.wait()
+    assert (spared.busy, waiting.begun) == (1, 0)
+
+    gate.set()
+
+    assert await waiting.told == "test-0"
 
 
 async def test_a_plugin_that_exits_ends_no_thread(crew):

@@ -11,6 +11,7 @@ from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.models import Order
 from ledger.selectors import imbalances
 from ledger.services.halts import change_trading
+from ledger.services.waits import HANG_MS, Waits
 from markets.domain.live_book import LiveBook
 from markets.errors import VenueRejected
 from strategies.domain.risk import Limits
@@ -24,7 +25,7 @@ from strategies.engine.decider import (
 from strategies.engine.echoes import WAIT_MS_MAX
 from strategies.engine.reminders import EXPLAIN_EVERY_MS
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
-from strategies.services import deciding, streaming
+from strategies.services import deciding, gates, streaming
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.deciding import DECISION_MS_MAX
 from strategies.services.endings import FAILURES_MAX
@@ -625,3 +626,72 @@ def test_the_claim_stays_with_the_engine_after_decisions(watched):
     explain(watched)
 
     assert Strategy.objects.get().tick_token == TOKEN
+
+
+# venues that hang -----------------------------------------------------------------------------
+
+
+class PlayedWaits(Waits):
+    """Whose clock a test moves."""
+
+    now_ms = 0.0
+
+    def __init__(self):
+        super().__init__(lambda: self.now_ms)
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """What the process knows of venues that hang."""
+    made = PlayedWaits()
+    monkeypatch.setattr(gates, "WAITS", made)
+    return made
+
+
+def test_nothing_is_sent_to_a_venue_that_hangs_and_the_reason_is_told(watched, waits):
+    waits.begin(1, "beta")
+    waits.now_ms = HANG_MS
+    offer(watched)
+
+    assert watched.crew.work() == 1
+
+    assert not Order.objects.exists()
+    left = Opportunity.objects.get()
+    assert (left.decision, left.reason) == (Decision.DENIED, Reason.VENUE_HANGING)
+
+    waits.end(1, is_lost=False)
+    watched.pass_ms(IDLE_REST_MS_MAX)
+    watched.refresh()
+    watched.decider.remind()
+    watched.crew.work()
+    assert watched.counts.executed == 1
+
+
+def test_a_strategy_all_of_whose_venues_hang_takes_no_thread_for_what_books_offer(watched, waits):
+    waits.begin(1, "alpha")
+    waits.begin(2, "beta")
+    waits.now_ms = HANG_MS
+
+    offer(watched)
+
+    assert not watched.crew.asked
+    watched.decider.force()
+    assert [is_urgent for _errand, is_urgent in watched.crew.asked] == [False]
+
+
+def test_it_is_away_while_its_orders_are_at_their_venues_and_not_before(watched):
+    seen = []
+
+    def look(_request):
+        seen.append(watched.decider.is_away)
+
+    watched.books.venues["alpha"].before_submit = look
+    watched.decider.force()
+    watched.crew.work()
+    assert (watched.decider.is_away, seen) == (False, [])
+
+    offer(watched)
+    watched.crew.work()
+
+    assert seen == [True]
+    assert not watched.decider.is_away

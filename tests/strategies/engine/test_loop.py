@@ -17,6 +17,7 @@ from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.models import Venue
 from strategies.domain.states import ExecutionState, StrategyState
+from strategies.engine import crew as crews
 from strategies.engine import echoes, refreshing, reminders
 from strategies.engine import loop as loops
 from strategies.engine.decider import Decider
@@ -24,6 +25,7 @@ from strategies.engine.loop import EngineLoop
 from strategies.models import Execution, Opportunity, Run, Strategy
 from strategies.services.engine_stats import list_stats
 from strategies.services.setups import SETUPS
+from strategies.services.strategies import create_strategy
 from strategies.services.streaming import read_stream_bases
 from tests.strategies.engine.stage import hold
 from tests.strategies.samples import Hooked
@@ -531,3 +533,47 @@ def test_a_reading_that_cannot_be_used_is_not_the_last_one(engine, cross, monkey
     cross.refresh_from_db()
     assert failures
     assert cross.state == StrategyState.RUNNING
+
+
+def test_strategies_on_other_venues_trade_while_a_venue_holds_every_decider(
+    engine, cross, accounts, start, monkeypatch
+):
+    monkeypatch.setattr(loops, "DECIDERS", 1)
+    monkeypatch.setattr(loops, "RESERVE", 0)
+    monkeypatch.setattr(loops, "SPARES", 1)
+    monkeypatch.setattr(crews, "HANG_S", 0.0)
+    other = create_strategy(
+        name="elsewhere",
+        slug="triangular",
+        params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000"},
+        account_ids=[accounts[1].pk],
+    )
+    start(other)
+    is_there, go_on = Event(), Event()
+
+    def hang(_request):
+        is_there.set()
+        go_on.wait(10)
+
+    engine.venues["alpha"].before_submit = hang
+    engine.keeper.give(cross)
+    engine.keeper.give(other)
+
+    async def scene():
+        symbols = {"BTC/USDT", "ETH/BTC", "ETH/USDT"}
+        await until(lambda: engine.feeds.wanted == {"alpha": {"BTC/USDT"}, "beta": symbols})
+        for symbol in symbols:
+            engine.feeds.show("beta", symbol)
+        offer(engine)
+        await until(is_there.is_set)
+        engine.venues["beta"].set_book("ETH/BTC", bids=[("0.0489", "9")], asks=[("0.049", "9")])
+        engine.venues["beta"].set_book("ETH/USDT", bids=[("2600", "9")], asks=[("2601", "9")])
+        engine.feeds.show("beta", "ETH/BTC")
+        engine.feeds.show("beta", "ETH/USDT")
+        await until(lambda: engine.loop.counts.executed)
+        assert not go_on.is_set()
+        go_on.set()
+
+    play(engine, scene)
+
+    assert Execution.objects.filter(strategy=other, state=ExecutionState.COMPLETED).exists()

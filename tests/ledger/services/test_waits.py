@@ -1,0 +1,118 @@
+"""Which venues leave orders without an answer."""
+
+from contextlib import suppress
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from arbplatform.core.clock import SYSTEM_CLOCK
+from ledger.services import sending
+from ledger.services.sending import Dispatch, send
+from ledger.services.waits import HANG_MS, REST_MS, Waits
+from markets.domain.orders import OrderRequest, Side
+from markets.errors import OutcomeUnknown, VenueRejected
+
+
+class Watch:
+    """A monotonic clock that a test moves [ms]."""
+
+    now_ms = 0.0
+
+    def __call__(self):
+        return self.now_ms
+
+
+@pytest.fixture
+def watch():
+    return Watch()
+
+
+@pytest.fixture
+def waits(watch):
+    return Waits(watch)
+
+
+def test_a_venue_hangs_while_an_order_waits_for_it_too_long(waits, watch):
+    waits.begin(1, "alpha")
+    waits.begin(2, "beta")
+    watch.now_ms = HANG_MS - 1
+    waits.end(2, is_lost=False)
+    assert waits.hanging() == set()
+
+    watch.now_ms = HANG_MS
+    assert waits.hanging() == {"alpha"}
+
+
+def test_a_late_answer_ends_it_at_once(waits, watch):
+    waits.begin(1, "alpha")
+    watch.now_ms = 3 * HANG_MS
+    waits.end(1, is_lost=False)
+
+    assert waits.hanging() == set()
+
+
+def test_after_an_order_was_given_up_its_venue_rests(waits, watch):
+    waits.begin(1, "alpha")
+    watch.now_ms = 10 * HANG_MS
+    waits.end(1, is_lost=True)
+
+    watch.now_ms += REST_MS - 1
+    assert waits.hanging() == {"alpha"}
+    watch.now_ms += 1
+    assert waits.hanging() == set()
+
+
+def test_what_breaks_at_once_is_no_hanging(waits):
+    waits.begin(1, "alpha")
+    waits.end(1, is_lost=True)
+    waits.end(2, is_lost=True)
+
+    assert waits.hanging() == set()
+
+
+def test_a_child_of_a_fork_waits_for_nothing(waits, watch):
+    waits.begin(1, "alpha")
+    watch.now_ms = HANG_MS
+    waits.forget()
+
+    assert waits.hanging() == set()
+
+
+class SlowVenue:
+    """A gateway whose answer takes as long as it is told to."""
+
+    venue = "alpha"
+
+    def __init__(self, waits, watch, error):
+        self.waits, self.watch, self.error = waits, watch, error
+        self.seen = None
+
+    def submit_order(self, _request):
+        self.watch.now_ms += HANG_MS
+        self.seen = self.waits.hanging()
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "afterwards"),
+    [
+        (OutcomeUnknown(venue="alpha", cause="timeout"), {"alpha"}),
+        (VenueRejected(venue="alpha", cause="no"), set()),
+        (SystemExit(), set()),
+    ],
+    ids=["lost", "refused", "killed"],
+)
+def test_sending_tells_when_it_waits_and_how_it_ended(error, afterwards, waits, watch, monkeypatch):
+    monkeypatch.setattr(sending, "WAITS", waits)
+    gateway: Any = SlowVenue(waits, watch, error)
+    request = OrderRequest(
+        symbol="BTC/USDT", side=Side.BUY, quantity=D(1), client_order_id="c", price=D(1)
+    )
+    dispatch = Dispatch(1, gateway, request, SYSTEM_CLOCK.now_ms())
+
+    with suppress(SystemExit):
+        send(dispatch, clock=SYSTEM_CLOCK)
+
+    assert gateway.seen == {"alpha"}
+    assert waits.hanging() == afterwards
