@@ -24,22 +24,22 @@ def to_literal(value: object) -> str:
         ValueError: no column can hold it: a text with the character 0, a number that is none, a
             moment without its time zone.
     """
-    write = _WRITERS.get(type(value))
-    if write is not None:
-        return write(value)
-    if isinstance(value, str) and isinstance(value, Enum):
-        return _text(str(value.value))
-    raise TypeError(f"{type(value).__name__} has no literal in SQL")
+    return _WRITERS[type(value)](value)
 
 
 def to_literals(values: Iterable[object]) -> list[str]:
     """Return values as literals of SQL, as ``to_literal`` does."""
-    literals = []
-    for value in values:
-        # looked up here, not there: most of what a decision writes is as short as a call takes
-        write = _WRITERS.get(type(value))
-        literals.append(to_literal(value) if write is None else write(value))
-    return literals
+    return [
+        "NULL"
+        if value is None
+        # most of what a decision writes is as short as a call takes: it is written here
+        else str(value)
+        if type(value) is int and value >= 0
+        else f"'{value}'"
+        if type(value) is str and "'" not in value and "\0" not in value
+        else _WRITERS[type(value)](value)
+        for value in values
+    ]
 
 
 def _text(value: str) -> str:
@@ -49,10 +49,12 @@ def _text(value: str) -> str:
 
 
 def _number(value: Decimal) -> str:
+    text = f"{value:f}"
+    if "0" <= text[0] <= "9":
+        return text
     if not value.is_finite():
         raise ValueError(f"{value} cannot be stored.")
-    # a minus sign before a literal would be an operator
-    return f"'{value:f}'" if value < 0 else f"{value:f}"
+    return f"'{text}'"  # a minus sign before a literal would be an operator
 
 
 def _moment(value: datetime) -> str:
@@ -92,12 +94,24 @@ _ELEMENTS: dict[type, Callable[[Any], str]] = {
     datetime: lambda value: _moment(value).replace("'", '"'),
 }
 
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    type(None): lambda _value: "NULL",
-    bool: lambda value: "TRUE" if value else "FALSE",
-    int: lambda value: str(value) if value >= 0 else f"'{value}'",
-    str: _text,
-    Decimal: _number,
-    datetime: _moment,
-    list: _list,
-}
+
+class _Writers(dict[type, Callable[[Any], str]]):
+    """What writes the values of a type; choices, each kind a type of its own, are texts."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        if issubclass(kind, str) and issubclass(kind, Enum):
+            return lambda choice: _text(str(choice.value))
+        raise TypeError(f"{kind.__name__} has no literal in SQL")
+
+
+_WRITERS = _Writers(
+    {
+        type(None): lambda _value: "NULL",
+        bool: lambda value: "TRUE" if value else "FALSE",
+        int: lambda value: str(value) if value >= 0 else f"'{value}'",
+        str: _text,
+        Decimal: _number,
+        datetime: _moment,
+        list: _list,
+    }
+)

@@ -5,18 +5,17 @@ Prepared texts belong to a session: no pooler in transaction mode may stand betw
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 
 from arbplatform.persistence.literals import to_literals
 
 PREPARED_MAX = 64
-"""Texts that one connection remembers; further ones are planned each time."""
+"""Texts, and sequences of texts, that one connection remembers; further ones take longer."""
 
 
 class Session:
@@ -30,7 +29,8 @@ class Session:
     """
 
     def __init__(self, cursor: CursorWrapper) -> None:
-        self._names: dict[object, str] = {}
+        self._names: dict[str, str] = {}
+        self._frames: dict[tuple[str, ...], str] = {}
         # a plan of its own for each new set of values costs more than it ever wins here
         cursor.execute("SET plan_cache_mode = force_generic_plan")
         status = cursor.connection.info.parameter_status("standard_conforming_strings")
@@ -38,27 +38,31 @@ class Session:
             raise RuntimeError("PostgreSQL must run with standard_conforming_strings = on.")
 
     def text(
-        self,
-        cursor: CursorWrapper,
-        key: object,
-        make_sql: Callable[[], str],
-        values: Sequence[object],
+        self, cursor: CursorWrapper, statements: tuple[str, ...], values: Iterable[object]
     ) -> str:
-        """Return the text that runs a statement with its values.
+        """Return the text that runs statements one after the other.
 
         Args:
             cursor: of the connection.
-            key: what the statement is known by.
-            make_sql: returns it, with ``%s`` for each value and without any other percent sign.
-            values: in the order of the statement.
+            statements: with ``%s`` for each value and without any other percent sign.
+            values: of all statements, in the order in which they name them.
         """
-        literals = to_literals(values)
-        name = self._names.get(key)
+        frame = self._frames.get(statements)
+        if frame is None:
+            frame = "; ".join([self._called(cursor, statement) for statement in statements])
+            if len(self._frames) < PREPARED_MAX:
+                self._frames[statements] = frame
+        return frame % tuple(to_literals(values))
+
+    def _called(self, cursor: CursorWrapper, statement: str) -> str:
+        """Return what runs a statement; with ``%s`` for each value, as it has itself."""
+        name = self._names.get(statement)
         if name is None:
             if len(self._names) >= PREPARED_MAX:
-                return make_sql() % tuple(literals)
-            name = self._names[key] = self._prepare(cursor, make_sql())
-        return f"EXECUTE {name}({', '.join(literals)})" if literals else f"EXECUTE {name}"
+                return statement
+            name = self._names[statement] = self._prepare(cursor, statement)
+        marks = ", ".join(["%s"] * statement.count("%s"))
+        return f"EXECUTE {name}({marks})" if marks else f"EXECUTE {name}"
 
     def _prepare(self, cursor: CursorWrapper, sql: str) -> str:
         name = f"prepared_{len(self._names)}"
@@ -73,7 +77,7 @@ _SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 def session_of(cursor: CursorWrapper) -> Session:
     """Return what is prepared on the connection as it is now: a new one knows nothing."""
-    raw = connections[DEFAULT_DB_ALIAS].connection
+    raw = cursor.db.connection
     session = _SESSIONS.get(raw)
     if session is None:
         session = _SESSIONS[raw] = Session(cursor)

@@ -130,7 +130,7 @@ def relock_orders(orders: Iterable[Order]) -> list[Order]:
             cursor.execute(_relock_sql(f"IN ({', '.join(['%s'] * len(known))})", ""), list(known))
         else:
             sql = _relock_sql("= ANY(%s::bigint[])", " FOR UPDATE")
-            text = session_of(cursor).text(cursor, sql, lambda: sql, [list(known)])
+            text = session_of(cursor).text(cursor, (sql,), [list(known)])
             cursor.execute(opened(text))
         return [_renew(known[pk], values) for pk, *values in cursor.fetchall()]
 

@@ -151,8 +151,7 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
     if not statements:
         return
     with connection.cursor() as cursor:
-        session = session_of(cursor)
-        text = "; ".join([_text_of(session, cursor, group) for group in _groups(statements)])
+        text = _text_of(session_of(cursor), cursor, statements)
         try:
             cursor.execute(closed(text) if is_last else text)
         except IntegrityError as error:
@@ -160,6 +159,36 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
             if head != _UNMET:
                 raise
             raise Unmet(name.strip().split()[0]) from error
+
+
+def _text_of(session: Session, cursor: CursorWrapper, statements: Sequence[Statement]) -> str:
+    """Return the text that runs statements with their values."""
+    forms = tuple([(each.sql, each.requirement, each.is_blind) for each in statements])
+    texts, order = _plan(forms)
+    values = [value for number in order for value in statements[number].values]
+    return session.text(cursor, texts, values)
+
+
+@lru_cache(maxsize=256)
+def _plan(forms: tuple[tuple[str, str, bool], ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the fewest texts that do what statements do, and the order of their values.
+
+    Worked out once: what the journal runs differs by its values alone.
+
+    Args:
+        forms: by statement, its text, its requirement and whether it is blind.
+
+    Returns:
+        The texts, and the numbers of the statements as the texts name their values.
+    """
+    numbered = [
+        Statement(sql, (number,), requirement, is_blind)
+        for number, (sql, requirement, is_blind) in enumerate(forms)
+    ]
+    groups = _groups(numbered)
+    # within a text, what is inserted stands before what is required
+    named = [each for group in groups for each in sorted(group, key=lambda each: not each.is_blind)]
+    return tuple(map(_joined, groups)), tuple([number for each in named for number in each.values])
 
 
 def _groups(statements: Iterable[Statement]) -> list[list[Statement]]:
@@ -180,15 +209,6 @@ def _groups(statements: Iterable[Statement]) -> list[list[Statement]]:
         else:
             groups.append([statement])
     return groups
-
-
-def _text_of(session: Session, cursor: CursorWrapper, group: Sequence[Statement]) -> str:
-    """Return the text that runs a group with its values."""
-    key = tuple([statement.sql for statement in group])
-    # in the order in which the joined text names them
-    parts = sorted(group, key=lambda statement: not statement.is_blind)
-    values = [value for statement in parts for value in statement.values]
-    return session.text(cursor, key, lambda: _joined(group), values)
 
 
 def _joined(group: Sequence[Statement]) -> str:

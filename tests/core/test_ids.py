@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,18 @@ def test_a_client_id_is_always_the_same_and_every_venue_takes_it(parts):
 
     assert first == derive_client_id("abcde", *parts)
     assert re.fullmatch(rf"arbabcde[0-9a-z]{{{CLIENT_ID_LENGTH - 8}}}", first)
+
+
+@pytest.mark.parametrize(
+    ("parts", "client_id"),
+    [
+        (("order", 1, 0, 0), "arbabcdeou62nz4m6u8iqxyl"),
+        (("order", 12345, 1, 0), "arbabcde436jxbq3ja1oima8"),
+        (("order", 987654321, 1, 2), "arbabcdeb5uezqarwuadbpl0"),
+    ],
+)
+def test_a_version_to_come_finds_what_this_one_has_sent(parts, client_id):
+    assert derive_client_id("abcde", *parts) == client_id
 
 
 @given(PARTS, PARTS)

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbplatform.persistence.literals import to_literal
+from arbplatform.persistence.literals import to_literal, to_literals
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -29,6 +29,9 @@ class Colour(StrEnum):
         (D("1E-8"), "0.00000001"),
         (D("1E+3"), "1000"),
         (D("-0.5"), "'-0.5'"),
+        (D("-0"), "'-0'"),
+        (D(0), "0"),
+        ("", "''"),
         ("it's \\' %s; --", "'it''s \\'' %s; --'"),
         (Colour.RED, "'r''ed'"),
         (MOMENT, "'2026-01-02T03:04:05.678901+00:00'"),
@@ -43,6 +46,7 @@ class Colour(StrEnum):
 )
 def test_a_value_is_written_as_a_literal(value, literal):
     assert to_literal(value) == literal
+    assert to_literals([value, 1, value]) == [literal, "1", literal]
 
 
 @pytest.mark.parametrize(
@@ -51,12 +55,16 @@ def test_a_value_is_written_as_a_literal(value, literal):
 def test_what_no_column_can_hold_is_refused(value):
     with pytest.raises(ValueError, match=r"cannot be stored|has no time zone"):
         to_literal(value)
+    with pytest.raises(ValueError, match=r"cannot be stored|has no time zone"):
+        to_literals([value])
 
 
 @pytest.mark.parametrize("value", [1.5, b"x", {"a": 1}, object(), [1.5], [[1]]])
 def test_what_has_no_literal_is_refused(value):
     with pytest.raises(TypeError, match="has no literal"):
         to_literal(value)
+    with pytest.raises(TypeError, match="has no literal"):
+        to_literals([value])
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: its literals")
@@ -70,7 +78,7 @@ def test_the_server_reads_what_was_written(text, number, count):
     values = (text, number, count, MOMENT, [text, ""], [number], [count, None], [MOMENT])
     kinds = ("text", "numeric", "bigint", "timestamptz")
     types = ", ".join([*kinds, *(f"{kind}[]" for kind in kinds)])
-    literals = ", ".join(map(to_literal, values))
+    literals = ", ".join(to_literals(values))
     with connection.cursor() as cursor:
         cursor.execute(f"PREPARE echo ({types}) AS SELECT $1, $2, $3, $4, $5, $6, $7, $8")
         try:

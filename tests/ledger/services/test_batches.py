@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from arbplatform.persistence.prepared import PREPARED_MAX
 from ledger.services.batches import (
     Statement,
     Unmet,
@@ -38,6 +39,20 @@ def test_all_statements_take_effect(codes):
 
     assert codes() == ["BTC", "ETH"]
     assert Asset.objects.get(code="BTC").name == "%"
+
+
+def test_each_statement_gets_its_own_values(codes):
+    for first in (1, 2):  # again with other values: the texts are the same
+        run(
+            Statement("%s = %s", [first, first], requirement="one"),
+            Statement("%s <> 'it''s'", [f"it's {first}"], requirement="two"),
+            add(f"BTC{first}"),
+            Statement("%s < %s", [first, first + 1], requirement="three"),
+            add(f"ETH{first}"),
+            Statement("DELETE FROM markets_asset WHERE code = %s", [f"BTC{first}"]),
+        )
+
+    assert codes() == ["ETH1", "ETH2"]
 
 
 def test_what_is_required_and_does_not_hold_undoes_everything(codes):
@@ -86,6 +101,17 @@ def test_a_batch_is_one_round_trip_once_its_texts_are_prepared():
 
     assert len(queries) == 1
     assert Asset.objects.count() == 2
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_more_texts_than_a_connection_remembers_are_run_all_the_same():
+    for number in range(PREPARED_MAX + 2):
+        with pytest.raises(Unmet, match="sense"):
+            run(Statement(f"%s = {number}", [-1], requirement="sense"), add("BTC"))
+        run(Statement(f"%s = {number}", [number], requirement="sense"), add(f"C{number}"))
+
+    assert Asset.objects.count() == PREPARED_MAX + 2
 
 
 @needs_postgres
