@@ -9,9 +9,10 @@ import threading
 from collections import deque
 from typing import Final
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
+
+from arbplatform.persistence.vendor import database_vendor
 
 BLOCK: Final = 64
 """Ids that are drawn from a sequence at once; those that a process leaves over are never used."""
@@ -37,11 +38,11 @@ def next_ids(model: type[Model], count: int) -> list[int]:
     """
     if not 0 < count <= COUNT_MAX:
         raise ValueError(f"{count} ids at once; 1 to {COUNT_MAX} can be drawn")
-    table, database = model._meta.db_table, connections[DEFAULT_DB_ALIAS]
-    if database.vendor == "sqlite":
-        return _follow_last(database, table, count)
+    table = model._meta.db_table
+    if database_vendor() == "sqlite":
+        return _follow_last(table, count)
     with _lock:
-        ids = _stocked(database, table, count)
+        ids = _stocked(table, count)
         return [ids.popleft() for _ in range(count)]
 
 
@@ -52,24 +53,23 @@ def stock_ids(model: type[Model], count: int) -> None:
         model: whose rows.
         count: how many will be asked for.
     """
-    database = connections[DEFAULT_DB_ALIAS]
-    if database.vendor == "sqlite":
+    if database_vendor() == "sqlite":
         return
     with _lock:
-        _stocked(database, model._meta.db_table, count)
+        _stocked(model._meta.db_table, count)
 
 
-def _stocked(database: BaseDatabaseWrapper, table: str, count: int) -> deque[int]:
+def _stocked(table: str, count: int) -> deque[int]:
     # a child of a fork must not go on with its parent's ids, nor a test with another database's
-    key = (os.getpid(), str(database.settings_dict["NAME"]), table)
+    key = (os.getpid(), str(connections.settings[DEFAULT_DB_ALIAS]["NAME"]), table)
     ids = _drawn.setdefault(key, deque())
     if len(ids) < count:
-        ids.extend(_draw(database, table, max(BLOCK, count - len(ids))))
+        ids.extend(_draw(table, max(BLOCK, count - len(ids))))
     return ids
 
 
-def _draw(database: BaseDatabaseWrapper, table: str, count: int) -> list[int]:
-    with database.cursor() as cursor:
+def _draw(table: str, count: int) -> list[int]:
+    with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
             [table, count],
@@ -77,8 +77,8 @@ def _draw(database: BaseDatabaseWrapper, table: str, count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _follow_last(database: BaseDatabaseWrapper, table: str, count: int) -> list[int]:
-    with database.cursor() as cursor:
+def _follow_last(table: str, count: int) -> list[int]:
+    with connection.cursor() as cursor:
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
         row = cursor.fetchone()
     last = row[0] if row else 0
