@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from arbplatform.core.transitions import TransitionTable
 
@@ -92,8 +93,7 @@ class HaltScope:
 EVERYTHING = HaltScope(HaltLevel.GLOBAL)
 
 
-@dataclass(frozen=True, slots=True)
-class TradeScope:
+class TradeScope(NamedTuple):
     """Where an order belongs.
 
     Attributes:

@@ -8,7 +8,15 @@ from accounts.models import VenueAccount
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
 from ledger.domain.orders import CANCELLABLE_STATES, LIVE_STATES, OrderState
-from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
+from markets.domain.orders import (
+    ORDER_KINDS,
+    SIDES,
+    TIMES_IN_FORCE,
+    OrderKind,
+    OrderRequest,
+    Side,
+    TimeInForce,
+)
 from markets.models import Market
 
 
@@ -151,10 +159,10 @@ class Order(TimestampedModel):
         """Return what is sent to the venue; reads the market."""
         return OrderRequest(
             symbol=self.market.symbol,
-            side=Side(self.side),
+            side=SIDES[self.side],
             quantity=self.quantity,
             client_order_id=self.client_order_id,
-            kind=OrderKind(self.kind),
+            kind=ORDER_KINDS[self.kind],
             price=self.price,
-            time_in_force=TimeInForce(self.time_in_force),
+            time_in_force=TIMES_IN_FORCE[self.time_in_force],
         )

@@ -6,14 +6,14 @@ the number of rows. Between the statements nothing can be looked at; what must h
 statement of its own, which gives the whole up if it does not.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
@@ -23,6 +23,7 @@ from arbplatform.persistence.vendor import database_vendor
 from ledger.services.rows import PARAMETERS_MAX, Row, insert_sql, to_sql
 
 _UNMET = "requirement_unmet"
+_NO_MORE = nullcontext()
 
 
 class Unmet(Exception):
@@ -121,17 +122,14 @@ def _unnested(model: type[Model], columns: tuple[str, ...]) -> str:
     return f"unnest({', '.join(arrays)})"
 
 
-@contextmanager
-def batch_transaction() -> Iterator[None]:
+def batch_transaction() -> transaction.Atomic | nullcontext[None]:
     """Make what is run inside one transaction that is committed at the end.
 
     On PostgreSQL one call of ``run_batch`` is that already.
     """
-    if database_vendor() == "postgresql" and not connection.in_atomic_block:
-        yield
-    else:
-        with transaction.atomic(durable=True):
-            yield
+    if database_vendor() == "postgresql" and not connections[DEFAULT_DB_ALIAS].in_atomic_block:
+        return _NO_MORE
+    return transaction.atomic(durable=True)
 
 
 def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None:
@@ -150,7 +148,7 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
         return
     if not statements:
         return
-    with connection.cursor() as cursor:
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         text = _text_of(session_of(cursor), cursor, statements)
         try:
             cursor.execute(closed(text) if is_last else text)

@@ -18,19 +18,20 @@ from accounts.models import Reservation, ReservationPurpose, ReservedTotal
 from accounts.selectors import get_account
 from accounts.services.reservations import Want
 from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
+from arbplatform.persistence.literals import to_literal
 from ledger.domain.orders import LIVE_STATES
 from ledger.domain.reservations import left_to_spend, most_spent, spends_quote
 from ledger.models import Order
 from ledger.selectors import read_purse
-from ledger.services.batches import Statement, insertions, run_batch
-from markets.domain.fees import FeeMode, FeeSchedule
+from ledger.services.batches import Statement, insertion, insertions, run_batch
+from markets.domain.fees import FEE_MODES, FeeSchedule
 from markets.domain.funds import Wallet
-from markets.domain.orders import Side
+from markets.domain.orders import SIDES, Side
 from markets.models import Market
 from markets.selectors import list_assets
 
 _TABLE = Reservation._meta.db_table
-RESERVATION_COLUMNS = (
+_COLUMNS = (
     "purpose",
     "owner_id",
     "account_id",
@@ -39,6 +40,14 @@ RESERVATION_COLUMNS = (
     "amount",
     "is_forced",
 )
+_OWN_COLUMNS = ("owner_id", "account_id", "asset_id", "amount")
+_SAME = (
+    ("purpose", to_literal(ReservationPurpose.ORDER)),
+    ("wallet", to_literal(Wallet.SPOT)),
+    ("is_forced", to_literal(False)),
+)
+"""What all reservations of orders that are being written have alike."""
+
 _REFUSAL = "reserved_within_holdings"
 """How the database begins its refusal."""
 
@@ -51,20 +60,20 @@ def want_of(order: Order, market: Market, *, quantity: Quantity | None = None) -
         market: of the order.
         quantity: that may still be executed [base]; ``None``: all of it.
     """
-    side = Side(order.side)
+    side, account_id = SIDES[order.side], order.account_id
     asset_id = _spent_asset_id(side, market)
     amount = most_spent(
         side=side,
         quantity=order.quantity if quantity is None else quantity,
         price=order.price,
-        fees=FeeSchedule(market.maker_fee, market.taker_fee, FeeMode(market.fee_mode)),
+        fees=FeeSchedule(market.maker_fee, market.taker_fee, FEE_MODES[market.fee_mode]),
     )
     if amount is None:
-        amount = _all_that_is_free(order.account_id, asset_id)
+        amount = _all_that_is_free(account_id, asset_id)
     return Want(
         purpose=ReservationPurpose.ORDER,
-        owner_id=order.pk,
-        account_id=order.account_id,
+        owner_id=order.id,
+        account_id=account_id,
         wallet=Wallet.SPOT,
         asset_id=asset_id,
         amount=amount,
@@ -77,11 +86,17 @@ def reserve_orders(wants: Sequence[Want]) -> None:
     Raises:
         IntegrityError: less is free than is wanted; ``explain_refusal`` says what.
     """
-    run_batch(insertions(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]))
+    run_batch(insertions(Reservation, _COLUMNS, [_row_of(want) for want in wants]))
 
 
-def row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
-    """Return the values of ``RESERVATION_COLUMNS``."""
+def reservation_of(wants: Sequence[Want]) -> Statement:
+    """Return what sets aside what orders may spend, for the batch that writes them."""
+    rows = [(want.owner_id, want.account_id, want.asset_id, want.amount) for want in wants]
+    return insertion(Reservation, _OWN_COLUMNS, rows, _SAME)
+
+
+def _row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
+    """Return the values of ``_COLUMNS``."""
     return (
         str(want.purpose.value),
         want.owner_id,
@@ -187,7 +202,7 @@ def _locks(orders: Sequence[Order]) -> list[Statement]:
 
 def _total_key(order: Order) -> str:
     """Return what the triggers know the total of an order's purse by."""
-    asset_id = _spent_asset_id(Side(order.side), order.market)
+    asset_id = _spent_asset_id(SIDES[order.side], order.market)
     return f"{order.account_id}:{Wallet.SPOT.value}:{asset_id}"
 
 
@@ -205,7 +220,7 @@ def _writings(wants: Sequence[Want]) -> list[Statement]:
             is_blind=False,
         )
         for statement in insertions(
-            Reservation, RESERVATION_COLUMNS, [row_of(want, is_forced=True) for want in wants]
+            Reservation, _COLUMNS, [_row_of(want, is_forced=True) for want in wants]
         )
     ]
 

@@ -8,16 +8,16 @@ PostgreSQL, one round trip.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Reservation, VenueAccount
+from accounts.models import VenueAccount
 from accounts.services.reservations import Want
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Price, Quantity
@@ -41,13 +41,13 @@ from ledger.services.halts import (
     trading_statements,
 )
 from ledger.services.reservations import (
-    RESERVATION_COLUMNS,
     explain_refusal,
     is_refusal,
+    reservation_of,
     reserve_orders,
-    row_of,
     want_of,
 )
+from ledger.services.rows import as_if_read
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.models import Market
 
@@ -55,14 +55,14 @@ ATTEMPTS_MAX = 3
 """How often orders are written again when trading was halted and resumed in between."""
 
 _CLAIMED = {
-    **{str(column.column): column.get_default() for column in Order._meta.concrete_fields},
+    **{field.attname: field.get_default() for field in Order._meta.concrete_fields},
     "state": OrderState.SUBMITTING.value,
     "filled_quantity": ZERO,
     "filled_cost": ZERO,
 }
 """What a claimed order begins with, by column."""
 
-_COLUMNS = tuple(_CLAIMED)
+_LOOKED_UP_AFTER = timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
 
 _COMPARED = ("account_id", "market_id", "side", "quantity", "price", "kind", "time_in_force")
 
@@ -220,54 +220,56 @@ class _Batch:
     moments: Moments | None
     orders: list[Order] = field(default_factory=list)
 
+    @retried
     def write(self, clock: Clock) -> tuple[list[Order], Flight]:
-        """Write everything, or nothing; return the orders, ready to be sent."""
-        return retried(self._write)(clock)
-
-    def _write(self, clock: Clock) -> tuple[list[Order], Flight]:
-        with ExitStack() as undo:
-            flight = self._insert(clock, undo)
-            undo.pop_all()  # committed: whether it leaves is for the caller to say
-        return self.orders, flight
-
-    def _insert(self, clock: Clock, undo: ExitStack) -> Flight:
-        """Write everything in one transaction; ``undo`` keeps the orders from leaving."""
+        """Write everything in one transaction, or nothing; return the orders, ready to be sent."""
         now = clock.now()
-        with batch_transaction():
-            drafted = self.draft()
-            for plan in drafted.plans:
-                _check(plan)
-            ids = next_ids(Order, len(drafted.plans))
-            rows = [_claimed(plan, pk, now) for plan, pk in zip(drafted.plans, ids, strict=True)]
-            own = tuple(rows[0])
-            self.orders = [self._order_of(row) for row in rows]
-            wants = [want_of(order, order.market) for order in self.orders]
-            scopes = tuple([(_scope_of(order), order.is_reducing) for order in self.orders])
-            flight = undo.enter_context(
-                open_flight(
+        flight: Flight | None = None
+        try:
+            with batch_transaction():
+                drafted = self.draft()
+                rows = _claim(drafted.plans, now)
+                self.orders = [self._order_of(row) for row in rows]
+                flight = open_flight(
                     self.orders,
                     doors=self.doors,
                     clock=clock,
                     moments=self.moments,
                     is_committed=False,
                 )
-            )
-            run_batch(
-                [
-                    *trading_statements(scopes),
-                    *drafted.statements,
-                    insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
-                    insertion(Reservation, RESERVATION_COLUMNS, [row_of(want) for want in wants]),
-                ]
-            )
-        return flight
+                own = tuple(rows[0])
+                run_batch(
+                    [
+                        *trading_statements(self._wishes(drafted.plans)),
+                        *drafted.statements,
+                        insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
+                        reservation_of([want_of(order, order.market) for order in self.orders]),
+                    ]
+                )
+        except BaseException:
+            if flight is not None:
+                flight.hold_back()
+            raise
+        return self.orders, flight  # committed: whether it leaves is for the caller to say
 
-    def _order_of(self, row: Mapping[str, object]) -> Order:
+    def _order_of(self, row: Mapping[str, Any]) -> Order:
         """Return the order that a row says, as if it had been read."""
-        order = Order.from_db(DEFAULT_DB_ALIAS, _COLUMNS, tuple({**_CLAIMED, **row}.values()))
-        order.account = self.accounts[order.account_id]
-        order.market = self.markets[order.market_id]
-        return order
+        account, market = self.accounts[row["account_id"]], self.markets[row["market_id"]]
+        return as_if_read(Order, {**_CLAIMED, **row}, {"account": account, "market": market})
+
+    def _wishes(self, plans: Sequence[OrderPlan]) -> tuple[tuple[TradeScope, bool], ...]:
+        """Return where each order belongs, and whether it brings an exposure down."""
+        return tuple(
+            [
+                (
+                    TradeScope(
+                        self.accounts[plan.account_id].venue_id, plan.account_id, plan.strategy_id
+                    ),
+                    plan.is_reducing,
+                )
+                for plan in plans
+            ]
+        )
 
 
 @lru_cache(maxsize=1)
@@ -276,32 +278,37 @@ def _same(own: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((name, to_literal(value)) for name, value in _CLAIMED.items() if name not in own)
 
 
-def _claimed(plan: OrderPlan, pk: int, now: datetime) -> dict[str, object]:
-    """Return by column in what an order that is claimed from the beginning differs from others."""
-    made_at = timezone.now()
-    return {
-        "id": pk,
-        "created_at": made_at,
-        "updated_at": made_at,
-        "client_order_id": _client_order_id(plan),
-        "account_id": plan.account_id,
-        "market_id": plan.market_id,
-        "strategy_id": plan.strategy_id,
-        "execution_id": plan.execution_id,
-        "leg_index": plan.leg_index,
-        "is_reducing": plan.is_reducing,
-        "side": str(plan.side),
-        "kind": str(plan.kind),
-        "time_in_force": str(plan.time_in_force),
-        "quantity": plan.quantity,
-        "price": plan.price,
-        "submitted_at": now,
-        "next_lookup_at": now + timedelta(milliseconds=SUBMIT_TIMEOUT_MS),
-    }
+def _claim(plans: Sequence[OrderPlan], now: datetime) -> list[dict[str, Any]]:
+    """Return by column in what orders that are claimed from the beginning differ from others.
 
-
-def _scope_of(order: Order) -> TradeScope:
-    return TradeScope(order.account.venue_id, order.account_id, order.strategy_id)
+    Raises:
+        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
+    """
+    for plan in plans:
+        _check(plan)
+    install_id, made_at, overdue = settings.ARB_INSTALL_ID, timezone.now(), now + _LOOKED_UP_AFTER
+    return [
+        {
+            "id": pk,
+            "created_at": made_at,
+            "updated_at": made_at,
+            "client_order_id": _client_order_id(install_id, plan),
+            "account_id": plan.account_id,
+            "market_id": plan.market_id,
+            "strategy_id": plan.strategy_id,
+            "execution_id": plan.execution_id,
+            "leg_index": plan.leg_index,
+            "is_reducing": plan.is_reducing,
+            "side": str(plan.side),
+            "kind": str(plan.kind),
+            "time_in_force": str(plan.time_in_force),
+            "quantity": plan.quantity,
+            "price": plan.price,
+            "submitted_at": now,
+            "next_lookup_at": overdue,
+        }
+        for plan, pk in zip(plans, next_ids(Order, len(plans)), strict=True)
+    ]
 
 
 def _wish_of(order: Order) -> Wish:
@@ -310,7 +317,7 @@ def _wish_of(order: Order) -> Wish:
 
 def _order_of(plan: OrderPlan) -> Order:
     return Order(
-        client_order_id=_client_order_id(plan),
+        client_order_id=_client_order_id(settings.ARB_INSTALL_ID, plan),
         account_id=plan.account_id,
         market_id=plan.market_id,
         strategy_id=plan.strategy_id,
@@ -334,10 +341,10 @@ def _check(plan: OrderPlan) -> None:
         raise InvalidOrderPlan(cause=Message("its price is not positive"))
 
 
-def _client_order_id(plan: OrderPlan) -> str:
+def _client_order_id(install_id: str, plan: OrderPlan) -> str:
     """Return the id by which a repeated write, and a lost reply, are recognised."""
     owner = secrets.token_hex(16) if plan.execution_id is None else plan.execution_id
-    return derive_client_id(settings.ARB_INSTALL_ID, "order", owner, plan.leg_index, plan.attempt)
+    return derive_client_id(install_id, "order", owner, plan.leg_index, plan.attempt)
 
 
 def _find_written(orders: Sequence[Order]) -> list[Order]:

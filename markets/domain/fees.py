@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from arbplatform.core.decimals import Fraction
 
@@ -15,6 +16,10 @@ class FeeMode(StrEnum):
     """In the asset that the trade brings: base on a buy, quote on a sell. Usual for spot."""
     GIVEN = "given"
     """In the asset that the trade costs, on top: quote on a buy, base on a sell."""
+
+
+FEE_MODES: Final = {mode.value: mode for mode in FeeMode}
+"""By what rows say: to call the class instead takes ten times as long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from arbplatform.core.decimals import Amount, Price, Quantity
 
@@ -28,6 +29,12 @@ class TimeInForce(StrEnum):
     IOC = "ioc"
     FOK = "fok"
     POST_ONLY = "post_only"
+
+
+SIDES: Final = {side.value: side for side in Side}
+ORDER_KINDS: Final = {kind.value: kind for kind in OrderKind}
+TIMES_IN_FORCE: Final = {time.value: time for time in TimeInForce}
+"""By what rows say: to call the class instead takes ten times as long."""
 
 
 class VenueOrderStatus(StrEnum):

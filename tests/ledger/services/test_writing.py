@@ -1,0 +1,125 @@
+"""Orders that are claimed as they are written: what their writer holds, and what may leave."""
+
+import queue
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal as D
+
+import pytest
+from django.db import DEFAULT_DB_ALIAS
+
+from accounts.models import Reservation
+from ledger.domain.orders import SUBMIT_TIMEOUT_MS, OrderState
+from ledger.models import Order
+from ledger.services import flights
+from ledger.services.batches import Statement, Unmet
+from ledger.services.openings import ensure_opened
+from ledger.services.rows import as_if_read
+from ledger.services.writing import Draft, write_claimed
+from markets.domain.orders import Side
+from markets.errors import VenueUnavailable
+
+WAIT_S = 10
+
+
+@dataclass
+class AskingGateway:
+    """Is ready before it may send, and notes whether it may."""
+
+    asks_before_sending: bool = True
+    venue: str = "alpha"
+    answers: "queue.SimpleQueue[bool]" = field(default_factory=queue.SimpleQueue)
+
+    def submit_order(self, request):
+        self.answers.put(request.let_go())
+        raise VenueUnavailable(venue=self.venue, cause="it is none")
+
+
+@pytest.fixture
+def write(account, venue, market, clock):
+    """Write orders and some statements, for a gateway that asks before it sends."""
+    ensure_opened(account_id=account.pk)
+
+    def write(gateway, plans, *statements):
+        return write_claimed(
+            draft=lambda: Draft(plans, statements),
+            accounts={account.pk: account},
+            markets={market.pk: market},
+            doors={account.pk: gateway},
+            clock=clock,
+        )
+
+    return write
+
+
+def parts_of(order):
+    """Return all that an instance consists of."""
+    values = {name: value for name, value in vars(order).items() if name != "_state"}
+    state = order._state
+    return list(vars(order)), values, (state.adding, state.db, dict(state.fields_cache))
+
+
+def test_a_written_order_is_the_one_that_is_read(write, make_plan, account, market, clock):
+    plans = [
+        make_plan(0),
+        make_plan(1, side=Side.SELL, price=D("61000.5"), is_reducing=True, attempt=2),
+    ]
+    written, flight = write(AskingGateway(), plans)
+    flight.hold_back()
+
+    read = Order.objects.select_related(None).order_by("leg_index")
+    for ours, theirs in zip(written, read, strict=True):
+        theirs.account, theirs.market = account, market
+        assert parts_of(ours) == parts_of(theirs)
+        assert ours.to_request() == theirs.to_request()
+        assert ours.state == OrderState.SUBMITTING
+        assert ours.submitted_at == clock.now()
+        assert ours.next_lookup_at == clock.now() + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
+    assert [
+        (row.purpose, row.owner_id, row.account_id, row.wallet, row.asset.code, row.amount)
+        for row in Reservation.objects.order_by("pk")
+    ] == [
+        ("order", written[0].pk, account.pk, "spot", "USDT", D(30_000)),
+        ("order", written[1].pk, account.pk, "spot", "BTC", D("0.5")),
+    ]
+    assert not Reservation.objects.filter(is_forced=True).exists()
+
+
+def test_an_order_made_as_if_read_is_what_the_orm_makes(make_plan, account, market, order):
+    values = {field.attname: getattr(order, field.attname) for field in Order._meta.concrete_fields}
+    theirs = Order.from_db(DEFAULT_DB_ALIAS, list(values), list(values.values()))
+    theirs.account, theirs.market = account, market
+
+    ours = as_if_read(Order, values, {"account": account, "market": market})
+
+    assert parts_of(ours) == parts_of(theirs)
+    assert all(
+        type(getattr(ours, name)) is type(getattr(theirs, name)) for name in (*values, "account")
+    )
+    ours.error = "changed"
+    ours.save()
+    assert Order.objects.get().error == "changed"
+    assert ours.strategy == order.strategy
+
+
+def test_an_order_that_was_not_written_is_held_back_at_once(write, make_plan, monkeypatch):
+    gateway = AskingGateway()
+    monkeypatch.setattr(flights, "SEND_DEADLINE_MS", 600_000)
+
+    with pytest.raises(Unmet, match="sense"):
+        write(gateway, [make_plan()], Statement("1 = 2", requirement="sense"))
+
+    assert gateway.answers.get(timeout=WAIT_S) is False
+    assert not Order.objects.exists()
+
+
+def test_an_order_that_was_written_waits_for_its_writer(write, make_plan, monkeypatch):
+    gateway = AskingGateway()
+    monkeypatch.setattr(flights, "SEND_DEADLINE_MS", 600_000)
+
+    _orders, flight = write(gateway, [make_plan()])
+
+    with pytest.raises(queue.Empty):
+        gateway.answers.get_nowait()
+    flight.go()
+    assert gateway.answers.get_nowait() is True
