@@ -9,22 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-
-def _go_on(point: StrEnum) -> None:
-    """Let nothing happen, as outside of tests."""
-
-
-_OBSERVERS: list[Callable[[StrEnum], None]] = [_go_on]
+_OBSERVERS: list[Callable[[StrEnum], None]] = []
+"""Those who want to know of each point, outside of tests nobody; the last one is told."""
 
 
 def reached(point: StrEnum) -> None:
     """Say that the process has come to ``point``."""
-    _OBSERVERS[-1](point)
+    if _OBSERVERS:
+        _OBSERVERS[-1](point)
 
 
 def is_observed() -> bool:
     """Return whether somebody wants to know of each point: then each has to be one."""
-    return len(_OBSERVERS) > 1
+    return bool(_OBSERVERS)
 
 
 @contextmanager

@@ -164,16 +164,17 @@ def open_flight(
     dispatches: list[Dispatch] = []
     refused: dict[int, Outcome] = {}
     for order in orders:
-        if order.account_id not in known:
-            known[order.account_id] = _open(order.account)
-        door = known[order.account_id]
+        account_id = order.account_id
+        if account_id not in known:
+            known[account_id] = _open(order.account)
+        door = known[account_id]
         if isinstance(door, ArbError):
-            refused[order.pk] = Refused(door)
+            refused[order.id] = Refused(door)
             continue
         claimed_at_ms = to_ms(order.submitted_at or order.created_at)
         request = order.to_request()
         dispatches.append(
-            Dispatch(order.pk, door, request, claimed_at_ms, order.leg_index, moments)
+            Dispatch(order.id, door, request, claimed_at_ms, order.leg_index, moments)
         )
     return Flight(dispatches, refused, clock=clock, is_committed=is_committed)
 

@@ -184,8 +184,7 @@ def cancel_order(*, order_id: int, clock: Clock = SYSTEM_CLOCK) -> Order:
 
 def send_all(flight: Flight) -> dict[int, Outcome]:
     """Let orders leave, and return by id what became of them."""
-    with flight:
-        return flight.go()
+    return flight.go()
 
 
 @retried

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -57,14 +57,11 @@ class _Sender(threading.Thread):
     def __init__(self, idle: "deque[_Sender]", number: int) -> None:
         super().__init__(name=f"order-sender-{number}", daemon=True)
         self._idle = idle
-        self._inbox: SimpleQueue[Task[object]] = SimpleQueue()
-
-    def hand(self, task: "Task[object]") -> None:
-        self._inbox.put(task)
+        self.inbox: SimpleQueue[Task[Any]] = SimpleQueue()
 
     def run(self) -> None:
         while True:
-            task = self._inbox.get()
+            task = self.inbox.get()
             task.run()
             del task  # what it holds must not live until the next one
             self._idle.append(self)
@@ -90,17 +87,17 @@ class Senders:
     def start(self, call: Callable[[], T]) -> Task[T]:
         """Let a thread make a call; if all are busy, ``Task.result`` makes it."""
         task = Task(call)
-        sender = self._free()
+        try:
+            sender: _Sender | None = self._idle.pop()
+        except IndexError:
+            sender = self._another()
         if sender is not None:
             task.start()
-            sender.hand(task)  # type: ignore[arg-type]  # a thread does not look at the value
+            sender.inbox.put(task)
         return task
 
-    def _free(self) -> _Sender | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
+    def _another(self) -> _Sender | None:
+        """Return one more thread, unless there are as many as there may be."""
         with self._lock:
             if self._count >= self._size:
                 return None

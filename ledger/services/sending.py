@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
@@ -128,9 +128,7 @@ def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None
         left_ms = _check_deadline(dispatch, clock)
         send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
         let_go = _approach(dispatch, may_leave)
-        report = gateway.submit_order(
-            replace(request, send_before_ms=send_before_ms, let_go=let_go)
-        )
+        report = gateway.submit_order(request.leaving(send_before_ms=send_before_ms, let_go=let_go))
         reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
     except DuplicateClientId as error:

@@ -85,6 +85,25 @@ class OrderRequest:
     send_before_ms: float | None = field(default=None, compare=False)
     let_go: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
+    def leaving(self, *, send_before_ms: float, let_go: Callable[[], bool]) -> "OrderRequest":
+        """Return the same order as it is sent; ``dataclasses.replace`` takes four times as long.
+
+        Args:
+            send_before_ms: see above [ms].
+            let_go: see above.
+        """
+        return OrderRequest(
+            self.symbol,
+            self.side,
+            self.quantity,
+            self.client_order_id,
+            self.kind,
+            self.price,
+            self.time_in_force,
+            send_before_ms,
+            let_go,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:

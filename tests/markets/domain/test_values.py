@@ -1,4 +1,4 @@
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields, replace
 from decimal import Decimal as D
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from arbplatform.core.errors import InvalidInput
 from markets.domain.book import Book, Level
 from markets.domain.funds import VenueBalance
+from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
 from markets.domain.symbols import split_symbol
 
 _CODE = st.from_regex(r"[A-Z0-9.\-_]{1,32}", fullmatch=True)
@@ -70,3 +71,19 @@ def test_a_symbol_is_split_into_its_two_assets(base: str, quote: str) -> None:
 def test_what_is_no_symbol_is_named(symbol: str) -> None:
     with pytest.raises(InvalidInput, match="is not a spot symbol"):
         split_symbol(symbol)
+
+
+def test_an_order_leaves_with_all_that_it_says() -> None:
+    request = OrderRequest(
+        "A/B", Side.SELL, D(1), "id", OrderKind.MARKET, D(2), TimeInForce.FOK, 1.0, lambda: False
+    )
+
+    def let_go() -> bool:
+        return True
+
+    leaving = request.leaving(send_before_ms=5.0, let_go=let_go)
+    expected = replace(request, send_before_ms=5.0, let_go=let_go)
+
+    assert [getattr(leaving, each.name) for each in fields(request)] == [
+        getattr(expected, each.name) for each in fields(request)
+    ]
