@@ -95,7 +95,7 @@ async def _trade(platform: Supervisor, seconds: int, terminal: Terminal) -> int:
                 {"seconds": seconds, "url": f"{platform.url}/admin/"},
             )
         )
-        say_login(platform, terminal)
+        platform.say_login()
         await _show_time(seconds)
         terminal.say(Message("Stopping the strategies and comparing every book …"))
         report = await platform.run_command("settle", "settle_demo")
@@ -105,17 +105,6 @@ async def _trade(platform: Supervisor, seconds: int, terminal: Terminal) -> int:
         terminal.write(line)
     terminal.write(json.dumps(report, sort_keys=True))
     return 0 if report["ok"] else 1
-
-
-def say_login(platform: Supervisor, terminal: Terminal) -> None:
-    """Say how to log in; a password only when it was generated just now."""
-    prepared = platform.prepared
-    if prepared.get("password"):
-        terminal.say(
-            Message("Log in as {username} with the password {password} (shown this once)", prepared)
-        )
-    elif prepared.get("username"):
-        terminal.say(Message("Log in as {username}", prepared))
 
 
 async def _show_time(seconds: int) -> None:

@@ -126,7 +126,7 @@ def _introduce(platform: Supervisor, terminal: Terminal) -> None:
         (Message("data"), str(platform.options.data_dir)),
     ):
         terminal.write(f"  {label(name, LABEL_COLUMNS)} {value}")
-    demo_run.say_login(platform, terminal)
+    platform.say_login()
     terminal.say(Message("Stop it with Ctrl-C."))
     terminal.write()
 

@@ -53,6 +53,8 @@ class Supervisor:
         except BaseException as error:
             # a cancelled start, too, must leave no process behind
             await self.__aexit__()
+            if self.prepared.get("password"):
+                self.say_login()  # the next start will not know the password any more
             if isinstance(error, OSError):  # of all that a start does, the disk is left to refuse
                 raise preflight.unusable(self.options.data_dir, error) from error
             raise
@@ -100,6 +102,17 @@ class Supervisor:
         if code or not report:
             raise StepFailed(name=name, path=str(self.options.data_dir))
         return report
+
+    def say_login(self) -> None:
+        """Say how to log in; a password only when it was generated just now."""
+        prepared = self.prepared
+        if prepared.get("password"):
+            told = Message(
+                "Log in as {username} with the password {password} (shown this once)", prepared
+            )
+            self._terminal.say(told)
+        elif prepared.get("username"):
+            self._terminal.say(Message("Log in as {username}", prepared))
 
     @property
     def _log_dir(self) -> Path:

@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import translation
 
 from ledger.services.openings import ensure_opened
 from markets.domain.funds import Wallet
@@ -16,7 +17,7 @@ def test_equal_accounts_are_said_to_be(account):
 
     call_command("reconcile", stdout=out)
 
-    assert out.getvalue() == "alpha/main: clean, 0 booked.\n"
+    assert out.getvalue() == "alpha/main: equal, booked: 0.\n"
 
 
 def test_a_difference_is_named_and_ends_with_an_error(account, venue):
@@ -24,13 +25,23 @@ def test_a_difference_is_named_and_ends_with_an_error(account, venue):
     venue.balances[Wallet.SPOT]["USDT"] -= 1
     out = StringIO()
 
-    with pytest.raises(CommandError, match="1 of 1 accounts are not equal"):
+    with pytest.raises(CommandError, match=r"^Accounts that are not equal: 1 of 1\.$"):
         call_command("reconcile", str(account.pk), stdout=out)
 
-    assert "open: " in out.getvalue()
+    assert " watched: " in out.getvalue()
     assert "99999" in out.getvalue()
 
 
 def test_unopened_books_are_said_to_be(account):
     with pytest.raises(CommandError):
         call_command("reconcile", str(account.pk))
+
+
+def test_what_is_said_is_in_one_language(account):
+    ensure_opened(account_id=account.pk)
+    out = StringIO()
+
+    with translation.override("zh-hans"):
+        call_command("reconcile", stdout=out)
+
+    assert out.getvalue() == "alpha/main：一致，已入账 0 项。\n"

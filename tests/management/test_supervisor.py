@@ -25,6 +25,19 @@ async def test_what_the_disk_refuses_ends_the_start_in_one_sentence(platform, tm
     preflight.lock_data_dir(tmp_path / "data").close()  # nobody has it any more
 
 
+async def test_a_start_that_fails_still_shows_the_password_that_it_has_made(tmp_path):
+    shown = io.StringIO()
+    platform = Supervisor(StackOptions(tmp_path / "data", port=0), Terminal(shown))
+    platform.prepared = {"username": "admin", "password": "made-just-now"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "static").touch()
+
+    with pytest.raises(DirectoryUnusable):
+        await platform.__aenter__()
+
+    assert "with the password made-just-now" in shown.getvalue()
+
+
 def test_a_list_of_processes_that_cannot_be_written_ends_nothing(platform, tmp_path):
     platform._write_processes()
 

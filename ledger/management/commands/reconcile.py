@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.selectors import get_account
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from ledger.domain.reconciliation import UNSOLVED_STATES, RunOutcome
 from ledger.selectors.reconciliation import (
@@ -37,17 +37,29 @@ class Command(BaseCommand):
         account_ids = options["account_ids"] or list_reconcilable_account_ids()
         unequal = [account_id for account_id in account_ids if not self._reconcile(account_id)]
         if unequal:
-            raise CommandError(f"{len(unequal)} of {len(account_ids)} accounts are not equal.")
+            count = {"count": len(unequal), "total": len(account_ids)}
+            raise CommandError(
+                render(Message("Accounts that are not equal: {count} of {total}.", count))
+            )
 
     def _reconcile(self, account_id: int) -> bool:
         try:
             run = reconcile_account(account_id=account_id)
         except ArbError as error:
-            self.stdout.write(f"Account {account_id}: {error}")
+            what = {"account_id": account_id, "reason": error.message}
+            self._say(Message("Account {account_id}: {reason}", what))
             return False
-        name = get_account(account_id)
-        self.stdout.write(f"{name}: {run.outcome}, {run.booked_count} booked. {run.error}".strip())
+        told = {
+            "account": str(get_account(account_id)),
+            "outcome": run.get_outcome_display(),
+            "count": run.booked_count,
+        }
+        self._say(Message("{account}: {outcome}, booked: {count}.", told), render(run.error))
         for row in list_active_discrepancies(account_id):
             mark = "!" if row.state in UNSOLVED_STATES else " "
-            self.stdout.write(f"  {mark} #{row.pk} {row.state}: {render(row.to_message())}")
+            line = f"  {mark} #{row.pk} {row.get_state_display()}: {render(row.to_message())}"
+            self.stdout.write(line)
         return run.outcome == RunOutcome.CLEAN
+
+    def _say(self, message: Message, detail: str = "") -> None:
+        self.stdout.write(f"{render(message)} {detail}".strip())

@@ -1,4 +1,7 @@
-"""Halts trading from the command line, without Redis, a worker or the web."""
+"""Halts trading from the command line, without Redis, a worker or the web.
+
+What it says is in the language of the settings, as everything that nobody asks for in a browser.
+"""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from ledger.domain.halts import EVERYTHING, PERSONAL_LEVELS, HaltLevel, HaltScope, TradingEvent
 from ledger.services.halts import change_trading, name_of
@@ -62,64 +65,96 @@ class Command(BaseCommand):
             EVERYTHING,
         )
         if options["dry_run"] and not options["flatten"]:
-            raise CommandError("--dry-run goes with --flatten only. Nothing was done.")
+            raise _refusal(Message("--dry-run goes with --flatten only. Nothing was done."))
         if options["flatten"] and scope != EVERYTHING:
-            raise CommandError("--flatten takes no scope. Nothing was done.")
+            raise _refusal(Message("--flatten takes no scope. Nothing was done."))
         try:
             if options["flatten"]:
                 self._flatten(options["reason"], is_dry=options["dry_run"])
             elif options["resume"] or options["reduce"]:
                 event = TradingEvent.RESUME if options["resume"] else TradingEvent.REDUCE
                 halt = change_trading(event=event, scope=scope, reason=options["reason"])
-                self._say(f"Trading is {halt.state} for {render(name_of(halt))}.")
+                told = {"state": halt.get_state_display(), "scope": name_of(halt)}
+                self._say(Message("Trading is {state} for {scope}.", told))
             elif scope.level is HaltLevel.GUARD:
-                raise CommandError("A guard can only be resumed: add --resume.")
+                raise _refusal(Message("A guard can only be resumed: add --resume."))
             else:
                 self._kill(scope, options["reason"])
         except ArbError as error:
             fields = [
-                str(text) for texts in getattr(error, "fields", {}).values() for text in texts
+                render(text) for texts in getattr(error, "fields", {}).values() for text in texts
             ]
-            raise CommandError(" ".join([str(error), *fields])) from error
+            raise CommandError(" ".join([render(error.message), *fields])) from error
 
     def _kill(self, scope: HaltScope, reason: str) -> None:
         report = stop_trading(reason=reason, scope=scope)
-        self._say(f"Trading is halted for {render(name_of(report.halt))}.")
-        self._say(f"{len(report.withdrawn)} orders that were not sent yet were withdrawn.")
-        self._say(f"{len(report.open)} open orders are being cancelled.")
+        halt, withdrawn, are_open = report.halt, len(report.withdrawn), len(report.open)
+        told = {"state": halt.get_state_display(), "scope": name_of(halt)}
+        self._say(Message("Trading is {state} for {scope}.", told))
+        became = Message(
+            "Orders that were not sent yet and were withdrawn: {withdrawn}. Open ones that are "
+            "being cancelled: {open}.",
+            {"withdrawn": withdrawn, "open": are_open},
+        )
+        self._say(became)
         left = cancel_halted_orders()
         for order in left:
-            self._say(f"Order {order} is {order.state}: it is looked up until its end is known.")
+            what = {"order": str(order), "state": order.get_state_display()}
+            self._say(
+                Message("Order {order} is {state}: it is looked up until its end is known.", what)
+            )
         if not left:
-            self._say("No order is open or unknown.")
+            self._say(Message("No order is open or unknown."))
 
     def _flatten(self, reason: str, *, is_dry: bool) -> None:
         """Carry it out here: there may be no worker."""
         rows = list_flattenings() if is_dry else flatten(reason=reason)
         for row in rows:
-            self._say(_describe(row))
+            self._say(*_describe(row))
             if row.is_possible and not is_dry:
-                state = repair_execution(execution_id=row.execution.pk).state
-                self._say(f"Execution {row.execution.pk} is {state} now.")
+                after = repair_execution(execution_id=row.execution.pk)
+                what = {"execution_id": after.pk, "state": after.get_state_display()}
+                self._say(Message("Execution {execution_id} is {state} now.", what))
         if not rows:
-            self._say("No execution has left anything unhedged that nobody took note of.")
+            self._say(Message("No execution has left anything unhedged that nobody took note of."))
         elif is_dry:
-            self._say("Nothing was sent.")
+            self._say(Message("Nothing was sent."))
 
-    def _say(self, line: str) -> None:
-        self.stdout.write(line)
+    def _say(self, *messages: Message) -> None:
+        self.stdout.write(" ".join(map(render, messages)))
 
 
-def _describe(row: Flattening) -> str:
+def _refusal(message: Message) -> CommandError:
+    return CommandError(render(message))
+
+
+def _describe(row: Flattening) -> list[Message]:
     left = ", ".join(f"{to_plain(part.amount)} {part.asset}" for part in row.exposures)
-    text = f"Execution {row.execution.pk} ({row.execution.state}) of {row.execution.strategy}: "
-    text += f"left over {left or 'nothing'}. "
+    head = {
+        "execution_id": row.execution.pk,
+        "state": row.execution.get_state_display(),
+        "strategy": str(row.execution.strategy),
+        "left": left or "0",
+    }
+    said = [Message("Execution {execution_id} ({state}) of {strategy}: left over {left}.", head)]
     order, loss = row.verdict.order, row.estimated_loss
     if order is not None and row.market is not None and loss is not None:
-        text += (
-            f"{order.side} {to_plain(order.quantity)} {row.market.symbol} at "
-            f"{row.market.venue.code}, limit {to_plain(order.limit_price)}, estimated loss "
-            f"{loss:.8f} {row.execution.profit_asset.code} ({row.verdict.loss_bps:.2f} of at most "
-            f"{to_plain(row.max_loss_bps)} bps). "
+        deal = {
+            "side": Message(order.side.value),
+            "quantity": order.quantity,
+            "symbol": row.market.symbol,
+            "venue": row.market.venue.code,
+            "limit": order.limit_price,
+            "loss": f"{loss:.8f} {row.execution.profit_asset.code}",
+            "loss_bps": f"{row.verdict.loss_bps:.2f}",
+            "max_loss_bps": row.max_loss_bps,
+        }
+        order_told = Message(
+            "{side} {quantity} {symbol} at {venue}, limit {limit}, estimated loss {loss} "
+            "({loss_bps} of at most {max_loss_bps} bps).",
+            deal,
         )
-    return text + ("" if row.is_possible else "Not possible: ") + render(row.reason)
+        said.append(order_told)
+    if row.is_possible:
+        return [*said, row.reason]
+    return [*said, Message("Not possible: {reason}", {"reason": row.reason})]

@@ -156,7 +156,7 @@ def test_the_command_halts_and_resumes(write):
     said = command("--reason", "from a terminal")
 
     assert "Trading is halted for the whole platform." in said
-    assert "1 orders that were not sent yet were withdrawn." in said
+    assert "Orders that were not sent yet and were withdrawn: 1." in said
     assert "No order is open or unknown." in said
     assert TradingHalt.objects.get().changed_by == "system"
 
