@@ -10,7 +10,7 @@ from django.db import connection
 
 ArgumentT = TypeVar("ArgumentT")
 ResultT = TypeVar("ResultT")
-START_TIMEOUT_S = 10
+START_TIMEOUT_S = 30
 
 
 def at_once(work: Callable[[ArgumentT], ResultT], arguments: Sequence[ArgumentT]) -> list[ResultT]:

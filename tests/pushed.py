@@ -9,7 +9,7 @@ import pytest
 
 from arbplatform.push.publisher import listen_here
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Pushed:

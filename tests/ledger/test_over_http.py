@@ -173,7 +173,7 @@ def test_a_transfer_between_venues_is_booked_as_it_travels(simulator, opened):
     book_transfer(transfer_id=transfer.pk)
     assert sum(in_transit().values()) in {D("0.5"), D("0.4999")}
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while poll_transfer(transfer_id=transfer.pk).state != "arrived":
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -91,7 +91,7 @@ def test_a_deposit_and_a_withdrawal_by_hand_are_explained(simulator, opened, by_
         address=deposit_address("alpha", "ours", "BTC"),
     )
     assert status == 200
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while by_hand["alpha"].get("sapi/v1/capital/deposit/hisrec")[1] == []:
         assert time.monotonic() < deadline
         time.sleep(0.02)

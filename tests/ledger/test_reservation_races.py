@@ -48,7 +48,7 @@ def race(run):
 
     def start(racer):
         with closing(connection):
-            barrier.wait(10)
+            barrier.wait(30)
             return run(racer, barrier)
 
     with ThreadPoolExecutor(2) as racers:

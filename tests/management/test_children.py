@@ -38,7 +38,7 @@ def make_child(tmp_path, screen, monkeypatch):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  nothing tells when another process has written
             await asyncio.sleep(0.01)
 

@@ -109,7 +109,7 @@ class ScriptedServer:
             self._stopping.set()
             self._http.shutdown()
             self._http.server_close()
-            thread.join(5)
+            thread.join(30)
 
     def misbehave(self, *kinds: Misbehaviour, at: str = "") -> None:
         """Break the next answers to requests whose path contains ``at``, one each."""

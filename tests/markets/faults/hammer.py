@@ -1,4 +1,7 @@
-"""A process that asks one venue for its time as often as its rate budget lets it."""
+"""A process that asks one venue for its time as often as its rate budget lets it.
+
+It does so for a span, and on a slow machine until it was answered a few times.
+"""
 
 import json
 import sys
@@ -10,7 +13,7 @@ from markets.gateway.base import VenueSpec
 
 
 def main() -> None:
-    redis_url, rest_origin, unit_ms, span_s = sys.argv[1:]
+    redis_url, rest_origin, unit_ms, span_s, few = sys.argv[1:]
     factory.configure(timeout_ms=5_000, redis_url=redis_url)
     options = {"enableRateLimit": True, "rateLimit": float(unit_ms)}
     gateway = factory.gateway_for(VenueSpec("alpha", "binance", rest_origin, options=options))
@@ -18,15 +21,16 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    sent, kept, until = 0, 0, time.monotonic() + float(span_s)
-    while time.monotonic() < until:
+    sent, kept, began_s = 0, 0, time.monotonic()
+    while time.monotonic() < began_s + float(span_s) or sent < int(few):
         try:
             gateway.fetch_time_ms()
             sent += 1
         except VenueRateLimited:
             kept += 1
             time.sleep(0.05)
-    sys.stdout.write(json.dumps({"sent": sent, "kept": kept}) + "\n")
+    told = {"sent": sent, "kept": kept, "began_s": began_s, "ended_s": time.monotonic()}
+    sys.stdout.write(json.dumps(told) + "\n")
     factory.close_all()
 
 

@@ -72,7 +72,7 @@ def test_a_step_whose_reply_is_lost_is_not_taken_twice():
         limiter.acquire(1)
 
         limiter._store.close()
-        thread.join(5)
+        thread.join(30)
     assert len(commands) == 1
 
 

@@ -10,7 +10,7 @@ from markets.feed.timing import Timing
 from markets.gateway.base import VenueSpec
 from tests.markets.simulator.worlds import ASKS, BIDS
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 FAST = Timing(
     look_ms=10,
     ping_after_ms=100,

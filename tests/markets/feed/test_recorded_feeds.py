@@ -176,9 +176,11 @@ def test_a_signal_ends_a_recording_early_and_keeps_what_was_heard(alpha, tmp_pat
             os.kill(os.getpid(), signal.SIGINT)
         told.append(report)
 
-    report = record_feeds(wanted={alpha: [SYMBOL]}, directory=tmp_path, seconds=60, tell=interrupt)
+    report = record_feeds(
+        wanted={alpha: [SYMBOL]}, directory=tmp_path, seconds=3_600, tell=interrupt
+    )
 
-    assert report.elapsed_s < 30
+    assert report.elapsed_s < 3_600
     assert report.recorded >= told[-1].recorded > 0
     assert len(list(play_session(tmp_path))) == 1
 

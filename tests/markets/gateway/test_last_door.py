@@ -64,7 +64,7 @@ def test_it_is_asked_once_when_the_connection_is_open_and_nothing_has_left(venue
     seen = []
 
     def ask():
-        seen.append((venue.connected.wait(5), list(venue.received)))
+        seen.append((venue.connected.wait(30), list(venue.received)))
 
     client = Client(ask)
     with session_of(client) as session:

@@ -8,7 +8,7 @@ import pytest
 from tests.markets.feed.stage import streams
 from tests.markets.simulator.worlds import ASKS, BIDS
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 
 
 @pytest.fixture

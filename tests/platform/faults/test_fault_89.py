@@ -93,17 +93,17 @@ def test_a_run_is_left_out_while_the_one_before_runs():
     def work():
         runs.append(1)
         inside.set()
-        go_on.wait(10)
+        go_on.wait(30)
 
     first = Thread(target=work)
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(30)
 
     work()
 
     assert len(runs) == 1
     go_on.set()
-    first.join(10)
+    first.join(30)
     work()
     assert len(runs) == 2
 

@@ -85,7 +85,7 @@ class Heard:
         return None
 
     async def until(self, is_so):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not is_so():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
@@ -219,7 +219,7 @@ class Venues:
         if account_id in self.is_slow:
             self.clock.advance_ms(module.SLOW_MS + 1)
         if account_id in self.hanging:
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(30)
 
 
 @pytest.fixture

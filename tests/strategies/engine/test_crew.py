@@ -254,7 +254,7 @@ async def test_a_connection_that_cannot_be_closed_ends_no_thread(crew):
     def mend_connection():
         del vars(connections["default"])["close_if_unusable_or_obsolete"]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await crew.run(break_connection)
         await crew.run(mend_connection)
 

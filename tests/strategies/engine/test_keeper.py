@@ -323,7 +323,7 @@ def test_what_is_recovered_of_one_strategy_keeps_no_other_waiting(
 
     def recover(*, strategy_ids, clock):
         if ids[0] in strategy_ids:
-            go_on.wait(10)  # its venue hangs
+            go_on.wait(30)  # its venue hangs
         for pk in strategy_ids:
             recovered.put(pk)
 
@@ -337,7 +337,7 @@ def test_what_is_recovered_of_one_strategy_keeps_no_other_waiting(
     keeper.turn()
 
     try:
-        assert sorted(recovered.get(timeout=10) for _each in ids[1:]) == ids[1:]
+        assert sorted(recovered.get(timeout=30) for _each in ids[1:]) == ids[1:]
     finally:
         go_on.set()
         keeper._recoveries.shutdown()
@@ -363,7 +363,7 @@ def test_what_others_had_begun_is_recovered_even_if_nobody_can_say_where(
     keeper.turn()
 
     ids = [row.pk for row in streams]
-    assert sorted(recovered.get(timeout=10) for _each in ids) == ids
+    assert sorted(recovered.get(timeout=30) for _each in ids) == ids
     assert keeper.held().keys() == set(ids)
     keeper._recoveries.shutdown()
 
@@ -378,10 +378,10 @@ def test_threads_take_and_give_back(make_cross, calm):
 
     keeper.start()
     try:
-        assert taken.wait(timeout=10)
+        assert taken.wait(timeout=30)
         assert get_strategy(row.pk).lease_holder == keeper.engine.name
         keeper.drain()
-        assert given_back.wait(timeout=10)
+        assert given_back.wait(timeout=30)
         stopped = Event()
         for _ in range(100):
             if keeper.is_empty:
@@ -443,7 +443,7 @@ def test_a_thread_that_crashes_ends_the_engine(calm):
 
     keeper.start()
 
-    assert crashed.wait(timeout=10)
+    assert crashed.wait(timeout=30)
     keeper.stop()
 
 
@@ -465,7 +465,7 @@ def test_a_thread_goes_on_when_the_database_is_back(calm, caplog):
 
     keeper.start()
 
-    assert back.wait(timeout=10)
+    assert back.wait(timeout=30)
     keeper.stop()
     assert caplog.text.count("Leases wait") == 1
     connection.close()
@@ -482,7 +482,7 @@ def test_a_lease_whose_row_is_just_written_is_renewed_a_moment_later(streams, ma
         with transaction.atomic():
             Strategy.objects.select_for_update().get(pk=streams[0].pk)
             locked.set()
-            done.wait(timeout=10)
+            done.wait(timeout=30)
         connection.close()
 
     class Pausing(Event):
@@ -497,7 +497,7 @@ def test_a_lease_whose_row_is_just_written_is_renewed_a_moment_later(streams, ma
     keeper._stopping = Pausing()
     thread = Thread(target=write)
     thread.start()
-    locked.wait(timeout=10)
+    locked.wait(timeout=30)
     keeper.renew()
 
     assert done.is_set()

@@ -32,7 +32,7 @@ from tests.strategies.samples import Hooked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 
 
 class PlayedFeeds:
@@ -200,7 +200,7 @@ def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cro
     def publish_slowly(_stats, *, clock):
         if engine.loop.counts.executed:
             is_publishing.set()
-            go_on.wait(10)
+            go_on.wait(30)
 
     monkeypatch.setattr("strategies.engine.loop.publish_stats", publish_slowly)
 

@@ -59,7 +59,7 @@ class Desk:
         self.installed.append((decider.strategy_id, basis, engagements))
 
     async def until(self, is_so):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not is_so():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 

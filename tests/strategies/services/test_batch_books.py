@@ -20,7 +20,7 @@ def test_a_venue_that_hangs_keeps_the_books_of_no_other(monkeypatch):
 
     def fetch(keys, _depth):
         if keys[0][0] == "slow":
-            release.wait(10)
+            release.wait(30)
         return BooksReport({key: make_book(*key) for key in keys})
 
     monkeypatch.setattr(batch_books, "fetch_books", fetch)

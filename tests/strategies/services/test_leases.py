@@ -491,10 +491,10 @@ def test_a_holder_that_writes_while_it_is_robbed_waits_and_is_refused(streams, t
     with transaction.atomic():
         take(TWO, limit=1)
         thread.start()
-        began.wait(timeout=10)
+        began.wait(timeout=30)
         thread.join(timeout=0.5)  # it waits for what is being committed
         assert (thread.is_alive(), refused) == (True, [])
-    thread.join(timeout=10)
+    thread.join(timeout=30)
 
     assert refused == ["standing"]
 
@@ -509,12 +509,12 @@ def test_a_row_that_somebody_writes_holds_no_renewal_up(streams, take, clock):
         with transaction.atomic():
             Strategy.objects.select_for_update().get(pk=streams[0].pk)
             locked.set()
-            done.wait(timeout=10)
+            done.wait(timeout=30)
         connection.close()
 
     thread = Thread(target=write)
     thread.start()
-    locked.wait(timeout=10)
+    locked.wait(timeout=30)
     try:
         renewal = renew(ONE, held, clock)
     finally:

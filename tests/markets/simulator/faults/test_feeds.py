@@ -10,7 +10,7 @@ from markets.simulator.faults.config import parse_fault
 from tests.markets.simulator.protocol.test_user_streams import listen_key, signed
 from tests.markets.simulator.worlds import ASKS, BIDS, KEYS
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 DEPTH = "btcusdt@depth@100ms"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.markets.simulator.worlds import KEYS, READER_KEY
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 USER_STREAM = "api/v3/userDataStream"
 
 
