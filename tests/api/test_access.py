@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 
 from arbplatform.core.errors import Denied, Unauthenticated
+from tests.documented import document
 
-DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)
+DOCUMENT = document()
 OPEN = {"/api/auth/login", "/api/health"}
 STAFF_ONLY = {"/api/venues/{key}/faults"}
 OWN = {"/api/auth/logout", "/api/auth/logoutall"}

@@ -4,14 +4,14 @@ import re
 
 import pytest
 from django.urls import resolve
-from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import VenueAccount
 from arbplatform.api.parameters import known_parameters
 from arbplatform.core.errors import InvalidInput
 from markets.models import Venue
+from tests.documented import document
 
-DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)
+DOCUMENT = document()
 LOCALE = {"HTTP_ACCEPT_LANGUAGE": "en"}
 OPERATIONS = [
     (method, path, operation)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from importlinter.application import use_cases
 from importlinter.configuration import configure
 
@@ -101,11 +100,6 @@ def test_the_import_contracts_hold():
     configure()
 
     assert use_cases.lint_imports(config_filename=str(ROOT / "pyproject.toml")) is True
-
-
-@pytest.mark.django_db
-def test_the_migrations_are_current():
-    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
 
 
 PURE = ("arbplatform.core", "markets.domain", "ledger.domain", "strategies.sdk")
