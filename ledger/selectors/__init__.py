@@ -2,6 +2,7 @@
 
 from ledger.selectors.books import (
     Holding,
+    count_entries,
     execution_movements,
     find_entry,
     get_entry,
@@ -67,6 +68,7 @@ __all__ = [
     "Figures",
     "Holding",
     "check_strategy_exists",
+    "count_entries",
     "count_live_by_state",
     "count_orders",
     "execution_movements",

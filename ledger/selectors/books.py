@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from accounts.domain.transfers import SENT_STATES, TransferState
 from accounts.models import Transfer
@@ -162,6 +162,15 @@ def execution_movements(
     """
     lines = Posting.objects.filter(entry__execution_id=execution_id)
     return _wallet_movements(lines if kinds is None else lines.filter(entry__kind__in=kinds))
+
+
+def count_entries(execution_ids: Collection[int]) -> dict[int, int]:
+    """Return how many entries executions have; others have none.
+
+    Entries are inserted and never removed: as long as the number is the same, so are they.
+    """
+    rows = Entry.objects.filter(execution_id__in=execution_ids).order_by()
+    return dict(rows.values_list("execution_id").annotate(number=Count("id")))
 
 
 def order_movements(order_id: int) -> dict[str, Amount]:

@@ -348,6 +348,11 @@ class Execution(TimestampedModel):
         _("engine"), max_length=HOLDER_LENGTH_MAX, blank=True, default="", editable=False
     )
     lease_expires_at = models.DateTimeField(null=True, editable=False)
+    entries_seen = models.PositiveIntegerField(
+        null=True,
+        editable=False,
+        help_text=_("Entries of the ledger that were there when it was last settled."),
+    )
     finished_at = models.DateTimeField(_("finished at"), null=True)
     acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
     acknowledged_by = models.ForeignKey(

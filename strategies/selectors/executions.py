@@ -1,7 +1,6 @@
 """Queries about executions: what became of them, and what is not over yet."""
 
 from collections import defaultdict
-from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -12,6 +11,7 @@ from arbplatform.persistence.fields import ExactSum
 from arbplatform.persistence.partial import is_among
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Order
+from ledger.selectors import count_entries
 from strategies.domain.outcomes import Outcome
 from strategies.domain.states import FINISHED_STATES, ExecutionState
 from strategies.models import (
@@ -80,12 +80,16 @@ def get_execution(execution_id: int) -> Execution:
 def lock_execution(execution_id: int) -> Execution:
     """Return one execution, its row locked until the transaction ends.
 
+    Rows that refer to it are inserted meanwhile: who books what its orders did waits for nobody
+    here, and so never for one who waits for the totals that he holds.
+
     Raises:
         NotFound: there is none with this id.
     """
     rows = Execution.objects.select_related("strategy", "opportunity", "profit_asset")
     rows = rows.defer("opportunity__evidence", "strategy__last_decision")
-    found = rows.select_for_update(of=("self",)).filter(pk=execution_id).first()
+    rows = rows.select_for_update(of=("self",), no_key=True)
+    found = rows.filter(pk=execution_id).first()
     if found is None:
         raise NotFound("No execution has the id {id}.", id=execution_id)
     return found
@@ -171,16 +175,16 @@ def list_outdated_executions() -> list[int]:
     """Return executions that had ended before the books learned more about them, oldest first.
 
     Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
-    Only the newest entries are looked at: a sweep comes every few seconds.
+    How many entries a settlement saw is compared, and no times: what was committed between its
+    look at the books and its own commit is found as well, whatever any clock says. Only executions
+    of the newest entries are looked at: a sweep comes every few seconds.
     """
-    newest = Entry.objects.order_by("-id").values_list("execution_id", "created_at")
-    latest: dict[int, datetime] = {}
-    for execution_id, booked_at in newest[:NEWEST_ENTRIES_MAX]:
-        if execution_id is not None:
-            latest.setdefault(execution_id, booked_at)
-    ended = Execution.objects.filter(pk__in=latest, state__in=FINISHED_STATES).order_by("id")
-    judged = ended.values_list("pk", "updated_at")
-    return [pk for pk, judged_at in judged if latest[pk] > judged_at]
+    newest = Entry.objects.order_by("-id").values_list("execution_id", flat=True)
+    ids = set(newest[:NEWEST_ENTRIES_MAX])
+    ended = Execution.objects.filter(pk__in=ids, state__in=FINISHED_STATES).order_by("id")
+    seen = dict(ended.values_list("pk", "entries_seen"))
+    booked = count_entries(seen)
+    return [pk for pk, number in seen.items() if booked.get(pk, 0) != (number or 0)]
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:

@@ -12,7 +12,7 @@ from arbplatform.core.errors import Message
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
-from ledger.selectors import execution_movements
+from ledger.selectors import count_entries, execution_movements
 from ledger.services.logs import write_log
 from strategies.domain.outcomes import Outcome, are_as_planned
 from strategies.domain.repair import judge
@@ -102,6 +102,8 @@ def settle_execution(
         return execution
     if execution.fence != fence and is_leased(execution, clock):
         return execution
+    # counted before anything is read: what is booked meanwhile is seen to be missing by the sweep
+    execution.entries_seen = count_entries([execution_id]).get(execution_id, 0)
     orders = list_outcomes(execution_id)
     apply_event(
         execution,
@@ -149,6 +151,7 @@ def apply_event(
             "state",
             "realised_profit",
             "residuals",
+            "entries_seen",
             "deadline_at",
             "lease_expires_at",
             "finished_at",

@@ -1,20 +1,28 @@
 """News about an order that comes late: an execution is judged on what was booked, not before."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
-from ledger.models import Fill, Order
+from arbplatform.core.decimals import Amount
+from ledger.domain.postings import Purse, fee_lines
+from ledger.models import EntryKind, Fill, Order
 from ledger.selectors import execution_movements, imbalances
 from ledger.services import recording
+from ledger.services.entries import book_entry
 from ledger.services.journal import resolve_unknown, resolve_unknown_orders
 from strategies.domain.states import ExecutionState
 from strategies.models import Attribution, Execution
-from strategies.selectors import list_outcomes
+from strategies.selectors import list_outcomes, list_outdated_executions, list_result_errors
 from strategies.services import sweeps
 from strategies.services.repairs import repair_execution
+from strategies.services.settlement import settle_execution
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.strategies.fakes import FakeGateway, SkewedClock
 
@@ -113,14 +121,72 @@ def test_a_fill_that_comes_after_the_end_reopens_it_although_the_message_was_los
 
 def test_what_was_learned_after_the_end_is_judged_once(cross, edge):
     run_tick(strategy_id=cross.pk)
-    an_hour = timedelta(hours=1)
-    # as if its last entry were booked an hour after the end
-    Execution.objects.update(
-        finished_at=F("finished_at") - an_hour, updated_at=F("updated_at") - an_hour
+    # as if its last entry had been committed after the end
+    Execution.objects.update(entries_seen=F("entries_seen") - 1)
+
+    sweeps.sweep()
+    assert Attribution.objects.get().revision == 2
+    sweeps.sweep()
+
+    assert Attribution.objects.get().revision == 2
+
+
+def book_late_fee(execution_id):
+    """Book a fee of 0.5 USDT for an execution, of which nobody is told."""
+    order = Order.objects.filter(execution_id=execution_id).earliest("pk")
+    book_entry(
+        key=f"late-fee-of:{execution_id}",
+        kind=EntryKind.FEE,
+        lines=fee_lines(purse=Purse(order.account_id), fee=Amount("0.5"), fee_asset="USDT"),
+        occurred_at=timezone.now(),
+        strategy_id=order.strategy_id,
+        execution_id=execution_id,
     )
 
-    sweeps.sweep()
-    assert Attribution.objects.get().revision == 2
-    sweeps.sweep()
 
-    assert Attribution.objects.get().revision == 2
+def test_what_bears_an_earlier_time_than_the_end_is_judged_as_well(cross, edge):
+    """Who booked it may have been slow to commit, or have another clock."""
+    run_tick(strategy_id=cross.pk)
+    execution = Execution.objects.get()
+    assert list_outdated_executions() == []
+    Execution.objects.update(updated_at=timezone.now() + timedelta(hours=1))
+
+    book_late_fee(execution.pk)
+
+    assert list_outdated_executions() == [execution.pk]
+    sweeps.sweep()
+    made = Execution.objects.get().realised_profit
+    assert made == execution.realised_profit - Amount("0.5")
+    assert list_outdated_executions() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time")
+def test_what_is_committed_while_a_settlement_reads_is_found_by_the_next_look(cross, edge):
+    run_tick(strategy_id=cross.pk)
+    execution = Execution.objects.get()
+    waiting = [execution.pk]
+
+    def book_after_the_look(execute, sql, params, many, context):
+        found = execute(sql, params, many, context)
+        if waiting and "SUM" in sql and "ledger_posting" in sql:
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(book_in_another_session, waiting.pop()).result(30)
+        return found
+
+    with connection.execute_wrapper(book_after_the_look):
+        settle_execution(execution_id=execution.pk)
+
+    assert waiting == []
+    assert Execution.objects.get().realised_profit == execution.realised_profit
+    assert list_outdated_executions() == [execution.pk]
+    sweeps.sweep()
+    made = Execution.objects.get().realised_profit
+    assert made == execution.realised_profit - Amount("0.5")
+    assert list_outdated_executions() == []
+    assert list_result_errors() == {}
+
+
+def book_in_another_session(execution_id):
+    with closing(connection):
+        book_late_fee(execution_id)
