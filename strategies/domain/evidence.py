@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
+
 from arbplatform.core.decimals import ZERO, to_decimal, to_plain
 from arbplatform.core.errors import InvalidInput
 from markets.domain.book import Book, Level, Look
@@ -51,7 +53,9 @@ def to_evidence(
     *,
     offsets_ms: Mapping[str, int] | None = None,
 ) -> Json:
-    """Return the evidence of a decision as JSON values.
+    """Return the evidence of a decision as JSON values, for ``to_document``.
+
+    What it says of rules and levels is text already, which only ``orjson`` knows what to do with.
 
     Args:
         view: what was evaluated.
@@ -72,7 +76,7 @@ def to_evidence(
             | _proof_to_json(view.books[key], offsets_ms.get(key.venue), view.now_ms)
             for key in keys
         ],
-        "rules": [dict(_rules_to_json(view.rules[key])) for key in keys],
+        "rules": [_rules_to_json(view.rules[key]) for key in keys],
         "free": _free_to_json(view, keys),
         "dust": {code: to_plain(amount) for code, amount in sorted(view.dust.items())},
         "intent": intent_to_json(intent),
@@ -160,16 +164,17 @@ def misdated_books(evidence: Mapping[str, Any]) -> list[MarketKey]:
     ]
 
 
-def _levels_to_json(levels: Sequence[Level]) -> list[list[str]]:
+def _levels_to_json(levels: Sequence[Level]) -> orjson.Fragment:
     """Return levels in plain digits, trailing zeros as the venue sent them.
 
-    These are most of the numbers of a decision, and it waits for them.
+    These are most of the numbers of a decision, and it waits for them: they become text at once.
     """
-    rows = [[str(price), str(quantity)] for price, quantity in levels]
+    text = "],[".join([f'"{price!s}","{quantity!s}"' for price, quantity in levels])
     # digits with an exponent are rare: only then is each number looked at
-    if "E" in "".join(map("".join, rows)):
-        return [[to_plain(price), to_plain(quantity)] for price, quantity in levels]
-    return rows
+    if "E" in text:
+        plain = [(to_plain(price), to_plain(quantity)) for price, quantity in levels]
+        text = "],[".join([f'"{price}","{quantity}"' for price, quantity in plain])
+    return orjson.Fragment(f"[[{text}]]" if text else "[]")
 
 
 def _book_from_json(item: Json) -> Book:
@@ -191,9 +196,9 @@ def _levels_from_json(items: list[list[str]]) -> tuple[Level, ...]:
 
 
 @lru_cache(maxsize=RULES_KEPT_MAX)
-def _rules_to_json(rules: MarketRules) -> Mapping[str, Any]:
-    """Return rules as JSON values, written out once for as long as they stay the same."""
-    return {
+def _rules_to_json(rules: MarketRules) -> orjson.Fragment:
+    """Return rules as JSON, written out once for as long as they stay the same."""
+    stated = {
         "venue": rules.venue,
         "symbol": rules.symbol,
         "base": rules.base,
@@ -208,6 +213,7 @@ def _rules_to_json(rules: MarketRules) -> Mapping[str, Any]:
         "fee_mode": str(rules.fees.mode),
         "is_active": rules.is_active,
     }
+    return orjson.Fragment(orjson.dumps(stated))
 
 
 def _rules_from_json(item: Json) -> MarketRules:

@@ -244,7 +244,7 @@ def _record_left(
     memory = turn.memory
     news = left if memory is None else memory.news(left, sighting.detected_at)
     try:
-        return len(record_left(sighting=sighting, left=news))
+        return record_left(sighting=sighting, left=news)
     except Exception:
         if memory is not None:
             memory.forget()

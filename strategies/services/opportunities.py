@@ -99,15 +99,15 @@ def draft_opportunity(*, sighting: Sighting, intent: Intent, pk: int) -> dict[st
     return {"id": pk, **_values_of(sighting, intent), "decision": _EXECUTED, "reason": ""}
 
 
-def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Opportunity]:
-    """Write down opportunities that were not traded, unless that was said just now.
+def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> int:
+    """Write down opportunities that were not traded, unless that was said just now; say how many.
 
     Args:
         sighting: the tick's view.
         left: best first; at most ``LEFT_PER_TICK_MAX`` of them are written down.
     """
     if not left:
-        return []
+        return 0
     seen = list_last_seen(
         run_id=sighting.run_id,
         since=sighting.detected_at - timedelta(seconds=REPEAT_AFTER_S),
@@ -119,7 +119,8 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> list[Oppor
         if seen.get(route_of(item.intent)) != (item.decision.value, item.reason.value)
     ]
     write_logs(_draft_alarm(sighting, item) for item in news if item.reason in ALARMING)
-    return Opportunity.objects.bulk_create(_left_row(sighting, item) for item in news)
+    Opportunity.objects.bulk_create(_left_row(sighting, item) for item in news)
+    return len(news)
 
 
 def _left_row(sighting: Sighting, item: LeftIntent) -> Opportunity:
