@@ -75,7 +75,7 @@ SWEEP_TIME_MAX_MS = 40_000
 
 _DIFFERS = _(
     "The books say that the {wallet} wallet holds {booked} {asset}; the venue states {stated}, "
-    "which is {gap} more. Nothing was booked."
+    "a difference of {gap}. Nothing was booked."
 )
 _MOVING = _(
     "The books say {booked} {asset} ({wallet}), the venue {stated}: an order or a transfer that "

@@ -29,7 +29,7 @@ def test_a_difference_is_named_and_ends_with_an_error(account, venue):
         call_command("reconcile", str(account.pk), stdout=out)
 
     assert " watched: " in out.getvalue()
-    assert "99999" in out.getvalue()
+    assert "100000 USDT; the venue states 99999, a difference of -1. " in out.getvalue()
 
 
 def test_unopened_books_are_said_to_be(account):
