@@ -50,7 +50,7 @@ States are listed as the indexes of rows that are alive have them: SQLite would 
 
 _LOCK = " FOR KEY SHARE"
 """Keeps engines from taking the strategy before what is written is committed, and waits for one
-that is about to. Each row that is inserted takes this lock anyway, only later."""
+that is about to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
@@ -235,27 +236,29 @@ def test_a_book_that_cannot_be_had_is_a_warning_once_a_minute_and_the_tick_goes_
 
 def test_an_opportunity_that_is_left_with_every_tick_is_written_down_once_a_minute(cross, edge):
     clock = SkewedClock()
-    Order.objects.create(**unknown_order(cross))
+    leave_unknown_order(cross)
 
     for _ in range(5):
         tick(cross, clock=clock)
         clock.advance_ms(1_000)
-    assert Opportunity.objects.count() == 1
+    left = Opportunity.objects.filter(execution=None)
+    assert left.count() == 1
 
     clock.advance_ms(60_000)
     tick(cross, clock=clock)
-    assert Opportunity.objects.count() == 2
+    assert left.count() == 2
 
 
 def test_an_opportunity_is_written_down_again_as_soon_as_the_reason_changes(hooked, edge):
-    Order.objects.create(**unknown_order(hooked))
+    leave_unknown_order(hooked)
     tick(hooked)
     Order.objects.update(state=OrderState.REJECTED)
     disable_account()
 
     tick(hooked)
 
-    assert list(Opportunity.objects.order_by("pk").values_list("reason", flat=True)) == [
+    left = Opportunity.objects.filter(execution=None)
+    assert list(left.order_by("pk").values_list("reason", flat=True)) == [
         Reason.OPEN_UNKNOWN_ORDERS,
         Reason.ACCOUNT_DISABLED,
     ]
@@ -365,15 +368,36 @@ def test_a_tick_says_how_long_each_stage_took(cross, edge):
     assert all(duration >= 0 for duration in report.durations_ms.values())
 
 
-def unknown_order(strategy):
+def leave_unknown_order(strategy):
+    """Write down an order of unknown outcome, of an execution that is over."""
     account = VenueAccount.objects.get(venue__code="alpha")
-    return {
-        "client_order_id": "arbtestsunknown",
-        "account": account,
-        "market": Market.objects.get(venue=account.venue, symbol="BTC/USDT"),
+    market = Market.objects.get(venue=account.venue, symbol="BTC/USDT")
+    same = {
         "strategy": strategy,
-        "side": "buy",
-        "quantity": D(1),
-        "price": D(1),
-        "state": OrderState.UNKNOWN,
+        "run": strategy.runs.get(),
+        "expected_profit": D(1),
+        "profit_asset": market.quote,
     }
+    opportunity = Opportunity.objects.create(
+        summary="seen before",
+        route="another",
+        detected_at=timezone.now(),
+        edge_bps=D(10),
+        notional=D(1),
+        decision=Decision.EXECUTED,
+        **same,
+    )
+    execution = Execution.objects.create(
+        opportunity=opportunity, leg_count=1, state=ExecutionState.COMPLETED, **same
+    )
+    Order.objects.create(
+        client_order_id="arbtestsunknown",
+        account=account,
+        market=market,
+        strategy=strategy,
+        execution=execution,
+        side="buy",
+        quantity=D(1),
+        price=D(1),
+        state=OrderState.UNKNOWN,
+    )
