@@ -3,6 +3,9 @@
 The driver's own adapters take longer for the hundred and fifty values of one decision than the
 server takes to store them. Only values of the types below are written here, and only to a server
 whose strings know no escape but the doubled quote.
+
+Numbers stand in quotes like all else: so the server reads each as what it is meant for. A plain 7
+is an integer first, and then converted by an expression that is made, planned and evaluated for it.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,10 +36,8 @@ def to_literals(values: Iterable[object]) -> list[str]:
         "NULL"
         if value is None
         # most of what a decision writes is as short as a call takes: it is written here
-        else str(value)
-        if type(value) is int and value >= 0
         else f"'{value}'"
-        if type(value) is str and "'" not in value and "\0" not in value
+        if type(value) is int or (type(value) is str and "'" not in value and "\0" not in value)
         else _WRITERS[type(value)](value)
         for value in values
     ]
@@ -49,12 +50,9 @@ def _text(value: str) -> str:
 
 
 def _number(value: Decimal) -> str:
-    text = f"{value:f}"
-    if "0" <= text[0] <= "9":
-        return text
     if not value.is_finite():
         raise ValueError(f"{value} cannot be stored.")
-    return f"'{text}'"  # a minus sign before a literal would be an operator
+    return f"'{value:f}'"
 
 
 def _moment(value: datetime) -> str:
@@ -108,7 +106,7 @@ _WRITERS = _Writers(
     {
         type(None): lambda _value: "NULL",
         bool: lambda value: "TRUE" if value else "FALSE",
-        int: lambda value: str(value) if value >= 0 else f"'{value}'",
+        int: lambda value: f"'{value}'",
         str: _text,
         Decimal: _number,
         datetime: _moment,

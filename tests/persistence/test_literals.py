@@ -24,13 +24,13 @@ class Colour(StrEnum):
         (None, "NULL"),
         (True, "TRUE"),
         (False, "FALSE"),
-        (7, "7"),
+        (7, "'7'"),
         (-7, "'-7'"),
-        (D("1E-8"), "0.00000001"),
-        (D("1E+3"), "1000"),
+        (D("1E-8"), "'0.00000001'"),
+        (D("1E+3"), "'1000'"),
         (D("-0.5"), "'-0.5'"),
         (D("-0"), "'-0'"),
-        (D(0), "0"),
+        (D(0), "'0'"),
         ("", "''"),
         ("it's \\' %s; --", "'it''s \\'' %s; --'"),
         (Colour.RED, "'r''ed'"),
@@ -46,7 +46,7 @@ class Colour(StrEnum):
 )
 def test_a_value_is_written_as_a_literal(value, literal):
     assert to_literal(value) == literal
-    assert to_literals([value, 1, value]) == [literal, "1", literal]
+    assert to_literals([value, 1, value]) == [literal, "'1'", literal]
 
 
 @pytest.mark.parametrize(
