@@ -17,6 +17,11 @@ from arbplatform.persistence.literals import to_literals
 PREPARED_MAX = 64
 """Texts, and sequences of texts, that one connection remembers; further ones take longer."""
 
+_PACK_FAST = """
+    SELECT set_config(name, 'lz4', FALSE) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"""
+"""Evidence is packed in half the time, by servers that were built with it: nearly all are."""
+
 
 class Session:
     """What one connection has prepared.
@@ -33,6 +38,7 @@ class Session:
         self._frames: dict[tuple[str, ...], str] = {}
         # a plan of its own for each new set of values costs more than it ever wins here
         cursor.execute("SET plan_cache_mode = force_generic_plan")
+        cursor.execute(_PACK_FAST)
         status = cursor.connection.info.parameter_status("standard_conforming_strings")
         if status != "on":
             raise RuntimeError("PostgreSQL must run with standard_conforming_strings = on.")
