@@ -151,7 +151,7 @@ class NoticeChannelAdmin(PlatformAdmin):
         "name",
         "show_service",
         "severity_min",
-        "is_fallback",
+        "show_fallback",
         "is_enabled",
         "show_health",
         "succeeded_at",
@@ -195,6 +195,11 @@ class NoticeChannelAdmin(PlatformAdmin):
     def show_service(self, channel: NoticeChannel) -> str:
         """Show whose robot it is."""
         return TITLES.get(channel.service, channel.service)
+
+    @display(description=_("stands in"), ordering="is_fallback")
+    def show_fallback(self, channel: NoticeChannel) -> str:
+        """Show that it stands in for others; that it does not is no fault."""
+        return coloured(gettext("stands in"), "info") if channel.is_fallback else "–"
 
     @display(description=_("delivery"))
     def show_health(self, channel: NoticeChannel) -> SafeString:

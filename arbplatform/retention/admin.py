@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from arbplatform.console.admin import ReadOnlyAdmin
+from arbplatform.console.admin import ReadOnlyAdmin, coloured
 from arbplatform.retention.kinds import Kind, find_kind, list_sharing
 from arbplatform.retention.models import Retention
 from arbplatform.retention.pruning import ensure_rows
@@ -29,7 +29,7 @@ class RetentionAdmin(ReadOnlyAdmin):
         "last_run_at",
         "last_removed_count",
         "removed_count",
-        "is_behind",
+        "show_behind",
     )
     fields = (*list_display, "reached_at", "measured_at")
 
@@ -68,6 +68,11 @@ class RetentionAdmin(ReadOnlyAdmin):
         if not others:
             return size
         return gettext("{size}, in one table with: {others}").format(size=size, others=others)
+
+    @display(description=_("behind"), ordering="is_behind")
+    def show_behind(self, row: Retention) -> str:
+        """Show that the last run ended at its limits; that it did not is nothing to look at."""
+        return coloured(gettext("behind"), "warning") if row.is_behind else "–"
 
 
 def say_days(kind: Kind) -> str:

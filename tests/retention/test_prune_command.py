@@ -81,7 +81,7 @@ def test_the_console_shows_every_kind_before_anything_ran(console):
 
 def test_the_console_says_whose_rows_lie_in_the_same_table(console):
     ensure_rows()
-    Retention.objects.filter(kind__in=("logs", "sessions")).update(size_bytes=2048)
+    Retention.objects.filter(kind__in=("logs", "sessions")).update(size_bytes=2048, is_behind=True)
 
     page = console.get(reverse("admin:retention_retention_changelist"), HTTP_ACCEPT_LANGUAGE="en")
 
