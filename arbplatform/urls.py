@@ -8,8 +8,9 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from arbplatform.api.document import DocumentView
 from arbplatform.api.handlers import unknown_address
 from arbplatform.api.routes import route
 from arbplatform.dashboard import OverviewView
@@ -55,7 +56,7 @@ urlpatterns = [
             [
                 route(
                     "schema",
-                    SpectacularJSONAPIView.as_view(),
+                    DocumentView.as_view(),
                     name="schema",
                     takes_anything=True,
                 ),

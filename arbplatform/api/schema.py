@@ -28,6 +28,10 @@ class EnvelopeSchema(AutoSchema):
     A 204 is documented as what is really sent: a 200 with ``data`` null.
     """
 
+    def get_summary(self) -> str:
+        """Return the first sentence of the description: lists of operations show it."""
+        return str(self.get_description()).partition("\n")[0].rstrip(".")
+
     def get_override_parameters(self) -> list[Any]:
         """Return the header that names a write, wherever it is understood."""
         is_write = self.method not in SAFE_METHODS and self.view.authentication_classes

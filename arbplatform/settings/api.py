@@ -58,8 +58,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": (
         "Every answer is an envelope: `code` 0 is success and `data` carries the result; any other "
         "code names an error, `msg` says what happened and what to do, in the language that "
-        "`Accept-Language` asks for. The HTTP status is the real one. Amounts of money are strings "
-        "of plain digits; times are ISO 8601 in UTC."
+        "`Accept-Language` asks for. The HTTP status is the real one; with 429, `Retry-After` says "
+        "how many seconds to wait. Log in by `POST /api/auth/login` and send "
+        "`Authorization: Token …`. Amounts of money are strings of plain digits; times are ISO "
+        "8601 in UTC."
     ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api",

@@ -3,6 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.models import WalletChoice
 from arbplatform.api.fields import AmountField, BodySerializer
 from arbplatform.wording import render
 from ledger.domain.advice import advise
@@ -89,6 +90,13 @@ class DiscrepancySerializer(serializers.ModelSerializer[Discrepancy]):
     evidence = serializers.DictField(read_only=True, child=serializers.CharField(allow_blank=True))
     acknowledged_by = serializers.CharField(
         source="acknowledged_by.username", read_only=True, default=None, allow_null=True
+    )
+
+    wallet = serializers.ChoiceField(
+        choices=WalletChoice.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="Empty unless it is about a balance.",
     )
 
     class Meta:

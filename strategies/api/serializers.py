@@ -18,6 +18,7 @@ from strategies.models import (
     INTERVAL_MS_MAX,
     INTERVAL_MS_MIN,
     Opportunity,
+    Reason,
     Run,
     Strategy,
     StrategyDriverChoice,
@@ -245,6 +246,12 @@ class OpportunitySerializer(serializers.ModelSerializer[Opportunity]):
     notional = AmountField(read_only=True)
     expected_profit = AmountField(read_only=True)
     profit_asset = serializers.CharField(source="profit_asset.code", read_only=True)
+    reason = serializers.ChoiceField(
+        choices=Reason.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="Why it was not carried out; empty if it was.",
+    )
     reason_text = serializers.CharField(source="get_reason_display", read_only=True)
     execution = serializers.SerializerMethodField()
 

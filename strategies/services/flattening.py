@@ -9,13 +9,14 @@ left alone: they traded it away by hand, or keep it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING
 
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.decimals import BPS_PER_UNIT, ZERO, Amount, Bps
+from arbplatform.core.decimals import BPS_PER_UNIT, SMALLEST_STORED, ZERO, Amount, Bps
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.retries import retried
@@ -93,11 +94,12 @@ class Flattening:
 
     @property
     def estimated_loss(self) -> Amount | None:
-        """What is lost if all of it goes as the first order; ``None``: no order [profit asset]."""
+        """What is lost if all of it goes as the first order [profit asset]; ``None``: no order."""
         if self.verdict.loss_bps is None:
             return None
         cost = sum((abs(row.amount) * row.unit_value for row in self.exposures), ZERO)
-        return cost * self.verdict.loss_bps / BPS_PER_UNIT
+        loss = cost * self.verdict.loss_bps / BPS_PER_UNIT
+        return loss.quantize(SMALLEST_STORED, rounding=ROUND_CEILING)
 
 
 def list_flattenings(*, clock: Clock = SYSTEM_CLOCK) -> list[Flattening]:

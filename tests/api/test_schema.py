@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from arbplatform.api.document import make_document
 from arbplatform.api.routes import OptionalSlashPattern
 
 ROUTES = {
@@ -153,6 +154,25 @@ def test_the_document_and_its_pages_are_served_to_anybody(client, db):
     assert "http://" not in page.content.decode()
     assert "https://" not in page.content.decode()
     assert script["Content-Type"].startswith("application/javascript")
+
+
+def test_the_document_is_made_once_for_each_language(client, db):
+    make_document.cache_clear()
+    for language in ("en", "zh-hans", "xx", "en"):
+        first = client.get("/api/schema", HTTP_ACCEPT_LANGUAGE=language)
+        assert client.get(f"/api/schema?lang={language}").status_code == 200
+        shown = json.loads(first.content)["components"]["schemas"]["Opportunity"]["properties"]
+        title = "发现时间" if language == "zh-hans" else None  # in English it is the name
+        assert shown["detected_at"].get("title") == title
+
+    assert make_document.cache_info().misses == 2
+
+
+def test_every_operation_says_in_a_line_what_it_does(operations):
+    summaries = {(path, method): op["summary"] for path, method, op in operations}
+
+    assert summaries["/api/auth/me", "get"] == "Return who is logged in, how, and until when"
+    assert [key for key, text in summaries.items() if not 0 < len(text) <= 90] == []
 
 
 def endpoints(patterns, prefix=""):

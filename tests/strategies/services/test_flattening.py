@@ -96,9 +96,10 @@ def test_the_list_says_what_would_be_sold_where_at_what_loss_and_sends_nothing(b
     assert exposure.asset == "BTC"
     assert 0 < row.verdict.order.quantity <= exposure.amount
     # sold for more than it cost: a negative loss
-    assert row.estimated_loss == (
-        exposure.amount * exposure.unit_value * row.verdict.loss_bps / 10_000
-    )
+    exact = exposure.amount * exposure.unit_value * row.verdict.loss_bps / 10_000
+    assert row.estimated_loss is not None
+    assert 0 <= row.estimated_loss - exact < D("1e-18")
+    assert row.estimated_loss.as_tuple().exponent == -18  # as many places as amounts have
     assert row.estimated_loss < 0 < row.max_loss_bps
     assert facts(better) == before
     assert len(edge["beta"].requests) == sent
