@@ -1,9 +1,10 @@
 """How long it takes from a decision to the moment at which the venues are told.
 
 A cross-venue strategy ticks on two venues in memory, with an edge in every tick. The time runs from
-the return of the plugin's ``evaluate`` until the gateway was called with the last of both legs. In
-between lie the risk gate, the transaction that writes opportunity, execution, both orders and their
-reservations and claims them, the opening of the gateways and the start of the sender.
+the return of the plugin's ``evaluate`` until the last of both legs may go onto the wire. In between
+lie the risk gate, the transaction that writes opportunity, execution, both orders and their
+reservations and claims them, the opening of the gateways and the start of the senders. As those of
+real venues do, the gateways take an order while its rows are written, and ask before they send it.
 
 What the database alone takes is shown by a transaction that writes one column of one row, made in
 turn with the ticks in the same run. Half of the ticks, in turns of some twenty, are made with the
@@ -47,7 +48,7 @@ class Stage:
         from strategies.plugins.cross_venue import CrossVenue  # noqa: PLC0415
         from strategies.services.runs import start_strategy  # noqa: PLC0415
         from strategies.services.strategies import create_strategy  # noqa: PLC0415
-        from tests.strategies.fakes import FakeVenues  # noqa: PLC0415
+        from tests.strategies.fakes import FakeGateway, FakeVenues  # noqa: PLC0415
 
         self.decided = self.sent = 0.0
         self.venues = FakeVenues()
@@ -56,7 +57,7 @@ class Stage:
             self.venues.add(code, symbols=["BTC/USDT"], free=funds) for code in ("alpha", "beta")
         ]
         for account in self.accounts:
-            self.venues[account.venue.code].before_submit = self._note
+            self.venues[account.venue.code].before_submit = self._ask
         self._create = partial(create_strategy, driver=StrategyDriver.SCHEDULE)
         self._start = start_strategy
         evaluate = CrossVenue.evaluate
@@ -68,6 +69,7 @@ class Stage:
 
         swap: Callable[..., None] = setattr
         swap(CrossVenue, "evaluate", timed)
+        swap(FakeGateway, "asks_before_sending", True)
 
     def start(self) -> int:
         """Start the strategy and return its id."""
@@ -89,7 +91,9 @@ class Stage:
                 asks=[(str(middle + 5 + level), "1") for level in range(LEVELS)],
             )
 
-    def _note(self, _request: object) -> None:
+    def _ask(self, request: Any) -> None:
+        if not request.let_go():
+            raise SystemExit("an order that was written may not leave")
         self.sent = max(self.sent, time.perf_counter())
 
 
