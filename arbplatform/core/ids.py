@@ -1,7 +1,13 @@
 """Identifiers: random ones, and deterministic ones that make a repeated send recognisable."""
 
-import hashlib
 import secrets
+
+try:
+    # as the standard library's random does: OpenSSL's looks the algorithm up anew for each digest,
+    # which takes several times as long as a digest this short
+    from _sha256 import sha256  # type: ignore[import-not-found]
+except ImportError:  # another Python has it under another name
+    from hashlib import sha256
 
 CLIENT_ID_PREFIX = "arb"
 INSTALL_ID_LENGTH = 5
@@ -33,7 +39,7 @@ def derive_client_id(install_id: str, *parts: str | int) -> str:
     Returns:
         ``CLIENT_ID_LENGTH`` characters of ``[0-9a-z]``: prefix, installation, 82 bits of digest.
     """
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    digest = sha256("\x1f".join(map(str, parts)).encode()).digest()
     number = int.from_bytes(digest, "big") % _DIGEST_COUNT
     letters = ""
     for _ in range(_DIGEST_LENGTH // 2):  # the lowest first, two at a time: half the divisions
