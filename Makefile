@@ -19,11 +19,14 @@ ARGS ?=
 # Two test processes: the machines this is built on have two cores.
 TEST_PROCESSES ?= 2
 PYTEST := $(PY) -m pytest -q
-PARALLEL := -n $(TEST_PROCESSES) --dist loadfile
+PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Tests start hundreds of processes of the same code: it is compiled once, also where the environment
+# says that nothing compiled is to be kept. ("make clean" removes it.)
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run demo test test-sqlite test-pure test-database test-postgres test-e2e e2e-sqlite \
-        e2e-postgres chaos chaos-part check static static-and-pure lint types contracts migrations \
-        format bench messages clean
+.PHONY: help run demo test test-sqlite test-pure test-database test-postgres test-databases \
+        test-e2e e2e-sqlite e2e-postgres chaos chaos-part check static checked-and-pure lint types \
+        contracts migrations format bench messages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,9 +43,10 @@ test: test-sqlite test-postgres test-e2e
 test-sqlite: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "not own_server" --ignore=tests/e2e
 
-# The same in two parts.
+# The same in two parts. (The fuzzer needs seconds to make its tests, and the database for each.)
 test-pure: $(VENV)/.development
-	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "not database" --ignore=tests/e2e
+	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "not database" --ignore=tests/e2e \
+		--ignore=tests/api/test_fuzz.py
 
 test-database: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) -m "database and not own_server" --ignore=tests/e2e
@@ -50,6 +54,10 @@ test-database: $(VENV)/.development
 # Only what uses the database: the rest cannot even open a connection, and runs on SQLite.
 test-postgres: $(VENV)/.development
 	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) -m database --ignore=tests/e2e
+
+# What uses the database, on both: each waits for a third of its time, in which the other computes.
+test-databases: $(VENV)/.development
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-database test-postgres
 
 # Real processes that mostly wait for one another: both databases at the same time.
 test-e2e: $(VENV)/.development
@@ -69,15 +77,16 @@ chaos-part: $(VENV)/.development
 	@$(PY) -m tests.chaos --seed 1 --seconds 120 --executions 100
 
 # Chaos waits for much of its time; what computes only, and touches no database, takes what is left.
+# Contracts and migrations are among the tests (tests/architecture): they are not checked twice.
 check: $(VENV)/.development
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target static-and-pure chaos-part
-	@$(MAKE) --no-print-directory test-database test-postgres test-e2e
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checked-and-pure chaos-part
+	@$(MAKE) --no-print-directory test-databases test-e2e
 
 static:
 	@$(MAKE) --no-print-directory lint types contracts migrations
 
-static-and-pure:
-	@nice $(MAKE) --no-print-directory static test-pure
+checked-and-pure:
+	@nice $(MAKE) --no-print-directory lint types test-pure
 
 lint: $(VENV)/.development
 	$(PY) -m ruff check $(SOURCES)

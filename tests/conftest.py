@@ -1,5 +1,8 @@
 """Fixtures that every part of the suite may use."""
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -18,24 +21,34 @@ from tests.restartable import migrated_server, own_database
 __all__ = ["migrated_server", "own_database"]
 
 PASSWORD = "correct-horse-battery"
+LOAD_OF_REAL_TRANSACTIONS = 3
+"""So many ordinary tests take as long: threads and processes are started, rows are deleted."""
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")  # what counts is the answer, not how busy the machine is
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark each file of which anything uses the database: only those run on PostgreSQL too.
 
     What is not marked cannot use it: pytest-django lets no test open a connection that did not
     ask for the database. What brings a server of its own does the same on both, and runs once.
+
+    The longest files come first, or the last of them would keep one process busy while the others
+    have nothing left to do. (``--no-loadscope-reorder`` keeps xdist from counting tests only.)
     """
     files = {item.path for item in items if _uses_database(item)}
+    loads: Counter[Path] = Counter()
     for item in items:
         if item.path in files:
             item.add_marker("database")
         if "migrated_server" in item.fixturenames:
             item.add_marker("own_server")
+        loads[item.path] += LOAD_OF_REAL_TRANSACTIONS if _is_transactional(item) else 1
+    selected = yield  # by marks; and pytest-django orders the tests of each file
+    items.sort(key=lambda item: (-loads[item.path], item.path))
+    return selected
 
 
 def _uses_database(item):
@@ -43,6 +56,13 @@ def _uses_database(item):
         item.get_closest_marker("django_db") is not None
         or "django_db_setup" in item.fixturenames
         or getattr(getattr(item, "module", None), "connection", None) is connection
+    )
+
+
+def _is_transactional(item):
+    marker = item.get_closest_marker("django_db")
+    return "transactional_db" in item.fixturenames or bool(
+        marker is not None and marker.kwargs.get("transaction")
     )
 
 
