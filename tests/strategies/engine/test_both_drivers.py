@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from ledger.services import flights, sending
 from strategies.domain.states import StrategyDriver
 from strategies.engine.decider import IDLE_REST_MS_MAX
 from strategies.models import Execution, Opportunity
@@ -29,7 +30,16 @@ PARAMS = {
     "max_notional": "20000",
     "participation": "1",
     "depth": LEVELS,
+    "book_age_ms_max": 600_000,
+    "book_skew_ms_max": 600_000,
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """No order is given up because the machine is busy: what is decided next depends on it."""
+    for module in (flights, sending):
+        monkeypatch.setattr(module, "SEND_DEADLINE_MS", 60_000)
 
 
 @pytest.fixture
