@@ -4,6 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from ledger.models import Fill, Order
 from ledger.selectors import imbalances
 from markets.domain.orders import Side
@@ -45,7 +46,7 @@ def limits():
 def test_an_order_that_came_too_late_is_followed_by_one_with_more_room(cross, running_away):
     running_away["by"] = D(20)
 
-    run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+    run_tick(strategy_id=cross.pk, is_spacing_kept=False, clock=FixedClock(SYSTEM_CLOCK.now_ms()))
 
     execution = Execution.objects.get()
     assert execution.state == ExecutionState.UNWOUND
@@ -62,7 +63,7 @@ def test_an_order_that_came_too_late_is_followed_by_one_with_more_room(cross, ru
 def test_the_room_ends_at_the_loss_that_the_strategy_allows(cross, running_away):
     running_away["by"] = D(1000)
 
-    run_tick(strategy_id=cross.pk, is_spacing_kept=False)
+    run_tick(strategy_id=cross.pk, is_spacing_kept=False, clock=FixedClock(SYSTEM_CLOCK.now_ms()))
 
     execution = Execution.objects.get()
     assert execution.state == ExecutionState.HELD
