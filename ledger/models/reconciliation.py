@@ -87,6 +87,12 @@ class AccountReconciliation(models.Model):
         _("last equal in comparison"), default=0, db_default=0
     )
 
+    strangers = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("Orders that are not in the journal, so that none is asked for again."),
+    )
+
     class Meta:
         verbose_name = _("reconciliation of an account")
         verbose_name_plural = _("reconciliations of accounts")

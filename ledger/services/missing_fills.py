@@ -48,6 +48,9 @@ logger = logging.getLogger(__name__)
 FOREIGN_ORDERS_MAX = 20
 """Orders in one market that one round asks for in order to learn whose they are."""
 
+Stranger = tuple[str, str, str]
+"""The venue's id of an order, its client order id (empty: none) and its symbol."""
+
 TradeKey = tuple[str, str]
 """Side and the venue's id of the trade."""
 
@@ -106,13 +109,29 @@ class Listing:
         """Conclude nothing from a trade that was not looked at: it may be missing still."""
         self.round.uncover(_K.MISSING_FILL, f"{self.market.symbol}|")
 
+    def recall(self, venue_order_id: str) -> Stranger | None:
+        """Return an order that this round or an earlier one has found not to be in the journal."""
+        name, round_ = f"{self.market.symbol}|{venue_order_id}", self.round
+        client_order_id = round_.strangers.get(name, round_.known_strangers.get(name))
+        if client_order_id is None:
+            return None
+        return venue_order_id, client_order_id, self.market.symbol
+
+    def remember(self, stranger: Stranger) -> None:
+        """Note an order that no later round has to ask for again."""
+        self.round.strangers[f"{self.market.symbol}|{stranger[0]}"] = stranger[1]
+
     def subject_of(self, key: TradeKey) -> str:
         """Return what names a trade among all of the account."""
         return f"{self.market.symbol}|{key[0]}|{key[1]}"
 
 
 def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:
-    """Settle what the venue lists and the books do not know, by the venue's ids of the orders."""
+    """Settle what the venue lists and the books do not know, by the venue's ids of the orders.
+
+    A round asks for a bounded number of orders. While there are more, histories do not count as
+    read, and the next round asks for others: what was learned before is kept.
+    """
     round_, market = listing.round, listing.market
     known = {
         order.venue_order_id: order
@@ -125,11 +144,14 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
             _settle_own(listing, order, rows)
         elif _are_booked(listing, rows):
             continue
+        elif (stranger := listing.recall(venue_order_id)) is not None:
+            _settle_stranger(listing, stranger, rows)
         elif asked < FOREIGN_ORDERS_MAX:
             asked += 1
             _settle_foreign(listing, venue_order_id, rows)
         else:
             listing.leave_open()
+            round_.is_cut_short = True
 
 
 def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> None:
@@ -215,8 +237,10 @@ def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueF
     report = read.value
     owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
     if owner is Owner.US:
-        _settle_marked(listing, report, rows)
-        return
+        order = find_orders([report.client_order_id or ""]).get(report.client_order_id or "")
+        if order is not None:
+            _settle_marked(listing, order, report, rows)
+            return
     if owner is Owner.UNSAID and may_be_unlinked(
         round_.account.pk,
         listing.market.pk,
@@ -226,47 +250,62 @@ def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueF
     ):
         round_.is_moving = True  # may be ours: its look-up tells
         return
-    if owner is Owner.OTHER_INSTALLATION and any(_is_ours_to_book(round_, row) for row in rows):
-        round_.sightings.append(see_other_installation(report))
+    _settle_stranger(listing, stranger_of(report), rows)
+
+
+def _settle_stranger(listing: Listing, stranger: Stranger, rows: Sequence[VenueFill]) -> None:
+    """Say whose order it is that is not in the journal; its trades may explain what differs."""
+    listing.remember(stranger)
+    round_, owner = listing.round, owner_of(stranger[1], settings.ARB_INSTALL_ID)
+    if any(_is_ours_to_book(round_, row) for row in rows):
+        if owner is Owner.US:
+            round_.sightings.append(see_unknown_order(stranger))
+        elif owner is Owner.OTHER_INSTALLATION:
+            round_.sightings.append(see_other_installation(stranger))
+    if owner is Owner.US:
+        return
     for row in rows:
         if is_fee_known(row):
             listing.candidates.append(external(round_, _trade(listing, row)))
 
 
-def _settle_marked(listing: Listing, report: VenueOrder, rows: Sequence[VenueFill]) -> None:
-    order = find_orders([report.client_order_id or ""]).get(report.client_order_id or "")
-    if order is None:
-        if any(_is_ours_to_book(listing.round, row) for row in rows):
-            listing.round.sightings.append(see_unknown_order(report))
-        return
+def _settle_marked(
+    listing: Listing, order: Order, report: VenueOrder, rows: Sequence[VenueFill]
+) -> None:
     if order.state in _PENDING:
         listing.round.is_moving = True
         return
     _book_confirmed(listing, order, report, rows)
 
 
-def see_other_installation(report: VenueOrder) -> Sighting:
+def stranger_of(report: VenueOrder) -> Stranger:
+    """Return what is kept of an order that is not in the journal."""
+    return report.venue_order_id, report.client_order_id or "", report.symbol
+
+
+def see_other_installation(stranger: Stranger) -> Sighting:
     """Return the sighting of an order that another installation made."""
-    mark = (report.client_order_id or "")[:8]
-    context = {"mark": mark, "venue_order_id": report.venue_order_id}
+    venue_order_id, client_order_id, symbol = stranger
+    mark = client_order_id[:8]
+    context = {"mark": mark, "venue_order_id": venue_order_id}
     return Sighting(
         _K.FOREIGN_INSTALLATION,
         mark,
         Message(_OTHER, context),
-        evidence={**context, "symbol": report.symbol},
+        evidence={**context, "symbol": symbol},
         is_grave=True,
     )
 
 
-def see_unknown_order(report: VenueOrder) -> Sighting:
+def see_unknown_order(stranger: Stranger) -> Sighting:
     """Return the sighting of an order that bears our mark without being in the journal."""
-    client_order_id = report.client_order_id or ""
-    context = {"venue_order_id": report.venue_order_id, "client_order_id": client_order_id}
+    venue_order_id, client_order_id, symbol = stranger
+    context = {"venue_order_id": venue_order_id, "client_order_id": client_order_id}
     return Sighting(
         _K.UNKNOWN_ORDER,
         client_order_id,
         Message(_UNKNOWN_ORDER, context),
-        evidence={**context, "symbol": report.symbol},
+        evidence={**context, "symbol": symbol},
         is_grave=True,
     )
 

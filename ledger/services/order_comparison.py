@@ -19,7 +19,11 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting
 from ledger.models import Order
 from ledger.selectors import get_order
 from ledger.selectors.reconciliation import list_open_orders, map_states
-from ledger.services.missing_fills import see_other_installation, see_unknown_order
+from ledger.services.missing_fills import (
+    see_other_installation,
+    see_unknown_order,
+    stranger_of,
+)
 from ledger.services.resolution import resolve_unknown
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import VenueOrder, VenueOrderStatus
@@ -74,7 +78,7 @@ def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
     for report in reports:
         owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
         if owner is Owner.OTHER_INSTALLATION:
-            round_.sightings.append(see_other_installation(report))
+            round_.sightings.append(see_other_installation(stranger_of(report)))
         elif owner is Owner.SOMEBODY:
             context = {
                 "venue_order_id": report.venue_order_id,
@@ -108,7 +112,7 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
     journal = map_states(marked)
     for client_order_id, report in marked.items():
         if client_order_id not in journal and _is_new(round_, report):
-            round_.sightings.append(see_unknown_order(report))
+            round_.sightings.append(see_unknown_order(stranger_of(report)))
     doubtful = [
         order
         for order in journal.values()

@@ -70,6 +70,9 @@ It must not take long: nothing trades on an account between the start of a worke
 LOOK_BACK_MAX = timedelta(days=7)
 """No history is read from further back."""
 
+STRANGERS_MAX = 1_000
+"""Orders that are not in the journal that are kept for one account."""
+
 SWEEP_TIME_MAX_MS = 40_000
 """A sweep begins no further account after so long [ms]; the next one begins with it."""
 
@@ -133,6 +136,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         opened_at=opening.occurred_at,
         since=_since(claim.row.read_until, opening.occurred_at, account_id, now),
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
+        known_strangers=claim.row.strangers,
         before_read=claim.extend,
     )
     try:
@@ -351,10 +355,17 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     row.failure_count = 0 if error is None else row.failure_count + 1
     if error is None and not round_.is_cut_short:
         row.read_until = round_.started_at
+    row.strangers = _strangers_to_keep(round_, is_clean=run.outcome == RunOutcome.CLEAN)
     if run.outcome == RunOutcome.CLEAN:
         row.last_clean_at, row.clean_round = round_.started_at, row.round_count
     row.save()
     return run
+
+
+def _strangers_to_keep(round_: Round, *, is_clean: bool) -> dict[str, str]:
+    """Return what no later round asks for: once all is equal, only what is listed still."""
+    kept = round_.strangers if is_clean else {**round_.known_strangers, **round_.strangers}
+    return dict(list(kept.items())[-STRANGERS_MAX:])
 
 
 def _outcome(round_: Round, run: ReconciliationRun) -> RunOutcome:

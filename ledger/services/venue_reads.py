@@ -1,7 +1,7 @@
 """Ask a venue for its account of things: an answer is ``Ok`` or ``Failed``, never just empty."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -56,6 +56,9 @@ class Round:
             there before and is not seen now is gone.
         is_moving: something on its way keeps the books from being compared.
         is_cut_short: there was more to look at than one round may.
+        known_strangers: orders that earlier rounds have found not to be in the journal: by symbol
+            and the venue's id, their client order ids.
+        strangers: those of this round.
         before_read: is called before each question.
     """
 
@@ -71,6 +74,8 @@ class Round:
     covered: set[tuple[DiscrepancyKind, str]] = field(default_factory=set)
     is_moving: bool = False
     is_cut_short: bool = False
+    known_strangers: Mapping[str, str] = field(default_factory=dict)
+    strangers: dict[str, str] = field(default_factory=dict)
     before_read: Callable[[], None] = lambda: None
 
     @property

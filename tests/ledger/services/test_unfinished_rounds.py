@@ -7,12 +7,12 @@ import pytest
 
 from arbplatform.core.ids import derive_client_id
 from ledger.errors import ComparisonBrokenOff
-from ledger.models import AccountReconciliation, Discrepancy, ReconciliationRun
+from ledger.models import AccountReconciliation, Discrepancy, Entry, ReconciliationRun
 from ledger.services.discrepancies import acknowledge
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
 from markets.domain.funds import Wallet
 from markets.errors import VenueUnavailable
-from tests.ledger.reconciled import by_hand
+from tests.ledger.reconciled import assert_equal_to, by_hand
 
 
 def found():
@@ -70,6 +70,36 @@ def test_a_trade_that_no_room_was_left_to_look_at_is_not_gone(look, opened_books
 
     rows = Discrepancy.objects.filter(evidence__venue_order_id=last.venue_order_id)
     assert [row.state for row in rows] == ["open", "open"]
+
+
+def test_more_orders_by_hand_than_one_round_asks_for_are_all_read_and_booked(
+    look, opened_books, venue
+):
+    """What was not looked at is not read; the next round goes on where this one has stopped."""
+    for number in range(2 * FOREIGN_ORDERS_MAX + 5):
+        by_hand(venue, quantity="0.001", client_order_id=f"web-{number}")
+
+    outcomes = [look().outcome for _round in range(3)]
+
+    assert outcomes == ["different", "different", "clean"]
+    assert Entry.objects.filter(kind="external").count() == len(venue.fills)
+    assert_equal_to(venue, opened_books)
+    assert look().outcome == "clean"
+    assert AccountReconciliation.objects.get().strangers == {}
+
+
+def test_histories_do_not_count_as_read_while_an_order_was_not_looked_at(look, opened_books, venue):
+    look()
+    before = AccountReconciliation.objects.get().read_until
+    for number in range(FOREIGN_ORDERS_MAX + 1):
+        by_hand(venue, quantity="0.001", client_order_id=f"web-{number}")
+
+    assert look().outcome == "different"
+
+    assert AccountReconciliation.objects.get().read_until == before
+    assert look().outcome == "clean"
+    after = AccountReconciliation.objects.get()
+    assert after.read_until == after.last_clean_at != before
 
 
 def test_an_order_that_no_list_shows_is_not_back_because_nobody_answered(look, resting, venue):
