@@ -4,6 +4,7 @@ from strategies.selectors.batches import DueRow, Stamps, list_free, read_venue_s
 from strategies.selectors.executions import (
     NEWEST_ENTRIES_MAX,
     UNFINISHED_STATES,
+    add_up_results,
     count_executions,
     find_attribution,
     get_execution,
@@ -75,6 +76,7 @@ __all__ = [
     "LeftOver",
     "Stamps",
     "Standing",
+    "add_up_results",
     "count_executions",
     "count_live_orders",
     "count_open_executions",

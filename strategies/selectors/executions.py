@@ -135,18 +135,21 @@ def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_result_errors() -> dict[str, Amount]:
-    """Return every running total of results that differs from what it adds up: always none.
+def add_up_results(strategy_id: int | None = None) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return what the totals of results ought to be, by strategy and profit asset, by column.
 
-    Reads every execution: for audits, not for pages that are looked at often.
+    Columns that are not there are zero. Reads every execution, of one strategy or of all.
     """
     right: defaultdict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
     ended = Execution.objects.order_by().filter(state__in=COUNTED)
+    explained = Attribution.objects.order_by()
+    if strategy_id is not None:
+        ended = ended.filter(strategy_id=strategy_id)
+        explained = explained.filter(execution__strategy_id=strategy_id)
     counts = ended.values_list("strategy_id", "profit_asset_id", "state").annotate(n=Count("id"))
-    for strategy_id, asset_id, state, number in counts:
-        right[strategy_id, asset_id][state] = number
+    for owner_id, asset_id, state, number in counts:
+        right[owner_id, asset_id][state] = number
     owner = ("execution__strategy_id", "execution__profit_asset_id")
-    explained = Attribution.objects.order_by().values_list(*owner)
     sums = {
         "executions": Count("id"),
         "measured": Count("latency"),
@@ -154,19 +157,37 @@ def list_result_errors() -> dict[str, Amount]:
         "pending": Count("id", filter=Q(has_pending_fees=True)),
         **{f"sum_{name}": ExactSum(name) for name in AMOUNTS},
     }
-    for strategy_id, asset_id, *values in explained.annotate(**sums):
-        right[strategy_id, asset_id] |= dict(zip(SUMMED, values, strict=True))
+    for owner_id, asset_id, *values in explained.values_list(*owner).annotate(**sums):
+        right[owner_id, asset_id] |= dict(zip(SUMMED, values, strict=True))
+    return dict(right)
+
+
+def list_result_errors(strategy_id: int | None = None) -> dict[str, Amount]:
+    """Return every running total of results that differs from what it adds up: always none.
+
+    Reads every execution: for audits, not for pages that are looked at often.
+
+    Args:
+        strategy_id: whose; ``None``: those of all.
+
+    Returns:
+        By strategy, asset and column, what the total has more than it should.
+    """
+    right = add_up_results(strategy_id)
+    rows = ResultTotal.objects.all()
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
     kept = {
         (row.pop("strategy_id"), row.pop("asset_id")): row
-        for row in ResultTotal.objects.values("strategy_id", "asset_id", *COUNTED, *SUMMED)
+        for row in rows.values("strategy_id", "asset_id", *COUNTED, *SUMMED)
     }
     return {
-        f"{strategy_id}:{asset_id}:{name}": gap
-        for strategy_id, asset_id in sorted(right.keys() | kept.keys())
+        f"{owner_id}:{asset_id}:{name}": gap
+        for owner_id, asset_id in sorted(right.keys() | kept.keys())
         for name in (*COUNTED, *SUMMED)
         if (
-            gap := Amount(kept.get((strategy_id, asset_id), {}).get(name) or 0)
-            - (right[strategy_id, asset_id].get(name) or 0)
+            gap := Amount(kept.get((owner_id, asset_id), {}).get(name) or 0)
+            - (right.get((owner_id, asset_id), {}).get(name) or 0)
         )
     }
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 
-from django.db import connection
+from django.db import connection, transaction
 
-from arbplatform.core.decimals import ZERO
+from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.persistence.retries import retried
 from strategies.domain.states import ExecutionState
 from strategies.models import AMOUNTS, COUNTED, SUMMED, Attribution, Execution, ResultTotal
+from strategies.selectors import add_up_results, list_result_errors
 
 Changes = Mapping[str, Decimal | int]
 """By column of ``ResultTotal``: by how much it changes."""
@@ -47,6 +49,42 @@ def add_to_results(*, execution: Execution, changes: Changes) -> None:
             _upsert_sql(connection.vendor),
             [execution.strategy_id, execution.profit_asset_id, *values],
         )
+
+
+@retried
+@transaction.atomic
+def rebuild_results(*, strategy_id: int, is_dry_run: bool = False) -> dict[str, Amount]:
+    """Add up anew what the executions of a strategy have come to.
+
+    Exact while it trades: a settlement changes a total in its own transaction, and the totals are
+    locked before anything is added up. So each settlement either has ended and is read, or waits
+    for the lock and adds its part afterwards.
+
+    Args:
+        strategy_id: whose.
+        is_dry_run: whether to change nothing.
+
+    Returns:
+        By strategy, asset and column, what a total had more than it should: always nothing.
+    """
+    rows = ResultTotal.objects.filter(strategy_id=strategy_id)
+    traded = Execution.objects.filter(strategy_id=strategy_id).order_by()
+    asset_ids = set(traded.values_list("profit_asset_id", flat=True).distinct())
+    # a total that is not there yet could not be locked
+    ResultTotal.objects.bulk_create(
+        [ResultTotal(strategy_id=strategy_id, asset_id=pk) for pk in sorted(asset_ids)],
+        ignore_conflicts=True,
+    )
+    locked = list(rows.select_for_update().order_by("asset_id"))
+    errors = list_result_errors(strategy_id)
+    if is_dry_run:
+        transaction.set_rollback(True)
+    elif errors:
+        right = add_up_results(strategy_id)
+        for row in locked:
+            values = right.get((strategy_id, row.asset_id), {})
+            rows.filter(pk=row.pk).update(**{name: values.get(name) or 0 for name in _COLUMNS})
+    return errors
 
 
 _COLUMNS = (*COUNTED, *SUMMED)

@@ -2,15 +2,18 @@
 
 from decimal import Decimal as D
 from importlib import import_module
+from io import StringIO
 
 import pytest
 from django.apps import apps
+from django.core.management import CommandError, call_command
 
 from markets.errors import VenueRejected
+from markets.models import Asset
 from strategies.domain.states import ExecutionState
 from strategies.models import COUNTED, SUMMED, Attribution, Execution, Opportunity, ResultTotal
 from strategies.selectors import count_executions, list_result_errors, sum_attributions
-from strategies.services.results import add_to_results
+from strategies.services.results import add_to_results, rebuild_results
 from strategies.services.settlement import settle_execution
 from strategies.services.ticks import run_tick
 
@@ -108,6 +111,52 @@ def test_an_older_database_begins_with_the_executions_that_it_has(executed):
     _begin_anew()
 
     assert kept() == before
+
+
+def run(*arguments):
+    out = StringIO()
+    call_command("rebuild_results", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_totals_that_are_wrong_are_named_and_put_right(executed):
+    before = kept()
+    ResultTotal.objects.update(failed=2, dust=before[0]["dust"] + D("0.5"))
+    wrong = kept()
+    where = f"{executed.strategy} (#{executed.strategy_id}), USDT"
+    try:
+        with pytest.raises(CommandError, match=r"^2 totals are wrong\."):
+            run("--dry-run")
+        assert kept() == wrong
+        assert run(str(executed.strategy_id)).splitlines() == [
+            f"{where}: failed was 2 more than it should be",
+            f"{where}: dust was 0.5 more than it should be",
+            "2 totals were wrong in 1 strategies.",
+        ]
+        assert kept() == before
+        run("--dry-run")
+    finally:
+        ResultTotal.objects.all().delete()
+        _begin_anew()
+
+
+def test_totals_that_are_lost_are_made_again_and_those_of_nothing_are_zero(executed):
+    before, other = kept(), Asset.objects.get(code="BTC")
+    ResultTotal.objects.update(asset=other)
+
+    errors = rebuild_results(strategy_id=executed.strategy_id)
+
+    assert {key.split(":")[1] for key in errors} == {
+        str(other.pk),
+        str(executed.profit_asset_id),
+    }
+    assert list_result_errors() == {}
+    assert list(ResultTotal.objects.exclude(executions=0).values(*COUNTED, *SUMMED)) == before
+
+
+def test_a_strategy_that_is_not_there_is_refused(executed):
+    with pytest.raises(CommandError, match="no strategy 4711"):
+        run("4711")
 
 
 def _begin_anew():
