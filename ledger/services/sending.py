@@ -125,8 +125,7 @@ def send(
 def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None) -> Outcome:
     gateway, request, sent_at_ms = dispatch.gateway, dispatch.request, dispatch.claimed_at_ms
     try:
-        left_ms = _check_deadline(dispatch, clock)
-        send_before_ms = SYSTEM_CLOCK.monotonic_ms() + left_ms
+        send_before_ms = _find_deadline(dispatch, clock)
         let_go = _approach(dispatch, may_leave)
         report = gateway.submit_order(request.leaving(send_before_ms=send_before_ms, let_go=let_go))
         reached(JournalPoint.ANSWERED)
@@ -241,19 +240,20 @@ def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
         )
 
 
-def _check_deadline(dispatch: Dispatch, clock: Clock) -> int:
-    """Return how long the claim may still be acted on [ms].
+def _find_deadline(dispatch: Dispatch, clock: Clock) -> float:
+    """Return up to when the claim may be acted on, by this machine's monotonic clock [ms].
 
     The gateway is told as well: an order may wait for a connection or for its turn.
 
     Raises:
         OrderTooLate: others may already take the claim for lost; nothing was sent.
     """
+    now_ms = SYSTEM_CLOCK.monotonic_ms()  # read first: a pause in between must give no more time
     left_ms = dispatch.claimed_at_ms + SEND_DEADLINE_MS - clock.now_ms()
     if left_ms < 0:
         raise OrderTooLate(venue=dispatch.gateway.venue)
     # a clock that was set back since the claim gives an order no more time
-    return min(left_ms, SEND_DEADLINE_MS)
+    return now_ms + min(left_ms, SEND_DEADLINE_MS)
 
 
 def _adopt(

@@ -340,6 +340,28 @@ def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clo
     assert SEND_DEADLINE_MS <= left_ms < SEND_DEADLINE_MS + 60_000
 
 
+def test_a_pause_while_clocks_are_read_gives_an_order_no_more_time(make_plan, venue, clock):
+    (order,) = write_orders(plans=[make_plan(0)])
+    requests: list[OrderRequest] = []
+    venue.before_submit = requests.append
+    read_at_ms = []
+
+    class NotedClock:
+        """Notes by the monotonic clock when it was read."""
+
+        now = clock.now
+
+        def now_ms(self):
+            read_at_ms.append(SYSTEM_CLOCK.monotonic_ms())
+            return clock.now_ms()
+
+    submit(order, NotedClock())
+
+    send_before_ms = requests[0].send_before_ms
+    assert send_before_ms is not None
+    assert send_before_ms - SEND_DEADLINE_MS <= read_at_ms[-1]
+
+
 def test_a_clock_that_is_set_back_gives_an_order_no_more_time(make_plan, venue, clock):
     (order,) = write_orders(plans=[make_plan(0)])
     requests: list[OrderRequest] = []
