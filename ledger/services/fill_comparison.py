@@ -59,7 +59,7 @@ def compare_fills(round_: Round, markets: Sequence[Market], *, since: datetime) 
     candidates: list[Candidate] = []
     for market in markets:
         ask = partial(round_.gateway.fetch_fills, market.symbol, since_ms=to_ms(since))
-        read = round_.read(ask)
+        read = round_.read_history(ask)
         if isinstance(read, Failed):
             continue
         for kind in (_K.MISSING_FILL, _K.UNLISTED_FILL, _K.FILL_CONFLICT, _K.FEE):

@@ -65,7 +65,7 @@ def compare_orders(round_: Round, markets: Sequence[Market]) -> None:
     is_all_told = True
     for market in markets:
         ask = partial(round_.gateway.fetch_orders, market.symbol, since_ms=round_.since_ms)
-        listed = round_.read(ask)
+        listed = round_.read_history(ask)
         if isinstance(listed, Failed):
             is_all_told = is_all_told and listed.is_unsupported
         else:

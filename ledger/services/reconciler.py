@@ -45,6 +45,7 @@ from ledger.services.claims import restrict_broken_strategies
 from ledger.services.discrepancies import alarm_due, keep_sightings
 from ledger.services.fill_comparison import compare_fills
 from ledger.services.fills import FEE_FRACTION_MAX
+from ledger.services.kept_histories import KEPT
 from ledger.services.movements import (
     Candidate,
     book_proven,
@@ -138,6 +139,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
         known_strangers=claim.row.strangers,
         before_read=claim.extend,
+        histories=KEPT.take(account_id),
     )
     try:
         with in_background():
@@ -146,6 +148,8 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         round_.break_off(error)
         raise
     finally:
+        if round_.failures or round_.is_cut_short:
+            KEPT.keep(account_id, round_.histories)
         run = _finish(round_, claim)
     alarm_due(account=account, clock=clock)
     return run

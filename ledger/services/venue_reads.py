@@ -13,6 +13,7 @@ from ledger.domain.reconciliation import DiscrepancyKind, Sighting
 from ledger.errors import ComparisonBrokenOff
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
+from markets.gateway.histories import Histories, sharing
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Round:
             and the venue's id, their client order ids.
         strangers: those of this round.
         before_read: is called before each question.
+        histories: what earlier rounds have read of histories that they could not read to the end.
     """
 
     account: VenueAccount
@@ -77,6 +79,7 @@ class Round:
     known_strangers: Mapping[str, str] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
     before_read: Callable[[], None] = lambda: None
+    histories: Histories = field(default_factory=Histories)
 
     @property
     def venue(self) -> str:
@@ -113,6 +116,11 @@ class Round:
         if not is_answer:
             self.failures.append(failed.error)
         return failed
+
+    def read_history(self, ask: Callable[[], T]) -> Ok[T] | Failed:
+        """Ask for the history of a market; one of all markets together is read once in a round."""
+        with sharing(self.histories):
+            return self.read(ask)
 
     def cover(self, kind: DiscrepancyKind, prefix: str = "") -> None:
         """Note that the venue told everything about a kind, or the subjects with a beginning."""

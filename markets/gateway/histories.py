@@ -4,12 +4,15 @@ A part of a history that passes for the whole is worse than none: what it leaves
 had never happened.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from arbplatform.core.errors import Message
+from markets.errors import VenueRateLimited
 from markets.gateway.client import Client
 from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.patience import Patience
@@ -23,6 +26,9 @@ UNSTATED_PAGE = 50
 """Rows that are asked for at once where nobody says how many the venue gives."""
 
 PAGES_MAX = 40
+
+KEPT_PAGES_MAX = 200
+"""Answers of one history that are read over several rounds, at most."""
 
 _FEATURES: Mapping[str, str] = {
     "fetch_my_trades": "fetchMyTrades",
@@ -57,14 +63,16 @@ def read_pages(
         Malformed: an answer is no list, or the end of the history cannot be reached.
     """
     quirks, patience = session.quirks, patience or Patience()
-
     if since_ms is None:
         return patience.take(partial(_read_page, session, method, symbol, symbol, None)).rows
-    asked = None if quirks.paging is Paging.OFFSET else symbol
+    if quirks.paging is Paging.OFFSET:
+        histories = shared() or Histories(PAGES_MAX)
+        reader = _Reader(session, method, symbol, since_ms, patience)
+        return reader.bring_up_to_date(histories.of(session, method, since_ms))
     start_ms, more = since_ms, dict[str, int]()
     rows: dict[tuple[Any, Any], Any] = {}
-    for number in range(1, PAGES_MAX + 1):
-        arguments = (asked, start_ms, more) if more else (asked, start_ms)
+    for _number in range(PAGES_MAX):
+        arguments = (symbol, start_ms, more) if more else (symbol, start_ms)
         page = patience.take(partial(_read_page, session, method, symbol, *arguments))
         fresh = {key: row for row in page.rows if (key := _key(row)) not in rows}
         rows |= fresh
@@ -72,15 +80,152 @@ def read_pages(
             return [row for row in rows.values() if row.get("symbol") in {None, symbol}]
         if quirks.paging is Paging.UNKNOWN:
             break
-        if quirks.paging is Paging.OFFSET:
-            more = {quirks.offset_param: number * page.size}
-        elif not fresh:
+        if not fresh:
             raise Malformed(Message("more happened at one moment than one answer holds"))
-        elif quirks.paging is Paging.BACKWARD:
+        if quirks.paging is Paging.BACKWARD:
             more = {"until": min(_moments(page.rows)) + quirks.end_step_ms}
         else:
             start_ms = max(_moments(page.rows))  # the same millisecond again
     raise Malformed(Message("more happened since then than can be read"))
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is known of a history of all markets of an account: its newest rows, without a gap.
+
+    Attributes:
+        session: whose history.
+        since_ms: from when on [ms since epoch].
+        pages_left: answers that may still be read.
+        rows: those that ccxt left of it.
+        place: how many of the venue's rows that is at least; older ones come behind it.
+        is_whole: all of it is known, as of the last look.
+        is_current: this round has looked.
+    """
+
+    session: Session
+    since_ms: int
+    pages_left: int
+    rows: dict[tuple[Any, Any], Any] = field(default_factory=dict)
+    place: int = 0
+    is_whole: bool = False
+    is_current: bool = False
+
+    def serves(self, session: Session, since_ms: int) -> bool:
+        """Return whether it reaches back so far, or will when it is read on."""
+        is_same = self.session is session and self.since_ms <= since_ms
+        return is_same and (self.is_whole or self.pages_left > 0)
+
+
+class Histories:
+    """Histories that a venue tells for all markets of an account together.
+
+    Each is read once in a round, whichever markets are asked about. One that is longer than the
+    rate budget allows in a round is read on in the next: what happens meanwhile comes in front of
+    it, so that the place where it was left is only farther back, and nothing is passed over.
+
+    Args:
+        pages_max: answers of one history, at most.
+    """
+
+    def __init__(self, pages_max: int = KEPT_PAGES_MAX) -> None:
+        self._pages_max = pages_max
+        self._kept: dict[str, _Kept] = {}
+
+    def begin_round(self) -> None:
+        """Ask for what is new once more."""
+        for kept in self._kept.values():
+            kept.is_current = False
+
+    def of(self, session: Session, method: str, since_ms: int) -> _Kept:
+        """Return what is known of a history, as far as it is of use."""
+        kept = self._kept.get(method)
+        if kept is None or not kept.serves(session, since_ms):
+            kept = self._kept[method] = _Kept(session, since_ms, self._pages_max)
+        return kept
+
+
+_HISTORIES: ContextVar[Histories | None] = ContextVar("histories", default=None)
+
+
+@contextmanager
+def sharing(histories: Histories) -> Iterator[None]:
+    """Let reads of this thread go by what is known of histories already, until the block ends.
+
+    For comparisons only: who looks an order up wants to know what is there now.
+    """
+    token = _HISTORIES.set(histories)
+    try:
+        yield
+    finally:
+        _HISTORIES.reset(token)
+
+
+def shared() -> Histories | None:
+    """Return what reads of this thread go by."""
+    return _HISTORIES.get()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one history of all markets for one of them."""
+
+    session: Session
+    method: str
+    symbol: str
+    since_ms: int
+    patience: Patience
+
+    def bring_up_to_date(self, kept: _Kept) -> list[Any]:
+        """Read what is missing and return the rows of the market.
+
+        Raises:
+            VenueRateLimited: there is no room for all of it now; what was read stays.
+            Malformed: it is too long, or an answer is no list.
+        """
+        if not kept.is_current and kept.place:
+            self._read_new(kept)
+        while not kept.is_whole:
+            self._read_on(kept)
+        kept.is_current = True
+        return [
+            row
+            for row in kept.rows.values()
+            if row.get("symbol") in {None, self.symbol}
+            and (row.get("timestamp") or self.since_ms) >= self.since_ms
+        ]
+
+    def _read_new(self, kept: _Kept) -> None:
+        """Read what has come in front since the last round: up to a row that is known.
+
+        If that fails, the longer one of two pieces with a gap between them is read on.
+        """
+        newer = _Kept(kept.session, kept.since_ms, PAGES_MAX)
+        try:
+            while not newer.is_whole and kept.rows.keys().isdisjoint(newer.rows):
+                self._read_on(newer)
+        except (VenueRateLimited, Malformed):
+            if newer.place > kept.place or not newer.pages_left:
+                kept.rows, kept.place, kept.is_whole = newer.rows, newer.place, False
+            raise
+        kept.place += len(newer.rows.keys() - kept.rows.keys())
+        kept.rows |= newer.rows
+        kept.is_whole |= newer.is_whole
+        kept.is_current = True
+
+    def _read_on(self, kept: _Kept) -> None:
+        """Read one answer more, behind what is known."""
+        if not kept.pages_left:
+            raise Malformed(Message("more happened since then than can be read"))
+        more = [{self.session.quirks.offset_param: kept.place}] if kept.place else []
+        ask = partial(
+            _read_page, self.session, self.method, self.symbol, None, kept.since_ms, *more
+        )
+        page = self.patience.take(ask)
+        kept.rows |= {_key(row): row for row in page.rows}
+        kept.place += page.size
+        kept.pages_left -= 1
+        kept.is_whole = not page.is_full
 
 
 @dataclass(frozen=True, slots=True)

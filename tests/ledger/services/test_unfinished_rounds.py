@@ -9,9 +9,11 @@ from arbplatform.core.ids import derive_client_id
 from ledger.errors import ComparisonBrokenOff
 from ledger.models import AccountReconciliation, Discrepancy, Entry, ReconciliationRun
 from ledger.services.discrepancies import acknowledge
+from ledger.services.kept_histories import ACCOUNTS_MAX, KeptHistories
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
 from markets.domain.funds import Wallet
-from markets.errors import VenueUnavailable
+from markets.errors import VenueRateLimited, VenueUnavailable
+from markets.gateway.histories import Histories, shared
 from tests.ledger.reconciled import assert_equal_to, by_hand
 
 
@@ -175,3 +177,51 @@ def test_what_a_person_has_acknowledged_is_not_gone_because_nobody_answered(
 
     row.refresh_from_db()
     assert row.state == "explained"
+
+
+@pytest.fixture
+def seen(venue):
+    """What the reads of each round went by, by what was asked for."""
+    rounds: list[dict[str, Histories | None]] = []
+
+    def note(name):
+        if name == "fetch_fills":
+            rounds.append({})
+        rounds[-1][name] = shared()
+
+    venue.on_call = note
+    return rounds
+
+
+def test_histories_that_no_room_was_left_for_are_read_on_by_the_next_round(
+    look, bought, venue, seen
+):
+    venue.failures["fetch_orders"] = [VenueRateLimited(venue="alpha", cause="slower")]
+
+    assert [look().outcome for _round in range(3)] == ["failed", "clean", "clean"]
+
+    first, second, third = [round_["fetch_fills"] for round_ in seen]
+    assert first is second
+    assert third is not first
+    assert all(round_["fetch_orders"] is round_["fetch_fills"] for round_ in seen)
+
+
+def test_only_histories_are_shared_and_not_what_is_asked_about_one_order(look, bought, venue, seen):
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="ghost"))
+
+    look()
+
+    (round_,) = seen
+    assert round_["fetch_fills"] is not None
+    assert (round_["fetch_order"], round_["fetch_open_orders"]) == (None, None)
+
+
+def test_of_so_many_accounts_histories_are_kept():
+    shelf = KeptHistories()
+    made = [Histories() for _account in range(ACCOUNTS_MAX + 1)]
+    for account_id, histories in enumerate(made):
+        shelf.keep(account_id, histories)
+
+    assert shelf.take(0) is not made[0]
+    assert shelf.take(1) is made[1]
+    assert shelf.take(1) is not made[1]

@@ -15,7 +15,7 @@ from markets.gateway import order_calls
 from markets.gateway.capabilities import list_certified
 from markets.gateway.client import RateKept, exchange_class
 from markets.gateway.error_map import Effect, Malformed
-from markets.gateway.histories import PAGES_MAX, read_pages
+from markets.gateway.histories import PAGES_MAX, Histories, read_pages, sharing
 from markets.gateway.limiter import (
     BACKGROUND_WAIT_MS,
     WAIT_MS_MAX,
@@ -245,6 +245,124 @@ def test_all_reads_of_a_block_share_what_it_may_wait() -> None:
                 Patience(slept.append).take(refuse)
 
     assert slept == [PATIENCE_MS / 1_000] * (BACKGROUND_WAIT_MS // PATIENCE_MS)
+
+
+# histories of all markets together ------------------------------------------------------------
+
+
+class Limited(Venue):
+    """Lists the trades of all markets; refuses when so many answers of a round are used up."""
+
+    def __init__(self, trades: Sequence[dict[str, Any]]) -> None:
+        super().__init__(Paging.OFFSET, trades)
+        self.room = PAGES_MAX
+
+    def rows(self, *arguments: Any) -> list[dict[str, Any]]:
+        if not self.room:
+            raise VenueRateLimited(venue="v", cause="")
+        self.room -= 1
+        return super().rows(*arguments)
+
+    def add(self, numbers: Sequence[int], symbol: str = SYMBOL) -> None:
+        self.trades += [trade(number, SINCE_MS + number, symbol) for number in numbers]
+
+
+def read_shared(venue: Any, histories: Histories, symbol: str = SYMBOL) -> list[int]:
+    with sharing(histories):
+        rows = read_pages(venue, "fetch_my_trades", symbol, SINCE_MS)
+    return sorted(int(row["id"]) for row in rows)
+
+
+def test_a_history_of_all_markets_is_read_once_for_all_of_them() -> None:
+    venue, histories = Limited([]), Histories()
+    venue.add(range(2 * SIZE))
+    venue.add(range(100, 100 + SIZE), OTHER)
+
+    assert read_shared(venue, histories) == list(range(2 * SIZE))
+    count = len(venue.asked)
+    assert read_shared(venue, histories, OTHER) == list(range(100, 100 + SIZE))
+    assert read_shared(venue, histories, "XRP/USDT") == []
+    assert len(venue.asked) == count == 4
+
+    venue.add([50])
+    histories.begin_round()
+    assert read_shared(venue, histories) == [*range(2 * SIZE), 50]
+    assert len(venue.asked) == count + 1
+
+
+def test_who_shares_nothing_is_told_what_is_there_now() -> None:
+    venue, histories = Limited([]), Histories()
+    venue.add(range(3))
+    assert read_shared(venue, histories) == [0, 1, 2]
+    venue.add([3])
+
+    assert sorted(read(venue)) == [0, 1, 2, 3]
+    assert read_shared(venue, histories) == [0, 1, 2]
+
+
+def test_another_key_or_an_earlier_time_is_another_history() -> None:
+    venue, other, histories = Limited([]), Limited([]), Histories()
+    venue.add(range(3))
+    assert read_shared(venue, histories) == [0, 1, 2]
+
+    assert read_shared(other, histories) == []
+    with sharing(histories):
+        assert len(read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS + 2)) == 1  # type: ignore[arg-type]
+        assert len(read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS)) == 3  # type: ignore[arg-type]
+        assert len(read_pages(venue, "fetch_my_trades", SYMBOL, SINCE_MS + 1)) == 2  # type: ignore[arg-type]
+    assert len(venue.asked) == 3
+
+
+@given(
+    count=st.integers(0, 12 * SIZE),
+    rounds=st.lists(st.tuples(st.integers(0, 2), st.integers(0, SIZE)), max_size=12),
+)
+def test_a_history_is_read_on_where_the_rate_budget_ended_and_nothing_is_passed_over(
+    count: int, rounds: list[tuple[int, int]]
+) -> None:
+    """Whatever happens between the rounds, and however few answers each of them may have."""
+    venue, histories = Limited([]), Histories()
+    venue.add(range(count))
+    for room, news in rounds:
+        venue.room = room
+        histories.begin_round()
+        with suppress(VenueRateLimited):
+            assert read_shared(venue, histories) == list(range(len(venue.trades)))
+        venue.add(range(len(venue.trades), len(venue.trades) + news))
+    venue.room = PAGES_MAX
+    histories.begin_round()
+
+    assert read_shared(venue, histories) == list(range(len(venue.trades)))
+
+
+def test_three_answers_a_round_are_enough_for_any_length() -> None:
+    """Kraken: so many are had in a minute, and an account that trades on meanwhile is read too."""
+    venue, histories = Limited([]), Histories()
+    venue.add(range(40 * SIZE))
+    found, refused = list[int](), 0
+    while refused < 40:
+        venue.room = 3
+        histories.begin_round()
+        try:
+            found = read_shared(venue, histories)
+            break
+        except VenueRateLimited:
+            refused += 1
+            venue.add(range(len(venue.trades), len(venue.trades) + 2))
+
+    assert refused == 19
+    assert found == list(range(len(venue.trades)))
+
+
+def test_a_history_that_is_longer_than_all_rounds_may_read_is_begun_anew() -> None:
+    venue, histories = Limited([]), Histories(pages_max=2)
+    venue.add(range(3 * SIZE))
+    with pytest.raises(Malformed, match="than can be read"):
+        read_shared(venue, histories)
+    venue.trades = venue.trades[:SIZE]
+
+    histories.begin_round()
+    assert read_shared(venue, histories) == list(range(SIZE))
 
 
 # the classes themselves -----------------------------------------------------------------------
