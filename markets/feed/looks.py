@@ -104,6 +104,7 @@ class Looks:
 
     async def _run(self) -> None:
         while (feed := self._next()) is not None:
+            began_ms = self._now_ms()
             try:
                 await self._look_at(feed)
             except Exception as error:  # noqa: BLE001  whatever it was: the book just grows old
@@ -112,7 +113,8 @@ class Looks:
                 self._rests_until_ms = self._now_ms() + self._backoff.next_ms()
                 return
             self._backoff.reset()
-            await asyncio.sleep(self._timing.quiet_pause_ms / 1_000)
+            left_ms = began_ms + self._timing.quiet_pause_ms - self._now_ms()
+            await asyncio.sleep(max(0.0, left_ms) / 1_000)
 
     def _next(self) -> MarketFeed | None:
         """Take that quiet market which nothing was heard or seen of for longest."""

@@ -15,8 +15,9 @@ class Timing:
         silence_ms: a market without a message for so long is compared with REST [ms].
         quiet_ms: a market that is decided on and said nothing for so long is looked at over REST
             [ms].
-        quiet_pause_ms: between two such looks at one venue: five in a second are at most a quarter
-            of what any venue that is looked at takes [ms].
+        quiet_pause_ms: from the beginning of one such look at a venue to that of the next, at
+            least: five in a second are at most a quarter of what any venue that is looked at takes
+            [ms].
         grace_ms: how long a message may be under way when REST shows other prices [ms].
         suspect_ms: a stream that was found frozen and says nothing for so long after it was
             subscribed anew gets another connection [ms].

@@ -273,6 +273,46 @@ async def test_fifty_quiet_markets_are_looked_at_in_turn_and_no_faster_than_agre
     assert proven[:50] == reader.looked_at[:50]
 
 
+async def test_a_request_that_takes_long_is_not_paid_for_twice():
+    """The pause is from beginning to beginning: an answer that took as long is followed at once."""
+
+    class Slow(Counted):
+        at_ms = 100_000.0
+
+        async def look(self, spec, symbol, depth):
+            self.at_ms += 60_000
+            return await super().look(spec, symbol, depth)
+
+    reader, proven, is_done = Slow(), [], asyncio.Event()
+
+    def note(feed):
+        proven.append(feed.book.symbol)
+        if len(proven) == 50:
+            is_done.set()
+
+    def ignored(feed):
+        raise AssertionError(feed.book.symbol)
+
+    looks = Looks(
+        VenueSpec("far", "binance"),
+        reader,
+        timing=replace(TIMING, quiet_pause_ms=60_000),
+        backoff=Backoff(Random(1)),  # noqa: S311  no secret depends on it
+        now_ms=lambda: reader.at_ms,
+        is_counted=True,
+        proven=note,
+        doubted=ignored,
+        moved=ignored,
+        quiet=ignored,
+    )
+    looks.look([quiet_feed(f"{number}/USDT", number) for number in range(50)], reader.at_ms)
+    async with asyncio.timeout(20):
+        await is_done.wait()
+    await looks.close()
+
+    assert proven == [f"{number}/USDT" for number in range(50)]
+
+
 async def test_looks_leave_orders_what_orders_need(alpha):
     spec, reader = replace(alpha, options={"enableRateLimit": True}), RestReader()
     await reader.book(spec, SYMBOL, 20)  # which loads the markets as well
