@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
 
+from arbplatform.persistence.vendor import database_vendor
 from arbplatform.settings.base import database
 from tests.postgres import PostgresServer
 
@@ -54,13 +55,19 @@ def connected_to(url: str) -> Iterator[None]:
         config = {**settings.DATABASES["default"], **database(url), "CONN_MAX_AGE": 0}
         patch.setitem(connections.settings, "default", config)
         connections["default"] = connections.create_connection("default")
-        ContentType.objects.clear_cache()
+        _forget_the_database()
         try:
             yield
         finally:
             connections["default"].close()
             connections["default"] = before
-            ContentType.objects.clear_cache()
+            _forget_the_database()
+
+
+def _forget_the_database() -> None:
+    """Have asked anew what the platform asks once, since its database never changes."""
+    ContentType.objects.clear_cache()
+    database_vendor.cache_clear()
 
 
 def execute(url: str, sql: str) -> None:
