@@ -14,7 +14,8 @@ are shown in a row of their own.
 It runs on SQLite (WAL, every commit on disk) and on PostgreSQL (fsync, local socket) from a wheel.
 
 Usage: ``python -m benchmarks.send_latency [--ticks 600] [--database sqlite|postgresql]``.
-Target: p50 <= 1.5 ms on PostgreSQL.
+Target: p50 <= 1.5 ms on PostgreSQL. It was set where a commit of one row takes 0.24 ms, so the same
+is told once more in such commits: 6.25 at most, whatever the machine and the state that it is in.
 """
 
 import statistics
@@ -35,6 +36,7 @@ from benchmarks.parts.scripts import (
 )
 
 TARGET_MS = 1.5
+TARGET_COMMITS = TARGET_MS / 0.24
 WARM_UP = 30
 TURN = 20
 LEVELS = 20
@@ -165,6 +167,9 @@ def measure_here(ticks: int) -> int:
         median = replace(median, target="", is_met=None)
     p99 = percentile([sample.sending_ms for sample in usual], 0.99)
     rows = [median, Row(f"{subject}: p99", p99, "ms")]
+    if vendor == "postgresql":
+        name = f"{subject}: p50 in commits of one row"
+        rows.append(at_most(name, median.ratio or 0.0, "commits", TARGET_COMMITS))
     if woken:
         kept = _median_of(f"{subject}, processors kept awake: p50", woken)
         rows.append(replace(kept, target="", is_met=None))
