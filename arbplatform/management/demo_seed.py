@@ -36,6 +36,10 @@ SEEDED_FILE = "seeded"
 SIMULATOR_TIMEOUT_S = 60.0
 POLL_S = 0.1
 
+MAX_LOSS_BPS = "150"
+"""What a repair may lose here [bps]: when a leg misses a dislocation of 60 bps, closing what the
+others have opened costs that, three fees and the spread. By default it would be held."""
+
 STRATEGIES: tuple[tuple[str, str, Mapping[str, Any], int], ...] = (
     (
         "Demo: cross-venue",
@@ -44,6 +48,7 @@ STRATEGIES: tuple[tuple[str, str, Mapping[str, Any], int], ...] = (
             "symbols": ["BTC/USDT", "ETH/USDT", "SOL/USDT"],
             "max_notional": "2000",
             "min_edge_bps": "3",
+            "max_loss_bps": MAX_LOSS_BPS,
         },
         1000,
     ),
@@ -55,6 +60,7 @@ STRATEGIES: tuple[tuple[str, str, Mapping[str, Any], int], ...] = (
             "start_assets": ["USDT"],
             "max_start_amount": "2000",
             "min_edge_bps": "3",
+            "max_loss_bps": MAX_LOSS_BPS,
         },
         1000,
     ),
