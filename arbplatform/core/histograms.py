@@ -11,14 +11,14 @@ from typing import Any, Final
 
 STEPS_PER_OCTAVE: Final = 8
 SHORTEST_US: Final = 0.125
-"""Durations below this are all counted as this long [µs]."""
+"""Durations in the first bucket, below 0.136 µs, are all counted as this long [µs]."""
 LONGEST_US: Final = 2.0**30
 """Durations above this, 18 minutes, are all counted in the last bucket [µs]."""
 BUCKETS: Final = STEPS_PER_OCTAVE * 33 + 1
 DIGITS: Final = 3
 """That a duration is told with."""
 RELATIVE_ERROR: Final = 0.044
-"""Of a percentile, between ``SHORTEST_US`` and ``LONGEST_US``."""
+"""Of a percentile, from the second bucket up to ``LONGEST_US``."""
 
 _OFFSET: Final = 3 * STEPS_PER_OCTAVE
 _MIDDLE: Final = 2.0 / (1.0 + 2.0 ** (-1.0 / STEPS_PER_OCTAVE))

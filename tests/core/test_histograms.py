@@ -27,7 +27,8 @@ def histogram_of(durations):
 
 
 @given(
-    st.lists(st.floats(SHORTEST_US * 1.001, LONGEST_US), min_size=1, max_size=200), st.floats(0, 1)
+    st.lists(st.floats(lower_bound_us(1) * 1.001, LONGEST_US), min_size=1, max_size=200),
+    st.floats(0, 1),
 )
 def test_a_percentile_is_within_the_error_of_the_exact_one(durations, q):
     exact = sorted(durations)[max(1, ceil(q * len(durations))) - 1]
