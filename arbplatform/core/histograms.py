@@ -1,7 +1,7 @@
 """How long things take, counted in buckets: cheap to record, cheap to add up, bounded in size.
 
 A bucket is an eighth of an octave wide and its values are read as its middle, so that a percentile
-is wrong by 4.4 % at most however short or long the durations are. Count, sum and maximum are exact.
+is wrong by 4.4 % at most, between 0.136 µs and 18 minutes. Count, sum and maximum are exact.
 """
 
 from collections.abc import Mapping
