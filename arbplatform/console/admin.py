@@ -92,12 +92,16 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show the form; if the service refuses what the form let pass, again, with the reason."""
+        """Show the form; if the service refuses what the form let pass, again, with the reason.
+
+        A page that cannot even be shown leads to the list: to itself it would lead for ever.
+        """
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ArbError as error:
             self._say_refusal(request, error)
-            return HttpResponseRedirect(request.get_full_path())
+            is_asked = request.method == "POST"
+            return HttpResponseRedirect(request.get_full_path() if is_asked else self._list_path())
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -200,15 +204,15 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
 
     def go_back(self, request: HttpRequest) -> HttpResponse:
         """Return the way back to the page that a dialog was opened on."""
-        options = self.model._meta
-        fallback = reverse(
-            f"{self.admin_site.name}:{options.app_label}_{options.model_name}_changelist"
-        )
         address = request.headers.get("HX-Current-URL") or request.headers.get("Referer")
-        target = _own_path(request, address) or fallback
+        target = _own_path(request, address) or self._list_path()
         if request.headers.get("HX-Request"):
             return HttpResponse(headers={"HX-Redirect": target})
         return HttpResponseRedirect(target)
+
+    def _list_path(self) -> str:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return reverse(f"{self.admin_site.name}:{name}")
 
 
 class ReadOnlyAdmin(PlatformAdmin):

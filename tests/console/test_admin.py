@@ -29,6 +29,11 @@ class GroupPage(PlatformAdmin):
     def is_offered(self, action, row):
         return not (action == "rename" and row.name == "fixed")
 
+    def get_form(self, request, obj=None, **kwargs):
+        if obj is not None and obj.name == "gone":
+            raise Conflict("What {name} is made of is gone.", name=obj.name)
+        return super().get_form(request, obj, **kwargs)
+
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
         if obj.name in REFUSALS:
@@ -161,6 +166,16 @@ def test_a_form_that_the_service_refuses_is_shown_again_with_the_reason(person, 
     assert (response.status_code, response["Location"]) == (302, address)
     assert shown(response) == [text]
     assert not Group.objects.exists()
+
+
+@pytest.mark.urls(__name__)
+def test_a_page_that_cannot_be_shown_leads_to_the_list_and_not_to_itself(person):
+    group = Group.objects.create(name="gone")
+
+    response = person.get(f"/admin/auth/group/{group.pk}/change/")
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/auth/group/")
+    assert shown(response) == ["What gone is made of is gone."]
 
 
 @pytest.mark.urls(__name__)
