@@ -5,6 +5,7 @@ well after several successes in a row that came later. What a venue says about i
 maintenance or a ban, counts at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -89,6 +90,7 @@ class Pulse:
         refusals: of our place, in a row.
         notice: what the venue last said about itself, and has not taken back.
         noticed_at_ms: when it last said so [ms since epoch].
+        failed_at_ms: when the last failure, refusal or notice was met [ms since epoch].
         cause: of the last failure, refusal or notice.
     """
 
@@ -97,6 +99,7 @@ class Pulse:
     refusals: int = 0
     notice: VenueState | None = None
     noticed_at_ms: int = 0
+    failed_at_ms: int = 0
     cause: object = ""
 
     def after(self, signal: Signal, now_ms: int, cause: object = "") -> "Pulse":
@@ -113,13 +116,16 @@ class Pulse:
         if signal is Signal.ANSWER:
             return replace(self, answers=self.answers + 1, failures=0, refusals=0)
         if signal in _NOTICES:
-            return Pulse(notice=_NOTICES[signal], noticed_at_ms=now_ms, cause=cause)
+            return Pulse(
+                notice=_NOTICES[signal], noticed_at_ms=now_ms, failed_at_ms=now_ms, cause=cause
+            )
         is_place = signal is Signal.REFUSED_PLACE
         return replace(
             self,
             answers=0,
             failures=self.failures + 1,
             refusals=self.refusals + 1 if is_place else 0,
+            failed_at_ms=now_ms,
             cause=cause,
         )
 
@@ -127,6 +133,18 @@ class Pulse:
     def is_blocked(self) -> bool:
         """Whether the venue does not serve our place."""
         return self.refusals >= REFUSALS_MIN
+
+    def tells_of_illness(self, now_ms: int) -> bool:
+        """Return whether other processes should know of it.
+
+        A block stands, since no call follows that could be met; all else is news for a minute.
+
+        Args:
+            now_ms: when [ms since epoch], by the clock of the process that made the calls.
+        """
+        is_news = now_ms - self.failed_at_ms < NOTICE_MS
+        is_ill = self.failures >= FAILURES_MIN or self.notice is not None
+        return self.is_blocked or (is_ill and is_news)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +170,7 @@ def judge(
     clock_offset_ms: int | None,
     now_ms: int,
     break_count: int = 0,
+    others: Sequence[Pulse] = (),
 ) -> Verdict | None:
     """Return how a venue is now; ``None``: as it was, there is not enough to say otherwise.
 
@@ -162,22 +181,26 @@ def judge(
         clock_offset_ms: our clock minus the venue's, if that is too much [ms].
         now_ms: when [ms since epoch].
         break_count: how often its live books broke within an hour.
+        others: pulses of other processes that tell of an illness, met since then as well. They
+            can make it ill; whether it is well again is asked by this process.
     """
     if state is VenueState.BLOCKED:
         return None  # only a person ends that
+    pulses = (pulse, *others)
     illness = (
-        _find_block(pulse)
+        _find_block(pulses)
         or _find_ban(silent_ms, now_ms)
-        or _find_notice(pulse, now_ms)
-        or _find_trouble(pulse, clock_offset_ms)
+        or _find_notice(pulses, now_ms)
+        or _find_trouble(pulses, clock_offset_ms)
         or _find_breaks(break_count)
     )
     is_well = state is VenueState.HEALTHY or pulse.answers >= RECOVERIES_MIN
     return illness or (Verdict() if is_well else None)
 
 
-def _find_block(pulse: Pulse) -> Verdict | None:
-    if not pulse.is_blocked:
+def _find_block(pulses: Sequence[Pulse]) -> Verdict | None:
+    pulse = next((each for each in pulses if each.is_blocked), None)
+    if pulse is None:
         return None
     text = Message(
         "it refused our place {count} times in a row: {cause}",
@@ -193,19 +216,21 @@ def _find_ban(silent_ms: float, now_ms: int) -> Verdict | None:
     return Verdict(VenueState.BANNED, text, round(now_ms + silent_ms))
 
 
-def _find_notice(pulse: Pulse, now_ms: int) -> Verdict | None:
-    if pulse.notice is None or now_ms - pulse.noticed_at_ms >= NOTICE_MS:
-        return None
-    return Verdict(pulse.notice, Message("it says: {cause}", {"cause": pulse.cause}))
+def _find_notice(pulses: Sequence[Pulse], now_ms: int) -> Verdict | None:
+    for pulse in pulses:
+        if pulse.notice is not None and now_ms - pulse.noticed_at_ms < NOTICE_MS:
+            return Verdict(pulse.notice, Message("it says: {cause}", {"cause": pulse.cause}))
+    return None
 
 
-def _find_trouble(pulse: Pulse, clock_offset_ms: int | None) -> Verdict | None:
+def _find_trouble(pulses: Sequence[Pulse], clock_offset_ms: int | None) -> Verdict | None:
     if clock_offset_ms is not None:
         text = Message(
             "our clock is {offset} ms ahead of the venue's; set it by NTP",
             {"offset": clock_offset_ms},
         )
         return Verdict(VenueState.DEGRADED, text)
+    pulse = max(pulses, key=lambda each: each.failures)
     if pulse.failures < FAILURES_MIN:
         return None
     text = Message(

@@ -122,6 +122,11 @@ class _Factory:
         limiter = catalog.limiter
         return catalog.pulse.pulse, 0.0 if limiter is None else limiter.silent_ms()
 
+    def pulses(self) -> list[tuple[VenueSpec, Pulse]]:
+        with self._lock:
+            catalogs = list(self._catalogs.values())
+        return [(catalog.spec, catalog.pulse.pulse) for catalog in catalogs]
+
     def close_all(self) -> None:
         with self._lock:
             self._gateways.close_all()
@@ -170,6 +175,14 @@ def read_pulse(spec: VenueSpec) -> tuple[Pulse, float]:
     Nothing is sent by this; a venue that was never called has no pulse.
     """
     return _FACTORY.pulse(spec)
+
+
+def list_pulses() -> list[tuple[VenueSpec, Pulse]]:
+    """Return what the calls of this process met, for each venue that it has called.
+
+    A venue whose address or options were edited is listed as it was, and then as it is.
+    """
+    return _FACTORY.pulses()
 
 
 def gateway_for(spec: VenueSpec, credentials: Credentials | None = None) -> VenueGateway:

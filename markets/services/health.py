@@ -18,6 +18,7 @@ from markets.gateway.factory import gateway_for, read_pulse
 from markets.models import Venue
 from markets.selectors import get_venue_by_id, list_venues, lock_venue
 from markets.services.feeds import count_breaks
+from markets.services.shared_pulses import read_shared_pulses
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ UNTIL_TOLERANCE = timedelta(seconds=5)
 
 
 def keep_health(*, venue: Venue, clock: Clock = SYSTEM_CLOCK) -> Venue:
-    """Bring a venue's state up to date with what calls of this process and engines' feeds met.
+    """Bring a venue's state up to date with what calls of this process and of engines met.
 
     Asks no venue, and writes only if the state changes.
 
@@ -47,6 +48,7 @@ def keep_health(*, venue: Venue, clock: Clock = SYSTEM_CLOCK) -> Venue:
         clock_offset_ms=None if reading is None or reading.is_safe else reading.offset_ms,
         now_ms=clock.now_ms(),
         break_count=count_breaks(venue.code, clock=clock),
+        others=read_shared_pulses(venue),
     )
     if verdict is None or _is_same(venue, verdict):
         return venue

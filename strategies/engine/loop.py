@@ -21,6 +21,7 @@ from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.gates import BookListener
 from markets.models import Venue
+from markets.services.shared_pulses import PulseSharing
 from strategies.domain.engine_stats import EngineStats
 from strategies.engine.accounts import AccountStreams, OpenStream
 from strategies.engine.board import Board
@@ -87,6 +88,7 @@ class EngineLoop:
         self._open_account = open_account
         self._accounts: AccountStreams | None = None
         self._clock = clock
+        self._pulses = PulseSharing(keeper.engine.name, clock=clock)
         self._board = Board()
         self._deciders: dict[int, Decider] = {}
         self._leaving: tuple[Decider, ...] = ()
@@ -274,6 +276,7 @@ class EngineLoop:
         self._untold = join([*self._untold, *found])
         try:
             await self._helpers.run(partial(publish_stats, self.stats(), clock=self._clock))
+            await self._helpers.run(self._pulses.share)
         except Exception:
             logger.exception("the figures of this second could not be published")
         untold, self._untold = self._untold, ()

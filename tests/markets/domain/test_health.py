@@ -28,8 +28,8 @@ def after(*signals: Signal) -> Pulse:
     return pulse
 
 
-def state_of(pulse: Pulse, state: VenueState = S.HEALTHY, **more: float | None) -> VenueState:
-    facts = {"silent_ms": 0.0, "clock_offset_ms": None, "now_ms": NOW} | more
+def state_of(pulse: Pulse, state: VenueState = S.HEALTHY, **more: object) -> VenueState:
+    facts: dict[str, object] = {"silent_ms": 0.0, "clock_offset_ms": None, "now_ms": NOW} | more
     verdict = judge(pulse, state=state, **facts)  # type: ignore[arg-type]
     return state if verdict is None else verdict.state
 
@@ -99,3 +99,27 @@ def test_counts_are_those_of_the_end_of_the_list(signals: list[Signal], state: V
 
 def test_a_healthy_venue_has_no_reason() -> None:
     assert str(Verdict().reason) == ""
+
+
+def test_what_another_process_met_makes_it_ill_but_never_well() -> None:
+    mine = after(*[G.ANSWER] * RECOVERIES_MIN)
+    failing, refused = after(*[G.FAILURE] * FAILURES_MIN), after(*[G.REFUSED_PLACE] * REFUSALS_MIN)
+
+    assert state_of(mine, others=[failing]) is S.DEGRADED
+    assert state_of(mine, S.DEGRADED, others=[failing]) is S.DEGRADED
+    assert state_of(mine, others=[after(G.MAINTENANCE)]) is S.MAINTENANCE
+    assert state_of(mine, others=[failing, refused]) is S.BLOCKED
+    assert state_of(mine, others=[after(G.FAILURE)]) is S.HEALTHY
+    assert state_of(Pulse(), S.DEGRADED, others=[mine]) is S.DEGRADED
+
+
+def test_a_pulse_is_told_of_while_it_is_news_and_a_block_for_good() -> None:
+    failing, refused = after(*[G.FAILURE] * FAILURES_MIN), after(*[G.REFUSED_PLACE] * REFUSALS_MIN)
+    later = NOW + NOTICE_MS
+
+    assert failing.tells_of_illness(later - 1)
+    assert not failing.tells_of_illness(later)
+    assert after(G.CANCEL_ONLY, G.ANSWER).tells_of_illness(NOW)
+    assert refused.tells_of_illness(later)
+    assert not after(*[G.FAILURE] * (FAILURES_MIN - 1)).tells_of_illness(NOW)
+    assert not after(G.ANSWER).tells_of_illness(NOW)

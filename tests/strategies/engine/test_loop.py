@@ -14,8 +14,12 @@ from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import Message
 from arbplatform.core.stages import Stage
 from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.health import FAILURES_MIN
 from markets.domain.live_book import LiveBook
+from markets.errors import VenueUnavailable
+from markets.gateway import factory
 from markets.models import Venue
+from markets.services.shared_pulses import read_shared_pulses
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine import crew as crews
 from strategies.engine import echoes, refreshing, reminders
@@ -27,8 +31,12 @@ from strategies.services.engine_stats import list_stats
 from strategies.services.setups import SETUPS
 from strategies.services.strategies import create_strategy
 from strategies.services.streaming import read_stream_bases
+from tests.markets.fakes.server import Reply, ScriptedServer
+from tests.processes import redis_server
 from tests.strategies.engine.stage import hold
 from tests.strategies.samples import Hooked
+
+__all__ = ["redis_server"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -577,3 +585,29 @@ def test_strategies_on_other_venues_trade_while_a_venue_holds_every_decider(
     play(engine, scene)
 
     assert Execution.objects.filter(strategy=other, state=ExecutionState.COMPLETED).exists()
+
+
+@pytest.fixture
+def failing(db):
+    """A venue that has answered none of five calls of this process."""
+    server = ScriptedServer(lambda _request: Reply({}, status=503))
+    with server.running():
+        venue = Venue(code="far", ccxt_id="binance", rest_origin=server.url)
+        for _ in range(FAILURES_MIN):
+            with pytest.raises(VenueUnavailable):
+                factory.gateway_for(venue.to_spec()).fetch_time_ms()
+        yield venue
+
+
+def test_an_engine_tells_others_of_a_venue_that_answers_none_of_its_calls(
+    failing, engine, redis_server, settings
+):
+    settings.REDIS_URL = redis_server.url
+
+    async def scene():
+        await until(lambda: read_shared_pulses(failing))
+
+    play(engine, scene)
+
+    [pulse] = read_shared_pulses(failing)
+    assert pulse.failures == FAILURES_MIN

@@ -1,0 +1,133 @@
+"""What engines' own calls to venues meet, passed to whoever keeps the state of venues.
+
+A worker keeps the states, and its own calls may be answered where those of an engine, which come
+from another address or ask for something else, are not. So engines tell of the venues that look
+ill to them, through Redis and once a second, apart from all decisions; nearly always there is
+nothing to tell.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+from redis.exceptions import RedisError
+
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
+from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_from_json, message_to_json
+from markets.domain.health import Pulse, VenueState
+from markets.feed.store import origin_of
+from markets.gateway.factory import list_pulses
+from markets.models import Venue
+from markets.services.feeds import is_alone, redis_client
+
+logger = logging.getLogger(__name__)
+
+KEPT_MS: Final = 10_000
+"""What was not told again for so long is gone [ms]."""
+WRITERS_MAX: Final = 100
+"""Engines that are heard, at most; those that said something last come first."""
+WRITERS_KEY: Final = "arb:pulse:writers"
+
+
+class PulseSharing:
+    """Tells others of the venues that look ill to this process. Used by one thread at a time.
+
+    Args:
+        writer: name of this engine.
+        clock: tells the time.
+    """
+
+    def __init__(self, writer: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._has_told = False
+
+    def share(self) -> None:
+        """Tell of them, or that there is none any more. Never raises."""
+        now_ms = self._clock.now_ms()
+        ill = {
+            spec.code: _to_json(pulse) | {"origin": origin_of(spec)}
+            for spec, pulse in list_pulses()
+            if pulse.tells_of_illness(now_ms)
+        }
+        if is_alone() or not (ill or self._has_told):
+            return
+        try:
+            self._write(ill, now_ms)
+        except (RedisError, OSError) as error:
+            logger.warning("How venues answer this engine could not be told: %s", error)
+
+    def _write(self, ill: Mapping[str, Any], now_ms: int) -> None:
+        pipe = redis_client().pipeline(transaction=False)
+        if ill:
+            pipe.set(_key(self._writer), orjson.dumps(ill), px=KEPT_MS)
+            pipe.zadd(WRITERS_KEY, {self._writer: now_ms})
+            pipe.zremrangebyscore(WRITERS_KEY, "-inf", now_ms - KEPT_MS)
+        else:
+            pipe.delete(_key(self._writer))
+            pipe.zrem(WRITERS_KEY, self._writer)
+        pipe.execute()
+        self._has_told = bool(ill)
+
+
+def read_shared_pulses(venue: Venue) -> list[Pulse]:
+    """Return what engines met at a venue since its state last changed, if it looks ill to them.
+
+    Nothing where nobody can tell. Asks no database.
+
+    Args:
+        venue: as it was read a moment ago.
+    """
+    if is_alone():
+        return []
+    client = redis_client()
+    try:
+        writers = client.zrevrange(WRITERS_KEY, 0, WRITERS_MAX - 1)
+        texts = client.mget([_key(name.decode()) for name in writers]) if writers else []
+    except (RedisError, OSError) as error:
+        logger.warning("How %s answers engines cannot be read: %s", venue.code, error)
+        return []
+    since_ms = 0 if venue.state_since is None else to_ms(venue.state_since)
+    pulses = [pulse for text in texts if text for pulse in _read(text, venue)]
+    return [pulse for pulse in pulses if pulse.failed_at_ms > since_ms]
+
+
+def _read(text: bytes, venue: Venue) -> Iterator[Pulse]:
+    """Yield what one engine met at a venue, if it called it where it is now."""
+    try:
+        row = orjson.loads(text).get(venue.code)
+        if row and row["origin"] == origin_of(venue.to_spec()):
+            yield _from_json(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        logger.warning("What an engine of another version met cannot be read: %r", error)
+
+
+def _to_json(pulse: Pulse) -> dict[str, Any]:
+    cause = pulse.cause
+    if not isinstance(cause, Message):
+        cause = Message("{cause}", {"cause": str(cause)})
+    return {
+        "failures": pulse.failures,
+        "refusals": pulse.refusals,
+        "notice": pulse.notice,
+        "noticed_at_ms": pulse.noticed_at_ms,
+        "failed_at_ms": pulse.failed_at_ms,
+        "cause": message_to_json(cause),
+    }
+
+
+def _from_json(row: Mapping[str, Any]) -> Pulse:
+    return Pulse(
+        failures=int(row["failures"]),
+        refusals=int(row["refusals"]),
+        notice=VenueState(row["notice"]) if row["notice"] else None,
+        noticed_at_ms=int(row["noticed_at_ms"]),
+        failed_at_ms=int(row["failed_at_ms"]),
+        cause=message_from_json(row["cause"]),
+    )
+
+
+def _key(writer: str) -> str:
+    return f"arb:pulse:{writer}"
