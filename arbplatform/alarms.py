@@ -29,7 +29,7 @@ from ledger.selectors.halts import list_halts
 from ledger.selectors.reconciliation import list_discrepancies
 from ledger.services.halts import name_of
 from strategies.domain.states import ExecutionState, StrategyState
-from strategies.selectors import list_exposed_executions, list_strategies
+from strategies.selectors import list_exposed_executions, list_strategies, list_wrong_audits
 
 EACH_MAX: Final = 50
 """Alarms of one kind that are kept at once: with more of them, one look into the console tells."""
@@ -48,6 +48,7 @@ TOLD_BY_STATE: Final = (
     "execution_held",
     "execution_unknown",
     "reconciliation_alarm",
+    "results_wrong",
     "strategy_faulted",
     "trading_halted",
 )
@@ -107,6 +108,7 @@ def read_conditions(now: datetime, cut: set[str]) -> Iterator[Condition]:
     yield from _read_executions(now, cut)
     yield from _read_strategies(cut)
     yield from _read_discrepancies(cut)
+    yield from _read_results(cut)
     yield from _read_transfers(cut)
     yield from _read_parts()
 
@@ -212,6 +214,12 @@ def _read_discrepancies(cut: set[str]) -> Iterator[Condition]:
                 {"account": str(row.account), "what": row.to_message()},
             ),
         )
+
+
+def _read_results(cut: set[str]) -> Iterator[Condition]:
+    """Yield the totals of results that are wrong: figures to look at, no money rests on them."""
+    for row in _first(list(list_wrong_audits()[: EACH_MAX + 1]), "results", cut):
+        yield Condition(f"results:{row.strategy_id}", Severity.WARNING, row.to_error().message)
 
 
 def _read_transfers(cut: set[str]) -> Iterator[Condition]:

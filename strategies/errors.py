@@ -1,6 +1,6 @@
 """What can go wrong with strategies."""
 
-from arbplatform.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from arbplatform.core.errors import Bug, Conflict, InvalidInput, NotFound, Unavailable
 
 
 class UnknownStrategyType(InvalidInput):
@@ -93,6 +93,17 @@ class NotFlattened(Conflict):
     summary = (
         "The execution {id} was left alone: it has ended, was acknowledged, or is being repaired "
         "at this moment. Look at the list again."
+    )
+
+
+class ResultsWrong(Bug):
+    """A total of results is not what the executions add up to."""
+
+    code = 5013
+    summary = (
+        "Totals of results of the strategy {strategy} are not what its executions add up to: "
+        "{figures}. Nothing was changed, and no order and no balance rests on them. Report it, and "
+        "put them right: manage.py rebuild_results {id}"
     )
 
 

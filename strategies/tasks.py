@@ -5,9 +5,10 @@ import logging
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from arbplatform.background.single import alone
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
-from strategies.services import batch_ticks, pegs, repairs, sweeps, ticks
+from strategies.services import batch_ticks, pegs, repairs, result_audits, sweeps, ticks
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +16,7 @@ TICK_SOFT_LIMIT_S = 110
 TICK_HARD_LIMIT_S = 120
 """A tick's own steps are bounded by the venues' time-outs; these stop one that hangs elsewhere."""
 SWEEP_EXPIRES_S = 5
+AUDIT_LONGEST_S = 600
 
 
 @shared_task(
@@ -71,3 +73,10 @@ def sweep() -> int:
 def measure_pegs() -> int:
     """Look at the reference markets of pegged assets; return how many showed a price."""
     return len(pegs.measure_pegs())
+
+
+@shared_task(name="strategies.audit_results", ignore_result=True)
+@alone(longest_s=AUDIT_LONGEST_S)
+def audit_results() -> None:
+    """Compare totals of results with what they add up, of those strategies whose turn it is."""
+    result_audits.audit_results()

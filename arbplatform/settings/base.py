@@ -228,6 +228,7 @@ CELERY_TASK_ROUTES = {
             "markets.sync_all_markets",
             "markets.sync_markets",
             "retention.prune",
+            "strategies.audit_results",
         ),
     }.items()
     for task in tasks
@@ -256,6 +257,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
         ("strategies: sweep runs and executions", "strategies.sweep", 5),
         ("strategies: measure pegs", "strategies.measure_pegs", 30),
+        ("strategies: audit results", "strategies.audit_results", 60),
         ("notices: find alarms and send what is due", "notices.sweep", 10),
         ("retention: remove what is old", "retention.prune", 300),
     )

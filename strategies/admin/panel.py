@@ -186,7 +186,20 @@ def _attribution(pnl: PnlReport) -> Table:
         title=_("From the expected to the realised profit"),
         headers=[_("part"), *(row["asset"] for row in pnl.attribution)],
         rows=summarise(pnl.attribution, brief),
+        note=_audit(pnl),
     )
+
+
+def _audit(pnl: PnlReport) -> str:
+    """Return what came of comparing the sums with the executions; nothing before the first time."""
+    if pnl.audited_at is None:
+        return ""
+    template = (
+        _("{count} sums were not what the executions add up to at {at}: see the alarms.")
+        if pnl.wrong_sums
+        else _("Compared with all executions at {at}: every sum is right.")
+    )
+    return template.format(count=pnl.wrong_sums, at=when(pnl.audited_at))
 
 
 def _decision_rows(decision: Mapping[str, Any]) -> list[Row]:

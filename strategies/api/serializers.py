@@ -198,6 +198,12 @@ class PnlSerializer(serializers.Serializer[Any]):
     attribution = AttributionSumSerializer(
         many=True, help_text="From the expected to the realised profit, by profit asset."
     )
+    audited_at = serializers.DateTimeField(
+        allow_null=True, help_text="When these sums were last compared with all executions."
+    )
+    wrong_sums = serializers.IntegerField(
+        help_text="How many of them were not what the executions add up to: always none."
+    )
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):

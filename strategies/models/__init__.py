@@ -3,7 +3,7 @@
 from strategies.models.attributions import PARTS, Attribution
 from strategies.models.dust import Dust
 from strategies.models.engines import EngineProcess
-from strategies.models.results import AMOUNTS, COUNTED, SUMMED, ResultTotal
+from strategies.models.results import AMOUNTS, COUNTED, SUMMED, ResultAudit, ResultTotal
 from strategies.models.risk import PegReading, RiskLimits, RiskLimitsChange
 from strategies.models.strategies import (
     INTERVAL_MS_MAX,
@@ -37,6 +37,7 @@ __all__ = [
     "Opportunity",
     "PegReading",
     "Reason",
+    "ResultAudit",
     "ResultTotal",
     "RiskLimits",
     "RiskLimitsChange",

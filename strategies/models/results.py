@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from arbplatform.persistence.fields import AmountField
 from markets.models import Asset
+from strategies.errors import ResultsWrong
 from strategies.models.attributions import PARTS
 from strategies.models.strategies import Strategy
 
@@ -68,3 +69,31 @@ class ResultTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.strategy}: {self.asset.code}"
+
+
+class ResultAudit(models.Model):
+    """What the last audit of a strategy's totals found: whether they are what they add up."""
+
+    strategy = models.OneToOneField(
+        Strategy, on_delete=models.CASCADE, related_name="+", verbose_name=_("strategy")
+    )
+    audited_at = models.DateTimeField(_("audited at"), null=True)
+    wrong_count = models.PositiveIntegerField(_("figures that are wrong"), default=0)
+    wrong = models.TextField(
+        _("what is wrong"),
+        blank=True,
+        help_text=_("Asset, column, and what the total has more than it should; the first ones."),
+    )
+
+    class Meta:
+        verbose_name = _("audit of results")
+        verbose_name_plural = _("audits of results")
+        ordering = ["strategy_id"]
+
+    def __str__(self) -> str:
+        return str(self.strategy)
+
+    def to_error(self) -> ResultsWrong:
+        """Return what is wrong, for a person; reads the strategy."""
+        strategy = self.strategy
+        return ResultsWrong(strategy=strategy.name, figures=self.wrong, id=strategy.pk)

@@ -4,7 +4,6 @@ from strategies.selectors.batches import DueRow, Stamps, list_free, read_venue_s
 from strategies.selectors.executions import (
     NEWEST_ENTRIES_MAX,
     UNFINISHED_STATES,
-    add_up_results,
     count_executions,
     find_attribution,
     get_execution,
@@ -13,10 +12,16 @@ from strategies.selectors.executions import (
     list_legs,
     list_outcomes,
     list_outdated_executions,
-    list_result_errors,
     list_unsettled_executions,
     lock_execution,
     sum_attributions,
+)
+from strategies.selectors.results import (
+    add_up_results,
+    find_result_audit,
+    list_result_errors,
+    list_unaudited,
+    list_wrong_audits,
 )
 from strategies.selectors.risk import (
     CHANGES_MAX,
@@ -83,6 +88,7 @@ __all__ = [
     "count_orders",
     "count_strategies",
     "find_attribution",
+    "find_result_audit",
     "get_execution",
     "get_last_run",
     "get_open_run",
@@ -115,7 +121,9 @@ __all__ = [
     "list_runs",
     "list_stopping",
     "list_strategies",
+    "list_unaudited",
     "list_unsettled_executions",
+    "list_wrong_audits",
     "lock_execution",
     "lock_strategy",
     "map_accounts",

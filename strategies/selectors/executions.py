@@ -1,11 +1,10 @@
 """Queries about executions: what became of them, and what is not over yet."""
 
-from collections import defaultdict
 from typing import Any, Final
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import NotFound
 from arbplatform.persistence.fields import ExactSum
 from arbplatform.persistence.partial import is_among
@@ -14,15 +13,7 @@ from ledger.models import Entry, Order
 from ledger.selectors import count_entries
 from strategies.domain.outcomes import Outcome
 from strategies.domain.states import FINISHED_STATES, ExecutionState
-from strategies.models import (
-    AMOUNTS,
-    COUNTED,
-    NOT_OVER,
-    SUMMED,
-    Attribution,
-    Execution,
-    ResultTotal,
-)
+from strategies.models import COUNTED, NOT_OVER, SUMMED, Attribution, Execution, ResultTotal
 
 UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
 """States of executions that may still send orders, or whose orders may still move money."""
@@ -133,63 +124,6 @@ def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
         for sums in found
         for code in [sums.pop("code")]
     ]
-
-
-def add_up_results(strategy_id: int | None = None) -> dict[tuple[int, int], dict[str, Any]]:
-    """Return what the totals of results ought to be, by strategy and profit asset, by column.
-
-    Columns that are not there are zero. Reads every execution, of one strategy or of all.
-    """
-    right: defaultdict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
-    ended = Execution.objects.order_by().filter(state__in=COUNTED)
-    explained = Attribution.objects.order_by()
-    if strategy_id is not None:
-        ended = ended.filter(strategy_id=strategy_id)
-        explained = explained.filter(execution__strategy_id=strategy_id)
-    counts = ended.values_list("strategy_id", "profit_asset_id", "state").annotate(n=Count("id"))
-    for owner_id, asset_id, state, number in counts:
-        right[owner_id, asset_id][state] = number
-    owner = ("execution__strategy_id", "execution__profit_asset_id")
-    sums = {
-        "executions": Count("id"),
-        "measured": Count("latency"),
-        "inexact": Count("id", filter=Q(is_exact=False)),
-        "pending": Count("id", filter=Q(has_pending_fees=True)),
-        **{f"sum_{name}": ExactSum(name) for name in AMOUNTS},
-    }
-    for owner_id, asset_id, *values in explained.values_list(*owner).annotate(**sums):
-        right[owner_id, asset_id] |= dict(zip(SUMMED, values, strict=True))
-    return dict(right)
-
-
-def list_result_errors(strategy_id: int | None = None) -> dict[str, Amount]:
-    """Return every running total of results that differs from what it adds up: always none.
-
-    Reads every execution: for audits, not for pages that are looked at often.
-
-    Args:
-        strategy_id: whose; ``None``: those of all.
-
-    Returns:
-        By strategy, asset and column, what the total has more than it should.
-    """
-    right = add_up_results(strategy_id)
-    rows = ResultTotal.objects.all()
-    if strategy_id is not None:
-        rows = rows.filter(strategy_id=strategy_id)
-    kept = {
-        (row.pop("strategy_id"), row.pop("asset_id")): row
-        for row in rows.values("strategy_id", "asset_id", *COUNTED, *SUMMED)
-    }
-    return {
-        f"{owner_id}:{asset_id}:{name}": gap
-        for owner_id, asset_id in sorted(right.keys() | kept.keys())
-        for name in (*COUNTED, *SUMMED)
-        if (
-            gap := Amount(kept.get((owner_id, asset_id), {}).get(name) or 0)
-            - (right.get((owner_id, asset_id), {}).get(name) or 0)
-        )
-    }
 
 
 def list_outdated_executions() -> list[int]:

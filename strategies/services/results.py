@@ -6,10 +6,19 @@ from functools import cache
 
 from django.db import connection, transaction
 
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.retries import retried
 from strategies.domain.states import ExecutionState
-from strategies.models import AMOUNTS, COUNTED, SUMMED, Attribution, Execution, ResultTotal
+from strategies.models import (
+    AMOUNTS,
+    COUNTED,
+    SUMMED,
+    Attribution,
+    Execution,
+    ResultAudit,
+    ResultTotal,
+)
 from strategies.selectors import add_up_results, list_result_errors
 
 Changes = Mapping[str, Decimal | int]
@@ -53,7 +62,9 @@ def add_to_results(*, execution: Execution, changes: Changes) -> None:
 
 @retried
 @transaction.atomic
-def rebuild_results(*, strategy_id: int, is_dry_run: bool = False) -> dict[str, Amount]:
+def rebuild_results(
+    *, strategy_id: int, is_dry_run: bool = False, clock: Clock = SYSTEM_CLOCK
+) -> dict[str, Amount]:
     """Add up anew what the executions of a strategy have come to.
 
     Exact while it trades: a settlement changes a total in its own transaction, and the totals are
@@ -63,6 +74,7 @@ def rebuild_results(*, strategy_id: int, is_dry_run: bool = False) -> dict[str, 
     Args:
         strategy_id: whose.
         is_dry_run: whether to change nothing.
+        clock: tells when; the audit's alarm ends with it.
 
     Returns:
         By strategy, asset and column, what a total had more than it should: always nothing.
@@ -79,11 +91,14 @@ def rebuild_results(*, strategy_id: int, is_dry_run: bool = False) -> dict[str, 
     errors = list_result_errors(strategy_id)
     if is_dry_run:
         transaction.set_rollback(True)
-    elif errors:
+        return errors
+    if errors:
         right = add_up_results(strategy_id)
         for row in locked:
-            values = right.get((strategy_id, row.asset_id), {})
-            rows.filter(pk=row.pk).update(**{name: values.get(name) or 0 for name in _COLUMNS})
+            values = right.get(row.asset_id, {})
+            rows.filter(pk=row.pk).update(**{name: values.get(name, 0) for name in _COLUMNS})
+    found = {"audited_at": clock.now(), "wrong_count": 0, "wrong": ""}
+    ResultAudit.objects.update_or_create(strategy_id=strategy_id, defaults=found)
     return errors
 
 

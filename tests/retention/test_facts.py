@@ -78,6 +78,7 @@ STATES = {
     "notices.NoticeChannel",
     "retention.Retention",
     "strategies.PegReading",
+    "strategies.ResultAudit",
     "strategies.RiskLimits",
     "strategies.Strategy",
 }

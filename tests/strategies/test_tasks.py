@@ -33,8 +33,10 @@ def test_a_sweep_task_reports_how_many_rows_failed(cross, calm):
 
 
 def test_tasks_have_the_names_that_the_schedule_and_other_apps_use():
-    assert {task.name for task in (tasks.tick, tasks.settle_execution, tasks.sweep)} == {
+    named = (tasks.tick, tasks.settle_execution, tasks.sweep, tasks.audit_results)
+    assert {task.name for task in named} == {
         "strategies.tick",
         "strategies.settle_execution",
         "strategies.sweep",
+        "strategies.audit_results",
     }

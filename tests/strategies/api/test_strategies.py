@@ -258,7 +258,10 @@ def test_pnl_is_answered_alone(user_api, cross, edge):
         "unpriced",
         "executions",
         "attribution",
+        "audited_at",
+        "wrong_sums",
     }
+    assert (data["audited_at"], data["wrong_sums"]) == (None, 0)
     assert float(data["total"]) > 0
 
 

@@ -13,9 +13,11 @@ from strategies.admin.panel import brief
 from strategies.admin.strategy import ERROR_SHOWN_MAX
 from strategies.domain.states import StrategyState
 from strategies.errors import StrategyNotFound
-from strategies.models import Execution, Run, Strategy
+from strategies.models import Execution, ResultTotal, Run, Strategy
 from strategies.services.failures import explain
 from strategies.services.pnl import report_pnl
+from strategies.services.result_audits import audit_strategy
+from strategies.services.results import rebuild_results
 from strategies.services.runs import fault_strategy, stop_strategy
 from strategies.services.ticks import run_tick
 
@@ -407,3 +409,17 @@ def test_the_links_of_a_page_lead_to_lists_of_that_strategy_only(
         assert own.status_code == foreign.status_code == 200, address
         assert own.context["cl"].result_count > 0, address
         assert foreign.context["cl"].result_count == 0, address
+
+
+def test_the_page_says_whether_the_sums_were_found_right(console, cross, edge):
+    run_tick(strategy_id=cross.pk)
+    assert "every sum is right" not in text_of(console.get(page(cross)))
+
+    audit_strategy(strategy_id=cross.pk)
+    assert "every sum is right" in text_of(console.get(page(cross)))
+
+    ResultTotal.objects.update(failed=1)
+    audit_strategy(strategy_id=cross.pk)
+    text = text_of(console.get(page(cross)))
+    assert "1 sums were not what the executions add up to at" in text
+    rebuild_results(strategy_id=cross.pk)
