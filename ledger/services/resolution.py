@@ -44,6 +44,9 @@ logger = logging.getLogger(__name__)
 SWEEP_ORDERS_MAX = 50
 """Orders that one sweep looks up; the next one goes on."""
 
+DUE_ORDERS_MAX = 1_000
+"""Due orders that a sweep sees: so many may be passed over since their venue does not answer."""
+
 SWEEP_TIME_MAX_MS = 20_000
 """A sweep begins no further look-up after so long [ms]."""
 
@@ -130,8 +133,8 @@ def resolve_unknown_orders(
     It gives up orders that nobody sent, takes over those whose sender died, and asks venues about
     those whose outcome, executions or fees are not known. A venue that does not answer about two
     orders in a row, or takes long over one, is asked no further in this sweep: an order that always
-    fails keeps no others waiting, and a venue that is down costs one timeout. Two sweeps at the
-    same time share the work.
+    fails keeps no others waiting, and a venue that is down costs one timeout, however many orders
+    wait for it. Two sweeps at the same time share the work.
 
     Args:
         clock: tells the time.
@@ -140,7 +143,9 @@ def resolve_unknown_orders(
     started_ms = clock.monotonic_ms()
     silence = _Silence()
     looked_up = failed = skipped = 0
-    for order_id, venue in list_due_orders(now=clock.now(), limit=limit):
+    for order_id, venue in list_due_orders(now=clock.now(), limit=DUE_ORDERS_MAX):
+        if looked_up >= limit:
+            break
         if (
             venue in silence.venues
             or DRAIN.has_begun

@@ -553,6 +553,27 @@ def test_a_venue_that_limits_us_is_asked_no_further(three_lost, venue, clock):
     assert (report.looked_up, report.skipped) == (1, 2)
 
 
+@pytest.fixture
+def lost_elsewhere(three_lost, make_venue, make_plan, clock):
+    """One more order whose answer was lost, later, at another venue."""
+    account, beta = make_venue("beta")
+    beta.after_submit = raiser(OutcomeUnknown(venue="beta", cause="timeout"))
+    market = account.venue.markets.get(symbol="BTC/USDT")
+    plan = make_plan(3, account_id=account.pk, market_id=market.pk)
+    return submit(write_orders(plans=[plan])[0], clock)
+
+
+def test_orders_that_are_passed_over_take_no_others_place_in_a_sweep(lost_elsewhere, venue, clock):
+    venue.failures["fetch_order"] = [VenueRateLimited(venue="alpha", cause="slower")] * 3
+    clock.advance_ms(500)
+
+    report = resolve_unknown_orders(clock=clock, limit=2)
+
+    assert (report.looked_up, report.skipped) == (2, 2)
+    lost_elsewhere.refresh_from_db()
+    assert lost_elsewhere.state == S.FILLED
+
+
 def test_an_order_that_always_fails_keeps_no_other_of_its_venue_waiting(three_lost, venue, clock):
     venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="no such page")]
 
@@ -564,21 +585,16 @@ def test_an_order_that_always_fails_keeps_no_other_of_its_venue_waiting(three_lo
 
 
 def test_what_failed_last_time_is_asked_last_though_it_takes_long(
-    three_lost, make_venue, make_plan, venue, clock
+    three_lost, lost_elsewhere, clock
 ):
     """Neither its own venue's other orders nor those of other venues wait for it."""
     first, second, third = three_lost
-    account, beta = make_venue("beta")
-    beta.after_submit = raiser(OutcomeUnknown(venue="beta", cause="timeout"))
-    market = account.venue.markets.get(symbol="BTC/USDT")
-    plan = make_plan(3, account_id=account.pk, market_id=market.pk)
-    fourth = submit(write_orders(plans=[plan])[0], clock)
     Order.objects.filter(pk=first.pk).update(error_code=VenueUnavailable.code, lookup_count=9)
     Order.objects.filter(pk=first.pk).update(next_lookup_at=clock.now())
 
     due = [pk for pk, _venue in list_due_orders(now=from_ms(clock.now_ms() + 500), limit=9)]
 
-    assert due == [second.pk, third.pk, fourth.pk, first.pk]
+    assert due == [second.pk, third.pk, lost_elsewhere.pk, first.pk]
 
 
 def test_a_sweep_ends_when_its_time_is_up(make_plan, venue, clock):
