@@ -14,9 +14,9 @@ from arbplatform.core.decimals import (
     to_decimal,
     to_plain,
 )
-from arbplatform.core.errors import InvalidInput
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.core.sentences import message_from_json
-from arbplatform.wording import render_values
+from arbplatform.wording import render, render_values
 
 FLOAT_DIGITS_MAX = 15
 """Significant digits that survive a JSON number; a longer one was already rounded on its way."""
@@ -116,6 +116,19 @@ class AmountField(serializers.Field):  # type: ignore[type-arg]
     def to_representation(self, value: Decimal) -> str:
         """Return plain digits: no exponent, no trailing zeros."""
         return to_plain(value)
+
+
+@extend_schema_field(str)
+class SentenceField(serializers.Field):  # type: ignore[type-arg]
+    """What went wrong, in the reader's language; empty if nothing did."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        text = "What went wrong, in the reader's language; empty if nothing did."
+        super().__init__(read_only=True, help_text=text, **kwargs)
+
+    def to_representation(self, value: Message) -> str:
+        """Return the sentence."""
+        return render(value)
 
 
 class SentenceValuesField(serializers.DictField):

@@ -19,6 +19,7 @@ from arbplatform.console.admin import (
 )
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
+from arbplatform.wording import render
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Fill, Order, OrderStateChoice, SideChoice
 from ledger.selectors import list_fills, list_orders
@@ -105,7 +106,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "show_quantity",
         "show_price",
         "show_filled",
-        "error",
+        "show_error",
     )
     empty_hint = _(
         "Orders appear as soon as a strategy trades. Start one; its page says why it does not "
@@ -155,7 +156,7 @@ class OrderAdmin(ReadOnlyAdmin):
                     "cancel_requested_at",
                     "finished_at",
                     "error_code",
-                    "error",
+                    "show_error",
                 )
             },
         ),
@@ -171,6 +172,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "show_price",
         "show_filled",
         "show_filled_cost",
+        "show_error",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
@@ -225,6 +227,11 @@ class OrderAdmin(ReadOnlyAdmin):
     def show_filled_cost(self, order: Order) -> str:
         """Show what the executed part cost or brought."""
         return plain(order.filled_cost)
+
+    @display(description=_("error"))
+    def show_error(self, order: Order) -> str:
+        """Show what went wrong, in the reader's language."""
+        return render(order.to_error())
 
     @admin.action(description=_("Look up now"), permissions=["operate"])
     def look_up_selected(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -327,5 +334,5 @@ def cancel(order: Order) -> Message:
 def _tell_state(order: Order) -> Message:
     label = OrderStateChoice(order.state).label
     if OrderState(order.state) is OrderState.UNKNOWN:
-        return Message("Still {state}: {cause}", {"state": label, "cause": order.error})
+        return Message("Still {state}: {cause}", {"state": label, "cause": order.to_error()})
     return Message("It is {state}.", {"state": label})

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField, SentenceValuesField
+from arbplatform.api.fields import AmountField, SentenceField, SentenceValuesField
 from arbplatform.wording import render
 from ledger.models import (
     BookKind,
@@ -120,6 +120,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     price = AmountField(read_only=True, allow_null=True)
     filled_quantity = AmountField(read_only=True)
     filled_cost = AmountField(read_only=True)
+    error = SentenceField(source="to_error")
     is_cancelling = serializers.BooleanField(
         read_only=True, help_text="A cancellation is pending: asked for, not yet seen at the venue."
     )

@@ -5,8 +5,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import VenueAccount
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_sentence
 from ledger.domain.orders import CANCELLABLE_STATES, LIVE_STATES, OrderState
 from markets.domain.orders import (
     ORDER_KINDS,
@@ -154,6 +156,10 @@ class Order(TimestampedModel):
     def is_cancelling(self) -> bool:
         """Whether a cancellation is pending: asked for, and not yet seen at the venue."""
         return self.cancel_requested_at is not None and self.state in CANCELLABLE_STATES
+
+    def to_error(self) -> Message:
+        """Return what went wrong, still to be translated; empty if nothing did."""
+        return read_sentence(self.error)
 
     def to_request(self) -> OrderRequest:
         """Return what is sent to the venue; reads the market."""

@@ -15,8 +15,9 @@ from django.db import transaction
 from accounts.services.accounts import open_gateway
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.errors import ArbError, IllegalTransition
+from arbplatform.core.errors import ArbError, IllegalTransition, Message
 from arbplatform.persistence.retries import is_away, retried
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.moments import Moments
 from ledger.domain.orders import (
     CANCELLABLE_STATES,
@@ -256,7 +257,7 @@ def _withdraw(order_id: int, clock: Clock) -> Order:
     order = lock_orders([order_id])[0]
     if order.state != OrderState.PENDING:
         raise _not_cancellable(order)
-    order.error = "Withdrawn before it was sent."
+    order.error = keep_sentence(Message("Withdrawn before it was sent."))
     give_up([order], clock.now())
     return get_order(order_id)
 

@@ -70,7 +70,7 @@ def draft_order_log(
         side=order.side,
         quantity=order.quantity,
         market=str(order.market),
-        cause=order.error,
+        cause=order.to_error(),
         **context,
     )
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from ledger.services.sending import (
     CLOCK_TOLERANCE_MS,
     Reported,
@@ -121,7 +121,9 @@ def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
     if len(ids) > CANDIDATES_MAX:
         raise OutcomeUnknown(
             venue=gateway.venue,
-            cause=f"{len(ids)} orders that are not ours executed in the meantime",
+            cause=Message(
+                "{count} orders that are not ours executed in the meantime", {"count": len(ids)}
+            ),
         )
     return _choose(
         search,

@@ -10,10 +10,10 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.crashpoints import is_observed, reached
 from arbplatform.core.decimals import ZERO
-from arbplatform.core.errors import ArbError
-from arbplatform.logs import redact
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.folded import folded_atomic
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.orders import (
     CANCEL_WATCH_MS,
     LIVE_STATES,
@@ -152,8 +152,7 @@ def _learn(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occasi
     elif isinstance(knowledge, Missing):
         _learn_missing(order, occasion)
     elif order.state in LIVE_STATES:
-        order.error_code = knowledge.error.code
-        order.error = redact(str(knowledge.error))
+        _note(order, knowledge.error)
 
 
 def _doubt_key(order: Order, knowledge: Knowledge) -> None:
@@ -176,7 +175,7 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
     order.state = absorb(state, event)
     end = explain_end(order, report)
     if end is not None:
-        order.error_code, order.error = end.code, str(end)
+        _note(order, end)
 
 
 def _learn_missing(order: Order, occasion: _Occasion) -> None:
@@ -185,13 +184,14 @@ def _learn_missing(order: Order, occasion: _Occasion) -> None:
         return
     order.miss_count += 1
     order.first_missed_at = order.first_missed_at or occasion.now
-    error = OrderAbsent(venue=order.account.venue.code, cause=f"{order.miss_count} look-ups")
+    cause = Message("{count} look-ups", {"count": order.miss_count})
+    error = OrderAbsent(venue=order.account.venue.code, cause=cause)
     if not is_absence_proven(
         miss_count=order.miss_count,
         first_missed_at_ms=to_ms(order.first_missed_at),
         now_ms=occasion.now_ms,
     ):
-        order.error_code, order.error = error.code, redact(str(error))
+        _note(order, error)
         return
     # what was acknowledged once has ended; what never was, never existed
     was_there = bool(order.venue_order_id) or order.filled_quantity > ZERO
@@ -202,7 +202,11 @@ def _fail(order: Order, event: OrderEvent, error: ArbError) -> None:
     state = absorb(OrderState(order.state), event)
     if state != order.state:
         order.state = state
-        order.error_code, order.error = error.code, redact(str(error))
+        _note(order, error)
+
+
+def _note(order: Order, error: ArbError) -> None:
+    order.error_code, order.error = error.code, keep_sentence(error.message)
 
 
 def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_noop as _
 
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.orders import ORDER_TRANSITIONS, OrderEvent, OrderState
 from ledger.models import LogLevel, Order
 from ledger.services.halts import Wish, read_denials
@@ -44,7 +45,7 @@ def refuse_halted(orders: Sequence[Order], now: datetime) -> list[Order]:
         if denial is None:
             allowed.append(order)
             continue
-        order.error_code, order.error = denial.code, str(denial)
+        order.error_code, order.error = denial.code, keep_sentence(denial.message)
         refused.append(order)
     if refused:
         give_up(refused, now)
@@ -63,7 +64,7 @@ def refuse_late(orders: Sequence[Order], now: datetime) -> None:
     """
     for order in orders:
         error = OrderTooLate(venue=order.market.venue.code)
-        order.error_code, order.error = error.code, str(error)
+        order.error_code, order.error = error.code, keep_sentence(error.message)
     if orders:
         give_up(orders, now)
         write_logs(

@@ -13,8 +13,9 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.orders import (
     ORDER_TRANSITIONS,
     PENDING_TIMEOUT_MS,
@@ -59,8 +60,10 @@ SLOW_MS = 2_000
 LOOKUP_LEASE = timedelta(seconds=60)
 """For so long no other sweep takes an order that is being looked up."""
 
-_NEVER_SENT = "The order was not sent in time: the process that wrote it has stopped."
-_SENDER_LOST = "The process that was sending the order has stopped before it wrote down the answer."
+_NEVER_SENT = Message("The order was not sent in time: the process that wrote it has stopped.")
+_SENDER_LOST = Message(
+    "The process that was sending the order has stopped before it wrote down the answer."
+)
 _EXPIRED = _("Order {order_id} was written but never sent, and is void now.")
 _ABANDONED = _("The sender of order {order_id} is gone: whether it was sent is looked up.")
 
@@ -223,14 +226,14 @@ def _take(order_id: int, now: datetime, *, is_forced: bool) -> bool:
 
 def _expire(order: Order, now: datetime) -> None:
     """Give up an order that nobody claimed: the prices it was decided on are gone."""
-    order.error = _NEVER_SENT
+    order.error = keep_sentence(_NEVER_SENT)
     give_up([order], now)
     _tell(order, "order_expired", _EXPIRED)
 
 
 def _abandon(order: Order) -> None:
     order.state = ORDER_TRANSITIONS.next_state(OrderState(order.state), OrderEvent.LOSE_TRACK)
-    order.error = _SENDER_LOST
+    order.error = keep_sentence(_SENDER_LOST)
     _tell(order, "order_abandoned", _ABANDONED)
 
 

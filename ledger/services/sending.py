@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO
-from arbplatform.core.errors import ArbError
+from arbplatform.core.errors import ArbError, Message
 from ledger.domain.moments import Moments
 from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services.crashpoints import JournalPoint
@@ -236,7 +236,7 @@ def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
     if is_other_id or report.symbol != request.symbol or report.side is not request.side:
         raise OutcomeUnknown(
             venue=gateway.venue,
-            cause=f"the answer is about another order, {report.venue_order_id}",
+            cause=Message("the answer is about another order, {id}", {"id": report.venue_order_id}),
         )
 
 

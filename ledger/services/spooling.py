@@ -18,8 +18,8 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount, Quantity, to_plain
 from arbplatform.core.errors import ArbError
-from arbplatform.logs import redact
 from arbplatform.persistence.retries import is_away, retried
+from arbplatform.persistence.sentences import keep_sentence, read_sentence
 from arbplatform.persistence.spool import Fact, Replayed, Spool
 from ledger.errors import JournalAway
 from ledger.models import Order
@@ -163,7 +163,8 @@ def to_fact(order: Order, outcome: Outcome, at_ms: int) -> dict[str, Any]:
             },
             "fills": [_fill_to_json(fill) for fill in outcome.fills],
         }
-    return fact | {"error_code": outcome.error.code, "error": redact(str(outcome.error))}
+    error = outcome.error
+    return fact | {"error_code": error.code, "error": keep_sentence(error.message)}
 
 
 def to_outcome(fact: Fact) -> Outcome:
@@ -188,7 +189,8 @@ def to_outcome(fact: Fact) -> Outcome:
         )
         return Reported(order, tuple(_fill_from_json(fill) for fill in fact["fills"]))
     # its class is not known any more, and nothing depends on it: code and words are written down
-    error = ArbError("{text}", text=str(fact["error"]))
+    message = read_sentence(str(fact["error"]))
+    error = ArbError(message.template, **message.context)
     error.code = int(fact["error_code"])  # type: ignore[misc]
     return Refused(error) if fact["kind"] == _KINDS[Refused] else Lost(error)
 

@@ -8,6 +8,7 @@ from typing import Any
 import ccxt
 
 from arbplatform.core.decimals import to_decimal
+from arbplatform.core.errors import Message
 from markets.domain.orders import OrderKind, OrderRequest, TimeInForce
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected
 from markets.gateway.client import Client
@@ -17,6 +18,8 @@ from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
 
 logger = logging.getLogger(__name__)
+
+_QUANTITY, _PRICE = Message("quantity"), Message("price")
 
 _TIME_IN_FORCE: Mapping[TimeInForce, Mapping[str, Any]] = {
     TimeInForce.GTC: {},
@@ -41,11 +44,11 @@ def check_order(client: Client, request: OrderRequest, venue: str) -> None:
         NotSupportedByVenue: the venue has no such time in force.
     """
     # ccxt rounds half up, past our limit if need be: only numbers that stay as they are may go.
-    _check_grid(client.amount_to_precision, request.symbol, request.quantity, "quantity", venue)
+    _check_grid(client.amount_to_precision, request.symbol, request.quantity, _QUANTITY, venue)
     if request.price is not None:
-        _check_grid(client.price_to_precision, request.symbol, request.price, "price", venue)
+        _check_grid(client.price_to_precision, request.symbol, request.price, _PRICE, venue)
     if request.kind is OrderKind.LIMIT and not _can(client, request.time_in_force):
-        cause = f"time in force {request.time_in_force.value}"
+        cause = Message("time in force {name}", {"name": request.time_in_force.value})
         raise NotSupportedByVenue(venue=venue, cause=cause)
 
 
@@ -92,7 +95,8 @@ def find_order(
     if not searches or (
         client_order_id and rows and not any(row.get("clientOrderId") for row in rows)
     ):
-        raise NotSupportedByVenue(venue=session.venue, cause="look-up of orders by our own id")
+        cause = Message("look-up of orders by our own id")
+        raise NotSupportedByVenue(venue=session.venue, cause=cause)
     raise OrderAbsent(venue=session.venue, cause=venue_order_id or client_order_id)
 
 
@@ -105,7 +109,8 @@ def list_orders(session: Session, symbol: str, since_ms: int) -> list[Any]:
     with session.call(Effect.LOOKUP, symbol) as client:
         methods = _methods_of_orders(client)
     if not methods:
-        raise NotSupportedByVenue(venue=session.venue, cause="a list of orders that have ended")
+        cause = Message("a list of orders that have ended")
+        raise NotSupportedByVenue(venue=session.venue, cause=cause)
     rows: dict[str, Any] = {}
     for method in methods:
         for row in read_pages(session, method, symbol, since_ms):
@@ -141,7 +146,7 @@ def _can(client: Client, time_in_force: TimeInForce) -> bool:
     return stated.get(name) is not False
 
 
-def _check_grid(to_precision: Any, symbol: str, value: Decimal, what: str, venue: str) -> None:
+def _check_grid(to_precision: Any, symbol: str, value: Decimal, what: Message, venue: str) -> None:
     try:
         text = to_precision(symbol, value)
     except ccxt.InvalidOrder:

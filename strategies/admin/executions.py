@@ -73,7 +73,7 @@ class LegInline(ReadOnlyInline):
         "show_state",
         "show_filled",
         "show_cost",
-        "error",
+        "show_error",
     )
     readonly_fields = fields
 
@@ -111,6 +111,11 @@ class LegInline(ReadOnlyInline):
     def show_cost(self, order: Order) -> str:
         """Show what the filled part cost or brought."""
         return plain(order.filled_cost)
+
+    @display(description=_("error"))
+    def show_error(self, order: Order) -> str:
+        """Show what went wrong, in the reader's language."""
+        return render(order.to_error())
 
 
 @admin.register(Execution)

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, SentenceField
 from ledger.models import Order
 from strategies.domain.repair import Action
 from strategies.models import PARTS, Attribution, Execution
@@ -22,6 +22,7 @@ class LegSerializer(serializers.ModelSerializer[Order]):
     price = AmountField(read_only=True)
     filled_quantity = AmountField(read_only=True)
     filled_cost = AmountField(read_only=True)
+    error = SentenceField(source="to_error")
 
     class Meta:
         model = Order

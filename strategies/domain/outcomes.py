@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arbplatform.core.decimals import Quantity, to_decimal
+from arbplatform.core.errors import Message
 from ledger.domain.orders import LIVE_STATES, OrderState
 
 
@@ -17,7 +18,7 @@ class Outcome(NamedTuple):
         state: by the journal.
         filled: how much its venue says was executed [base].
         booked: how much of that the ledger has [base].
-        error: what went wrong, if anything did.
+        error: what went wrong; empty if nothing did.
     """
 
     leg_index: int
@@ -26,7 +27,7 @@ class Outcome(NamedTuple):
     state: OrderState
     filled: Quantity
     booked: Quantity
-    error: str
+    error: Message
 
     @property
     def is_open(self) -> bool:

@@ -8,6 +8,7 @@ from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import NotFound
 from arbplatform.persistence.fields import ExactSum
 from arbplatform.persistence.partial import is_among
+from arbplatform.persistence.sentences import read_sentence
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Order
 from ledger.selectors import count_entries
@@ -100,8 +101,10 @@ def list_outcomes(execution_id: int) -> list[Outcome]:
     rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
     rows = rows.annotate(booked=ExactSum("fills__quantity"))
     return [
-        Outcome(leg_index, side, quantity, OrderState(state), filled, booked or ZERO, error)
-        for leg_index, side, quantity, state, filled, booked, error in rows.values_list(
+        Outcome(
+            index, side, quantity, OrderState(state), filled, booked or ZERO, read_sentence(error)
+        )
+        for index, side, quantity, state, filled, booked, error in rows.values_list(
             "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error"
         )
     ]

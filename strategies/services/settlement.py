@@ -108,7 +108,7 @@ def settle_execution(
     apply_event(
         execution,
         _judge(execution, orders),
-        cause=Message(" ".join(order.error for order in orders if order.error)),
+        cause=_causes(orders),
         clock=clock,
     )
     return execution
@@ -186,6 +186,16 @@ def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
     if are_as_planned(orders, execution.plan):
         return ExecutionEvent.COMPLETE
     return judge(read_scene(execution).situation)
+
+
+def _causes(orders: Sequence[Outcome]) -> Message:
+    """Return what the orders say went wrong, one sentence after the other."""
+    said = {
+        f"order_{number}": order.error
+        for number, order in enumerate(orders, 1)
+        if order.error.template
+    }
+    return Message(" ".join(f"{{{name}}}" for name in said), said)
 
 
 def _log(execution: Execution, cause: Message) -> None:

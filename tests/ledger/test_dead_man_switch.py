@@ -103,7 +103,7 @@ def test_what_the_switch_cancelled_is_found_and_told(venue):
     ended = resolve_unknown(order_id=order.pk)
 
     assert ended.state == OrderState.CANCELED
-    assert "ended the order by itself" in ended.error
+    assert "ended the order by itself" in str(ended.to_error())
 
 
 def test_a_switch_that_cannot_be_set_stops_nothing(venue):

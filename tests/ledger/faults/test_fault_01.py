@@ -20,7 +20,7 @@ def test_an_order_whose_reply_is_late_is_found_and_booked_once(wire):
 
     order = wire.send()
 
-    assert "no answer within the time limit" in order.error
+    assert "no answer within the time limit" in str(order.to_error())
     assert events()[-1] == "order_unknown"
     wire.assert_found_and_booked_once(order)
 

@@ -24,4 +24,4 @@ def test_a_connection_that_never_came_about_is_a_definite_no(wire):
     order = wire.send()
 
     assert order.state == OrderState.REJECTED
-    assert "Nothing was changed" in order.error
+    assert "Nothing was changed" in str(order.to_error())

@@ -13,7 +13,7 @@ def test_a_page_instead_of_an_acknowledgement_leaves_the_order_unknown(wire):
 
     order = wire.send()
 
-    assert "the answer is not JSON" in order.error
+    assert "the answer is not JSON" in str(order.to_error())
     wire.assert_found_and_booked_once(order)
 
 

@@ -11,6 +11,6 @@ def test_the_order_is_looked_for_until_it_is_certain(wire, clock):
     order = wire.send()
 
     assert order.error_code == OutcomeUnknown.code
-    assert "Execution status unknown. [-1006]" in order.error
+    assert "Execution status unknown. [-1006]" in str(order.to_error())
     clock.at_ms = int(order.submitted_at.timestamp() * 1_000)
     wire.assert_absent_only_after_half_a_minute(order, clock)

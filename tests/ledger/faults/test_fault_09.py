@@ -17,7 +17,7 @@ def test_a_reply_that_our_code_stumbles_over_is_looked_up_and_reported(wire, mon
 
     report = LogEntry.objects.get(event="answer_unreadable")
     assert order.error_code == AnswerUnreadable.code == 2050
-    assert "KeyError at test_fault_09.py" in order.error
+    assert "KeyError at test_fault_09.py" in str(order.to_error())
     assert "hunter2" not in order.error
     assert report.level == LogLevel.ERROR
     assert report.context["order_id"] == order.pk

@@ -18,7 +18,7 @@ from tests.markets.fakes.okx import FakeOkx
 def assert_normal_end(order):
     assert (order.filled_quantity, Fill.objects.count()) == (D(0), 0)
     assert order.error_code == WouldTake.code
-    assert "Quote anew" in order.error
+    assert "Quote anew" in str(order.to_error())
     entry = LogEntry.objects.get(context__order_id=order.pk)
     assert (entry.event, entry.level) == ("order_would_take", LogLevel.INFO)
 

@@ -24,7 +24,7 @@ def test_an_order_that_met_ours_is_cancelled_and_the_strategies_are_named(make_e
     assert (taking.state, taking.filled_quantity) == (OrderState.CANCELED, D(0))
     assert (ended.state, ended.filled_quantity) == (OrderState.CANCELED, D(0))
     assert ended.error_code == SelfTradePrevented.code
-    assert "Orders faced it of: the taker." in ended.error
+    assert "Orders faced it of: the taker." in str(ended.to_error())
     entry = LogEntry.objects.get(event="order_self_trade")
     assert (entry.level, entry.strategy_id) == (LogLevel.WARNING, one.pk)
     wire.assert_exact()

@@ -55,5 +55,5 @@ def test_the_reason_is_kept_and_the_execution_is_decided_anew(monkeypatch, execu
 
     assert transaction.get_autocommit()
     assert ended.state == OrderState.CANCELED
-    assert "okx ended the order by itself (Delisting of the pair)" in ended.error
+    assert "okx ended the order by itself (Delisting of the pair)" in str(ended.to_error())
     assert ("strategies.settle_execution", {"execution_id": execution.pk}) in sent

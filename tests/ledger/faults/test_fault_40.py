@@ -42,7 +42,7 @@ def test_an_order_that_meets_it_is_a_definite_no_and_has_the_key_tested(
         order = wire.send()
 
     assert (order.state, order.error_code) == (OrderState.REJECTED, VenueAuthFailed.code)
-    assert WORDS in order.error
+    assert WORDS in str(order.to_error())
     assert sent == [("accounts.test_connection", {"account_id": wire.account.pk})]
 
 

@@ -109,7 +109,7 @@ def test_a_refusal_and_a_lost_answer_are_kept_as_well(database, order, venue, er
     replay_spool()
 
     row = Order.objects.get()
-    assert (row.state, row.error_code, row.error) == (state, error.code, str(error))
+    assert (row.state, row.error_code, str(row.to_error())) == (state, error.code, str(error))
 
 
 def test_a_look_up_that_came_first_is_not_undone(database, order, venue, clock):

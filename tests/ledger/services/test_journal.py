@@ -264,7 +264,11 @@ def test_a_refused_or_unsent_order_is_rejected_with_its_cause(order, venue, cloc
 
     done = submit(order, clock)
 
-    assert (done.state, done.error_code, done.error) == (S.REJECTED, error.code, str(error))
+    assert (done.state, done.error_code, str(done.to_error())) == (
+        S.REJECTED,
+        error.code,
+        str(error),
+    )
     assert (done.finished_at, done.next_lookup_at) == (clock.now(), None)
     assert not Fill.objects.exists()
     log = LogEntry.objects.get()

@@ -113,7 +113,7 @@ def test_lookups_widen_while_the_venue_does_not_answer(lost, venue, clock):
     order = Order.objects.get()
     assert delays == [1, 2, 5, 10, 30, 30, 30, 30]
     assert (order.state, order.miss_count) == (S.UNKNOWN, 0)
-    assert order.error.startswith("The venue alpha cannot be reached")
+    assert str(order.to_error()).startswith("The venue alpha cannot be reached")
 
 
 @pytest.mark.parametrize("error", [KeyError("status"), OutcomeUnknown(venue="a", cause="b")])
@@ -132,7 +132,7 @@ def test_an_answer_about_another_order_teaches_nothing(lost, venue, clock):
     order, _ = sweep(clock, after_ms=500)
 
     assert order.state == S.UNKNOWN
-    assert "another order" in order.error
+    assert "another order" in str(order.to_error())
 
 
 # absent ---------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def test_too_many_foreign_executions_teach_nothing(never_arrived, venue, clock):
     order, _ = sweep(clock, after_ms=500)
 
     assert (order.state, order.miss_count) == (S.UNKNOWN, 0)
-    assert "6 orders that are not ours" in order.error
+    assert "6 orders that are not ours" in str(order.to_error())
 
 
 def test_an_order_among_the_open_ones_is_found(make_plan, venue, clock):
@@ -368,7 +368,7 @@ def test_a_pending_order_that_nobody_claims_becomes_void(
         found, report = sweep(clock, after_ms=2_000)
 
     assert (found.state, found.next_lookup_at, report.looked_up) == (S.REJECTED, None, 0)
-    assert "not sent" in found.error
+    assert "not sent" in str(found.to_error())
     assert (venue.calls, events()) == ([], ["order_expired"])
     assert sent_tasks == [(SETTLE, {"execution_id": order.execution_id})]
     assert submit(order, clock).state == S.REJECTED
@@ -495,7 +495,7 @@ def test_an_answer_that_cannot_be_booked_leaves_the_order_unknown(order, unbooka
     done = submit(order, clock)
 
     assert (done.state, done.error_code) == (S.UNKNOWN, OutcomeUnknown.code)
-    assert "could not be written down (Unbookable)" in done.error
+    assert "could not be written down (Unbookable)" in str(done.to_error())
     assert not Entry.objects.exists()
 
     found, report = sweep(clock, after_ms=500)

@@ -4,6 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from arbplatform.core.errors import Message
 from ledger.domain.orders import LIVE_STATES, OrderState
 from strategies.domain.outcomes import Outcome, are_as_planned
 
@@ -15,7 +16,9 @@ PLAN = [
 
 
 def filled(leg_index, side, quantity):
-    return Outcome(leg_index, side, D(quantity), OrderState.FILLED, D(quantity), D(quantity), "")
+    return Outcome(
+        leg_index, side, D(quantity), OrderState.FILLED, D(quantity), D(quantity), Message("")
+    )
 
 
 ALL = [filled(0, "buy", "0.40"), filled(1, "sell", "1.5"), filled(2, "sell", "20")]

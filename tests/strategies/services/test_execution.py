@@ -87,6 +87,38 @@ def test_a_leg_that_is_partly_filled_shrinks_the_next_ones_to_what_arrived(
     assert is_exact(accounts)
 
 
+@pytest.mark.parametrize(
+    ("language", "refused"),
+    [
+        ("en", "The venue {venue} refused the request: no"),
+        ("zh-hans", "交易所 {venue} 拒绝了请求：no"),
+    ],
+)
+def test_why_nothing_was_filled_is_told_in_the_readers_language(
+    cross, edge, user_api, language, refused
+):
+    def refuse(code):
+        def fail(_request):
+            raise VenueRejected(venue=code, cause="no")
+
+        return fail
+
+    codes = ("alpha", "beta")
+    for code in codes:
+        edge[code].before_submit = refuse(code)
+    words = [refused.format(venue=code) for code in codes]
+
+    execution = tick(cross)
+
+    assert execution.state == ExecutionState.FAILED
+    asked = {"headers": {"Accept-Language": language}}
+    lines = user_api.get("/api/logs", {"event": "execution_failed"}, **asked).json()
+    (line,) = lines["data"]["results"]
+    assert line["message"].endswith(" ".join(words))
+    told = user_api.get(f"/api/executions/{execution.pk}", **asked).json()["data"]
+    assert [leg["error"] for leg in told["legs"]] == words
+
+
 def test_a_triangle_whose_first_leg_brings_nothing_ends_there(triangular, triangle, accounts):
     triangle["alpha"].before_submit = lambda request: triangle["alpha"].set_book(
         "BTC/USDT", bids=[], asks=[]

@@ -1,0 +1,86 @@
+"""Sentences in columns of text: every reader's language, old texts as they were, no secrets."""
+
+from decimal import Decimal as D
+
+import pytest
+from django.utils import translation
+
+from accounts.errors import AccountKeyRefused
+from arbplatform.core.errors import Message
+from arbplatform.logs import redact
+from arbplatform.management.error_codes import all_errors
+from arbplatform.persistence.sentences import keep_sentence, read_sentence
+from arbplatform.wording import render
+from markets.errors import VenueUnavailable
+
+
+def test_a_sentence_is_rendered_in_the_language_of_its_reader():
+    cause = Message("no answer within the time limit")
+    text = keep_sentence(VenueUnavailable(venue="alpha", cause=cause).message)
+
+    with translation.override("zh-hans"):
+        assert (
+            render(read_sentence(text))
+            == "无法连接交易所 alpha：未在时限内应答。未做任何更改，请稍后再试。"
+        )
+    assert render(read_sentence(text)) == (
+        "The venue alpha cannot be reached: no answer within the time limit. "
+        "Nothing was changed; try again later."
+    )
+
+
+def test_what_a_venue_said_stays_as_it_said_it():
+    said = "Filter failure: {NOTIONAL} [-1013]"
+    text = keep_sentence(VenueUnavailable(venue="alpha", cause=said).message)
+
+    with translation.override("zh-hans"):
+        assert (
+            render(read_sentence(text))
+            == f"无法连接交易所 alpha：{said}。未做任何更改，请稍后再试。"
+        )
+
+
+def test_values_come_back_as_they_are_shown():
+    kept = read_sentence(keep_sentence(Message("{a} {b}", {"a": D("1.50"), "b": 7})))
+
+    assert kept == Message("{a} {b}", {"a": "1.5", "b": 7})
+
+
+def test_nothing_is_kept_as_nothing():
+    assert keep_sentence(Message("")) == ""
+    assert read_sentence("") == Message("")
+    assert render(read_sentence("")) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what {it} was: 100 %", '{"msg": "no"}', '{"template":"cut in the mid'],
+)
+def test_an_old_text_is_shown_as_it_was(text):
+    assert read_sentence(text) == Message(text)
+    assert render(read_sentence(text)) == text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "signature=5up3r5ecret",
+        'refused {"api_secret": "5up3r5ecret", "code": 1}',
+        "https://user:5up3r5ecret@alpha.example/",
+        ValueError("token: 5up3r5ecret"),
+    ],
+)
+def test_a_secret_is_masked_however_deep_it_stands(said):
+    inner = VenueUnavailable(venue="alpha", cause=said).message
+    text = keep_sentence(AccountKeyRefused(account="alpha/main", cause=inner).message)
+
+    assert "5up3r5ecret" not in text
+    assert "***" in render(read_sentence(text))
+
+
+OF_TRADING = [error for error in all_errors() if not error.__module__.startswith("arbplatform.")]
+
+
+@pytest.mark.parametrize("error", OF_TRADING, ids=lambda error: error.__name__)
+def test_no_sentence_of_ours_looks_like_a_secret(error):
+    assert redact(error.summary) == error.summary
