@@ -92,6 +92,13 @@ class AccountReconciliation(models.Model):
         editable=False,
         help_text=_("Orders that are not in the journal, so that none is asked for again."),
     )
+    denials = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_(
+            "Orders that the venue does not know, so that it is asked for them less often."
+        ),
+    )
 
     class Meta:
         verbose_name = _("reconciliation of an account")

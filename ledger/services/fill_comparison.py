@@ -21,7 +21,8 @@ from ledger.models import Entry, EntryKind, Fill
 from ledger.selectors.reconciliation import list_booked_keys, list_fills_of_market
 from ledger.services.entries import book_entry
 from ledger.services.fills import book_fills, is_fee_known, is_fee_plausible
-from ledger.services.missing_fills import Listing, TradeKey, evidence_of, settle_missing
+from ledger.services.listings import Listing, TradeKey
+from ledger.services.missing_fills import evidence_of, settle_missing
 from ledger.services.movements import MEMO_LENGTH_MAX, Candidate
 from ledger.services.venue_reads import Failed, Round
 from markets.domain.funds import Wallet

@@ -6,10 +6,7 @@ much was filled; those of others are candidates that the account's balances must
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_noop as _
@@ -27,7 +24,7 @@ from ledger.domain.reconciliation import (
     Sighting,
     owner_of,
 )
-from ledger.models import Fill, Order
+from ledger.models import Order
 from ledger.selectors import find_orders
 from ledger.selectors.reconciliation import (
     find_orders_by_venue_id,
@@ -35,24 +32,18 @@ from ledger.selectors.reconciliation import (
     may_be_unlinked,
 )
 from ledger.services.fills import cost_of, is_fee_known
-from ledger.services.movements import Candidate, external
+from ledger.services.listings import Listing, Stranger, TradeKey
+from ledger.services.movements import external
 from ledger.services.recording import record
 from ledger.services.sending import Reported
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import Side, VenueFill, VenueOrder
 from markets.errors import OrderAbsent
-from markets.models import Market
 
 logger = logging.getLogger(__name__)
 
 FOREIGN_ORDERS_MAX = 20
 """Orders in one market that one round asks for in order to learn whose they are."""
-
-Stranger = tuple[str, str, str]
-"""The venue's id of an order, its client order id (empty: none) and its symbol."""
-
-TradeKey = tuple[str, str]
-"""Side and the venue's id of the trade."""
 
 _K = DiscrepancyKind
 
@@ -81,51 +72,6 @@ _UNBOOKABLE = _("Trade {trade_id} of order {order_id} cannot be booked: see the 
 _PENDING = (OrderState.PENDING, OrderState.SUBMITTING)
 
 
-@dataclass(slots=True)
-class Listing:
-    """One market's trades by the venue beside those that are booked.
-
-    Attributes:
-        round: collects what is seen.
-        market: whose trades.
-        since: from when on.
-        listed: by the venue.
-        booked: by us.
-        candidates: movements that one source states.
-    """
-
-    round: Round
-    market: Market
-    since: datetime
-    listed: Mapping[TradeKey, VenueFill]
-    booked: Mapping[TradeKey, Fill]
-    candidates: list[Candidate] = field(default_factory=list)
-
-    def see(self, kind: DiscrepancyKind, key: TradeKey, what: Message, **more: Any) -> None:
-        """Note something about a trade."""
-        self.round.sightings.append(Sighting(kind, self.subject_of(key), what, **more))
-
-    def leave_open(self) -> None:
-        """Conclude nothing from a trade that was not looked at: it may be missing still."""
-        self.round.uncover(_K.MISSING_FILL, f"{self.market.symbol}|")
-
-    def recall(self, venue_order_id: str) -> Stranger | None:
-        """Return an order that this round or an earlier one has found not to be in the journal."""
-        name, round_ = f"{self.market.symbol}|{venue_order_id}", self.round
-        client_order_id = round_.strangers.get(name, round_.known_strangers.get(name))
-        if client_order_id is None:
-            return None
-        return venue_order_id, client_order_id, self.market.symbol
-
-    def remember(self, stranger: Stranger) -> None:
-        """Note an order that no later round has to ask for again."""
-        self.round.strangers[f"{self.market.symbol}|{stranger[0]}"] = stranger[1]
-
-    def subject_of(self, key: TradeKey) -> str:
-        """Return what names a trade among all of the account."""
-        return f"{self.market.symbol}|{key[0]}|{key[1]}"
-
-
 def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:
     """Settle what the venue lists and the books do not know, by the venue's ids of the orders.
 
@@ -137,7 +83,7 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
         order.venue_order_id: order
         for order in find_orders_by_venue_id(round_.account.pk, market.pk, missing)
     }
-    asked = 0
+    unknown: list[str] = []
     for venue_order_id, rows in missing.items():
         order = known.get(venue_order_id)
         if order is not None:
@@ -146,12 +92,25 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
             continue
         elif (stranger := listing.recall(venue_order_id)) is not None:
             _settle_stranger(listing, stranger, rows)
-        elif asked < FOREIGN_ORDERS_MAX:
+        else:
+            unknown.append(venue_order_id)
+    _settle_unknown(listing, {one: missing[one] for one in unknown})
+
+
+def _settle_unknown(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:
+    """Ask for orders of which nothing is known; first for those that were asked for least."""
+    asked = 0
+    for venue_order_id in sorted(missing, key=listing.count_denials):
+        rows, has_room = missing[venue_order_id], asked < FOREIGN_ORDERS_MAX
+        if listing.rests(venue_order_id, has_room=has_room):
+            listing.keep_denial(venue_order_id)
+            _see_denied(listing, rows)
+        elif has_room:
             asked += 1
             _settle_foreign(listing, venue_order_id, rows)
         else:
             listing.leave_open()
-            round_.is_cut_short = True
+            listing.round.is_cut_short = True
 
 
 def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> None:
@@ -232,6 +191,8 @@ def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueF
     round_ = listing.round
     read = _read_order(listing, venue_order_id)
     if isinstance(read, Failed):
+        if isinstance(read.error, OrderAbsent):
+            listing.note_denial(venue_order_id)
         _see_unread(listing, rows, read.error)
         return
     report = read.value
@@ -311,10 +272,15 @@ def see_unknown_order(stranger: Stranger) -> Sighting:
 
 
 def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:
-    """Note that the venue denies the order of trades that it lists; silence says nothing."""
-    if not isinstance(error, OrderAbsent):
+    """Note what came of a question about the order of listed trades; silence says nothing."""
+    if isinstance(error, OrderAbsent):
+        _see_denied(listing, rows)
+    else:
         listing.leave_open()
-        return
+
+
+def _see_denied(listing: Listing, rows: Sequence[VenueFill]) -> None:
+    """Note that the venue denies the order of trades that it lists, as it said when last asked."""
     for row in rows:
         if _is_ours_to_book(listing.round, row):
             context = {

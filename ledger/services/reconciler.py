@@ -22,6 +22,7 @@ from accounts.services.accounts import open_gateway
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
+from ledger.domain.denials import Denial
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     OVERLAP,
@@ -73,6 +74,9 @@ LOOK_BACK_MAX = timedelta(days=7)
 
 STRANGERS_MAX = 1_000
 """Orders that are not in the journal that are kept for one account."""
+
+DENIALS_MAX = 1_000
+"""Orders that its venue does not know that are kept for one account."""
 
 SWEEP_TIME_MAX_MS = 40_000
 """A sweep begins no further account after so long [ms]; the next one begins with it."""
@@ -138,6 +142,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         since=_since(claim.row.read_until, opening.occurred_at, account_id, now),
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
         known_strangers=claim.row.strangers,
+        known_denials={name: Denial(*figures) for name, figures in claim.row.denials.items()},
         before_read=claim.extend,
         histories=KEPT.take(account_id),
     )
@@ -359,8 +364,10 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     row.failure_count = 0 if error is None else row.failure_count + 1
     if error is None and not round_.is_cut_short:
         row.read_until = round_.started_at
-    row.strangers = _strangers_to_keep(round_, is_clean=run.outcome == RunOutcome.CLEAN)
-    if run.outcome == RunOutcome.CLEAN:
+    is_clean = run.outcome == RunOutcome.CLEAN
+    row.strangers = _strangers_to_keep(round_, is_clean=is_clean)
+    row.denials = _denials_to_keep(round_, is_clean=is_clean)
+    if is_clean:
         row.last_clean_at, row.clean_round = round_.started_at, row.round_count
     row.save()
     return run
@@ -370,6 +377,16 @@ def _strangers_to_keep(round_: Round, *, is_clean: bool) -> dict[str, str]:
     """Return what no later round asks for: once all is equal, only what is listed still."""
     kept = round_.strangers if is_clean else {**round_.known_strangers, **round_.strangers}
     return dict(list(kept.items())[-STRANGERS_MAX:])
+
+
+def _denials_to_keep(round_: Round, *, is_clean: bool) -> dict[str, list[int]]:
+    """Return what later rounds ask for less often: likewise, and none that was found."""
+    kept = {} if is_clean else dict(round_.known_denials)
+    for name, denial in round_.denials.items():
+        kept.pop(name, None)
+        kept[name] = denial  # last: what was not listed in this round goes first
+    left = [(name, one) for name, one in kept.items() if name not in round_.strangers]
+    return {name: [one.count, one.asked_at_ms] for name, one in left[-DENIALS_MAX:]}
 
 
 def _outcome(round_: Round, run: ReconciliationRun) -> RunOutcome:

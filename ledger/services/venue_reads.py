@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.errors import ArbError
+from ledger.domain.denials import Denial
 from ledger.domain.reconciliation import DiscrepancyKind, Sighting
 from ledger.errors import ComparisonBrokenOff
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
@@ -60,6 +61,8 @@ class Round:
         known_strangers: orders that earlier rounds have found not to be in the journal: by symbol
             and the venue's id, their client order ids.
         strangers: those of this round.
+        known_denials: orders that the venue said in earlier rounds it does not know, likewise.
+        denials: those of this round.
         before_read: is called before each question.
         histories: what earlier rounds have read of histories that they could not read to the end.
     """
@@ -78,6 +81,8 @@ class Round:
     is_cut_short: bool = False
     known_strangers: Mapping[str, str] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
+    known_denials: Mapping[str, Denial] = field(default_factory=dict)
+    denials: dict[str, Denial] = field(default_factory=dict)
     before_read: Callable[[], None] = lambda: None
     histories: Histories = field(default_factory=Histories)
 
