@@ -246,6 +246,17 @@ def list_total_errors() -> dict[str, Amount]:
     return {":".join(map(str, key)): gap for key, gap in errors.items() if gap}
 
 
+def lock_totals(account_id: int, assets: Collection[str]) -> None:
+    """Lock the running totals that entries of an account in some assets add to, by key.
+
+    In the order in which the database locks those of one statement. Totals that are not there yet
+    cannot be locked.
+    """
+    rows = BookTotal.objects.filter(Q(account_id=account_id) | Q(account_id=None))
+    rows = rows.filter(asset__code__in=assets).select_for_update(of=("self",), no_key=True)
+    list(rows.order_by("key").values_list("pk"))
+
+
 def start_of_utc_day(moment: datetime) -> datetime:
     """Return the UTC midnight at or before ``moment``."""
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -134,7 +134,8 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
         evidence=evidence_of(row),
         subject=listing.subject_of(key),
     )
-    listing.candidates.append(Candidate(movement, partial(_book_proven_fee, fill, row)))
+    book = partial(_book_proven_fee, fill, row)
+    listing.candidates.append(Candidate(movement, book, order_id=fill.order_id))
 
 
 def _book_proven_fee(fill: Fill, row: VenueFill) -> Entry:

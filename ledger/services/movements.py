@@ -12,10 +12,11 @@ from accounts.models import Transfer
 from arbplatform.core.clock import from_ms, to_ms
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.persistence.retries import retried
 from ledger.domain.postings import Line, Purse, external_lines
 from ledger.domain.reconciliation import DiscrepancyKind, Movement, PurseKey, Sighting, explain_gaps
 from ledger.models import Entry, EntryKind
-from ledger.selectors import find_entry
+from ledger.selectors import find_entry, lock_orders, lock_totals
 from ledger.selectors.reconciliation import (
     list_booked_keys,
     list_transfer_ids_at_venue,
@@ -51,10 +52,12 @@ class Candidate:
         movement: what it is.
         book: books it; called inside a transaction once a second source has proven it. ``None``:
             a transfer of ours, which is booked when it knows its own records.
+        order_id: the order whose row booking it locks.
     """
 
     movement: Movement
     book: Callable[[], Entry] | None
+    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +140,32 @@ def book_proven(
     if not proven:
         return []
     purses = {purse for movement in proven for purse in movement.amounts}
+    chosen = [fresh[movement.key] for movement in proven]
     try:
-        with transaction.atomic():
-            lock_books(round_.account.pk)
-            if not stands_still(round_.account.pk, booked_of(comparison, purses)):
-                return []
-            entries = [
-                (movement, book())
-                for movement in proven
-                if (book := fresh[movement.key].book) is not None
-            ]
+        entries = _book(round_.account.pk, booked_of(comparison, purses), chosen)
     except ArbError as error:
         logger.warning("%s: what moved cannot be booked: %s", round_.account, error)
         return []
     return [_booked_sighting(movement, entry) for movement, entry in entries]
+
+
+@retried
+@transaction.atomic
+def _book(
+    account_id: int, booked: dict[PurseKey, Amount], candidates: Sequence[Candidate]
+) -> list[tuple[Movement, Entry]]:
+    """Book movements together, unless the books of their purses changed since.
+
+    Each has an entry of its own, in the order in which they happened. Who records what orders did
+    holds their rows and then running totals by key: so all of them are locked first, in that order.
+    Otherwise the two would wait for each other, and a sender among them for a second.
+    """
+    lock_books(account_id)
+    lock_orders({row.order_id for row in candidates if row.order_id is not None})
+    lock_totals(account_id, {asset for _wallet, asset in booked})
+    if not stands_still(account_id, booked):
+        return []
+    return [(row.movement, row.book()) for row in candidates if row.book is not None]
 
 
 def list_purses_on_their_way(

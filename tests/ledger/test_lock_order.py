@@ -1,4 +1,4 @@
-"""Whoever records what orders did locks running totals in one order: books, then purses by key.
+"""Whoever books locks running totals in one order: orders, books by key, then purses by key.
 
 A second session holds what comes first in that order. Whoever waits for it may hold nothing that
 comes later: two of the kind would wait for each other, and one of them would be given up.
@@ -6,19 +6,26 @@ comes later: two of the kind would wait for each other, and one of them would be
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 from django.db import connection, transaction
 
 from accounts.models import ReservedTotal
+from arbplatform.core.errors import Message
 from ledger.domain.orders import OrderState
-from ledger.models import BookTotal, Order
+from ledger.domain.reconciliation import DiscrepancyKind, Movement
+from ledger.models import BookTotal, Entry, Order
 from ledger.selectors import list_stray_reservations, list_total_errors, reserved_balances
-from ledger.services import journal
+from ledger.services import journal, movements
+from ledger.services.movements import book_proven
 from ledger.services.openings import ensure_opened
+from ledger.services.reconciliation import Comparison, Difference
 from ledger.services.recording import record
 from ledger.services.sending import Reported
+from ledger.services.venue_reads import Round
+from markets.domain.funds import Wallet
 from markets.domain.orders import Side, VenueOrder, VenueOrderStatus
 from tests.ledger.fakes import make_fill
 
@@ -42,8 +49,11 @@ def submitted(account, venue, make_plan):
 
 
 @contextmanager
-def while_it_waits(holds, command):
-    """Run ``command`` in a thread, in the way of which a row is locked, until it waits for it."""
+def while_it_waits(holds, command, patience="1s"):
+    """Run ``command`` in a thread, in the way of which a row is locked, until it waits for it.
+
+    After ``patience`` we would look whether two wait for each other, and be the one given up.
+    """
 
     def run():
         with closing(connection):
@@ -51,6 +61,8 @@ def while_it_waits(holds, command):
 
     with ThreadPoolExecutor(1) as threads:
         with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('deadlock_timeout', %s, true)", [patience])
             holds.select_for_update().get()
             done = threads.submit(run)
             with connection.cursor() as cursor:
@@ -116,3 +128,102 @@ def test_the_books_are_locked_before_any_purse(submitted, account, clock, quanti
 
     assert list_stray_reservations() == []
     assert list_total_errors() == {}
+
+
+HELD = {"USDT": D(100_000), "BTC": D(2)}
+CAME = {"USDT": D(70), "BTC": D("0.3")}
+
+
+@pytest.fixture
+def deposited(account, venue, clock):
+    """Book deposits of both assets that came without the platform; an asset's may concern an order.
+
+    Those of the second asset come before those of the first one.
+    """
+    ensure_opened(account_id=account.pk, clock=clock)
+
+    def book(*assets, order_ids=None):
+        now = clock.now()
+        round_ = Round(
+            account, venue, clock, started_at=now, opened_at=now, since=now, gaps_since=now
+        )
+        purses = {asset: (Wallet.SPOT, asset) for asset in assets}
+        comparison = Comparison(
+            [Difference(*purses[code], HELD[code], HELD[code] + CAME[code]) for code in assets],
+            frozenset({Wallet.SPOT}),
+            {purse: HELD[code] for code, purse in purses.items()},
+            is_settled=True,
+        )
+        candidates = [
+            replace(
+                movements.external(
+                    round_,
+                    Movement(
+                        key=f"external:{account.pk}:deposit:{code}",
+                        kind=DiscrepancyKind.EXTERNAL_DEPOSIT,
+                        at_ms=clock.now_ms() - number,
+                        amounts={purses[code]: CAME[code]},
+                        what=Message("came"),
+                    ),
+                ),
+                order_id=(order_ids or {}).get(code),
+            )
+            for number, code in enumerate(assets)
+        ]
+        return book_proven(round_, comparison, candidates)
+
+    return book
+
+
+def wallets(account):
+    """Return the totals of an account's wallets, in the order of their keys."""
+    rows = BookTotal.objects.filter(book="wallet", account=account).order_by("key")
+    return [BookTotal.objects.filter(pk=pk) for pk in rows.values_list("pk", flat=True)]
+
+
+def assert_both_are_booked(account):
+    booked = {row.get().asset.code: row.get().total for row in wallets(account)}
+    assert booked == {code: HELD[code] + CAME[code] for code in HELD}
+    assert Entry.objects.filter(kind="external").count() == len(CAME)
+    assert list_total_errors() == {}
+
+
+@pytest.mark.parametrize("codes", [("BTC", "USDT"), ("USDT", "BTC")], ids="-".join)
+def test_what_moved_without_us_is_booked_with_its_totals_locked_by_key(account, deposited, codes):
+    """Whatever came first: who records a trade at the same time locks them by key as well."""
+    first, last = wallets(account)
+
+    with while_it_waits(first, lambda: deposited(*codes)):
+        assert last.select_for_update(nowait=True).get().total in HELD.values()
+
+    assert_both_are_booked(account)
+
+
+def test_an_order_whose_fee_is_proven_is_locked_before_any_total(account, submitted, deposited):
+    """Who records what it did holds its row first."""
+    order = submitted[Side.BUY]
+    rows = Order.objects.filter(pk=order.pk)
+
+    with while_it_waits(rows, lambda: deposited("USDT", "BTC", order_ids={"USDT": order.pk})):
+        for total in wallets(account):
+            total.select_for_update(nowait=True).get()
+
+    assert_both_are_booked(account)
+
+
+def test_what_moved_is_booked_once_although_a_deadlock_gave_it_up(account, deposited, caplog):
+    """Somebody locks the totals against their order, as nothing of ours does."""
+    first, last = wallets(account)
+    seen = []
+
+    def book():
+        with connection.cursor() as cursor:
+            cursor.execute("SET deadlock_timeout = '50ms'")
+        seen.extend(deposited("USDT", "BTC"))
+
+    with while_it_waits(last, book, patience="60s"):
+        first.select_for_update().get()  # given to us once the other one was given up
+
+    assert "_book is run again" in caplog.text
+    assert sorted(sighting.asset for sighting in seen) == sorted(CAME)
+    assert_both_are_booked(account)
