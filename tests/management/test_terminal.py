@@ -1,10 +1,13 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from arbplatform.core.errors import Message
 from arbplatform.management.terminal import BoundedLog, Terminal
+from arbplatform.settings.env import BASE_DIR
 
 
 class Screen(io.StringIO):
@@ -95,3 +98,21 @@ def test_a_log_that_could_not_be_turned_goes_on_in_a_new_file(tmp_path, monkeypa
 
 def refuse(*_args, **_options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_sentence_that_the_terminal_cannot_show_ends_no_command(tmp_path):
+    """The kill switch speaks Chinese by default, between its halt and its cancellations."""
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", "print('已停止')"],
+        cwd=BASE_DIR,
+        env={
+            **os.environ,
+            "ARB_DATA_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "arbplatform.settings.test",
+            "PYTHONIOENCODING": "ascii",
+        },
+        capture_output=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout.strip()) == (0, rb"\u5df2\u505c\u6b62")
