@@ -42,7 +42,7 @@ DECIDERS: Final = 8
 """Threads that decide and carry out; one that repairs an execution is taken for seconds."""
 SPARES: Final = 16
 """More of them, while as many others wait for venues that hang: one that does gets eight at most
-before the gate knows it (``ledger.services.waits``)."""
+before the gate knows it, and then one at a time (``ledger.services.waits``)."""
 RESERVE: Final = 4
 """Of these, the ones that are kept for decisions that a book has nominated."""
 HELPERS: Final = 2

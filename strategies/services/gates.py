@@ -185,8 +185,7 @@ class Footing:
         if reason is not None or not self.is_ready:
             return reason or Reason.NOT_RECONCILED
         # of this moment: it would hold the thread for as long as requests may take
-        hanging = WAITS.hanging()
-        is_hanging = hanging and any(leg.venue in hanging for leg in intent.legs)
+        is_hanging = WAITS.refuse({leg.venue for leg in intent.legs})
         return Reason.VENUE_HANGING if is_hanging else None
 
 

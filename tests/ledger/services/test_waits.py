@@ -1,7 +1,9 @@
 """Which venues leave orders without an answer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal as D
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.services import sending
 from ledger.services.sending import Dispatch, send
-from ledger.services.waits import HANG_MS, REST_MS, Waits
+from ledger.services.waits import HANG_MS, REST_MS, TRY_MS, Waits
 from markets.domain.orders import OrderRequest, Side
 from markets.errors import OutcomeUnknown, VenueRejected
 
@@ -61,6 +63,66 @@ def test_after_an_order_was_given_up_its_venue_rests(waits, watch):
     assert waits.hanging() == {"alpha"}
     watch.now_ms += 1
     assert waits.hanging() == set()
+
+
+@pytest.fixture
+def rested(waits, watch):
+    """A venue that has left an order without an answer, after its rest."""
+    waits.begin(1, "alpha")
+    watch.now_ms = 10 * HANG_MS
+    waits.end(1, is_lost=True)
+    assert waits.refuse({"alpha", "beta"})
+    watch.now_ms += REST_MS
+    return waits
+
+
+def test_after_its_rest_a_venue_gets_one_order_at_a_time_until_it_answers(rested, watch):
+    assert not rested.refuse({"gamma"})
+    assert [rested.refuse({"alpha", "beta"}), rested.refuse({"alpha"})] == [False, True]
+    rested.begin(2, "alpha")
+    watch.now_ms += TRY_MS
+    assert rested.hanging() == {"alpha"}
+    assert rested.refuse({"alpha"})
+
+    rested.end(2, is_lost=False)
+
+    assert [rested.refuse({"alpha"}) for _strategy in range(3)] == [False] * 3
+    rested.begin(3, "alpha")
+    assert not rested.refuse({"alpha"})
+
+
+def test_if_it_hangs_again_it_has_cost_one_more_order_and_rests_again(rested, watch):
+    assert not rested.refuse({"alpha"})
+    rested.begin(2, "alpha")
+    watch.now_ms += 10 * HANG_MS
+    rested.end(2, is_lost=True)
+    watch.now_ms += REST_MS - 1
+    assert rested.refuse({"alpha"})
+
+    watch.now_ms += 1
+    assert [rested.refuse({"alpha"}), rested.refuse({"alpha"})] == [False, True]
+
+
+def test_a_try_that_comes_to_nothing_leaves_it_to_the_next_one(rested, watch):
+    assert not rested.refuse({"alpha"})
+    watch.now_ms += TRY_MS - 1
+    assert rested.refuse({"alpha"})
+
+    watch.now_ms += 1
+    assert not rested.refuse({"alpha"})
+
+
+def test_of_many_that_ask_at_once_one_may_try(rested):
+    barrier = Barrier(8)
+
+    def ask():
+        barrier.wait()
+        return rested.refuse({"alpha"})
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = [each.result() for each in [threads.submit(ask) for _ in range(8)]]
+
+    assert answers.count(False) == 1
 
 
 def test_what_breaks_at_once_is_no_hanging(waits):

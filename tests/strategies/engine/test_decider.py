@@ -11,7 +11,7 @@ from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.models import Order
 from ledger.selectors import imbalances
 from ledger.services.halts import change_trading
-from ledger.services.waits import HANG_MS, Waits
+from ledger.services.waits import HANG_MS, REST_MS, TRY_MS, Waits
 from markets.domain.live_book import LiveBook
 from markets.errors import VenueRejected
 from strategies.domain.risk import Limits
@@ -660,6 +660,25 @@ def test_nothing_is_sent_to_a_venue_that_hangs_and_the_reason_is_told(watched, w
     assert (left.decision, left.reason) == (Decision.DENIED, Reason.VENUE_HANGING)
 
     waits.end(1, is_lost=False)
+    watched.pass_ms(IDLE_REST_MS_MAX)
+    watched.refresh()
+    watched.decider.remind()
+    watched.crew.work()
+    assert watched.counts.executed == 1
+
+
+def test_a_venue_that_left_an_order_without_an_answer_is_tried_by_one_strategy(watched, waits):
+    waits.begin(1, "beta")
+    waits.now_ms = HANG_MS
+    waits.end(1, is_lost=True)
+    waits.now_ms += REST_MS
+    assert not waits.refuse({"beta"})  # another one tries it
+    offer(watched)
+
+    watched.crew.work()
+
+    assert Opportunity.objects.get().reason == Reason.VENUE_HANGING
+    waits.now_ms += TRY_MS
     watched.pass_ms(IDLE_REST_MS_MAX)
     watched.refresh()
     watched.decider.remind()
