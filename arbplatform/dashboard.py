@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from arbplatform.api.fields import AmountField
+from arbplatform.api.fields import AmountField, SentenceField
 from arbplatform.core.decimals import to_decimal
 from arbplatform.overview import EquityPoint, Overview, read_overview
 from arbplatform.parts import TITLES, check_parts
@@ -70,7 +70,7 @@ class VenueHealthSerializer(serializers.Serializer[Any]):
     is_ok = serializers.BooleanField()
     account_count = serializers.IntegerField()
     synced_at = serializers.DateTimeField(allow_null=True)
-    error = serializers.CharField(allow_blank=True)
+    error = SentenceField()
     is_simulated = serializers.BooleanField(
         allow_null=True,
         help_text="A simulator on this machine answers for it, or did when it last answered: what "

@@ -15,6 +15,7 @@ from accounts.models import VenueAccount
 from accounts.selectors import count_alarms, list_accounts
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.orders import OrderState
 from ledger.models import BookTotal
@@ -60,7 +61,7 @@ class VenueHealth:
         is_enabled: whether it is used.
         account_count: accounts of ours there that are enabled.
         synced_at: when markets or balances were last read.
-        error: what went wrong last, empty if nothing is wrong.
+        error: what went wrong last, still to be translated; empty if nothing is wrong.
         is_simulated: whether a simulator on this machine answers for it, or did when it last
             answered: its money is play money. None if that is not known.
         fault_count: faults that are planned at a simulated venue and active now.
@@ -71,7 +72,7 @@ class VenueHealth:
     is_enabled: bool
     account_count: int
     synced_at: datetime | None
-    error: str
+    error: Message
     is_simulated: bool | None
     fault_count: int
 
@@ -83,7 +84,7 @@ class VenueHealth:
     @property
     def is_ok(self) -> bool:
         """Whether it is used and nothing is known to be wrong."""
-        return self.is_enabled and not self.error and self.synced_at is not None
+        return self.is_enabled and not self.error.template and self.synced_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +265,14 @@ def _health_of(
     venue: Venue, accounts: Sequence[VenueAccount], answer: SimulatorAnswer
 ) -> VenueHealth:
     moments = [venue.synced_at, *(account.synced_at for account in accounts)]
-    errors = [venue.sync_error, *(account.sync_error for account in accounts)]
+    errors = [venue.to_sync_error(), *(account.to_sync_error() for account in accounts)]
     return VenueHealth(
         code=venue.code,
         name=venue.name,
         is_enabled=venue.is_enabled,
         account_count=len(accounts),
         synced_at=max((moment for moment in moments if moment), default=None),
-        error=next((error for error in errors if error), ""),
+        error=next((error for error in errors if error.template), Message("")),
         is_simulated=answer.is_simulated,
         fault_count=answer.fault_count,
     )

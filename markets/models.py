@@ -5,8 +5,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.clock import to_ms
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_sentence
 from markets.domain.capabilities import OPERATOR_OPTION, Capabilities
 from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
@@ -92,6 +94,10 @@ class Venue(TimestampedModel):
 
     def __str__(self) -> str:
         return self.code
+
+    def to_sync_error(self) -> Message:
+        """Return why its markets could not be read, still to be translated; or nothing."""
+        return read_sentence(self.sync_error)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -152,10 +152,10 @@ class VenueAccountAdmin(PlatformAdmin):
         "show_warnings",
         "show_rights",
         "tested_at",
-        "test_error",
+        "show_test_error",
         "tell_sync",
         "synced_at",
-        "sync_error",
+        "show_sync_error",
     )
     actions = ("test_selected", "sync_selected", "enable_selected", "disable_selected")
     actions_row = ("test_one", "sync_one")
@@ -177,10 +177,10 @@ class VenueAccountAdmin(PlatformAdmin):
         ),
         (
             _("Connection"),
-            {"fields": ("tell_connection", "tested_at", "test_error")},
+            {"fields": ("tell_connection", "tested_at", "show_test_error")},
         ),
         (_("Rights of the key"), {"fields": ("show_warnings", "show_rights")}),
-        (_("Balances"), {"fields": ("tell_sync", "synced_at", "sync_error")}),
+        (_("Balances"), {"fields": ("tell_sync", "synced_at", "show_sync_error")}),
         (_("New secrets"), {"fields": SECRET_INPUTS}),
     )
 
@@ -207,6 +207,16 @@ class VenueAccountAdmin(PlatformAdmin):
     def tell_connection(self, account: VenueAccount) -> str:
         """Say how the last test ended."""
         return connection_outcome(account)[1]
+
+    @display(description=_("last test error"))
+    def show_test_error(self, account: VenueAccount) -> str:
+        """Show why the last test failed, in the reader's language."""
+        return render(account.to_test_error()) or "–"
+
+    @display(description=_("last synchronisation error"))
+    def show_sync_error(self, account: VenueAccount) -> str:
+        """Show why balances could not be read, in the reader's language."""
+        return render(account.to_sync_error()) or "–"
 
     @display(description=_("balances"), label=OUTCOME_LABELS)
     def show_sync(self, account: VenueAccount) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from accounts.domain.permissions import find_warnings, from_json
 from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
 from accounts.services.accounts import KEY_LENGTH_MAX as SECRET_LENGTH_MAX
 from accounts.services.requests import KEY_LENGTH_MAX
-from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
+from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField, SentenceField
 from arbplatform.wording import render
 
 
@@ -30,6 +30,8 @@ class AccountSerializer(serializers.ModelSerializer[VenueAccount]):
 
     venue = serializers.SlugField(source="venue.code", read_only=True)
     permissions = PermissionSerializer(many=True, read_only=True)
+    test_error = SentenceField(source="to_test_error")
+    sync_error = SentenceField(source="to_sync_error")
     warnings = serializers.SerializerMethodField(
         help_text="What one should know about the rights of the key."
     )

@@ -5,8 +5,10 @@ from decimal import Decimal
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField, EncryptedTextField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_sentence
 from markets.domain.funds import Wallet
 from markets.errors import VenueAuthFailed
 from markets.gateway.base import Credentials
@@ -72,6 +74,18 @@ class VenueAccount(TimestampedModel):
 
     def __str__(self) -> str:
         return f"{self.venue.code}/{self.label}"
+
+    def to_test_error(self) -> Message:
+        """Return why the last test of the connection failed, still to be translated; or nothing."""
+        return read_sentence(self.test_error)
+
+    def to_sync_error(self) -> Message:
+        """Return why balances could not be read, still to be translated; or nothing."""
+        return read_sentence(self.sync_error)
+
+    def to_error(self) -> Message:
+        """Return what its venue, or the way there, was last found to have against its key."""
+        return read_sentence(self.test_error or self.sync_error)
 
     def to_credentials(self) -> Credentials:
         """Return the API key for a gateway."""

@@ -21,6 +21,7 @@ from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError, InvalidInput, Message
 from arbplatform.persistence.fields import SecretUnreadable
+from arbplatform.persistence.sentences import keep_sentence
 from markets.domain.funds import PermissionFinding
 from markets.errors import VenueDisabled
 from markets.gateway.base import VenueGateway
@@ -92,8 +93,7 @@ def check_key(account: VenueAccount) -> None:
         AccountKeyRefused: its venue did not accept the key.
     """
     if account.is_key_refused:
-        cause = account.test_error or account.sync_error
-        raise AccountKeyRefused(account=str(account), cause=cause)
+        raise AccountKeyRefused(account=str(account), cause=account.to_error())
 
 
 @transaction.atomic
@@ -256,7 +256,7 @@ def _record_test(
     account.permissions = to_json(findings)
     account.tested_at = clock.now()
     account.test_error_code = None if error is None else error.code
-    account.test_error = "" if error is None else str(error)
+    account.test_error = "" if error is None else keep_sentence(error.message)
     fields = ["permissions", "tested_at", "test_error_code", "test_error", "updated_at"]
     if isinstance(error, WithdrawRightRefused):
         account.is_enabled = False

@@ -14,6 +14,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
 from markets.domain.funds import VenueBalance, Wallet
 from markets.errors import VenueRejected
 from markets.gateway.base import VenueGateway
@@ -107,7 +108,7 @@ def _record_success(account: VenueAccount, asked_at: datetime) -> None:
 @transaction.atomic
 def _record_failure(account: VenueAccount, error: ArbError) -> None:
     row = lock_account(account.pk)
-    row.sync_error_code, row.sync_error = error.code, str(error)
+    row.sync_error_code, row.sync_error = error.code, keep_sentence(error.message)
     row.save(update_fields=["sync_error_code", "sync_error", "updated_at"])
     if row.is_key_refused:
         enqueue_on_commit("ledger.heed_account", account_id=row.pk)

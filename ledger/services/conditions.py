@@ -73,7 +73,7 @@ def heed_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingStat
     except AccountNotFound:
         return TradingState.ACTIVE  # deleted since
     wanted = TradingState.HALTED if account.is_key_refused else TradingState.ACTIVE
-    reason = account.test_error or account.sync_error or "the key works"
+    reason = str(account.to_error()) or "the key works"
     _steer(HaltScope(HaltLevel.ACCOUNT_KEY, account_id), wanted, reason, clock)
     return wanted
 

@@ -99,7 +99,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "show_budget",
         "show_clock",
         "synced_at",
-        "sync_error",
+        "show_sync_error",
         "created_at",
         "updated_at",
     )
@@ -132,7 +132,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         ),
         (
             _("Synchronisation"),
-            {"fields": ("synced_at", "sync_error", "created_at", "updated_at")},
+            {"fields": ("synced_at", "show_sync_error", "created_at", "updated_at")},
         ),
     )
     actions = ("sync_selected", "test_selected")
@@ -188,6 +188,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         if venue.sync_error:
             return True, _("synchronisation failed")
         return False, _("in order") if venue.synced_at else _("never synchronised")
+
+    @display(description=_("last synchronisation error"))
+    def show_sync_error(self, venue: Venue) -> str:
+        """Show why the last synchronisation failed, in the reader's language."""
+        return render(venue.to_sync_error()) or "–"
 
     @display(description=_("trading"), label={True: "success", False: "warning"})
     def show_trading(self, venue: Venue) -> tuple[bool, Any]:

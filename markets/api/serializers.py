@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField, BodySerializer
+from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
 from markets.domain.capabilities import Certification, ClientIdLookup
 from markets.domain.symbols import split_symbol
 from markets.models import FeeModeChoice, Market, Venue
@@ -31,6 +31,7 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
         help_text="Active markets; null where they were not counted.",
     )
 
+    sync_error = SentenceField(source="to_sync_error")
     is_tradable = serializers.BooleanField(
         read_only=True, help_text="Whether strategies may trade there; others are for data only."
     )

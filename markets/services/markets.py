@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.errors import ArbError
+from arbplatform.persistence.sentences import keep_sentence
 from markets.domain.rules import MarketRules
 from markets.errors import VenueDisabled
 from markets.gateway.factory import gateway_for
@@ -71,7 +72,7 @@ def sync_markets(*, venue_id: int) -> SyncReport:
     try:
         rules = gateway_for(venue.to_spec()).fetch_markets()
     except ArbError as error:
-        Venue.objects.filter(pk=venue_id).update(sync_error=str(error))
+        Venue.objects.filter(pk=venue_id).update(sync_error=keep_sentence(error.message))
         raise
     return _store(venue_id, rules)
 

@@ -12,7 +12,9 @@ from django.test import Client
 from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.overview import EQUITY_POINTS_MAX, read_equity, read_imbalances, read_overview
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.models import AccountReconciliation, EquitySnapshot, Order
+from markets.errors import VenueUnavailable
 from markets.models import Asset, Venue
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Strategy
@@ -169,6 +171,27 @@ def test_trouble_is_shown(console, platform):
     assert "&lt;i&gt;no answer&lt;/i&gt;" in html
     assert "Disabled" in html
     assert read_imbalances() == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "The venue alpha cannot be reached: x."), ("zh-hans", "无法连接交易所 alpha：x。")],
+)
+def test_trouble_of_a_venue_is_told_in_the_readers_language(
+    console, user_api, platform, language, words
+):
+    kept = keep_sentence(VenueUnavailable(venue="alpha", cause="x").message)
+    VenueAccount.objects.filter(venue__code="alpha").update(sync_error=kept)
+    asked = {"headers": {"Accept-Language": language}}
+
+    told = {
+        venue["code"]: venue["error"]
+        for venue in user_api.get("/api/overview", **asked).json()["data"]["venues"]
+    }
+
+    assert words in told["alpha"]
+    assert told["beta"] == ""
+    assert words in console.get("/admin/", **asked).content.decode()
 
 
 @pytest.mark.parametrize(("profit", "is_shown"), [("-9.1", True), ("1.5", False)])

@@ -4,8 +4,10 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from accounts.models import VenueAccount
+from arbplatform.persistence.sentences import keep_sentence
 from markets.admin import venues as console_pages
 from markets.errors import VenueInUse, VenueUnavailable
 from markets.models import Market, Venue
@@ -47,6 +49,25 @@ def test_the_list_shows_what_matters(console: Client, alpha: Venue) -> None:
 
     assert "alpha" in page
     assert "synchronisation failed" in page
+    assert "it broke" in console.get(_url("venue_change", alpha.pk)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "The venue alpha cannot be reached: x."), ("zh-hans", "无法连接交易所 alpha：x。")],
+)
+def test_why_markets_were_not_read_is_told_in_the_readers_language(
+    console: Client, user_api: APIClient, alpha: Venue, language: str, words: str
+) -> None:
+    error = VenueUnavailable(venue="alpha", cause="x")
+    Venue.objects.update(sync_error=keep_sentence(error.message))
+    headers = {"Accept-Language": language}
+
+    page = console.get(_url("venue_change", alpha.pk), headers=headers).content.decode()
+    shown = user_api.get("/api/venues/alpha", headers=headers).json()["data"]
+
+    assert words in page
+    assert words in shown["sync_error"]
 
 
 def test_market_numbers_are_plain_digits(console: Client, alpha: Venue) -> None:

@@ -3,13 +3,17 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
+from django.utils import translation
 
+from accounts.errors import AccountKeyRefused
 from accounts.models import Balance, VenueAccount
+from accounts.services.accounts import open_gateway
 from accounts.services.accounts import test_connection as check_connection
 from accounts.services.balances import sync_balances
 from accounts.services.transfers import submit_transfer
+from arbplatform.wording import render
 from markets.domain.funds import PermissionFinding
-from markets.errors import VenueAuthFailed
+from markets.errors import VenueAuthFailed, VenueError, VenueUnavailable
 from strategies.models import Strategy
 from tests.accounts.admin.pages import ACCOUNTS, CONFIRMED, said, text
 from tests.accounts.conftest import PASSPHRASE, SECRET
@@ -43,6 +47,60 @@ def test_every_page_opens_in_both_languages(console, ask, alpha, now, language):
         assert SECRET not in page
         assert PASSPHRASE not in page
         assert alpha[0].api_key not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "refused", "away"),
+    [
+        ("en", "alpha does not accept the API key: IP. Check", "alpha cannot be reached: timeout."),
+        ("zh-hans", "alpha 不接受该 API Key：IP。", "无法连接交易所 alpha：timeout。"),
+    ],
+)
+def test_what_went_wrong_is_told_in_the_readers_language(console, alpha, language, refused, away):
+    account, fake = alpha
+    fake.failures["fetch_permissions"] = [VenueAuthFailed(venue="alpha", cause="IP")]
+    fake.failures["fetch_balances"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+    for ask in (sync_balances, check_connection):
+        with pytest.raises(VenueError):
+            ask(account_id=account.pk)
+
+    asked = {"headers": {"Accept-Language": language}}
+    page = text(console.get(f"{ACCOUNTS}{account.pk}/change/", **asked))
+    shown = console.get(f"/api/accounts/{account.pk}", **asked).json()["data"]
+
+    assert refused in page
+    assert away in page
+    assert refused in shown["test_error"]
+    assert away in shown["sync_error"]
+    # what follows from it quotes it
+    with pytest.raises(AccountKeyRefused) as refusal:
+        open_gateway(VenueAccount.objects.get())
+    with translation.override(language):
+        assert refused in render(refusal.value.message)
+
+
+def test_an_error_that_was_kept_as_text_is_shown_as_it_was(console, staff_api, alpha):
+    account, _fake = alpha
+    old = "what {it} was: 100 %"
+    VenueAccount.objects.update(test_error=old, test_error_code=2004, sync_error=old)
+
+    shown = staff_api.get(f"/api/accounts/{account.pk}").json()["data"]
+
+    assert (shown["test_error"], shown["sync_error"]) == (old, old)
+    assert text(console.get(f"{ACCOUNTS}{account.pk}/change/")).count(old) == 2
+
+
+def test_a_secret_in_an_error_is_kept_nowhere(alpha):
+    account, fake = alpha
+    said = '{"api_secret": "5up3r5ecret"}'
+    fake.failures["fetch_permissions"] = [VenueUnavailable(venue="alpha", cause=said)]
+    with pytest.raises(VenueUnavailable):
+        check_connection(account_id=account.pk)
+
+    kept = VenueAccount.objects.get(pk=account.pk)
+
+    assert "5up3r5ecret" not in kept.test_error
+    assert "***" in str(kept.to_test_error())
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_a_key_that_may_withdraw_is_refused_and_its_account_disabled(harsh):
 
     stored = VenueAccount.objects.get()
     assert (stored.is_enabled, stored.test_error_code) == (False, WithdrawRightRefused.code)
-    assert "may withdraw" in stored.test_error
+    assert "may withdraw" in str(stored.to_test_error())
 
 
 def test_such_an_account_cannot_be_enabled_again_by_the_switch(harsh):

@@ -10,6 +10,7 @@ from accounts.models import Balance, VenueAccount
 from accounts.services import accounts
 from arbplatform.core.errors import InvalidInput
 from arbplatform.persistence.fields import SecretUnreadable
+from arbplatform.persistence.sentences import read_sentence
 from ledger.models import Order
 from markets.domain.funds import PermissionFinding
 from markets.errors import VenueAuthFailed, VenueDisabled, VenueUnavailable
@@ -247,7 +248,7 @@ def test_a_failed_test_tells_and_keeps_the_exact_cause(alpha, now, commit, error
 
     stored = VenueAccount.objects.get(pk=account.pk)
     assert (stored.test_error_code, stored.tested_at) == (error.code, now.now())
-    assert "code -2015" in stored.test_error
+    assert "code -2015" in str(stored.to_test_error())
     told = [("ledger.heed_account", {"account_id": account.pk})]
     assert stored.permissions == []
     assert sent_tasks == (told if error is VenueAuthFailed else [])
@@ -308,8 +309,9 @@ def test_a_wrong_encryption_key_fails_closed_and_is_kept_as_the_cause(alpha, set
         accounts.test_connection(account_id=account.pk, clock=now)
 
     assert (refusal.value.code, fake.calls) == (1011, [])
-    row = VenueAccount.objects.filter(pk=account.pk).values_list("test_error_code", "test_error")
-    assert row[0] == (1011, str(SecretUnreadable()))
+    rows = VenueAccount.objects.filter(pk=account.pk).values_list("test_error_code", "test_error")
+    code, kept = rows[0]
+    assert (code, read_sentence(kept)) == (1011, SecretUnreadable().message)
 
 
 def test_a_gateway_is_opened_with_the_accounts_own_key(alpha, beta):

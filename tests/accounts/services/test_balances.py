@@ -78,7 +78,7 @@ def test_a_failed_read_changes_no_balance_and_is_kept_as_the_cause(alpha, now):
     account.refresh_from_db()
     assert stored(account) == before
     assert (account.synced_at, account.sync_error_code) == (first_sync, VenueUnavailable.code)
-    assert "timed out" in account.sync_error
+    assert "timed out" in str(account.to_sync_error())
 
 
 @pytest.mark.parametrize("refusal", [NotSupportedByVenue, VenueAuthFailed])

@@ -1,7 +1,9 @@
 from decimal import Decimal as D
 
 import pytest
+from django.utils import translation
 
+from arbplatform.wording import render
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.errors import UnknownVenue, VenueDisabled, VenueUnavailable
 from markets.models import Asset, Market, Venue
@@ -110,7 +112,11 @@ def test_a_failed_read_changes_nothing_but_the_noted_error(alpha: Venue, venues:
 
     assert list(Market.objects.values()) == before
     alpha.refresh_from_db()
-    assert "the connection failed" in alpha.sync_error
+    assert "the connection failed" in str(alpha.to_sync_error())
+    with translation.override("zh-hans"):
+        assert render(alpha.to_sync_error()).startswith(
+            "无法连接交易所 alpha：the connection failed"
+        )
 
     venues.answer("alpha", fetch_markets=[make_rules("alpha", "BTC/USDT")])
     sync_markets(venue_id=alpha.pk)
