@@ -32,8 +32,9 @@ def refresh_prices(*, assets: Iterable[str], clock: Clock = SYSTEM_CLOCK) -> Map
     """Fetch the prices of assets in the reporting asset and store them.
 
     Several venues are asked at once what a pair costs, healthy and certified ones first, and what
-    most of them say counts (``choose_mid``): one that is thin, frozen or off moves no valuation.
-    An asset without a market with the reporting asset is priced by way of others of ``assets``.
+    most of them say counts (``choose_mid``): of three and more one that is thin, frozen or off
+    moves no valuation. Venues that are ill count only where no healthy one says anything. An asset
+    without a market with the reporting asset is priced by way of others of ``assets``.
 
     A venue on this machine is taken for a simulated one, whose prices are play: it prices only
     what no other venue lists, also while those are silent, and no chain of markets is mixed.
@@ -75,8 +76,11 @@ def _list_candidates(wanted: set[str]) -> Candidates:
 
 def _trust(market: Market) -> tuple[bool, bool, str]:
     venue = market.venue
-    is_well = venue.state == VenueStateChoice.HEALTHY
-    return not is_well, not venue.capabilities.is_certified, venue.code
+    return not _is_well(market), not venue.capabilities.is_certified, venue.code
+
+
+def _is_well(market: Market) -> bool:
+    return market.venue.state == VenueStateChoice.HEALTHY
 
 
 def _choose(candidates: Candidates, *, is_local: bool) -> Candidates:
@@ -98,10 +102,17 @@ def _fetch_mids(groups: Sequence[Candidates]) -> list[dict[Pair, Price]]:
         {
             pair: choose_mid(known)
             for pair, markets in group.items()
-            if (known := [quotes[key] for each in markets if (key := _key(each)) in quotes])
+            if (known := _believed(markets, quotes))
         }
         for group in groups
     ]
+
+
+def _believed(markets: Sequence[Market], quotes: Mapping[tuple[str, str], Quote]) -> list[Quote]:
+    """Return what healthy venues say of a pair; if none of them does, what the others say."""
+    said = [market for market in markets if _key(market) in quotes]
+    well = [market for market in said if _is_well(market)]
+    return [quotes[_key(market)] for market in well or said]
 
 
 def _key(market: Market) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from ledger.services.transfers import book_transfer
 from markets.domain.book import Book as OrderBook
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
-from markets.models import Asset, Market, Venue
+from markets.models import Asset, Market, Venue, VenueStateChoice
 from strategies.models import Strategy
 from tests.ledger.fakes import NOW_MS, make_fill
 
@@ -75,6 +75,18 @@ def test_venues_that_list_a_pair_are_asked_at_once_and_most_of_them_are_right(ma
 def test_of_two_venues_the_one_with_closer_prices_is_right(alpha, beta, clock):
     alpha[1].set_book("BTC/USDT", "90", "130")
     beta[1].set_book("BTC/USDT", "100", "102")
+
+    assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(101)
+
+
+def test_a_venue_that_is_ill_is_believed_only_where_no_other_says_anything(alpha, beta, clock):
+    alpha[1].set_book("BTC/USDT", "90", "130")
+    beta[1].set_book("BTC/USDT", "100", "102")
+    Venue.objects.filter(code="beta").update(state=VenueStateChoice.MAINTENANCE)
+
+    assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(110)
+
+    Venue.objects.filter(code="alpha").update(state=VenueStateChoice.DEGRADED)
 
     assert refresh_prices(assets=["BTC"], clock=clock)["BTC"] == D(101)
 
