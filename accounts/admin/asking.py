@@ -13,32 +13,20 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
 from arbplatform.console.admin import PlatformAdmin, Text
-from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.console.refusals import remember_refusal
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 
 
 class AskingForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form that shows why the service did not take it.
+    """What is asked of a service.
 
     Attributes:
-        refusal: why, if it was asked.
         names: what the form calls an argument of the service whose name is taken by a field of
             the model.
     """
 
-    refusal: ArbError | None = None
     names: ClassVar[Mapping[str, str]] = {}
-
-    def clean(self) -> dict[str, Any] | None:
-        """Show why the service refused."""
-        if self.refusal is not None:
-            self.add_error(None, render(self.refusal.message))
-            if isinstance(self.refusal, InvalidInput):
-                for argument, complaints in self.refusal.fields.items():
-                    name = self.names.get(argument, argument)
-                    target = name if name in self.fields else None
-                    self.add_error(target, [render(text) for text in complaints])
-        return super().clean()
 
     def _post_clean(self) -> None:
         """Leave out the model's own checks: the service makes them, with better words."""
@@ -109,7 +97,7 @@ class AskingAdmin(PlatformAdmin, metaclass=AbstractPageClass):
         try:
             row = self.ask(request, form) if form.is_valid() else None
         except ArbError as refusal:
-            request.refusal = refusal  # type: ignore[attr-defined]  # for get_form
+            remember_refusal(request, refusal)
             row = None
         if row is None:
             return super().add_view(request, form_url, extra_context)
@@ -122,9 +110,7 @@ class AskingAdmin(PlatformAdmin, metaclass=AbstractPageClass):
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Return the form, told of the service's refusal if there was one."""
-        if obj is not None:
-            return super().get_form(request, obj, change=change, **kwargs)
-        form = super().get_form(request, obj, change=change, form=self.ask_form, **kwargs)
-        form.refusal = getattr(request, "refusal", None)
-        return form
+        """Return what is asked in; of a row that is there nothing can be typed in."""
+        if obj is None:
+            kwargs["form"] = self.ask_form
+        return super().get_form(request, obj, change=change, **kwargs)

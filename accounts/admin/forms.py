@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -19,14 +18,16 @@ from accounts.models import Transfer, VenueAccount
 from accounts.selectors import list_accounts
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
-from arbplatform.console.fields import SecretField
+from arbplatform.console.fields import DialogForm, SecretField, SecretsForm
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(SecretsForm):
     """An account. The stored secrets are no fields of it, so that they cannot get into the page."""
+
+    names: ClassVar[Mapping[str, str]] = {name.removeprefix("new_"): name for name in SECRET_INPUTS}
 
     new_api_key = SecretField(label=_("API key"), max_length=KEY_LENGTH_MAX, required=False)
     new_api_secret = SecretField(label=_("API secret"), max_length=KEY_LENGTH_MAX, required=False)
@@ -128,7 +129,7 @@ class TransferForm(AskingForm):
         self.fields["request_key"].initial = secrets.token_urlsafe(16)
 
 
-class ReasonForm(BaseDialogForm):
+class ReasonForm(DialogForm):
     """Why something is done."""
 
     reason = forms.CharField(
@@ -142,7 +143,7 @@ class ReasonForm(BaseDialogForm):
         capitalise_labels(self)
 
 
-class SettleForm(BaseDialogForm):
+class SettleForm(DialogForm):
     """How a transfer ended, as a person saw it."""
 
     outcome = forms.ChoiceField(

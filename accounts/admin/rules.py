@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.asking import AskingAdmin, AskingForm
@@ -153,16 +153,12 @@ class AddressEntryAdmin(AskingAdmin):
 
         return self.apply_to_one(request, object_id, command, done=_("approved"))
 
-    @action(
+    @command_button(
         description=_("Revoke"),
+        question=_("Nothing is sent there any more, at once."),
         icon="block",
         permissions=("act",),
-        dialog={
-            "title": _("Revoke"),
-            "description": _("Nothing is sent there any more, at once."),
-            "form_class": ReasonForm,
-            "form_submit_text": _("Revoke"),
-        },
+        form_class=ReasonForm,
     )
     def revoke_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Revoke the entry."""
@@ -172,7 +168,7 @@ class AddressEntryAdmin(AskingAdmin):
             revoke_address(entry_id=entry.pk, reason=reason, user=request.user)
             self.log_change(request, entry, reason)
 
-        return self.apply_to_one(request, object_id, command, done=_("revoked"))
+        return self.apply_to_one(request, object_id, command, done=_("revoked"), form=form)
 
 
 class NetworkForm(AskingForm):

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from accounts.admin.asking import AskingAdmin, AskingForm
 from accounts.admin.forms import ReasonForm, SettleForm, TransferForm
@@ -235,16 +235,13 @@ class TransferAdmin(AskingAdmin):
 
         return self.apply_to_one(request, object_id, command, done=_("approved"))
 
-    @action(
+    @command_button(
         description=_("Cancel"),
+        question=_("Nothing was sent, and nothing will be."),
+        submit=_("Cancel the transfer"),
         icon="block",
         permissions=("cancel",),
-        dialog={
-            "title": _("Cancel"),
-            "description": _("Nothing was sent, and nothing will be."),
-            "form_class": ReasonForm,
-            "form_submit_text": _("Cancel the transfer"),
-        },
+        form_class=ReasonForm,
     )
     def cancel_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Cancel the transfer."""
@@ -254,21 +251,17 @@ class TransferAdmin(AskingAdmin):
             cancel_transfer(transfer_id=transfer.pk, reason=reason, user=request.user)
             self.log_change(request, transfer, reason)
 
-        return self.apply_to_one(request, object_id, command, done=_("cancelled"))
+        return self.apply_to_one(request, object_id, command, done=_("cancelled"), form=form)
 
-    @action(
+    @command_button(
         description=_("Settle by hand"),
+        question=_(
+            "Only for a transfer that the venues do not explain. Between real venues another "
+            "member of staff has to confirm it; the ledger then books what you say here."
+        ),
         icon="gavel",
         permissions=("settle",),
-        dialog={
-            "title": _("Settle by hand"),
-            "description": _(
-                "Only for a transfer that the venues do not explain. Between real venues another "
-                "member of staff has to confirm it; the ledger then books what you say here."
-            ),
-            "form_class": SettleForm,
-            "form_submit_text": _("Settle by hand"),
-        },
+        form_class=SettleForm,
     )
     def settle_one(self, request: HttpRequest, form: SettleForm, object_id: str) -> HttpResponse:
         """End the transfer as the person says."""
@@ -283,7 +276,7 @@ class TransferAdmin(AskingAdmin):
             )
             self.log_change(request, transfer, form.cleaned_data["reason"])
 
-        return self.apply_to_one(request, object_id, command)
+        return self.apply_to_one(request, object_id, command, form=form)
 
     @command_button(
         description=_("Confirm the settlement"),

@@ -1,31 +1,38 @@
 """Base classes of the console's pages: actions call services and report row by row."""
 
-import logging
-import secrets
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import wraps
 from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
 from django.contrib import messages
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render as render_page
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.dataclasses import ActionDialog
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from arbplatform.console.fields import DialogForm
+from arbplatform.console.refusals import (
+    complain,
+    explain,
+    is_refused,
+    remember_refusal,
+    with_refusal,
+)
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput, Message
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
-
-logger = logging.getLogger(__name__)
 
 ROWS_PER_ACTION_MAX = 100
 """Rows that one click works on: each one may call a venue while the browser waits."""
@@ -92,16 +99,24 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show the form; if the service refuses what the form let pass, again, with the reason.
+        """Show the form; if the service refuses what the form let pass, as typed, and say why.
 
         A page that cannot even be shown leads to the list: to itself it would lead for ever.
         """
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ArbError as error:
-            self._say_refusal(request, error)
-            is_asked = request.method == "POST"
-            return HttpResponseRedirect(request.get_full_path() if is_asked else self._list_path())
+            if request.method == "POST" and not is_refused(request):
+                remember_refusal(request, error)
+                return self.changeform_view(request, object_id, form_url, extra_context)
+            messages.error(request, explain(error, str(self.opts.verbose_name)))
+            return HttpResponseRedirect(self._list_path())
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form, told of the service's refusal if there was one."""
+        return with_refusal(super().get_form(request, obj, change=change, **kwargs), request)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -110,27 +125,8 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except ArbError as error:
-            self._say_refusal(request, error)
+            messages.error(request, explain(error, str(self.opts.verbose_name)))
             return HttpResponseRedirect(urljoin(request.path, "../change/"))
-
-    def _say_refusal(self, request: HttpRequest, error: ArbError) -> None:
-        if error.kind is ErrorKind.BUG:
-            messages.error(request, _hide_bug(error, str(self.opts.verbose_name)))
-            return
-        details = error.fields if isinstance(error, InvalidInput) else {}
-        texts = [render(error.message)] + [
-            f"{self._title(name)}: {render(text)}"
-            for name, group in details.items()
-            for text in group
-        ]
-        messages.error(request, " ".join(texts))
-
-    def _title(self, name: str) -> str:
-        """Return what a field is called, for people; its name if the model has no such field."""
-        try:
-            return str(self.opts.get_field(name).verbose_name)
-        except FieldDoesNotExist:
-            return name
 
     def apply(
         self,
@@ -163,16 +159,22 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
             return 0
         return sum(self._apply_to_row(request, row, command, done) for row in rows)
 
-    def _apply_to_row(self, request: HttpRequest, row: Model, command: Command, done: Text) -> bool:
+    def _apply_to_row(
+        self,
+        request: HttpRequest,
+        row: Model,
+        command: Command,
+        done: Text,
+        form: BaseForm | None = None,
+    ) -> bool:
         name = str(row)
         try:
             outcome = command(row)
-        except ArbError as error:
-            text = _hide_bug(error, name) if error.kind is ErrorKind.BUG else render(error.message)
-            messages.error(request, f"{name}: {text}")
-            return False
-        except Exception as error:  # noqa: BLE001  the other rows go on; logged under an id
-            messages.error(request, f"{name}: {_hide_bug(error, name)}")
+        except Exception as error:  # noqa: BLE001  the other rows go on; bugs are logged
+            if form is None:
+                messages.error(request, f"{name}: {explain(error, name)}")
+            else:
+                complain(form, error)
             return False
         text = render(outcome) if isinstance(outcome, Message) else str(done)
         messages.success(request, f"{name}: {text}")
@@ -185,6 +187,7 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         command: Command,
         *,
         done: Text = _("done"),
+        form: BaseForm | None = None,
     ) -> HttpResponse:
         """Run ``command`` on the row behind a row or page button and go back to where it was.
 
@@ -193,13 +196,14 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
             object_id: the row's primary key.
             command: calls one service for the row.
             done: what to say if it went well.
+            form: what was typed into the dialog; told why if the service refuses.
         """
         row = self.get_object(request, object_id)
         if row is None:
             text = Message("The row {id} does not exist any more.", {"id": object_id})
             messages.error(request, render(text))
         else:
-            self.apply(request, [row], command, done=done)
+            self._apply_to_row(request, row, command, done, form)
         return self.go_back(request)
 
     def go_back(self, request: HttpRequest) -> HttpResponse:
@@ -260,11 +264,13 @@ def command_button(
     icon: str | None = None,
     variant: ActionVariant = ActionVariant.DEFAULT,
     permissions: Iterable[str] = ("change",),
+    form_class: type[DialogForm] | None = None,
 ) -> Any:
     """Decorate the method of a row or page button that changes something.
 
     Unfold's own buttons are links: a GET would act without a CSRF token. This one opens a dialog;
-    only its POST acts. The method is called as ``(request, form, object_id)``.
+    only its POST acts. The method is called as ``(request, form, object_id)``. A form that it has
+    complained in is shown again.
 
     Args:
         description: what the button says.
@@ -273,19 +279,34 @@ def command_button(
         icon: a Material symbol.
         variant: colour.
         permissions: admin permissions that the person needs.
+        form_class: what the dialog asks for; default: nothing.
     """
-    return action(
+    dialog = ActionDialog(
+        title=description,
+        description=question,
+        form_class=form_class,
+        form_submit_text=submit or description,
+    )
+    button = action(
         description=description,
         icon=icon,
         variant=variant,
         permissions=permissions,
-        dialog={
-            "title": description,
-            "description": question,
-            "form_class": None,
-            "form_submit_text": submit or description,
-        },
+        dialog=dialog,
     )
+
+    def decorate(method: Callable[..., HttpResponse]) -> Any:
+        @wraps(method)
+        def act(page: Any, request: HttpRequest, form: BaseForm, object_id: str) -> HttpResponse:
+            answer = method(page, request, form, object_id)
+            if form.is_valid():
+                return answer
+            context = {"dialog": dialog, "form": form, "form_submit_text": submit or description}
+            return render_page(request, "unfold/helpers/dialog.html", context)
+
+        return button(act)
+
+    return decorate
 
 
 def coloured(text: Text, colour: str) -> SafeString:
@@ -303,12 +324,6 @@ def coloured(text: Text, colour: str) -> SafeString:
 def plain(amount: Decimal | None) -> str:
     """Return an amount of money as a person reads it: plain digits, a dash for none."""
     return "–" if amount is None else to_plain(amount)
-
-
-def _hide_bug(error: Exception, name: str) -> str:
-    error_id = secrets.token_hex(6)
-    logger.error("Unforeseen error %s in an action on %s", error_id, name, exc_info=error)
-    return render(Bug(error_id=error_id).message)
 
 
 def _own_path(request: HttpRequest, address: str | None) -> str | None:

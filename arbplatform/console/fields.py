@@ -3,6 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 
@@ -13,3 +16,26 @@ class SecretField(forms.CharField):
         attributes = {"autocomplete": "new-password", "spellcheck": "false"}
         widget = UnfoldAdminPasswordWidget(attrs=attributes, render_value=False)
         super().__init__(widget=widget, **kwargs)
+
+
+class SecretsForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
+    """A form with secrets; if it comes back, it says of each one that was typed that it is gone."""
+
+    def full_clean(self) -> None:
+        """Check everything; without the hint, who sends it again would leave the secrets out."""
+        super().full_clean()
+        if not self.is_bound or not self.errors:
+            return
+        for name, field in self.fields.items():
+            is_typed = isinstance(field, SecretField) and bool(self[name].data)
+            if is_typed and name not in self.errors:
+                self.add_error(name, gettext("Type it in again: a secret is never sent back."))
+
+
+class DialogForm(BaseDialogForm):
+    """What the dialog of a button asks for; above it stands what is said of the whole form."""
+
+    def render_before_template(self) -> str:
+        """Return why the service refused, if it did."""
+        context = {"errors": self.non_field_errors()}
+        return render_to_string("unfold/helpers/messages/error.html", context)

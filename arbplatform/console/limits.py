@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import PlatformAdmin
+from arbplatform.console.refusals import find_title
 from arbplatform.core.decimals import to_plain
 
 
@@ -29,7 +30,7 @@ class LimitsAdmin(PlatformAdmin):
     @display(description=_("limits"))
     def show_limits(self, row: Model) -> SafeString | str:
         """Show the limits that are set."""
-        values = ((self._title(name), getattr(row, name)) for name in self.limit_names)
+        values = ((find_title(self.model, name), getattr(row, name)) for name in self.limit_names)
         lines = ((title, to_plain(Decimal(value))) for title, value in values if value is not None)
         return format_html_join("; ", "{}: {}", lines) or "–"
 

@@ -1,6 +1,7 @@
 """Pages of alarms, notices and channels."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import PlatformAdmin, ReadOnlyAdmin, coloured, command_button
-from arbplatform.console.fields import SecretField
+from arbplatform.console.fields import SecretField, SecretsForm
 from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.notices import channels
 from arbplatform.notices.channels import ADDRESS_LENGTH_MAX, check_address
@@ -111,8 +112,10 @@ class NoticeAdmin(ReadOnlyAdmin):
         return coloured(row.get_state_display(), STATE_COLOURS[NoticeState(row.state)])
 
 
-class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+class ChannelForm(SecretsForm):
     """A channel. The stored address is no field of it, so that it cannot get into the page."""
+
+    names: ClassVar[Mapping[str, str]] = {"address": "new_address"}
 
     new_address = SecretField(
         label=capfirst(_("address")),

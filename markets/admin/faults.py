@@ -76,6 +76,10 @@ class FaultForm(forms.Form):
         """Return the fields that only some kinds take."""
         return [self[name] for name in _DETAILS]
 
+    def has_details(self) -> bool:
+        """Return whether some of these were filled in: what is typed is never folded away."""
+        return any(field.value() for field in self.details())
+
     def to_fault(self) -> dict[str, Any]:
         """Return what was filled in, as the simulator takes it."""
         filled = {name: value for name, value in self.cleaned_data.items() if value != ""}

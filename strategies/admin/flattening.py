@@ -32,8 +32,7 @@ class FlattenAdmin(ReadOnlyAdmin):
         """Show what would be done; a POST with a reason and a confirmation does it."""
         if not request.user.has_perm(PERMISSION) or not self.has_view_permission(request):
             raise PermissionDenied
-        if request.method == "POST":
-            _act(request)
+        if request.method == "POST" and _act(request):
             return HttpResponseRedirect(reverse("admin:strategies_execution_flatten"))
         rows = list_flattenings()
         context: dict[str, Any] = {
@@ -41,28 +40,31 @@ class FlattenAdmin(ReadOnlyAdmin):
             "opts": self.model._meta,
             "title": _("Flatten"),
             "rows": [_describe(row) for row in rows],
-            "is_any_possible": any(row.is_possible for row in rows),
+            "is_offered": any(row.is_possible for row in rows) or bool(request.POST),
+            "typed": request.POST,  # what was refused
         }
         return TemplateResponse(request, "strategies/flatten.html", context)
 
 
-def _act(request: HttpRequest) -> None:
+def _act(request: HttpRequest) -> bool:
+    """Flatten and say how it ended; return whether it was not refused."""
     if not request.POST.get("confirm"):
         messages.error(request, str(_("Nothing was sent: confirm that you have read the list.")))
-        return
+        return False
     try:
         rows = flatten(reason=request.POST.get("reason", ""), user=request.user)
     except ArbError as error:
         details = error.fields.values() if isinstance(error, InvalidInput) else ()
         texts = [render(error.message), *(render(text) for group in details for text in group)]
         messages.error(request, " ".join(texts))
-        return
+        return False
     begun = sum(row.is_possible for row in rows)
     text = Message(
         "Executions being brought back: {begun}; left as they are: {left}.",
         {"begun": begun, "left": len(rows) - begun},
     )
     messages.warning(request, render(text))
+    return True
 
 
 def _describe(row: Flattening) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from unfold.enums import ActionVariant
 
 from arbplatform.console.admin import PlatformAdmin, coloured, command_button
 from arbplatform.console.template_filters import signed_money
-from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
@@ -27,7 +26,7 @@ from ledger.services.kill import read_standing
 from strategies.admin.forms import PREFIX, make_form
 from strategies.admin.panel import STATE_LABELS, build_panel, decided_at, when
 from strategies.domain.states import STRATEGY_TRANSITIONS, StrategyEvent
-from strategies.errors import StrategyRunning
+from strategies.errors import UnknownStrategyType
 from strategies.models import Strategy
 from strategies.registry import Plugin, describe, list_plugins
 from strategies.selectors import list_strategies
@@ -208,14 +207,14 @@ class StrategyAdmin(PlatformAdmin):
         self, request: HttpRequest, obj: Strategy | None = None
     ) -> Sequence[str]:
         """A running strategy is shown as it is; nothing of it can be typed in."""
-        if obj is None or _is_editable(obj):
+        if obj is None or _is_editable(request, obj):
             return ("show_type",)
         return ("show_type", *BASIC_FIELDS, "show_params")
 
     def get_fieldsets(self, request: HttpRequest, obj: Strategy | None = None) -> Any:
         """Put the parameters of the type into a part of their own."""
         basic = ("name", "show_type", "accounts", "driver", "interval_ms")
-        if obj is not None and not _is_editable(obj):
+        if obj is not None and not _is_editable(request, obj):
             parameters: Iterable[str] = ("show_params",)
         else:
             parameters = [PREFIX + name for name in _schema(_slug(request, obj))["properties"]]
@@ -228,7 +227,7 @@ class StrategyAdmin(PlatformAdmin):
         self, request: HttpRequest, obj: Strategy | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """Return the form of the strategy's type."""
-        if obj is None or _is_editable(obj):
+        if obj is None or _is_editable(request, obj):
             slug = _slug(request, obj)
             kwargs["form"] = make_form(slug, _schema(slug), obj.params if obj else {})
         return super().get_form(request, obj, change=change, **kwargs)
@@ -250,8 +249,8 @@ class StrategyAdmin(PlatformAdmin):
         self, request: HttpRequest, obj: Strategy, form: "ModelForm[Strategy]", change: bool
     ) -> None:
         """Save through the service."""
-        if "name" not in form.cleaned_data:  # the page was shown read-only
-            raise StrategyRunning(name=obj.name, state=Message(obj.state))
+        if "name" not in form.cleaned_data:  # its plugin is gone: the page was shown read-only
+            raise UnknownStrategyType(type=obj.type)
         values = {
             "name": form.cleaned_data["name"],
             "slug": form.slug,  # type: ignore[attr-defined]  # see make_form
@@ -336,7 +335,8 @@ class StrategyAdmin(PlatformAdmin):
             context["panel"] = build_panel(strategy)
             context["trading"] = read_standing()
             context["kill_scope"] = HaltScope(HaltLevel.STRATEGY, strategy.pk).key
-            context["show_save"] = context["show_save_and_continue"] = _is_editable(strategy)
+            is_editable = _is_editable(request, strategy)
+            context["show_save"] = context["show_save_and_continue"] = is_editable
         context["show_save_and_add_another"] = False
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -346,8 +346,10 @@ def find_plugin(slug: str) -> Plugin | None:
     return next((plugin for plugin in list_plugins() if plugin.slug == slug), None)
 
 
-def _is_editable(strategy: Strategy) -> bool:
-    return strategy.state in strategies.AT_REST and find_plugin(strategy.type) is not None
+def _is_editable(request: HttpRequest, strategy: Strategy) -> bool:
+    """Return whether the page is a form: what was typed comes back also if it runs meanwhile."""
+    is_asked = strategy.state in strategies.AT_REST or request.method == "POST"
+    return is_asked and find_plugin(strategy.type) is not None
 
 
 def _slug(request: HttpRequest, strategy: Strategy | None) -> str:

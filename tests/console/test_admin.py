@@ -3,13 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import Group
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.forms import CharField
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
-from django.urls import path
+from django.urls import include, path
 
 from arbplatform.console.admin import (
     ROWS_PER_ACTION_MAX,
@@ -19,20 +20,27 @@ from arbplatform.console.admin import (
     command_button,
     plain,
 )
+from arbplatform.console.fields import DialogForm
+from arbplatform.console.site import ConsoleSite
 from arbplatform.core.decimals import to_decimal
 from arbplatform.core.errors import Bug, Conflict, InvalidInput, Message
 
 
+class NameForm(DialogForm):
+    name = CharField()
+
+
 class GroupPage(PlatformAdmin):
-    actions_row = ("rename",)
+    fields = ("name",)
+    actions_row = ("rename", "retitle")
 
     def is_offered(self, action, row):
         return not (action == "rename" and row.name == "fixed")
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is not None and obj.name == "gone":
             raise Conflict("What {name} is made of is gone.", name=obj.name)
-        return super().get_form(request, obj, **kwargs)
+        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
@@ -50,16 +58,47 @@ class GroupPage(PlatformAdmin):
 
         return self.apply_to_one(request, object_id, command, done="renamed")
 
+    @command_button(description="Retitle", question="How?", form_class=NameForm)
+    def retitle(self, request, form, object_id):
+        def command(row):
+            row.name = form.cleaned_data["name"]
+            if row.name in REFUSALS:
+                raise REFUSALS[row.name]
+            row.save()
+
+        return self.apply_to_one(request, object_id, command, form=form)
+
 
 REFUSALS = {
     "busy": Conflict("The group {name} is busy.", name="busy"),
-    "wrong": InvalidInput(fields={"name": [Message("Not {n}.", {"n": 1})], "x": [Message("No.")]}),
+    "wrong": InvalidInput(
+        fields={
+            "name": [Message("Not {n}.", {"n": 1})],
+            "x": [Message("No.")],
+            "permissions": [Message("Or.")],
+        }
+    ),
     "broken": Bug("inner {error_id}", error_id="x"),
 }
-SITE = admin.AdminSite(name="admin")
+
+
+class OnePageSite(ConsoleSite):
+    def load_pages(self):
+        """Keep to the one page below."""
+
+    def get_sidebar_list(self, request):
+        return []
+
+
+SITE = OnePageSite(name="admin")
 SITE.register(Group, GroupPage)
 PAGE = GroupPage(Group, SITE)
-urlpatterns = [path("admin/", SITE.urls)]
+urlpatterns = [
+    path("admin/", SITE.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    # the head of every page leads there
+    *(path(f"{name}/", SITE.index, name=name) for name in ("docs", "health_page")),
+]
 
 
 @pytest.fixture
@@ -147,24 +186,32 @@ def shown(response):
     return [str(message) for message in messages.get_messages(response.wsgi_request)]
 
 
+def complaints(response):
+    """Return what a form that came back complains of, by field; on top: of none."""
+    assert response.status_code == 200
+    form = response.context["adminform"].form
+    return {name: list(texts) for name, texts in form.errors.items()}
+
+
 @pytest.mark.urls(__name__)
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "texts"),
     [
-        ("busy", "The group busy is busy."),
+        ("busy", {"__all__": ["The group busy is busy."]}),
         (
             "wrong",
-            f"{InvalidInput.summary} name: Not 1. x: No.",
+            {"__all__": ["x: No.", "permissions: Or."], "name": ["Not 1."]},
         ),
     ],
 )
-def test_a_form_that_the_service_refuses_is_shown_again_with_the_reason(person, name, text):
-    address = "/admin/auth/group/add/?_changelist_filters=q%3Db"
+def test_a_form_that_the_service_refuses_comes_back_as_typed_with_the_reason(person, name, texts):
+    response = person.post("/admin/auth/group/add/", {"name": name})
 
-    response = person.post(address, {"name": name})
-
-    assert (response.status_code, response["Location"]) == (302, address)
-    assert shown(response) == [text]
+    assert complaints(response) == texts
+    assert shown(response) == []
+    page = response.content.decode()
+    assert f'name="name" value="{name}"' in page
+    assert all(text in page for group in texts.values() for text in group)
     assert not Group.objects.exists()
 
 
@@ -179,12 +226,34 @@ def test_a_page_that_cannot_be_shown_leads_to_the_list_and_not_to_itself(person)
 
 
 @pytest.mark.urls(__name__)
+def test_a_refused_change_leaves_the_row_and_keeps_what_was_typed(person):
+    group = Group.objects.create(name="g")
+
+    response = person.post(f"/admin/auth/group/{group.pk}/change/", {"name": "busy"})
+
+    assert complaints(response) == {"__all__": ["The group busy is busy."]}
+    assert 'name="name" value="busy"' in response.content.decode()
+    group.refresh_from_db()
+    assert group.name == "g"
+
+
+@pytest.mark.urls(__name__)
+def test_a_refused_form_can_be_sent_again(person):
+    person.post("/admin/auth/group/add/", {"name": "busy"})
+
+    response = person.post("/admin/auth/group/add/", {"name": "free"})
+
+    assert response.status_code == 302
+    assert Group.objects.get().name == "free"
+
+
+@pytest.mark.urls(__name__)
 def test_a_bug_of_the_service_is_not_shown_with_the_form(person, caplog):
     response = person.post("/admin/auth/group/add/", {"name": "broken"})
 
-    (text,) = shown(response)
+    (text,) = complaints(response)["__all__"]
     assert text.startswith("An internal error occurred")
-    assert "inner" not in text
+    assert "inner x" not in response.content.decode()
     assert "inner" in caplog.text
     assert not Group.objects.exists()
 
@@ -258,6 +327,44 @@ def test_a_confirmed_button_acts_and_goes_back(superuser):
     assert (response.status_code, response["Location"]) == (302, "/admin/auth/group/?q=g")
     group.refresh_from_db()
     assert group.name == "g!"
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("busy", ["The group busy is busy."]),
+        ("wrong", ["Not 1.", "x: No."]),
+        ("broken", ["An internal error occurred"]),
+    ],
+)
+def test_a_dialog_that_is_refused_comes_back_as_typed_with_the_reason(person, name, texts):
+    group = Group.objects.create(name="g")
+
+    response = person.post(
+        f"/admin/auth/group/{group.pk}/retitle/", {"_form_submitted": "True", "name": name}
+    )
+
+    page = response.content.decode()
+    assert (response.status_code, shown(response)) == (200, [])
+    assert f'name="name" value="{name}"' in page
+    assert all(text in page for text in texts)
+    assert "How?" in page
+    group.refresh_from_db()
+    assert group.name == "g"
+
+
+@pytest.mark.urls(__name__)
+def test_a_dialog_that_is_not_refused_acts(person):
+    group = Group.objects.create(name="g")
+
+    response = person.post(
+        f"/admin/auth/group/{group.pk}/retitle/", {"_form_submitted": "True", "name": "free"}
+    )
+
+    assert (response.status_code, shown(response)) == (302, ["g: done"])
+    group.refresh_from_db()
+    assert group.name == "free"
 
 
 @pytest.mark.urls(__name__)

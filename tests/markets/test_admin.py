@@ -7,6 +7,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from accounts.models import VenueAccount
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.persistence.sentences import keep_sentence
 from markets.admin import venues as console_pages
 from markets.errors import VenueInUse, VenueUnavailable
@@ -98,6 +99,23 @@ def test_a_venue_is_added_through_the_service(console: Client) -> None:
     assert response.status_code == 302
     venue = Venue.objects.get()
     assert (venue.code, venue.ccxt_id, venue.ws_origin) == ("gamma", "bybit", FORM["ws_origin"])
+
+
+def test_what_the_service_refuses_comes_back_as_typed(
+    console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_values: object) -> None:
+        raise InvalidInput(fields={"code": [Message("The code is taken.")]})
+
+    monkeypatch.setattr(console_pages, "create_venue", refuse)
+
+    response = console.post(_url("venue_add"), FORM)
+
+    form = response.context["adminform"].form
+    assert form.errors == {"code": ["The code is taken."]}
+    page = response.content.decode()
+    assert "The code is taken." in page
+    assert f'name="ws_origin" value="{FORM["ws_origin"]}"' in page
 
 
 @pytest.mark.parametrize(

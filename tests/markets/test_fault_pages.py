@@ -149,7 +149,15 @@ def test_what_the_simulator_refuses_is_said_and_the_form_stays(
     [text] = said(answer)
     assert complaint in text
     assert f'value="{form["kind"]}" selected' in text_of(answer)
+    assert "<details>" in text_of(answer)
     assert simulator.control.list_faults("alpha") == []
+
+
+def test_details_that_were_typed_are_not_folded_away(console, simulator, page):
+    answer = console.post(page, {"kind": "refuse", "symbol": "BTC/EUR", "status": "502"})
+
+    assert "<details open>" in text_of(answer)
+    assert 'name="status" value="502"' in text_of(answer)
 
 
 def test_an_unknown_kind_is_refused_by_the_form(console, simulator, page):

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from arbplatform.core.errors import InvalidInput
+from arbplatform.notices import channels
 from arbplatform.notices.channels import check_address, update_channel
 from arbplatform.notices.channels import test_channel as ask_for_test
 from arbplatform.notices.delivering import deliver_due
@@ -193,6 +194,21 @@ def test_an_address_that_is_none_is_refused_in_the_form(console, db):
     assert "The address must begin with https://." in text
     assert "PLANTED" not in text
     assert not NoticeChannel.objects.exists()
+
+
+def test_what_the_service_refuses_comes_back_as_typed_but_for_the_address(console, db, monkeypatch):
+    def refuse(**_values):
+        raise ChannelNameTaken(name="ops")
+
+    monkeypatch.setattr(channels, "create_channel", refuse)
+
+    page = console.post(f"{LIST}add/", FORM | {"name": "typed"}).content.decode()
+
+    assert render(ChannelNameTaken(name="ops").message) in page
+    assert 'name="name" value="typed"' in page
+    assert 'name="heartbeat_at" value="09:00' in page
+    assert "Type it in again: a secret is never sent back." in page
+    assert SECRET not in page
 
 
 def test_no_page_answer_or_history_shows_an_address(console, staff_api, channel, look):

@@ -5,12 +5,15 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import translation
 
+from accounts.admin.forms import AccountForm
 from accounts.errors import AccountKeyRefused
 from accounts.models import Balance, VenueAccount
-from accounts.services.accounts import open_gateway
+from accounts.services.accounts import open_gateway, update_account
 from accounts.services.accounts import test_connection as check_connection
 from accounts.services.balances import sync_balances
 from accounts.services.transfers import submit_transfer
+from arbplatform.console.refusals import complain
+from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from markets.domain.funds import PermissionFinding
 from markets.errors import VenueAuthFailed, VenueError, VenueUnavailable
@@ -169,6 +172,7 @@ def test_a_taken_label_is_refused_at_the_form(console, alpha):
     )
 
     assert "already" in page
+    assert page.count("Type it in again: a secret is never sent back.") == 2
     assert VenueAccount.objects.count() == 1
 
 
@@ -208,6 +212,34 @@ def test_another_accounts_label_is_refused(console, alpha, make_account, account
 
     assert "already" in page
     assert VenueAccount.objects.get(pk=alpha[0].pk).label == "main"
+
+
+def test_what_the_service_refuses_comes_back_as_typed(console, alpha, account_form, settings):
+    settings.TRANSFER_TRUST_LOCAL = False  # a real venue
+    alpha[1].findings = [PermissionFinding("read", True), PermissionFinding("withdraw", True)]
+    update_account(account_id=alpha[0].pk, allows_transfers=True)
+    check_connection(account_id=alpha[0].pk)
+    VenueAccount.objects.update(is_enabled=True)
+    typed = account_form | {"label": "typed label"}
+
+    page = text(console.post(f"{ACCOUNTS}{alpha[0].pk}/change/", typed))
+
+    assert "may withdraw" in page
+    assert 'value="typed label"' in page
+    assert "Type it in again" not in page
+    stored = VenueAccount.objects.get()
+    assert (stored.label, stored.allows_transfers) == ("main", True)
+
+
+def test_a_secret_that_the_service_refuses_is_complained_of_at_its_field(console, alpha):
+    form = AccountForm({"new_api_key": "typed-key"})
+
+    complain(form, InvalidInput(fields={"api_key": [Message("Not this one.")]}))
+
+    assert form.errors["new_api_key"] == [
+        "Type it in again: a secret is never sent back.",
+        "Not this one.",
+    ]
 
 
 def test_an_unused_account_is_deleted(console, alpha):

@@ -12,7 +12,7 @@ from accounts.domain.limits import TransferLimits
 from accounts.models import AddressEntry, RuleChange, TransferLimit, VenueNetwork
 from accounts.services.limits import save_limits
 from arbplatform.core.errors import Message
-from tests.accounts.admin.pages import CONFIRMED, said
+from tests.accounts.admin.pages import CONFIRMED, said, text
 
 ADDRESSES = "/admin/accounts/addressentry/"
 NETWORKS = "/admin/accounts/venuenetwork/"
@@ -140,7 +140,9 @@ def test_limits_are_set_and_have_a_history(console):
 
     row = TransferLimit.objects.get()
     assert (row.account, row.transfer_max, row.approval_above) == (None, 5, 1)
-    assert said(answer)[-1][0] == "error"
+    page = text(answer)
+    assert "Give a number that is not below zero." in page
+    assert 'name="transfer_max" value="-5"' in page
     assert RuleChange.objects.get().after["transfer_max"] == "5"
 
 

@@ -183,6 +183,19 @@ def test_without_a_reason_nothing_is_settled(console, lost):
     assert Transfer.objects.get().state == "unknown"
 
 
+def test_a_refused_settlement_comes_back_as_typed_with_the_reason(console, lost):
+    path = reverse("admin:accounts_transfer_settle_one", args=(lost.pk,))
+    typed = {"outcome": "arrived", "arrived_amount": "0.6", "reason": "seen there"}
+
+    page = text(console.post(path, CONFIRMED | typed))
+
+    assert 'name="arrived_amount" value="0.6"' in page
+    assert 'value="arrived" selected' in page
+    assert "seen there</textarea>" in page
+    assert "Give a number above zero that is not more than what was sent." in page
+    assert Transfer.objects.get().state == "unknown"
+
+
 def test_what_has_ended_is_not_offered_for_settling(console, ask_inside, now):
     transfer = submit_transfer(transfer_id=ask_inside().pk, clock=now)
     path = reverse("admin:accounts_transfer_settle_one", args=(transfer.pk,))

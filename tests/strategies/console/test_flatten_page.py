@@ -82,9 +82,10 @@ def test_without_reason_or_confirmation_nothing_happens(console, better, wish, t
 def test_a_halt_of_everything_is_not_lifted(console, better):
     change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="odd")
 
-    answer = console.post(FLATTEN, WISH, follow=True)
+    answer = console.post(FLATTEN, WISH)
 
     assert "trading is halted for the whole platform (odd)" in said(answer)[0]
+    assert 'name="reason" value="end of the day"' in answer.content.decode()
     assert is_held(better)
 
 

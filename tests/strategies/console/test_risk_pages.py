@@ -15,10 +15,6 @@ LIST = "/admin/strategies/risklimits/"
 EMPTY = dict.fromkeys(LIMIT_NAMES, "")
 
 
-def said(response):
-    return [str(message) for message in response.context["messages"]]
-
-
 def test_defaults_and_limits_of_a_strategy_are_set_on_their_pages(console, superuser, make_cross):
     strategy = make_cross()
 
@@ -44,12 +40,16 @@ def test_a_change_is_shown_with_before_and_after(console):
     assert "loss of one UTC day: – → 1" in html
 
 
-def test_a_refusal_is_a_message_and_changes_nothing(console):
-    answer = console.post(
-        LIST + "add/", EMPTY | {"strategy": "", "venue_share_max": "2"}, follow=True
-    )
+def test_a_refused_form_comes_back_as_typed_and_changes_nothing(console):
+    typed = EMPTY | {"strategy": "", "venue_share_max": "2", "day_loss_max": "100.5"}
 
-    assert "share of a venue: Give a share from 0 to 1." in said(answer)[0]
+    answer = console.post(LIST + "add/", typed)
+
+    html = answer.content.decode()
+    form = answer.context["adminform"].form
+    assert form.errors["venue_share_max"] == ["Give a share from 0 to 1."]
+    assert "Give a share from 0 to 1." in html
+    assert 'name="day_loss_max" value="100.5"' in html
     assert RiskLimits.objects.count() == 0
 
 

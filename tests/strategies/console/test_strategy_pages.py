@@ -6,13 +6,14 @@ import pytest
 from django.utils import translation
 
 from arbplatform.console.template_filters import signed_money
+from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from ledger.models import AssetPrice, Order
 from ledger.services.equity import take_snapshot
 from strategies.admin.panel import brief
 from strategies.admin.strategy import ERROR_SHOWN_MAX
 from strategies.domain.states import StrategyState
-from strategies.errors import StrategyNotFound
+from strategies.errors import StrategyNotFound, StrategyRunning
 from strategies.models import Execution, ResultTotal, Run, Strategy
 from strategies.services.failures import explain
 from strategies.services.pnl import report_pnl
@@ -210,8 +211,23 @@ def test_a_strategy_that_was_started_while_its_form_was_open_is_not_changed(
     console.get(page(strategy))
     start(strategy)
 
-    console.post(page(strategy), {**form, "name": "renamed"}, follow=True)
+    text = text_of(console.post(page(strategy), {**form, "name": "renamed"}))
 
+    strategy.refresh_from_db()
+    assert strategy.name == "cross"
+    assert render(StrategyRunning(name="cross", state=Message("running")).message) in text
+    assert 'name="name" value="renamed"' in text
+    assert 'name="params__min_edge_bps" value="7.5"' in text
+    assert 'name="_continue"' in text  # stopped, it can be saved without typing it again
+
+
+def test_a_strategy_whose_plugin_is_gone_cannot_be_typed_in(console, make_cross, form):
+    strategy = make_cross()
+    Strategy.objects.update(type="gone")
+
+    text = text_of(console.post(page(strategy), {**form, "name": "renamed"}))
+
+    assert "There is no strategy type gone." in text
     strategy.refresh_from_db()
     assert strategy.name == "cross"
 

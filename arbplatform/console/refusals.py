@@ -1,0 +1,90 @@
+"""What a service refuses goes back into the form: beside its fields, with all that was typed."""
+
+import logging
+import secrets
+from typing import Any
+
+from django import forms
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest
+
+from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput
+from arbplatform.wording import render
+
+logger = logging.getLogger(__name__)
+
+
+def remember_refusal(request: HttpRequest, refusal: ArbError) -> None:
+    """Have the forms of this request say why the service refused."""
+    vars(request)["refusal"] = refusal  # read below only
+
+
+def is_refused(request: HttpRequest) -> bool:
+    """Return whether a service refused in this request."""
+    return hasattr(request, "refusal")
+
+
+def with_refusal(form_class: Any, request: HttpRequest) -> Any:
+    """Return the form class, which says why the service refused if it did in this request."""
+    if not is_refused(request):
+        return form_class
+    refusal: ArbError = vars(request)["refusal"]
+
+    class RefusedForm(form_class):
+        """A form that is not valid, whatever is in it."""
+
+        def clean(self) -> Any:
+            """Say why the service refused."""
+            cleaned = super().clean()
+            complain(self, refusal)
+            return cleaned
+
+    return RefusedForm
+
+
+def complain(form: forms.BaseForm, refusal: Exception) -> None:
+    """Say in a form why a service refused: beside the fields that it names, else on top.
+
+    Args:
+        form: its attribute ``names``, if it has one, says what it calls arguments of the service.
+        refusal: what the service raised.
+    """
+    code = str(refusal.code) if isinstance(refusal, ArbError) else ""
+    details = refusal.fields if isinstance(refusal, InvalidInput) else {}
+    if not details or str(refusal) != InvalidInput.summary:  # which only says: look below
+        form.add_error(None, ValidationError(explain(refusal, type(form).__name__), code=code))
+    names = getattr(form, "names", {})
+    for argument, complaints in details.items():
+        name = names.get(argument, argument)
+        is_shown = name in form.fields
+        head = "" if is_shown else f"{find_title(_model_of(form), name)}: "
+        for text in complaints:
+            error = ValidationError(f"{head}{render(text)}", code=code)
+            form.add_error(name if is_shown else None, error)
+
+
+def find_title(model: type[Model] | None, name: str) -> str:
+    """Return what a field is called, for people; its name if the model has no such field."""
+    try:
+        return str(model._meta.get_field(name).verbose_name) if model else name  # type: ignore[union-attr]
+    except FieldDoesNotExist:
+        return name
+
+
+def explain(error: Exception, name: str) -> str:
+    """Return what an error says to a person; of a bug only the id under which it is logged.
+
+    Args:
+        error: what was raised.
+        name: what it happened to.
+    """
+    if isinstance(error, ArbError) and error.kind is not ErrorKind.BUG:
+        return render(error.message)
+    error_id = secrets.token_hex(6)
+    logger.error("Unforeseen error %s in an action on %s", error_id, name, exc_info=error)
+    return render(Bug(error_id=error_id).message)
+
+
+def _model_of(form: forms.BaseForm) -> type[Model] | None:
+    return form._meta.model if isinstance(form, forms.BaseModelForm) else None
