@@ -1,20 +1,24 @@
 """The call that sends funds away, and what must be known before."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import ccxt
 
 from arbplatform.core.decimals import Amount, to_decimal
 from arbplatform.core.errors import Message
 from markets.domain.funds import DepositAddress, NetworkState
+from markets.errors import VenueRejected
 from markets.gateway.account_data import parse_deposit_address, parse_networks
 from markets.gateway.answers import need_text, require_mapping
 from markets.gateway.client import Client
 from markets.gateway.error_map import Effect, Malformed
 from markets.gateway.quirks import Quirks
 from markets.gateway.session import Session
+
+_WORD: Final = re.compile(r"[^\W_]+")
 
 UNLISTED_ROWS_MAX = 100
 """Rows of all assets that are looked through for those of one."""
@@ -48,13 +52,58 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
         session: with the venue.
         asset: its code.
         network: the venue's name of the network; ``None``: its default.
+
+    Raises:
+        VenueRejected: it is not clear which of the venue's methods of deposit is meant.
     """
     with session.call(Effect.READ) as client:
         session.need(client, "fetchDepositAddress")
         session.load_networks(client)
         params = {"network": network} if network else {}
+        if session.quirks.has_deposit_methods:
+            params = {"method": _deposit_method(session, client, asset, network)}
         answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
         return parse_deposit_address(answer, asset=asset, network=network)
+
+
+def _deposit_method(session: Session, client: Client, asset: str, network: str | None) -> str:
+    """Return the only method of deposit that is on a network, or the only one there is.
+
+    ccxt goes by a table of its own whatever network is asked for, and takes the first method where
+    none has the network's name: funds that are sent to such an address on the network are lost.
+    """
+    rows = session.timed(client, lambda: client.fetch_deposit_methods(asset))
+    methods = [need_text(require_mapping(row, "method").get("method"), "method") for row in rows]
+    exact = [method for method in methods if network and method.lower() == network.lower()]
+    fitting = exact or [method for method in methods if _is_named(network or "", method, asset)]
+    if len(fitting) != 1:
+        raise VenueRejected(
+            "{venue} gives addresses for {asset} by the methods {methods}; which of them is on the "
+            "network {network} is not clear. Confirm words of one of them as the name that the "
+            "venue has for the network.",
+            venue=session.venue,
+            asset=asset,
+            methods=", ".join(methods) or "–",
+            network=network or "–",
+        )
+    return fitting[0]
+
+
+def _is_named(network: str, method: str, asset: str) -> bool:
+    """Return whether the words of a network stand in the name of a method, one after the other.
+
+    The asset's own code says nothing about the network, even if a network bears it, too.
+
+    >>> _is_named("trc20", "Tether USD (TRC20)", "USDT"), _is_named("", "Bitcoin", "BTC")
+    (True, True)
+    >>> _is_named("Arbitrum One", "ETH - Arbitrum One (Unified)", "ETH")
+    True
+    >>> _is_named("ETH", "ETH - Arbitrum One (Unified)", "ETH")
+    False
+    """
+    words = [word for word in _WORD.findall(method.lower()) if word != asset.lower()]
+    wanted = " ".join(_WORD.findall(network.lower()))
+    return not wanted or f" {wanted} " in f" {' '.join(words)} "
 
 
 def list_funds(

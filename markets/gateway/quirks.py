@@ -86,6 +86,8 @@ class Quirks:
         withdraw_id_key: key of our id in the raw withdrawal record.
         withdraw_params: more parameters of ``withdraw``.
         needs_currencies: withdrawals and deposit addresses want the venue's list of networks.
+        has_deposit_methods: deposit addresses belong to methods, which name their networks in words
+            of their own; ccxt takes another one where it does not find the network's name.
         is_withdrawal_fee_on_top: ``withdraw`` takes what shall arrive; the fee leaves besides.
         is_withdrawal_amount_net: its history states what arrives, not what left.
         fee_mode: the coin of the fee, where ccxt does not say or says it wrongly.
@@ -125,6 +127,7 @@ class Quirks:
     withdraw_id_key: str = ""
     withdraw_params: Mapping[str, Any] = field(default_factory=dict)
     needs_currencies: bool = True
+    has_deposit_methods: bool = False
     is_withdrawal_fee_on_top: bool = False
     is_withdrawal_amount_net: bool = False
     fee_mode: FeeMode | None = None
@@ -266,6 +269,7 @@ _KRAKEN = Quirks(
     lookup_params=("cl_ord_id",),
     can_cancel_by_client_id=True,
     fee_mode=FeeMode.QUOTE,
+    has_deposit_methods=True,
     is_nonce_strict=True,
     has_order_trades=False,
     paging=Paging.OFFSET,
