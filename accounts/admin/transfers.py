@@ -20,6 +20,7 @@ from accounts.services.settlement import SETTLEABLE, confirm_settlement, settle_
 from accounts.services.transfers import poll_transfer
 from arbplatform.console.admin import command_button, plain
 from arbplatform.core.errors import Message
+from arbplatform.wording import render
 from markets.domain.funds import Wallet
 
 STATE_LABELS = {
@@ -77,7 +78,7 @@ class TransferAdmin(AskingAdmin):
                 "fields": (
                     "state",
                     "alarmed_at",
-                    "error",
+                    "show_error",
                     "show_settlement",
                     "note",
                     "asset",
@@ -178,6 +179,11 @@ class TransferAdmin(AskingAdmin):
     def show_amount(self, transfer: Transfer) -> str:
         """Show what leaves the source."""
         return plain(transfer.amount)
+
+    @display(description=_("error"))
+    def show_error(self, transfer: Transfer) -> str:
+        """Show what went wrong, in the reader's language."""
+        return render(transfer.to_error()) or "–"
 
     @display(description=_("proposed settlement"))
     def show_settlement(self, transfer: Transfer) -> str:

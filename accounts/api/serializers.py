@@ -148,6 +148,7 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
     approved_by = serializers.CharField(
         source="approved_by.username", read_only=True, allow_null=True, default=None
     )
+    error = SentenceField(source="to_error")
     value = AmountField(read_only=True, allow_null=True)
 
     class Meta:

@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.domain.transfers import TransferState
 from accounts.models.accounts import VenueAccount, WalletChoice
 from accounts.models.rules import AddressEntry
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_sentence
 from markets.models import Asset
 
 
@@ -208,3 +210,7 @@ class Transfer(TimestampedModel):
     def is_internal(self) -> bool:
         """Whether the funds stay inside one account."""
         return self.from_account_id == self.to_account_id
+
+    def to_error(self) -> Message:
+        """Return what went wrong last, still to be translated; empty if nothing did."""
+        return read_sentence(self.error)

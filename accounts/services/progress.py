@@ -28,6 +28,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
     entry = entries.filter(pk__in=list(entry_id)).first()
     if entry is not None and entry.state in BLOCKED_STATES:
         state = Message(entry.get_state_display())
-        raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=entry.reason)
+        reason = Message(entry.reason)
+        raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=reason)
     now = clock.now()
     rows = Transfer.objects.filter(pk=transfer_id, state__in=SENDABLE_STATES)
     claimed = rows.update(
@@ -178,7 +180,7 @@ def postpone(*, transfer_id: int, error: ArbError, clock: Clock = SYSTEM_CLOCK) 
     Transfer.objects.filter(pk=transfer_id, next_lookup_at__isnull=False).update(
         next_lookup_at=now + POSTPONEMENT,
         error_code=error.code,
-        error=str(error),
+        error=keep_sentence(error.message),
         updated_at=now,
     )
 
@@ -202,12 +204,18 @@ def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
             setattr(transfer, name, value)
     error = sighting.error
     transfer.error_code = None if error is None else error.code
-    transfer.error = "" if error is None else str(error)
+    transfer.error = "" if error is None else keep_sentence(error.message)
 
 
 def _announce(transfer: Transfer, state: TransferState) -> None:
     level = logging.ERROR if state is TransferState.DISPUTED else logging.INFO
-    logger.log(level, "%s is %s: %s", transfer, state, transfer.error or "as expected")
+    logger.log(
+        level,
+        "%s is %s: %s",
+        transfer,
+        state,
+        transfer.to_error() if transfer.error else "as expected",
+    )
     if state is TransferState.REQUESTED:
         enqueue_on_commit("accounts.submit_transfer", transfer_id=transfer.pk)
     if state in BOOKED_STATES:

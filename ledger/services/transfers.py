@@ -129,7 +129,7 @@ def _book_external(transfer: Transfer, entries: dict[str, Entry]) -> None:
         _book(transfer, EntryKind.TRANSFER_IN, lines, entries)
     if transfer.state == TransferState.FAILED and EntryKind.REVERSAL not in entries:
         entries[EntryKind.REVERSAL] = reverse_entry(
-            entry_id=departure.pk, memo=transfer.error[:200]
+            entry_id=departure.pk, memo=str(transfer.to_error())[:200]
         )
 
 

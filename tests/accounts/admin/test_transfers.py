@@ -14,6 +14,44 @@ from accounts.services.transfers import submit_transfer
 from markets.errors import OutcomeUnknown
 from tests.accounts.admin.pages import ACCOUNTS, CONFIRMED, TRANSFERS, said, text
 
+UNKNOWN = {
+    "en": "Whether alpha carried out the request is not known: lost.",
+    "zh-hans": "尚不确定 alpha 是否执行了请求：lost。",
+}
+
+
+@pytest.mark.parametrize("language", list(UNKNOWN))
+def test_what_went_wrong_is_told_in_the_readers_language(console, ask, alpha, now, language):
+    alpha[1].failures["withdraw"] = [OutcomeUnknown(venue="alpha", cause="lost")]
+    transfer = submit_transfer(transfer_id=ask().pk, clock=now)
+
+    asked = {"headers": {"Accept-Language": language}}
+    page = text(console.get(f"{TRANSFERS}{transfer.pk}/change/", **asked))
+    shown = console.get(f"/api/transfers/{transfer.pk}", **asked).json()["data"]
+
+    assert UNKNOWN[language] in page
+    assert UNKNOWN[language] in shown["error"]
+
+
+def test_an_error_that_was_kept_as_text_is_shown_as_it_was(console, ask):
+    old = "what {it} was: 100 %"
+    transfer = ask()
+    Transfer.objects.update(error=old, error_code=3010)
+
+    assert old in text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
+    shown = console.get(f"/api/transfers/{transfer.pk}").json()["data"]
+    assert shown["error"] == old
+
+
+def test_a_secret_in_an_error_is_kept_nowhere(ask, alpha, now):
+    said = '{"api_secret": "5up3r5ecret"}'
+    alpha[1].failures["withdraw"] = [OutcomeUnknown(venue="alpha", cause=said)]
+
+    transfer = submit_transfer(transfer_id=ask().pk, clock=now)
+
+    assert "5up3r5ecret" not in transfer.error
+    assert "***" in str(transfer.to_error())
+
 
 @pytest.fixture
 def transfer_form(alpha, beta, assets):

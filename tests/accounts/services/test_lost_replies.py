@@ -112,7 +112,7 @@ def test_a_transfer_that_never_shows_up_is_given_up_late(ask, alpha, now, commit
         transfer = poll_for(transfer, minutes=3)
 
     assert (transfer.state, transfer.error_code) == (S.FAILED, 3010)
-    assert "Check the balances of both accounts" in transfer.error
+    assert "Check the balances of both accounts" in str(transfer.to_error())
     assert sent_tasks == [("ledger.book_transfer", {"transfer_id": transfer.pk})]
     assert alpha[1].count("withdraw") == 1
 

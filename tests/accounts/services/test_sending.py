@@ -70,7 +70,7 @@ def test_a_definite_refusal_is_a_failure_with_its_cause(ask, alpha, now, error):
     transfer = submit_transfer(transfer_id=ask().pk, clock=now)
 
     assert (transfer.state, transfer.error_code) == (S.FAILED, error.code)
-    assert "closed" in transfer.error
+    assert "closed" in str(transfer.to_error())
     assert (transfer.next_lookup_at, poll_transfers(clock=now)) == (None, 0)
     assert alpha[1].count("withdraw") == 1
 

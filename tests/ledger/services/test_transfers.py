@@ -8,6 +8,8 @@ from django.utils import timezone
 from accounts.domain.transfers import TransferState
 from accounts.errors import TransferNotFound
 from accounts.models import Transfer
+from arbplatform.core.errors import Message
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.models import Entry, EntryKind
 from ledger.selectors import imbalances, in_transit, list_total_errors, wallet_balances
 from ledger.services import transfers as service
@@ -102,13 +104,16 @@ def test_an_arrival_without_any_word_before_is_booked_whole(make_transfer, alpha
 
 
 def test_a_transfer_that_failed_on_its_way_is_taken_back(make_transfer, alpha, beta):
+    said = {"venue": "alpha", "cause": "by compliance"}
+    error = keep_sentence(Message("{venue} reports that the transfer failed: {cause}.", said))
     transfer = make_transfer(fee=D("0.0001"))
     move(transfer, T.SUBMITTED)
 
-    assert move(transfer, T.FAILED, error="rejected by compliance") == ["transfer_out", "reversal"]
+    assert move(transfer, T.FAILED, error=error) == ["transfer_out", "reversal"]
 
     assert (balances(alpha, beta), in_transit()) == ([D(0), D(0)], {})
-    assert Entry.objects.get(kind=EntryKind.REVERSAL).memo == "rejected by compliance"
+    memo = Entry.objects.get(kind=EntryKind.REVERSAL).memo
+    assert memo == "alpha reports that the transfer failed: by compliance."
     assert imbalances() == {}
 
 
