@@ -30,6 +30,9 @@ PAGES_MAX = 40
 KEPT_PAGES_MAX = 200
 """Answers of one history that are read over several rounds, at most."""
 
+KEPT_ROWS_MAX = 20_000
+"""Rows of one history that are kept; one that has grown beyond is read anew, from later on."""
+
 _FEATURES: Mapping[str, str] = {
     "fetch_my_trades": "fetchMyTrades",
     "fetch_orders": "fetchOrders",
@@ -114,7 +117,8 @@ class _Kept:
     def serves(self, session: Session, since_ms: int) -> bool:
         """Return whether it reaches back so far, or will when it is read on."""
         is_same = self.session is session and self.since_ms <= since_ms
-        return is_same and (self.is_whole or self.pages_left > 0)
+        is_short = len(self.rows) <= KEPT_ROWS_MAX
+        return is_same and is_short and (self.is_whole or self.pages_left > 0)
 
 
 class Histories:

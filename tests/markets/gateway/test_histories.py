@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.errors import VenueRateLimited
+from markets.gateway import histories as histories_module
 from markets.gateway import order_calls
 from markets.gateway.capabilities import list_certified
 from markets.gateway.client import RateKept, exchange_class
@@ -352,6 +353,26 @@ def test_three_answers_a_round_are_enough_for_any_length() -> None:
 
     assert refused == 19
     assert found == list(range(len(venue.trades)))
+
+
+def test_what_is_kept_of_a_history_that_never_ends_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A comparison that fails for weeks on something else keeps what it has read."""
+    monkeypatch.setattr(histories_module, "KEPT_ROWS_MAX", 3 * SIZE)
+    venue, histories = Limited([]), Histories()
+    kept_counts: list[int] = []
+    for number in range(20):
+        venue.add(range(number * SIZE, (number + 1) * SIZE))
+        venue.room = PAGES_MAX
+        histories.begin_round()
+        since_ms = SINCE_MS + max(0, number - 1) * SIZE
+        with sharing(histories):
+            rows = read_pages(venue, "fetch_my_trades", SYMBOL, since_ms)  # type: ignore[arg-type]
+            kept_counts.append(len(histories.of(venue, "fetch_my_trades", since_ms).rows))  # type: ignore[arg-type]
+        assert len(rows) == min(number + 1, 2) * SIZE
+
+    assert max(kept_counts) <= 4 * SIZE
 
 
 def test_a_history_that_is_longer_than_all_rounds_may_read_is_begun_anew() -> None:
