@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import VenueAccount, WalletChoice
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_from_json
-from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.fields import AmountField, DocumentField
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DiscrepancyKind,
@@ -98,6 +98,12 @@ class AccountReconciliation(models.Model):
         help_text=_(
             "Orders that the venue does not know, so that it is asked for them less often."
         ),
+    )
+
+    activity = DocumentField(
+        null=True,
+        editable=False,
+        help_text=_("What its orders have been doing, so that a round reads what is new."),
     )
 
     class Meta:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.domain.transfers import TransferState
 from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAccount
 from accounts.selectors import list_syncable_account_ids
 from arbplatform.core.decimals import Amount, Quantity
-from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.orders import OrderState
 from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES
 from ledger.errors import DiscrepancyNotFound
 from ledger.models import (
@@ -23,12 +23,10 @@ from ledger.models import (
     ReconciliationRun,
 )
 from ledger.selectors.orders import list_live_ids, list_orders, without_secrets
+from ledger.selectors.traded import MARKETS_MAX
 from markets.domain.funds import Wallet
 from markets.errors import OrderAbsent
 from markets.models import Market
-
-MARKETS_MAX = 20
-"""Markets whose histories one round reads."""
 
 _LEAVING = (
     TransferState.SUBMITTING,
@@ -139,21 +137,6 @@ def map_rounds() -> dict[int, int]:
     """Return how many comparisons of each account have begun so far; of others none has."""
     rows = AccountReconciliation.objects.order_by()
     return dict(rows.values_list("account_id", "round_count"))
-
-
-def list_traded_markets(account: VenueAccount, since: datetime) -> list[Market]:
-    """Return the markets in which an account had orders since a moment, or has some now.
-
-    Those in which something happened last come first: of an account that trades more markets than
-    one round reads, none is left out for ever.
-    """
-    orders = Order.objects.filter(account_id=account.pk).filter(
-        Q(updated_at__gte=since) | Q(state__in=LIVE_STATES)
-    )
-    last = orders.order_by().values("market_id").annotate(last=Max("updated_at"))
-    ids = list(last.order_by("-last").values_list("market_id", flat=True)[:MARKETS_MAX])
-    rows = Market.objects.select_related("venue", "base", "quote").in_bulk(ids)
-    return [rows[pk] for pk in ids]
 
 
 def list_markets_between(account: VenueAccount, assets: Collection[str]) -> list[Market]:

@@ -118,6 +118,7 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
     order = fill.order
     order.market = listing.market
     if is_fee_plausible(order, row):
+        listing.round.touched.add(order.pk)
         book_fills(order=order, fills=[row])
         return
     fee, asset = row.fee or ZERO, row.fee_asset or ""

@@ -137,6 +137,7 @@ def _book_confirmed(
     if report.filled_quantity < listed or report.symbol != order.market.symbol:
         _see_excess(listing, order, report, rows, listed)
         return
+    listing.round.touched.add(order.pk)
     try:
         record(
             orders=[order],

@@ -141,6 +141,7 @@ def book_proven(
         return []
     purses = {purse for movement in proven for purse in movement.amounts}
     chosen = [fresh[movement.key] for movement in proven]
+    round_.touched |= _orders_of(chosen)
     try:
         entries = _book(round_.account.pk, booked_of(comparison, purses), chosen)
     except ArbError as error:
@@ -161,11 +162,15 @@ def _book(
     Otherwise the two would wait for each other, and a sender among them for a second.
     """
     lock_books(account_id)
-    lock_orders({row.order_id for row in candidates if row.order_id is not None})
+    lock_orders(_orders_of(candidates))
     lock_totals(account_id, {asset for _wallet, asset in booked})
     if not stands_still(account_id, booked):
         return []
     return [(row.movement, row.book()) for row in candidates if row.book is not None]
+
+
+def _orders_of(candidates: Sequence[Candidate]) -> set[int]:
+    return {row.order_id for row in candidates if row.order_id is not None}
 
 
 def list_purses_on_their_way(

@@ -22,7 +22,6 @@ from accounts.services.accounts import open_gateway
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
-from ledger.domain.denials import Denial
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     OVERLAP,
@@ -40,8 +39,8 @@ from ledger.selectors.reconciliation import (
     list_markets_between,
     list_moving_assets,
     list_reconcilable_account_ids,
-    list_traded_markets,
 )
+from ledger.selectors.traded import list_traded_markets, read_activity
 from ledger.services.claims import restrict_broken_strategies
 from ledger.services.discrepancies import alarm_due, keep_sightings
 from ledger.services.fill_comparison import compare_fills
@@ -56,6 +55,7 @@ from ledger.services.movements import (
 from ledger.services.openings import opening_key
 from ledger.services.order_comparison import compare_orders
 from ledger.services.reconciliation import Comparison, Difference, compare_balances
+from ledger.services.round_memory import recall, remember
 from ledger.services.venue_reads import Failed, Round
 from markets.domain.funds import Wallet
 from markets.gateway.limiter import in_background
@@ -71,12 +71,6 @@ It must not take long: nothing trades on an account between the start of a worke
 
 LOOK_BACK_MAX = timedelta(days=7)
 """No history is read from further back."""
-
-STRANGERS_MAX = 1_000
-"""Orders that are not in the journal that are kept for one account."""
-
-DENIALS_MAX = 1_000
-"""Orders that its venue does not know that are kept for one account."""
 
 SWEEP_TIME_MAX_MS = 40_000
 """A sweep begins no further account after so long [ms]; the next one begins with it."""
@@ -141,8 +135,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         opened_at=opening.occurred_at,
         since=_since(claim.row.read_until, opening.occurred_at, account_id, now),
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
-        known_strangers=claim.row.strangers,
-        known_denials={name: Denial(*figures) for name, figures in claim.row.denials.items()},
+        **recall(claim.row),
         before_read=claim.extend,
         histories=KEPT.take(account_id),
     )
@@ -183,7 +176,13 @@ def reconcile_accounts(*, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 def _compare_all(round_: Round) -> None:
-    markets = list_traded_markets(round_.account, round_.since)
+    round_.activity = read_activity(
+        round_.account.pk,
+        round_.activity,
+        now=round_.started_at,
+        horizon=round_.started_at - LOOK_BACK_MAX,
+    )
+    markets = list_traded_markets(round_.activity, round_.since)
     candidates = compare_fills(round_, markets, since=round_.since)
     compare_orders(round_, markets)
     read = round_.read(lambda: compare_balances(round_.account))
@@ -365,28 +364,11 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     if error is None and not round_.is_cut_short:
         row.read_until = round_.started_at
     is_clean = run.outcome == RunOutcome.CLEAN
-    row.strangers = _strangers_to_keep(round_, is_clean=is_clean)
-    row.denials = _denials_to_keep(round_, is_clean=is_clean)
+    remember(round_, row, is_clean=is_clean)
     if is_clean:
         row.last_clean_at, row.clean_round = round_.started_at, row.round_count
     row.save()
     return run
-
-
-def _strangers_to_keep(round_: Round, *, is_clean: bool) -> dict[str, str]:
-    """Return what no later round asks for: once all is equal, only what is listed still."""
-    kept = round_.strangers if is_clean else {**round_.known_strangers, **round_.strangers}
-    return dict(list(kept.items())[-STRANGERS_MAX:])
-
-
-def _denials_to_keep(round_: Round, *, is_clean: bool) -> dict[str, list[int]]:
-    """Return what later rounds ask for less often: likewise, and none that was found."""
-    kept = {} if is_clean else dict(round_.known_denials)
-    for name, denial in round_.denials.items():
-        kept.pop(name, None)
-        kept[name] = denial  # last: what was not listed in this round goes first
-    left = [(name, one) for name, one in kept.items() if name not in round_.strangers]
-    return {name: [one.count, one.asked_at_ms] for name, one in left[-DENIALS_MAX:]}
 
 
 def _outcome(round_: Round, run: ReconciliationRun) -> RunOutcome:

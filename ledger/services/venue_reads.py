@@ -12,6 +12,7 @@ from arbplatform.core.errors import ArbError
 from ledger.domain.denials import Denial
 from ledger.domain.reconciliation import DiscrepancyKind, Sighting
 from ledger.errors import ComparisonBrokenOff
+from ledger.selectors.traded import Activity
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
 from markets.gateway.histories import Histories, sharing
@@ -63,6 +64,8 @@ class Round:
         strangers: those of this round.
         known_denials: orders that the venue said in earlier rounds it does not know, likewise.
         denials: those of this round.
+        activity: what the account's orders have been doing, by an earlier round; then by this one.
+        touched: orders that this round has written to, which may have been settled long ago.
         before_read: is called before each question.
         histories: what earlier rounds have read of histories that they could not read to the end.
     """
@@ -83,6 +86,8 @@ class Round:
     strangers: dict[str, str] = field(default_factory=dict)
     known_denials: Mapping[str, Denial] = field(default_factory=dict)
     denials: dict[str, Denial] = field(default_factory=dict)
+    activity: Activity | None = None
+    touched: set[int] = field(default_factory=set)
     before_read: Callable[[], None] = lambda: None
     histories: Histories = field(default_factory=Histories)
 

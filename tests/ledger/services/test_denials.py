@@ -7,7 +7,7 @@ import pytest
 
 from ledger.domain.reconciliation import ROUNDS_MIN
 from ledger.models import AccountReconciliation, Discrepancy, Entry
-from ledger.services import reconciler
+from ledger.services import round_memory
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
 from markets.errors import VenueUnavailable
 from tests.ledger.reconciled import assert_equal_to, by_hand
@@ -112,7 +112,7 @@ def test_a_venue_that_does_not_answer_denies_nothing(look, opened_books, venue):
 
 
 def test_of_so_many_denials_the_newest_are_kept(look, denied, monkeypatch):
-    monkeypatch.setattr(reconciler, "DENIALS_MAX", 3)
+    monkeypatch.setattr(round_memory, "DENIALS_MAX", 3)
 
     look()
 

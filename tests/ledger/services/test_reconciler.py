@@ -26,7 +26,6 @@ from ledger.models import (
     TradingHalt,
 )
 from ledger.selectors import wallet_balances
-from ledger.selectors.reconciliation import list_traded_markets
 from ledger.services import reconciler
 from ledger.services.discrepancies import acknowledge
 from ledger.services.fills import book_fills
@@ -37,7 +36,6 @@ from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.domain.orders import Side, TimeInForce, VenueOrderStatus
 from markets.errors import NotSupportedByVenue, OrderAbsent, VenueRejected, VenueUnavailable
 from markets.gateway.limiter import BACKGROUND_RESERVE_MS, Urgency, reserve_of
-from markets.models import Market
 from tests.ledger.reconciled import assert_equal_to, by_hand
 
 
@@ -497,6 +495,7 @@ def test_histories_are_read_back_to_what_they_may_still_solve(
     oldest = Discrepancy.objects.get(kind="balance")
     clock.advance_ms(86_400_000)
     Order.objects.update(updated_at=clock.now())
+    AccountReconciliation.objects.update(activity=None)  # as if a round had seen it happen
 
     before = look()
     since_ms = to_ms(oldest.first_seen_at - 2 * OVERLAP)
@@ -505,27 +504,6 @@ def test_histories_are_read_back_to_what_they_may_still_solve(
     acknowledge(discrepancy_id=oldest.pk, note="a bonus is due", user=superuser, clock=clock)
     look()
     assert venue.asked_since_ms["fetch_orders"] == to_ms(before.started_at - OVERLAP)
-
-
-def test_of_many_markets_those_that_were_traded_last_are_read(
-    opened_books, make_plan, market, clock, monkeypatch
-):
-    ether = Market.objects.get(venue=opened_books.venue, symbol="ETH/USDT")
-    plans = [make_plan(0), make_plan(1, market_id=ether.pk, price=D(3_000))]
-    submit_orders(
-        order_ids=[order.pk for order in write_orders(plans=plans, clock=clock)], clock=clock
-    )
-    later = clock.now() + timedelta(seconds=1)
-
-    def read():
-        return [row.symbol for row in list_traded_markets(opened_books, clock.now())]
-
-    Order.objects.filter(market=market).update(updated_at=later)
-    assert read() == ["BTC/USDT", "ETH/USDT"]
-    monkeypatch.setattr("ledger.selectors.reconciliation.MARKETS_MAX", 1)
-    assert read() == ["BTC/USDT"]
-    Order.objects.filter(market=ether).update(updated_at=later + timedelta(seconds=1))
-    assert read() == ["ETH/USDT"]
 
 
 # reads that fail ------------------------------------------------------------------------------
