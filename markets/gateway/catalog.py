@@ -1,12 +1,15 @@
 """What all connections of this process to one venue share: markets, clock offset, rate limit."""
 
+import decimal
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
 
+from arbplatform.core.decimals import PRECISION_DIGITS
 from arbplatform.core.errors import Message
 from markets.domain.clocks import ROUND_TRIP_MS_MAX, ClockReading
 from markets.gateway.base import VenueSpec
@@ -20,24 +23,41 @@ from markets.gateway.pulses import PulseCounter
 logger = logging.getLogger(__name__)
 
 MARKETS_AGE_MS_MAX = 6 * 3_600_000
-"""Markets older than this are loaded again before the next call [ms]."""
+"""Markets older than this are loaded again beside the next call [ms]."""
 
 RELOAD_PAUSE_MS = 60_000
 """Shortest time between two loads that nobody asked for [ms]."""
 
 
+Work = Callable[[], None]
+
+
+def _in_a_thread(work: Work) -> None:
+    threading.Thread(target=work, name="markets", daemon=True).start()
+
+
 class Catalog:
     """Markets, clock offset and rate limiter of one venue.
+
+    Markets that are there are renewed beside the calls: a list of thousands takes seconds, an order
+    that waited for it would not leave any more, and the order of the other leg has left by then.
 
     Args:
         spec: how to reach the venue.
         timeout_ms: of every request [ms].
         store: where rates are kept with other processes; ``None`` for this process alone.
         address: name of this machine's outgoing address.
+        start: has something done beside the calls.
     """
 
     def __init__(
-        self, spec: VenueSpec, *, timeout_ms: int, store: Redis | None = None, address: str = ""
+        self,
+        spec: VenueSpec,
+        *,
+        timeout_ms: int,
+        store: Redis | None = None,
+        address: str = "",
+        start: Callable[[Work], None] = _in_a_thread,
     ) -> None:
         self.spec = spec
         self.timeout_ms = timeout_ms
@@ -50,17 +70,22 @@ class Catalog:
         self._loaded_at_ms = 0.0
         self._tried_at_ms = 0.0
         self._is_stale = False
+        self._start = start
+        self._renewing = threading.Lock()
         self._clock = ClockReading(offset_ms=0, measured_at_ms=0)
         self._currencies: dict[str, Any] | None = None
 
-    def prepare(self, client: Client) -> None:
-        """Give ``client`` markets and clock offset, loading them first if need be.
+    def prepare(self, client: Client, *, is_waiting: bool = False) -> None:
+        """Give ``client`` markets and clock offset.
+
+        Args:
+            client: lent for a call.
+            is_waiting: the call needs markets that are not known, and waits for newer ones.
 
         Raises:
             ccxt.BaseError: they were never loaded and cannot be.
         """
-        if self._is_due():
-            self._load(is_asked_for=False)
+        self._see_to_markets(is_waiting=is_waiting)
         if client.catalog_version != self._version:
             client.set_markets_from_exchange(self._source)
             client.catalog_version = self._version
@@ -72,8 +97,7 @@ class Catalog:
         Raises:
             ccxt.BaseError: they were never loaded and cannot be.
         """
-        if self._is_due():
-            self._load(is_asked_for=False)
+        self._see_to_markets(is_waiting=False)
         return self._source
 
     def reload(self) -> Client:
@@ -86,7 +110,7 @@ class Catalog:
         return self._source
 
     def mark_stale(self) -> None:
-        """Load the markets again before the next call: a refusal hints that rules changed."""
+        """Load the markets again beside the next call: a refusal hints that rules changed."""
         self._is_stale = True
 
     @property
@@ -135,6 +159,26 @@ class Catalog:
         """Give the connection back."""
         if self._source is not None:
             self._source.session.close()
+
+    def _see_to_markets(self, *, is_waiting: bool) -> None:
+        """Load the markets if there are none, or if they are due; else at most one thread does."""
+        if not self._is_due():
+            return
+        if self._source is None or is_waiting:
+            self._load(is_asked_for=False)
+        elif self._renewing.acquire(blocking=False):
+            try:
+                self._start(self._renew)
+            except RuntimeError as error:
+                self._renewing.release()
+                logger.warning("%s: markets cannot be renewed now: %s", self.spec.code, error)
+
+    def _renew(self) -> None:
+        try:
+            with decimal.localcontext(prec=PRECISION_DIGITS):
+                self._load(is_asked_for=False)
+        finally:
+            self._renewing.release()
 
     def _is_due(self) -> bool:
         now_ms = _monotonic_ms()

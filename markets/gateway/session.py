@@ -244,7 +244,7 @@ class Session:
         if not missing:
             return
         self.catalog.mark_stale()
-        self.catalog.prepare(client)
+        self.catalog.prepare(client, is_waiting=True)
         for symbol in missing:
             if symbol not in client.markets:
                 if effect in READS:

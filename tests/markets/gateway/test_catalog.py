@@ -56,9 +56,8 @@ def stage() -> Iterator[FakeStage]:
 
 @pytest.fixture
 def gateway(stage: FakeStage, hand: Hand) -> Iterator[VenueGateway]:
-    gateway = CcxtRestGateway(
-        stage.spec, stage.credentials, Catalog(stage.spec, timeout_ms=PATIENCE_MS)
-    )
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS, start=lambda work: work())
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, catalog)
     yield gateway
     gateway.close()
 
@@ -101,6 +100,55 @@ def test_old_markets_stay_when_new_ones_cannot_be_had(
     assert gateway.fetch_book(SYMBOL).bids
     assert gateway.fetch_book(SYMBOL).bids
     assert _lists(stage) == 2, "the next try waits"
+
+
+def test_no_order_waits_until_markets_that_are_there_are_renewed(
+    stage: FakeStage, hand: Hand
+) -> None:
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS)
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, catalog)
+    gateway.fetch_book(SYMBOL)
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def respond(request: Request) -> Reply:
+        if request.path.endswith("instruments"):
+            is_asked.set()
+            assert may_answer.wait(30)
+        return stage.venue.respond(request)
+
+    stage.venue.server.respond = respond
+    _add(stage.venue, "NEW/USDT")
+    hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
+
+    orders = [
+        gateway.submit_order(replace(REQUEST, client_order_id=f"arbtests000000000000000{number}"))
+        for number in (1, 2)
+    ]
+
+    assert is_asked.wait(30)
+    assert [order.filled_quantity for order in orders] == [D("0.1")] * 2
+    assert _lists(stage) == 2, "two calls have it renewed once"
+    may_answer.set()
+    with catalog._renewing:
+        assert "NEW/USDT" in catalog.source().markets
+    gateway.close()
+
+
+def test_if_no_thread_can_be_had_the_old_ones_serve_and_the_next_call_tries_again(
+    stage: FakeStage, hand: Hand
+) -> None:
+    tried: list[Any] = []
+
+    def refuse(work: Any) -> None:
+        tried.append(work)
+        raise RuntimeError("can't start new thread")
+
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS, start=refuse)
+    old = catalog.source()
+    hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
+
+    assert [catalog.source(), catalog.source()] == [old, old]
+    assert len(tried) == 2
 
 
 def test_an_unknown_symbol_looks_for_new_markets_at_most_once_a_minute(
