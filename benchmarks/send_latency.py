@@ -1,10 +1,11 @@
 """How long it takes from a decision to the moment at which the venues are told.
 
 A cross-venue strategy ticks on two venues in memory, with an edge in every tick. The time runs from
-the return of the plugin's ``evaluate`` until the last of both legs may go onto the wire. In between
-lie the risk gate, the transaction that writes opportunity, execution, both orders and their
+the return of the plugin's ``evaluate`` until a request for each of both legs is in its socket. In
+between lie the risk gate, the transaction that writes opportunity, execution, both orders and their
 reservations and claims them, the opening of the gateways and the start of the senders. As those of
-real venues do, the gateways take an order while its rows are written, and ask before they send it.
+real venues do, the gateways take an order while its rows are written, and have it written to their
+connection by ``OrderRequest.let_go``.
 
 What the database alone takes is shown by a transaction that writes one column of one row, made in
 turn with the ticks in the same run. Half of the ticks, in turns of some twenty, are made with the
@@ -18,6 +19,7 @@ Target: p50 <= 1.5 ms on PostgreSQL. It was set where a commit of one row takes 
 is told once more in such commits: 6.25 at most, whatever the machine and the state that it is in.
 """
 
+import socket
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +42,8 @@ TARGET_COMMITS = TARGET_MS / 0.24
 WARM_UP = 30
 TURN = 20
 LEVELS = 20
+REQUEST = b"x" * 500
+"""As long as a signed order with its head [bytes]."""
 
 
 class Stage:
@@ -53,6 +57,7 @@ class Stage:
         from tests.strategies.fakes import FakeGateway, FakeVenues  # noqa: PLC0415
 
         self.decided = self.sent = 0.0
+        self._near, self._far = socket.socketpair()
         self.venues = FakeVenues()
         funds = {"BTC": "100000", "USDT": "10000000000"}
         self.accounts = [
@@ -85,7 +90,9 @@ class Stage:
         return int(strategy.pk)
 
     def offer(self) -> None:
-        """Put books there whose best level is worth a trade."""
+        """Put books there whose best level is worth a trade, and read what was sent."""
+        if self.sent:
+            self._far.recv(len(REQUEST) * len(self.accounts))
         for code, middle in (("alpha", 50_000), ("beta", 50_500)):
             self.venues[code].set_book(
                 "BTC/USDT",
@@ -94,9 +101,12 @@ class Stage:
             )
 
     def _ask(self, request: Any) -> None:
-        if not request.let_go():
+        if not request.let_go(self._write):
             raise SystemExit("an order that was written may not leave")
-        self.sent = max(self.sent, time.perf_counter())
+
+    def _write(self) -> None:
+        self._near.sendall(REQUEST)
+        self.sent = time.perf_counter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 What a gateway does before it can send (taking a connection, checking the order, signing it) takes
 about as long as the database takes to commit. So both are done at the same time, and the request
-waits at its connection until the commit is there. Nothing leaves before; if the commit fails,
-nothing leaves at all.
+waits at its connection until the commit is there; then whoever has committed writes it. Nothing
+leaves before; if the commit fails, nothing leaves at all.
 """
 
 import logging
@@ -21,6 +21,7 @@ from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.models import Order
 from ledger.services.senders import SENDERS, Task
 from ledger.services.sending import Dispatch, Outcome, Refused, send
+from markets.domain.orders import Write
 from markets.errors import VenueUnavailable
 from markets.gateway.base import VenueGateway
 
@@ -31,27 +32,59 @@ Door = VenueGateway | ArbError
 
 
 class Clearance:
-    """Says to one order, which may be waiting in a thread, whether it may leave."""
+    """Lets one order go, which may be waiting in a thread, or not.
+
+    A request that is ready is written by whoever decides: to wake its thread takes longer, and the
+    threads of two orders would wake one after the other.
+    """
 
     def __init__(self) -> None:
         self._decided = threading.Lock()
         self._decided.acquire()
         self._is_granted = False
+        # whoever takes it out of here, in one step, is the only one who may write it
+        self._ready: list[Write] = []
+        self._error: BaseException | None = None
 
     def decide(self, *, is_granted: bool) -> None:
         """Let the order go, or not; said once."""
         self._is_granted = is_granted
-        self._decided.release()
+        try:
+            if is_granted and (write := self._take()) is not None:
+                write()
+        except BaseException as error:  # noqa: BLE001  raised by the thread whose request it is
+            self._error = error
+        finally:
+            self._decided.release()
 
-    def wait(self) -> bool:
-        """Return whether the order may leave, as soon as that is known.
+    def leave(self, write: Write) -> bool:
+        """Have a request written as soon as it may leave; return whether it was.
 
         An order about which nobody decides in time does not leave: its claim is over.
+
+        Args:
+            write: does it, in the thread that calls this or in the one that decides.
         """
+        self._ready.append(write)
         if not self._decided.acquire(timeout=SEND_DEADLINE_MS / 1_000):
-            return False
+            if self._take() is not None:
+                return False
+            self._decided.acquire()  # it is just being written
         self._decided.release()  # whoever asks again is answered at once
-        return self._is_granted
+        if not self._is_granted:
+            return False
+        own = self._take()
+        if own is not None:
+            own()
+        elif self._error is not None:
+            raise self._error
+        return True
+
+    def _take(self) -> Write | None:
+        try:
+            return self._ready.pop()
+        except IndexError:
+            return None
 
 
 class Flight:
@@ -85,7 +118,7 @@ class Flight:
                 self._others.append(dispatch)
                 continue
             clearance = Clearance()
-            call = partial(send, dispatch, clock=clock, may_leave=clearance.wait)
+            call = partial(send, dispatch, clock=clock, let_go=clearance.leave)
             self._waiting.append((dispatch, clearance, SENDERS.start(call)))
 
     def __enter__(self) -> "Flight":

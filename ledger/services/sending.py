@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
@@ -14,12 +14,14 @@ from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services.crashpoints import JournalPoint
 from ledger.services.waits import WAITS
 from markets.domain.orders import (
+    LetGo,
     OrderKind,
     OrderRequest,
     TimeInForce,
     VenueFill,
     VenueOrder,
     VenueOrderStatus,
+    Write,
 )
 from markets.errors import (
     DuplicateClientId,
@@ -59,12 +61,11 @@ class Dispatch:
     leg_index: int = 0
     moments: Moments | None = None
 
-    def note_sent(self) -> bool:
-        """Note that the request leaves; noted again if the gateway was not ready yet."""
+    def note_sent(self) -> None:
+        """Note that the request leaves."""
         WAITS.begin(self.order_id, self.gateway.venue)
         if self.moments is not None:
             self.moments.sent_ns[self.leg_index] = time.monotonic_ns()
-        return True
 
     def note_answered(self) -> None:
         """Note that nothing more is waited for."""
@@ -102,32 +103,30 @@ class Lost:
 Outcome = Reported | Refused | Lost
 
 
-def send(
-    dispatch: Dispatch, *, clock: Clock, may_leave: Callable[[], bool] | None = None
-) -> Outcome:
+def send(dispatch: Dispatch, *, clock: Clock, let_go: LetGo | None = None) -> Outcome:
     """Send one order, once, and say what became of it.
 
     Args:
         dispatch: the order.
         clock: tells whether its claim is too old to be acted on.
-        may_leave: waits until the order may leave and says whether it does; asked by its gateway
+        let_go: waits until the order may leave, and then writes it, or not; asked by its gateway
             when all else is done. ``None``: it may leave at once.
     """
     outcome: Outcome | None = None
     try:
-        outcome = _send(dispatch, clock, may_leave)
+        outcome = _send(dispatch, clock, let_go)
     finally:
         WAITS.end(dispatch.order_id, is_lost=isinstance(outcome, Lost))
     dispatch.note_answered()
     return outcome
 
 
-def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None) -> Outcome:
+def _send(dispatch: Dispatch, clock: Clock, let_go: LetGo | None) -> Outcome:
     gateway, request, sent_at_ms = dispatch.gateway, dispatch.request, dispatch.claimed_at_ms
     try:
         send_before_ms = _find_deadline(dispatch, clock)
-        let_go = _approach(dispatch, may_leave)
-        report = gateway.submit_order(request.leaving(send_before_ms=send_before_ms, let_go=let_go))
+        leave = _approach(dispatch, let_go)
+        report = gateway.submit_order(request.leaving(send_before_ms=send_before_ms, let_go=leave))
         reached(JournalPoint.ANSWERED)
         check_echo(gateway, request, report)
     except DuplicateClientId as error:
@@ -143,21 +142,30 @@ def _send(dispatch: Dispatch, clock: Clock, may_leave: Callable[[], bool] | None
     return with_details(gateway, request, report, sent_at_ms=sent_at_ms)
 
 
-def _approach(dispatch: Dispatch, may_leave: Callable[[], bool] | None) -> Callable[[], bool]:
-    """Return what the gateway asks before it sends."""
-    if may_leave is None:
+def _approach(dispatch: Dispatch, let_go: LetGo | None) -> LetGo:
+    """Return what the gateway has its request written by."""
+    if let_go is None:
         reached(JournalPoint.SENDING)
         dispatch.note_sent()
-        return dispatch.note_sent
+        return partial(_leave_again, dispatch)
 
-    def leave() -> bool:
+    def leave(write: Write) -> bool:
         reached(JournalPoint.WAITING)
-        if not may_leave():
-            return False
-        reached(JournalPoint.SENDING)
-        return dispatch.note_sent()
+        return let_go(partial(_leave, dispatch, write))
 
     return leave
+
+
+def _leave(dispatch: Dispatch, write: Write) -> None:
+    reached(JournalPoint.SENDING)
+    dispatch.note_sent()
+    write()
+
+
+def _leave_again(dispatch: Dispatch, write: Write) -> bool:
+    dispatch.note_sent()  # the gateway was not ready when that was noted first
+    write()
+    return True
 
 
 def with_details(

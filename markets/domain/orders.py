@@ -56,6 +56,13 @@ class EndCause(StrEnum):
     """It was post-only and would have traded at once."""
 
 
+Write = Callable[[], None]
+"""Writes a request that is complete to its open connection."""
+
+LetGo = Callable[[Write], bool]
+"""Writes a request if it may leave, and says whether it did."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """An order to be sent.
@@ -70,9 +77,10 @@ class OrderRequest:
         time_in_force: how long a limit order may rest.
         send_before_ms: reading of the monotonic clock after which it must not leave any more [ms];
             ``None``: it may leave whenever its turn comes.
-        let_go: called by the gateway when the request is ready and the next thing would be to send
-            it; may wait. ``False``: it must not leave. A request that is repeated since the venue
-            refused its time stamp asks again.
+        let_go: called by the gateway when the request is ready, with what writes it to the venue;
+            may wait, and returns whether it was written, in this thread or another one.
+            ``False``: it must not leave. What writing raises is raised here. A request that is
+            repeated since the venue refused its time stamp asks again.
     """
 
     symbol: str
@@ -83,9 +91,9 @@ class OrderRequest:
     price: Price | None = None
     time_in_force: TimeInForce = TimeInForce.IOC
     send_before_ms: float | None = field(default=None, compare=False)
-    let_go: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    let_go: LetGo | None = field(default=None, compare=False, repr=False)
 
-    def leaving(self, *, send_before_ms: float, let_go: Callable[[], bool]) -> "OrderRequest":
+    def leaving(self, *, send_before_ms: float, let_go: LetGo) -> "OrderRequest":
         """Return the same order as it is sent; ``dataclasses.replace`` takes four times as long.
 
         Args:

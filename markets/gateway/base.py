@@ -64,7 +64,7 @@ class VenueGateway(Protocol):
     """One venue, seen with one set of credentials (or none). Safe to share between threads.
 
     A gateway may have an attribute ``asks_before_sending``. If it is true, ``submit_order`` calls
-    ``OrderRequest.let_go`` when the request is ready, and sends it only if that says so: then an
+    ``OrderRequest.let_go`` when the request is ready and leaves it to that to write it: then an
     order can be made ready before it is known whether it may leave.
     """
 

@@ -6,24 +6,24 @@ progress, whether a request left and what came back, belongs to that call.
 
 import json
 import math
-import ssl
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import ccxt
-from urllib3 import exceptions as http_errors
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import Message
 from arbplatform.core.texts import one_line
 from markets.domain.capabilities import OPERATOR_OPTION
+from markets.domain.orders import LetGo, Write
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
 from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.last_door import LastDoor
+from markets.gateway.leaving import is_never_sent, write_in_time
 from markets.gateway.limiter import Limiter, TooManyRequests, Urgency
 from markets.gateway.origins import is_under, pairs_of_urls, rewrite_urls
 from markets.gateway.plain_queries import PlainQueries
@@ -31,7 +31,6 @@ from markets.gateway.plain_session import PlainSession
 from markets.gateway.quirks import quirks_for
 from markets.gateway.statuses import RATE_STATUSES, note_status, silence_ms
 
-CAUSE_CHAIN_LENGTH_MAX = 12
 RECEIVE_WINDOW_MS = 5_000
 RETRY_OPTION = "maxRetriesOnFailure"
 
@@ -68,7 +67,7 @@ class CheckedCalls(PlainQueries):
         order_account: how orders of this key are counted.
         send_before_ms: reading of the monotonic clock after which the call in progress must send
             nothing any more [ms].
-        let_go: of the order that is sent by the call in progress: whether it may leave.
+        let_go: of the order that is sent by the call in progress: writes it if it may leave.
     """
 
     sent_count = 0
@@ -81,7 +80,7 @@ class CheckedCalls(PlainQueries):
     is_order_next = False
     order_account = ""
     send_before_ms: float | None = None
-    let_go: Callable[[], bool] | None = None
+    let_go: LetGo | None = None
     effect: Any = None
     catalog_version = 0
     is_nonce_strict = False
@@ -120,15 +119,19 @@ class CheckedCalls(PlainQueries):
         self.raw_answer = answer
         return answer
 
-    def ask_to_leave(self) -> None:
-        """Give up an order that must not leave, or not any more.
+    def write_out(self, write: Write) -> None:
+        """Write a request to its connection, unless it must not leave, or not any more.
+
+        Args:
+            write: does it; an order's may be written by the thread that lets it go.
 
         Raises:
-            TooLate: so it is; nothing was sent.
+            TooLate: it must not; nothing was sent.
         """
-        if self.let_go is not None and not self.let_go():
-            raise TooLate
-        if self.send_before_ms is not None and SYSTEM_CLOCK.monotonic_ms() > self.send_before_ms:
+        timely = partial(write_in_time, write, self.send_before_ms)
+        if self.let_go is None:
+            timely()
+        elif not self.let_go(timely):
             raise TooLate
 
     def handle_option_integer_and_params(
@@ -281,34 +284,6 @@ def known_codes(client: Client) -> Mapping[str, type[BaseException]]:
     spot: dict[str, Any] = table.get("spot") or {}
     codes = {**(table.get("exact") or {}), **(spot.get("exact") or {})}
     return {code: kind for code, kind in codes.items() if isinstance(kind, type)}
-
-
-def is_never_sent(error: BaseException) -> bool:
-    """Return whether no byte of a request left: it was held back, or there was no connection."""
-    return any(isinstance(link, _NEVER_SENT) for link in _chain(error))
-
-
-_NEVER_SENT = (
-    TooLate,
-    http_errors.NewConnectionError,
-    http_errors.ConnectTimeoutError,
-    http_errors.NameResolutionError,
-    ssl.SSLCertVerificationError,
-)
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return the error and what it was made of, in a bounded walk."""
-    found: list[BaseException] = []
-    waiting: list[Any] = [error]
-    while waiting and len(found) < CAUSE_CHAIN_LENGTH_MAX:
-        link = waiting.pop(0)
-        if not isinstance(link, BaseException) or link in found:
-            continue
-        found.append(link)
-        # Never ``__context__``: it may be an older failure that was being handled meanwhile.
-        waiting += [link.__cause__, getattr(link, "reason", None), *link.args]
-    return found
 
 
 @cache

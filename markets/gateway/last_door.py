@@ -12,8 +12,10 @@ from requests.adapters import (  # noqa: TID251  this is markets.gateway
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-Ask = Callable[[], None]
-"""Raises if what is about to be sent must not leave."""
+from markets.domain.orders import Write
+
+Ask = Callable[[Write], None]
+"""Has a request written, or raises if it must not leave."""
 
 _SCHEME_LENGTH_MAX = len("https://")
 
@@ -26,7 +28,8 @@ class LastDoor(HTTPAdapter):
     """Asks whether a request may leave when it is ready down to its last byte.
 
     By then its connection is open and its text is made: all that is left is to write it, in one
-    piece. An order that waits here for its commit leaves within microseconds of it.
+    piece. An order that waits here for its commit is written by the thread that has committed it,
+    within microseconds; its own thread need not wake up first.
 
     Args:
         client: whose requests.
@@ -55,7 +58,8 @@ class LastDoor(HTTPAdapter):
             return pool
         pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         if not isinstance(pool, _HandsOut):
-            self._ask()  # connections to a proxy are not of our making: these are asked for before
+            # connections to a proxy are not of our making: these are asked for before
+            self._ask(_write_nothing)
             return pool
         pool.ask = self._ask
         if len(self._pools) >= DEFAULT_POOLSIZE:
@@ -73,10 +77,16 @@ class LastDoor(HTTPAdapter):
         super().close()
 
 
-def _ask(reference: "weakref.ref[Any]") -> None:
+def _ask(reference: "weakref.ref[Any]", write: Write) -> None:
     client = reference()
-    if client is not None:
-        client.ask_to_leave()
+    if client is None:
+        write()
+    else:
+        client.write_out(write)
+
+
+def _write_nothing() -> None:
+    """Stand for what is written later."""
 
 
 class _Asks:
@@ -100,8 +110,7 @@ class _Asks:
             connection.request(*args, **kwargs)
         finally:
             self._pieces = None
-        self.ask()
-        connection.send(b"".join(pieces))
+        self.ask(partial(connection.send, b"".join(pieces)))
 
     def send(self, data: Any) -> None:
         """Write something, or keep it until the request is complete."""

@@ -1,8 +1,11 @@
 """Orders are made ready while they are written, and leave when that is committed, or never."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from decimal import Decimal as D
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -28,10 +31,14 @@ class Gateway:
     ready: threading.Event = field(default_factory=threading.Event)
     sent: list[str] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
+    writers: list[str] = field(default_factory=list)
+
+    def _write(self):
+        self.writers.append(threading.current_thread().name)
 
     def submit_order(self, request):
         self.ready.set()
-        if self.asks_before_sending and not request.let_go():
+        if self.asks_before_sending and not request.let_go(self._write):
             raise VenueUnavailable(venue=self.venue, cause="held back")
         self.threads.append(threading.current_thread().name)
         if self.error is not None:
@@ -57,17 +64,26 @@ def flight(*dispatches, refused=None, is_committed=False):
     return Flight(dispatches, refused or {}, clock=SYSTEM_CLOCK, is_committed=is_committed)
 
 
+def wait_until_ready(ours):
+    """Wait until each order stands at its connection."""
+    deadline = time.monotonic() + WAIT_S
+    while not all(clearance._ready for _dispatch, clearance, _task in ours._waiting):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_orders_wait_at_their_connections_until_the_flight_goes():
     gateways, moments = [Gateway(), Gateway()], Moments()
     ours = flight(*(dispatch(number, one, moments) for number, one in enumerate(gateways)))
 
-    assert all(gateway.ready.wait(WAIT_S) for gateway in gateways)
+    wait_until_ready(ours)
     assert [gateway.sent for gateway in gateways] == [[], []]
     assert moments.sent_ns == {}
 
     outcomes = ours.go()
 
     assert [gateway.sent for gateway in gateways] == [["id-0"], ["id-1"]]
+    assert [gateway.writers for gateway in gateways] == [[threading.current_thread().name]] * 2
     assert {number: type(outcome) for number, outcome in outcomes.items()} == {
         0: Reported,
         1: Reported,
@@ -143,14 +159,90 @@ def test_what_ends_the_process_is_raised_once_all_have_been_answered(asks):
 def test_a_flight_about_which_nobody_decides_does_not_leave(monkeypatch):
     monkeypatch.setattr(flights, "SEND_DEADLINE_MS", 1)
 
-    assert Clearance().wait() is False
+    assert Clearance().leave(lambda: pytest.fail("written")) is False
 
 
 def test_a_decision_stands_however_often_it_is_asked_for():
     clearance = Clearance()
+    written: list[int] = []
     clearance.decide(is_granted=True)
 
-    assert (clearance.wait(), clearance.wait()) == (True, True)
+    assert [clearance.leave(partial(written.append, number)) for number in (1, 2)] == [True, True]
+    assert written == [1, 2]
+
+
+def waiting(clearance, write, answers):
+    """Start a thread that has a request written, and wait until it is ready."""
+
+    def leave():
+        try:
+            answers.append(clearance.leave(write))
+        except ConnectionError as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=leave, daemon=True)
+    thread.start()
+    while not clearance._ready:
+        time.sleep(0.001)
+    return thread
+
+
+def test_what_fails_when_a_request_is_written_is_raised_in_its_own_thread():
+    clearance, error = Clearance(), BrokenPipeError("gone")
+    answers: list[object] = []
+
+    def write():
+        raise error
+
+    thread = waiting(clearance, write, answers)
+    clearance.decide(is_granted=True)
+    thread.join(WAIT_S)
+
+    assert answers == [error]
+    # a second request of the same call is no concern of the first
+    assert clearance.leave(lambda: None) is True
+
+
+def test_who_gives_up_while_a_request_is_being_written_waits_for_the_end_of_it(monkeypatch):
+    monkeypatch.setattr(flights, "SEND_DEADLINE_MS", 1)
+    clearance = Clearance()
+    answers: list[bool] = []
+    written: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+    decider = threading.Thread(target=partial(clearance.decide, is_granted=True), daemon=True)
+
+    class Ready(list[Any]):
+        def append(self, write):
+            super().append(write)
+            decider.start()
+            begun.wait(WAIT_S)
+
+    def write():
+        begun.set()
+        go_on.wait(WAIT_S)
+        written.append("once")
+
+    clearance._ready = Ready()
+    owner = threading.Thread(target=lambda: answers.append(clearance.leave(write)), daemon=True)
+    owner.start()
+    assert begun.wait(WAIT_S)
+    owner.join(0.05)
+    assert (answers, owner.is_alive()) == ([], True)  # its time is over, and it is being written
+
+    go_on.set()
+    owner.join(WAIT_S)
+    assert (answers, written) == ([True], ["once"])
+
+
+def test_who_has_given_up_is_not_written_by_a_late_decision(monkeypatch):
+    monkeypatch.setattr(flights, "SEND_DEADLINE_MS", 1)
+    clearance = Clearance()
+    written: list[str] = []
+
+    assert clearance.leave(partial(written.append, "late")) is False
+    clearance.decide(is_granted=True)
+
+    assert written == []
 
 
 def test_a_call_is_made_by_whoever_asks_when_all_threads_are_busy():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from arbplatform.core.errors import InvalidInput
 from markets.domain.book import Book, Level
 from markets.domain.funds import VenueBalance
-from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce
+from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, Write
 from markets.domain.symbols import split_symbol
 
 _CODE = st.from_regex(r"[A-Z0-9.\-_]{1,32}", fullmatch=True)
@@ -75,10 +75,11 @@ def test_what_is_no_symbol_is_named(symbol: str) -> None:
 
 def test_an_order_leaves_with_all_that_it_says() -> None:
     request = OrderRequest(
-        "A/B", Side.SELL, D(1), "id", OrderKind.MARKET, D(2), TimeInForce.FOK, 1.0, lambda: False
+        *("A/B", Side.SELL, D(1), "id", OrderKind.MARKET, D(2), TimeInForce.FOK, 1.0),
+        lambda _write: False,
     )
 
-    def let_go() -> bool:
+    def let_go(_write: Write) -> bool:
         return True
 
     leaving = request.leaving(send_before_ms=5.0, let_go=let_go)

@@ -15,10 +15,10 @@ from markets.gateway.client import (
     build_client,
     exchange_class,
     has_spot,
-    is_never_sent,
     known_codes,
 )
 from markets.gateway.error_map import Malformed
+from markets.gateway.leaving import is_never_sent
 from markets.gateway.limiter import RateLimiter
 from tests.markets.fakes.server import Raw, Reply, Request, ScriptedServer
 

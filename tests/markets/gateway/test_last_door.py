@@ -14,10 +14,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Client:
-    """Says whether a request may leave."""
+    """Is asked before a request is written."""
 
     def __init__(self, ask):
-        self.ask_to_leave = ask
+        self._ask = ask
+
+    def write_out(self, write):
+        self._ask()
+        write()
 
 
 class Venue:

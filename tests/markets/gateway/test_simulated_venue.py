@@ -10,7 +10,14 @@ from urllib3.util import connection
 
 from arbplatform.core.clock import SYSTEM_CLOCK, SystemClock
 from markets.domain.funds import VenueTransferStatus, Wallet
-from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
+from markets.domain.orders import (
+    OrderKind,
+    OrderRequest,
+    Side,
+    TimeInForce,
+    VenueOrderStatus,
+    Write,
+)
 from markets.errors import DuplicateClientId, NotSupportedByVenue, OrderTooLate, VenueRejected
 from markets.gateway.base import Credentials, VenueGateway
 from markets.gateway.factory import gateway_for
@@ -65,13 +72,19 @@ def test_an_order_whose_time_has_passed_while_it_waited_is_not_sent(gateway: Ven
 
 def test_an_order_that_is_held_back_at_the_last_moment_is_not_sent(gateway: VenueGateway) -> None:
     with pytest.raises(OrderTooLate):
-        gateway.submit_order(replace(REQUEST, let_go=lambda: False))
+        gateway.submit_order(replace(REQUEST, let_go=lambda _write: False))
     assert not gateway.fetch_fills(SYMBOL)
 
-    # it is asked once, when nothing is left to be done but to send
-    answers = [True]
-    assert gateway.submit_order(replace(REQUEST, let_go=answers.pop)).fills
-    assert answers == []
+    # it is asked once, when nothing is left to be done but to write
+    asked = []
+
+    def let_go(write: Write) -> bool:
+        asked.append(write)
+        write()
+        return True
+
+    assert gateway.submit_order(replace(REQUEST, let_go=let_go)).fills
+    assert len(asked) == 1
 
 
 def test_an_order_whose_time_passes_while_a_connection_is_opened_is_not_sent(

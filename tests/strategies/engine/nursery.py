@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.orders import SEND_DEADLINE_MS
+from markets.domain.orders import Write
 from tests.processes import ROOT, environment_of, wait_until
 
 DOOR = "door"
@@ -50,7 +51,7 @@ class Engine:
 
     @property
     def asked_at(self) -> list[float]:
-        """When it put the last question for each order that was then let go [monotonic s]."""
+        """When the last question about each order was answered with yes [monotonic s]."""
         return [float(line.split()[1]) for line in self.output.splitlines() if line[:5] == "door "]
 
     @property
@@ -208,7 +209,7 @@ def stopping_at(point: str, number: int) -> Iterator[None]:
     from markets.gateway.client import CheckedCalls  # noqa: PLC0415
 
     passed: list[str] = []
-    ask_to_leave: Callable[[CheckedCalls], None] = CheckedCalls.ask_to_leave
+    write_out: Callable[[CheckedCalls, Write], None] = CheckedCalls.write_out
 
     def look(reached: str) -> None:
         if reached == point and not passed:
@@ -216,14 +217,15 @@ def stopping_at(point: str, number: int) -> Iterator[None]:
             # to this thread: one that is meant for the process may let this thread run on for long
             signal.pthread_kill(threading.get_ident(), number)
 
-    def ask_and_look(calls: CheckedCalls) -> None:
-        asked_at = time.monotonic()
-        ask_to_leave(calls)
-        if calls.let_go is not None:
-            os.write(2, f"door {asked_at}\n".encode())
+    def ask_and_look(calls: CheckedCalls, write: Write) -> None:
+        def look_and_write() -> None:
+            os.write(2, f"door {time.monotonic()}\n".encode())
             look(DOOR)
+            write()
 
-    CheckedCalls.ask_to_leave = ask_and_look  # type: ignore[method-assign, assignment]
+        write_out(calls, write if calls.let_go is None else look_and_write)
+
+    CheckedCalls.write_out = ask_and_look  # type: ignore[method-assign, assignment]
     with observe(lambda reached: look(reached.value)) if point else nullcontext():
         yield
 
