@@ -6,6 +6,7 @@ The database keeps the totals and refuses to reserve what is not there
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from accounts.models import Reservation, ReservationPurpose
 from arbplatform.core.decimals import Amount
@@ -32,6 +33,14 @@ class Want:
     asset_id: int
     amount: Amount
 
+    @property
+    def purse(self) -> str:
+        """What the database knows the total of the purse by.
+
+        Rows are written in the order of these: their totals are locked in it, by everybody.
+        """
+        return f"{self.account_id}:{self.wallet.value}:{self.asset_id}"
+
 
 def reserve(wants: Sequence[Want], *, is_forced: bool = False) -> None:
     """Reserve funds, all or none, in the transaction of the caller.
@@ -53,7 +62,7 @@ def reserve(wants: Sequence[Want], *, is_forced: bool = False) -> None:
             amount=want.amount,
             is_forced=is_forced,
         )
-        for want in wants
+        for want in sorted(wants, key=attrgetter("purse"))
     )
 
 

@@ -104,25 +104,40 @@ def _postgres_move(lines):
     return f"""
             PERFORM 1 FROM accounts_reservedtotal AS kept
                 WHERE kept.key IN (SELECT {KEY.format(row="line")} FROM ({lines}) AS line)
-                ORDER BY kept.key FOR UPDATE;
+                ORDER BY kept.key COLLATE "C" FOR UPDATE;
             UPDATE accounts_reservedtotal AS kept SET total = kept.total + moved.amount
                 FROM (SELECT {KEY.format(row="line")} AS key, SUM(line.amount) AS amount
                     FROM ({lines}) AS line GROUP BY 1) AS moved
                 WHERE kept.key = moved.key AND moved.amount <> 0;"""
 
 
-# totals are always locked in the order of their keys, so that nobody deadlocks
+# Totals are always locked in the order of their keys, by code points, so that nobody deadlocks.
+# Who reserves gives the rows in that order: to sort what a statement has inserted would cost each
+# decision more than all else here. A total is added to first and what is held is read after, in a
+# statement of its own: that one sees what was committed while the first one waited.
 POSTGRES_FUNCTIONS = {
     "accounts_reserve": f"""
+        DECLARE
+            purse text := {KEY.format(row="NEW")};
+            reserved numeric;
+            held numeric;
         BEGIN
-            INSERT INTO accounts_reservedtotal AS kept (key, account_id, wallet, asset_id, total)
-                SELECT {KEY.format(row="line")} AS total_key,
-                    line.account_id, line.wallet, line.asset_id, SUM(line.amount)
-                FROM added AS line
-                GROUP BY line.account_id, line.wallet, line.asset_id
-                ORDER BY total_key
-                ON CONFLICT (key) DO UPDATE SET total = kept.total + EXCLUDED.total;
-            {_postgres_check("SELECT * FROM added WHERE NOT is_forced")}
+            UPDATE accounts_reservedtotal SET total = total + NEW.amount WHERE key = purse
+                RETURNING total INTO reserved;
+            IF NOT FOUND THEN
+                INSERT INTO accounts_reservedtotal AS kept (key, account_id, wallet, asset_id, total)
+                    VALUES (purse, NEW.account_id, NEW.wallet, NEW.asset_id, NEW.amount)
+                    ON CONFLICT (key) DO UPDATE SET total = kept.total + EXCLUDED.total
+                    RETURNING kept.total INTO reserved;
+            END IF;
+            IF NOT NEW.is_forced THEN
+                SELECT total INTO held FROM ledger_booktotal WHERE key = 'wallet:' || purse;
+                IF reserved > COALESCE(held, 0) AND EXISTS (
+                    SELECT 1 FROM ledger_entry WHERE ledger_entry.{OPENED.format(row="NEW")}
+                ) THEN
+                    RAISE EXCEPTION '{_REFUSAL}' USING ERRCODE = 'check_violation';
+                END IF;
+            END IF;
             RETURN NULL;
         END""",
     "accounts_change_reserved": f"""
@@ -144,8 +159,7 @@ POSTGRES_FUNCTIONS = {
 }
 
 POSTGRES_TRIGGERS = {
-    "accounts_reservation_made": """AFTER INSERT ON accounts_reservation
-        REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+    "accounts_reservation_made": """AFTER INSERT ON accounts_reservation FOR EACH ROW
         EXECUTE FUNCTION accounts_reserve()""",
     "accounts_reservation_changed": """AFTER UPDATE ON accounts_reservation
         REFERENCING NEW TABLE AS added OLD TABLE AS removed FOR EACH STATEMENT

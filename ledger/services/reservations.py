@@ -10,6 +10,7 @@ happened already, such as an execution of an order that was thought to be over, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from django.db import IntegrityError, connection
 
@@ -86,13 +87,20 @@ def reserve_orders(wants: Sequence[Want]) -> None:
     Raises:
         IntegrityError: less is free than is wanted; ``explain_refusal`` says what.
     """
-    run_batch(insertions(Reservation, _COLUMNS, [_row_of(want) for want in wants]))
+    run_batch(insertions(Reservation, _COLUMNS, [_row_of(want) for want in _in_order(wants)]))
 
 
 def reservation_of(wants: Sequence[Want]) -> Statement:
     """Return what sets aside what orders may spend, for the batch that writes them."""
-    rows = [(want.owner_id, want.account_id, want.asset_id, want.amount) for want in wants]
+    rows = [
+        (want.owner_id, want.account_id, want.asset_id, want.amount) for want in _in_order(wants)
+    ]
     return insertion(Reservation, _OWN_COLUMNS, rows, _SAME)
+
+
+def _in_order(wants: Sequence[Want]) -> list[Want]:
+    """Return what is wanted in the order in which totals are locked."""
+    return sorted(wants, key=attrgetter("purse"))
 
 
 def _row_of(want: Want, *, is_forced: bool = False) -> tuple[object, ...]:
@@ -196,7 +204,10 @@ def _locks(orders: Sequence[Order]) -> list[Statement]:
     if connection.vendor == "sqlite" or len(keys) == 1:
         return []
     table = ReservedTotal._meta.db_table
-    sql = f"SELECT 1 FROM {table} WHERE key = ANY(%s::text[]) ORDER BY key FOR UPDATE"  # noqa: S608  a constant
+    # by code points, as everywhere: the database's own order of texts may be another one
+    sql = f"""
+        SELECT 1 FROM {table} WHERE key = ANY(%s::text[])
+        ORDER BY key COLLATE "C" FOR UPDATE"""  # noqa: S608  a constant
     return [Statement(sql, [keys])]
 
 
@@ -220,7 +231,7 @@ def _writings(wants: Sequence[Want]) -> list[Statement]:
             is_blind=False,
         )
         for statement in insertions(
-            Reservation, _COLUMNS, [_row_of(want, is_forced=True) for want in wants]
+            Reservation, _COLUMNS, [_row_of(want, is_forced=True) for want in _in_order(wants)]
         )
     ]
 

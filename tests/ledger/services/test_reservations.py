@@ -7,7 +7,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.errors import FundsReserved
-from accounts.models import Reservation, ReservedTotal
+from accounts.models import Reservation, ReservationPurpose, ReservedTotal
+from accounts.services.reservations import Want
 from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.models import Order
@@ -26,6 +27,8 @@ from ledger.services.journal import (
     write_orders,
 )
 from ledger.services.openings import ensure_opened
+from ledger.services.reservations import reservation_of
+from markets.domain.funds import Wallet
 from markets.domain.orders import OrderKind, Side, TimeInForce, VenueOrderStatus
 from markets.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
 from markets.models import Market
@@ -330,3 +333,18 @@ def test_strays_are_found(opened, make_plan):
         f"the reserved total of {purse} differs from its reservations by 1",
         f"6000 are reserved for order {sound.pk}, which does not exist",
     ]
+
+
+def test_whoever_reserves_writes_in_the_order_in_which_totals_are_locked():
+    purses = [(2, 1), (10, 3), (10, 20), (1, 1)]
+    wants = [
+        Want(ReservationPurpose.ORDER, owner, account_id, Wallet.SPOT, asset_id, D(1))
+        for owner, (account_id, asset_id) in enumerate(purses)
+    ]
+
+    values = reservation_of(wants).values
+    keys = [
+        f"{account}:spot:{asset}" for account, asset in zip(values[1::4], values[2::4], strict=True)
+    ]
+
+    assert keys == ["10:spot:20", "10:spot:3", "1:spot:1", "2:spot:1"] == sorted(keys)
