@@ -271,7 +271,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         "show_outcome",
         "booked_count",
         "unsolved_count",
-        "error",
+        "show_error",
     )
     empty_hint = _(
         "Every account is compared with its venue once a minute while the platform runs."
@@ -288,6 +288,11 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     def show_outcome(self, run: ReconciliationRun) -> SafeString:
         """Show the outcome as a coloured label."""
         return coloured(run.get_outcome_display(), OUTCOME_LABELS[run.outcome])
+
+    @display(description=_("error"))
+    def show_error(self, run: ReconciliationRun) -> str:
+        """Show what went wrong, in the reader's language."""
+        return render(run.to_error())
 
 
 def _advice(row: Discrepancy) -> Advice:
@@ -308,7 +313,7 @@ def _acknowledge(request: HttpRequest, row: Discrepancy) -> None:
 
 def _say(run: ReconciliationRun) -> Message:
     if run.error:
-        return Message("The venue did not tell everything: {cause}", {"cause": run.error})
+        return Message("The venue did not tell everything: {cause}", {"cause": run.to_error()})
     return Message(
         "Compared: {booked} booked, {unsolved} unsolved.",
         {"booked": run.booked_count, "unsolved": run.unsolved_count},

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import WalletChoice
-from arbplatform.api.fields import AmountField, BodySerializer
+from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
 from arbplatform.wording import render
 from ledger.domain.advice import advise
 from ledger.domain.reconciliation import DiscrepancyKind, DiscrepancyState
@@ -57,6 +57,7 @@ class ReconciliationRunSerializer(serializers.ModelSerializer[ReconciliationRun]
     """One comparison of one account."""
 
     outcome = serializers.ChoiceField(choices=RunOutcomeChoice.choices, read_only=True)
+    error = SentenceField(source="to_error")
 
     class Meta:
         model = ReconciliationRun

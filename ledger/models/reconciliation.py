@@ -9,6 +9,7 @@ from accounts.models import VenueAccount, WalletChoice
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField, DocumentField
+from arbplatform.persistence.sentences import read_sentence
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DiscrepancyKind,
@@ -144,6 +145,10 @@ class ReconciliationRun(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.account}"
+
+    def to_error(self) -> Message:
+        """Return what went wrong, still to be translated; empty if nothing did."""
+        return read_sentence(self.error)
 
 
 class Discrepancy(models.Model):

@@ -22,6 +22,7 @@ from accounts.services.accounts import open_gateway
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     OVERLAP,
@@ -68,6 +69,8 @@ LEASE_MARGIN = timedelta(seconds=15)
 
 It must not take long: nothing trades on an account between the start of a worker and a comparison.
 """
+
+_TOOK_TOO_LONG = Message("The comparison took too long: another one has begun.")
 
 LOOK_BACK_MAX = timedelta(days=7)
 """No history is read from further back."""
@@ -341,10 +344,10 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
         finished_at=round_.clock.now(),
         outcome=RunOutcome.FAILED,
         error_code=error.code if error else None,
-        error=str(error) if error else "",
+        error=keep_sentence(error.message) if error else "",
     )
     if row.token != claim.token:
-        run.error = "The comparison took too long: another one has begun."
+        run.error = keep_sentence(_TOOK_TOO_LONG)
         run.save()
         return run
     keep_sightings(

@@ -9,6 +9,7 @@ from django.utils import translation
 
 from ledger.services.openings import ensure_opened
 from markets.domain.funds import Wallet
+from markets.errors import VenueUnavailable
 
 
 def test_equal_accounts_are_said_to_be(account):
@@ -45,3 +46,14 @@ def test_what_is_said_is_in_one_language(account):
         call_command("reconcile", stdout=out)
 
     assert out.getvalue() == "alpha/main：一致，已入账 0 项。\n"
+
+
+def test_why_a_comparison_failed_is_said_in_the_same_language(account, venue):
+    ensure_opened(account_id=account.pk)
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+    out = StringIO()
+
+    with translation.override("zh-hans"), pytest.raises(CommandError):
+        call_command("reconcile", stdout=out)
+
+    assert "无法连接交易所 alpha：timeout。" in out.getvalue()

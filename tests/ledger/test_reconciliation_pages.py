@@ -74,6 +74,53 @@ def test_a_venue_that_does_not_answer_is_said_to(console, gap, venue):
     assert ReconciliationRun.objects.latest("pk").outcome == "failed"
 
 
+AWAY = {"en": "alpha cannot be reached: timeout.", "zh-hans": "无法连接交易所 alpha：timeout。"}
+
+
+@pytest.mark.parametrize("language", list(AWAY))
+def test_why_a_comparison_failed_is_told_in_the_readers_language(console, gap, venue, language):
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+    asked = {"headers": {"Accept-Language": language}}
+
+    row = AccountReconciliation.objects.get()
+    address = reverse("admin:ledger_accountreconciliation_compare_one", args=[row.pk])
+    said = console.post(address, {"_form_submitted": "True"}, follow=True, **asked)
+
+    run = ReconciliationRun.objects.latest("pk")
+    page = console.get(reverse("admin:ledger_reconciliationrun_change", args=[run.pk]), **asked)
+    listed = console.get(reverse("admin:ledger_reconciliationrun_changelist"), **asked)
+    told = console.get("/api/reconciliation/runs?outcome=failed", **asked).json()["data"]
+    for text in (
+        *texts(said),
+        page.content.decode(),
+        listed.content.decode(),
+        told["results"][0]["error"],
+    ):
+        assert AWAY[language] in text
+        assert "{venue}" not in text
+
+
+def test_an_error_that_was_kept_as_text_is_shown_as_it_was(console, gap):
+    old = "what {it} was: 100 %"
+    ReconciliationRun.objects.update(error=old, outcome="failed")
+
+    page = console.get(reverse("admin:ledger_reconciliationrun_changelist")).content.decode()
+    told = console.get("/api/reconciliation/runs").json()["data"]["results"]
+
+    assert old in page
+    assert told[0]["error"] == old
+
+
+def test_a_secret_in_an_error_is_kept_nowhere(gap, venue, account):
+    said = '{"api_secret": "5up3r5ecret"}'
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause=said)]
+
+    run = reconcile_account(account_id=account.pk)
+
+    assert "5up3r5ecret" not in run.error
+    assert "***" in str(run.to_error())
+
+
 def test_a_person_books_the_difference_as_moved_outside(console, gap, account):
     answer = press(console, "book_one", gap)
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             "outcome": run.get_outcome_display(),
             "count": run.booked_count,
         }
-        self._say(Message("{account}: {outcome}, booked: {count}.", told), render(run.error))
+        self._say(Message("{account}: {outcome}, booked: {count}.", told), render(run.to_error()))
         for row in list_active_discrepancies(account_id):
             mark = "!" if row.state in UNSOLVED_STATES else " "
             line = f"  {mark} #{row.pk} {row.get_state_display()}: {render(row.to_message())}"

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Transfer
 from arbplatform.core.clock import to_ms
+from arbplatform.core.errors import Message
 from arbplatform.core.ids import derive_client_id
 from ledger.domain.orders import OrderState
 from ledger.domain.reconciliation import OVERLAP
@@ -147,7 +148,10 @@ def test_a_round_that_took_too_long_writes_nothing(opened_books, venue, clock):
 
     venue.on_call = take_over
 
-    assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "failed"
+    run = reconcile_account(account_id=opened_books.pk, clock=clock)
+
+    assert run.outcome == "failed"
+    assert run.to_error() == Message("The comparison took too long: another one has begun.")
     assert not Discrepancy.objects.exists()
     assert AccountReconciliation.objects.get().token == "other"
 
