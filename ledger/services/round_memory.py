@@ -1,6 +1,7 @@
 """What a round of reconciliation leaves to the next ones about the same account."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from ledger.domain.denials import Denial
 from ledger.models import AccountReconciliation
@@ -12,6 +13,8 @@ STRANGERS_MAX = 1_000
 
 DENIALS_MAX = 1_000
 """Orders that its venue does not know that are kept for one account."""
+
+KeptT = TypeVar("KeptT")
 
 
 def recall(row: AccountReconciliation) -> dict[str, Any]:
@@ -39,15 +42,17 @@ def remember(round_: Round, row: AccountReconciliation, *, is_clean: bool) -> No
 
 def _strangers_to_keep(round_: Round, *, is_clean: bool) -> dict[str, str]:
     """Return what no later round asks for: once all is equal, only what is listed still."""
-    kept = round_.strangers if is_clean else {**round_.known_strangers, **round_.strangers}
+    kept = _listed_last({} if is_clean else round_.known_strangers, round_.strangers)
     return dict(list(kept.items())[-STRANGERS_MAX:])
 
 
 def _denials_to_keep(round_: Round, *, is_clean: bool) -> dict[str, list[int]]:
     """Return what later rounds ask for less often: likewise, and none that was found."""
-    kept = {} if is_clean else dict(round_.known_denials)
-    for name, denial in round_.denials.items():
-        kept.pop(name, None)
-        kept[name] = denial  # last: what was not listed in this round goes first
+    kept = _listed_last({} if is_clean else round_.known_denials, round_.denials)
     left = [(name, one) for name, one in kept.items() if name not in round_.strangers]
     return {name: [one.count, one.asked_at_ms] for name, one in left[-DENIALS_MAX:]}
+
+
+def _listed_last(known: Mapping[str, KeptT], listed: Mapping[str, KeptT]) -> dict[str, KeptT]:
+    """Return both together so that what was not listed in this round goes first."""
+    return {name: one for name, one in known.items() if name not in listed} | dict(listed)

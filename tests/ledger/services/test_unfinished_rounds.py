@@ -8,6 +8,7 @@ import pytest
 from arbplatform.core.ids import derive_client_id
 from ledger.errors import ComparisonBrokenOff
 from ledger.models import AccountReconciliation, Discrepancy, Entry, ReconciliationRun
+from ledger.services import round_memory
 from ledger.services.discrepancies import acknowledge
 from ledger.services.kept_histories import ACCOUNTS_MAX, KeptHistories
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
@@ -88,6 +89,22 @@ def test_more_orders_by_hand_than_one_round_asks_for_are_all_read_and_booked(
     assert_equal_to(venue, opened_books)
     assert look().outcome == "clean"
     assert AccountReconciliation.objects.get().strangers == {}
+
+
+def test_of_more_strangers_than_are_kept_those_that_are_listed_still_stay(
+    look, opened_books, venue, monkeypatch
+):
+    monkeypatch.setattr(round_memory, "STRANGERS_MAX", 2)
+    venue.balances[Wallet.SPOT]["USDT"] -= 1  # so that no round explains everything
+    listed = f"BTC/USDT|{by_hand(venue).venue_order_id}"
+    look()
+    known = {listed: "web-1", "BTC/USDT|gone-1": "web-2", "BTC/USDT|gone-2": "web-3"}
+    AccountReconciliation.objects.update(strangers=known)
+
+    assert look().outcome == "different"
+
+    kept = AccountReconciliation.objects.get().strangers
+    assert kept == {"BTC/USDT|gone-2": "web-3", listed: "web-1"}
 
 
 def test_histories_do_not_count_as_read_while_an_order_was_not_looked_at(look, opened_books, venue):
