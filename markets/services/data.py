@@ -143,7 +143,11 @@ def fetch_candles(
 
 
 def fetch_books(
-    keys: Sequence[tuple[Venue | VenueSpec, str]], depth: int = 20, *, is_live_enough: bool = True
+    keys: Sequence[tuple[Venue | VenueSpec, str]],
+    depth: int = 20,
+    *,
+    is_live_enough: bool = True,
+    wait_ms: int | None = None,
 ) -> BooksReport:
     """Return many books, fetched at the same time; no query is made.
 
@@ -151,6 +155,7 @@ def fetch_books(
         keys: venue and symbol of each, at most ``BOOKS_MAX``.
         depth: levels of each side, at most.
         is_live_enough: take live books where there are some; else every venue is asked.
+        wait_ms: how long they are waited for, at most; ``None``: for as long as a venue may take.
 
     Returns:
         Every key once: with its book, or with the reason why there is none.
@@ -166,7 +171,8 @@ def fetch_books(
         for spec, symbol in asked
         if (spec.code, symbol) not in report.books
     }
-    done, late = wait(waiting, timeout=settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA)
+    longest_s = settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA
+    done, late = wait(waiting, timeout=longest_s if wait_ms is None else wait_ms / 1_000)
     for future in done:
         key = waiting[future]
         try:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.services.balances import sync_balances
+from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import ONE, ZERO, Amount, Fraction, to_decimal
 from arbplatform.core.errors import ArbError
 from ledger.domain.orders import OrderState
 from ledger.models import Order
 from ledger.selectors import execution_movements, order_movements, spendable_balances
+from markets.domain.book import Book
 from markets.domain.funds import Wallet
 from markets.domain.orders import Side
 from markets.errors import InsufficientFunds
@@ -35,6 +37,9 @@ ROOM_ORDERS = 3
 
 BOOK_DEPTH = 50
 """Levels of each side that a repair looks at."""
+
+BOOK_AGE_MS_MAX = 2_000
+"""A book that came longer ago is asked for once more before a repair decides [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +132,12 @@ def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> 
     enabled = {
         index: market for index, market in enumerate(scene.markets) if market.venue.is_enabled
     }
-    wanted = list(dict.fromkeys((market.venue, market.symbol) for market in enabled.values()))
-    # What a repair did a moment ago must be in them: the venues themselves are asked.
-    report = fetch_books(wanted, depth=BOOK_DEPTH, is_live_enough=False)
+    found = _fetch_books(list(enabled.values()))
     books = {
-        index: report.books[market.venue.code, market.symbol]
+        index: found[market.venue.code, market.symbol]
         for index, market in enabled.items()
-        if (market.venue.code, market.symbol) in report.books
-        and not report.books[market.venue.code, market.symbol].is_crossed
+        if (market.venue.code, market.symbol) in found
+        and not found[market.venue.code, market.symbol].is_crossed
     }
     balances = {
         code: _free_of(account_id, scene.orders) for code, account_id in scene.account_ids.items()
@@ -148,6 +151,24 @@ def read_means(execution: Execution, scene: Scene, *, is_anew: bool = False) -> 
         room=min(Fraction(sent_count) / ROOM_ORDERS, ONE),
         refused=_find_refused([] if is_anew else judged),
     )
+
+
+def _fetch_books(markets: Sequence[Market]) -> dict[tuple[str, str], Book]:
+    """Return books that show what a repair did a moment ago: the venues themselves are asked.
+
+    While one of them hangs, the books of the others grow old, so these are asked for once more: at
+    the prices of ten seconds ago an order meets nothing.
+    """
+    wanted = list(dict.fromkeys((market.venue, market.symbol) for market in markets))
+    found = fetch_books(wanted, depth=BOOK_DEPTH, is_live_enough=False).books
+    before_ms = SYSTEM_CLOCK.now_ms() - BOOK_AGE_MS_MAX
+    old = [
+        (venue, symbol)
+        for venue, symbol in wanted
+        if (venue.code, symbol) in found and found[venue.code, symbol].received_at_ms < before_ms
+    ]
+    newer = fetch_books(old, depth=BOOK_DEPTH, is_live_enough=False, wait_ms=BOOK_AGE_MS_MAX).books
+    return {**found, **newer}
 
 
 def _free_of(account_id: int, orders: Sequence[Order]) -> Mapping[str, Amount]:

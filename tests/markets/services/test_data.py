@@ -114,6 +114,20 @@ def test_a_book_that_comes_too_late_is_an_error_not_a_wait(
     assert "no answer within the time limit" in str(report.errors["slow", SYMBOL])
 
 
+def test_who_cannot_wait_so_long_says_so(monkeypatch: pytest.MonkeyPatch, venues: Venues) -> None:
+    waited: list[float] = []
+
+    def note(futures: Any, timeout: float) -> Any:
+        waited.append(timeout)
+        return wait(futures, 30)
+
+    monkeypatch.setattr(data, "wait", note)
+    venues.answer("fast", fetch_book=make_book("fast", SYMBOL))
+
+    assert data.fetch_books([(VenueSpec("fast", "binance"), SYMBOL)], wait_ms=1_500).books
+    assert waited == [1.5]
+
+
 def test_a_venue_that_hangs_keeps_no_thread_of_another(
     short_patience: None, venues: Venues
 ) -> None:

@@ -103,6 +103,37 @@ def test_a_leg_that_missed_is_sent_again_when_the_price_is_there_again(cross, ed
     assert is_exact(accounts)
 
 
+def test_books_that_have_grown_old_while_another_venue_hung_are_asked_for_again(
+    cross, edge, accounts
+):
+    alpha, beta = edge["alpha"], edge["beta"]
+    asked = []
+
+    def read(_symbol):
+        """The first answer is three seconds old by the time the other venue has failed."""
+        asked.append(alpha.book_age_ms)
+        if len(asked) > 1:
+            alpha.set_book("BTC/USDT", bids=[("49950", "3")], asks=[("50100", "3")])
+            alpha.book_age_ms = 0
+
+    def fail():
+        beta.set_book("BTC/USDT", bids=[], asks=[("50510", "1")])
+        beta.before_book = lambda _symbol: setattr(beta, "is_reachable", False)
+        alpha.book_age_ms, alpha.before_book = 3_000, read
+
+    once(beta, fail)
+
+    execution = tick(cross)
+
+    assert execution.state == ExecutionState.UNWOUND
+    assert [step["action"] for step in execution.steps] == ["reverse"]
+    reversal = execution.orders.get(side="sell", market__venue__code="alpha")
+    assert (reversal.state, reversal.price) == (OrderState.FILLED, D(49950))
+    assert len(asked) == 2
+    beta.is_reachable, alpha.before_book, beta.before_book = True, None, None
+    assert is_exact(accounts)
+
+
 def test_a_repair_that_is_filled_in_part_goes_on_with_the_rest(cross, edge, accounts):
     def lose_price():
         edge["beta"].set_book("BTC/USDT", bids=[("50450", "0.1")], asks=[("50510", "1")])
