@@ -60,13 +60,12 @@ test-databases: $(VENV)/.development
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-database test-postgres
 
 # Real processes in real time: two stacks at once on two cores would measure the machine.
-test-e2e: $(VENV)/.development
-	@$(MAKE) --no-print-directory e2e-sqlite e2e-postgres
+test-e2e: e2e-sqlite e2e-postgres
 
-e2e-sqlite:
+e2e-sqlite: $(VENV)/.development
 	DATABASE_URL= $(PYTEST) $(PARALLEL) tests/e2e
 
-e2e-postgres:
+e2e-postgres: $(VENV)/.development
 	$(PY) -m tests.postgres $(PYTEST) $(PARALLEL) tests/e2e
 
 chaos: $(VENV)/.development
@@ -82,10 +81,9 @@ check: $(VENV)/.development
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checked-and-pure chaos-part
 	@$(MAKE) --no-print-directory test-databases test-e2e
 
-static:
-	@$(MAKE) --no-print-directory lint types contracts migrations
+static: lint types contracts migrations
 
-checked-and-pure:
+checked-and-pure: $(VENV)/.development
 	@nice $(MAKE) --no-print-directory lint types test-pure
 
 lint: $(VENV)/.development
