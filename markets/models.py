@@ -74,9 +74,7 @@ class Venue(TimestampedModel):
         editable=False,
         help_text=_("How the venue is, by what our own calls to it meet."),
     )
-    state_reason = models.CharField(
-        _("reason of the state"), max_length=200, blank=True, editable=False
-    )
+    state_reason = models.TextField(_("reason of the state"), blank=True, editable=False)
     state_since = models.DateTimeField(_("state since"), null=True, editable=False)
     state_until = models.DateTimeField(
         _("state until"),
@@ -94,6 +92,10 @@ class Venue(TimestampedModel):
 
     def __str__(self) -> str:
         return self.code
+
+    def to_state_reason(self) -> Message:
+        """Return why it is in its state, still to be translated; empty if it is healthy."""
+        return read_sentence(self.state_reason)
 
     def to_sync_error(self) -> Message:
         """Return why its markets could not be read, still to be translated; or nothing."""

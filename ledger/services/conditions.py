@@ -50,7 +50,7 @@ def heed_venue(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingState:
     except UnknownVenue:
         return TradingState.ACTIVE  # deleted since
     wanted = _WANTED.get(VenueState(venue.state), TradingState.REDUCING)
-    label, reason = venue.get_state_display(), venue.state_reason
+    label, reason = venue.get_state_display(), str(venue.to_state_reason())
     words = f"{label}: {reason}" if reason else label
     _steer(HaltScope(HaltLevel.VENUE_STATE, venue_id), wanted, words, clock)
     return wanted

@@ -91,7 +91,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     search_fields = ("code", "name", "ccxt_id")
     readonly_fields = (
         "show_state_text",
-        "state_reason",
+        "show_state_reason",
         "state_since",
         "state_until",
         "show_trading_text",
@@ -120,7 +120,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
             {
                 "fields": (
                     "show_state_text",
-                    "state_reason",
+                    "show_state_reason",
                     "state_since",
                     "state_until",
                     "show_trading_text",
@@ -181,6 +181,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def show_state_text(self, venue: Venue) -> str:
         """Show the same on the venue's own page, where there are no coloured labels."""
         return str(venue.get_state_display())
+
+    @display(description=_("reason of the state"))
+    def show_state_reason(self, venue: Venue) -> str:
+        """Show why it is in its state, in the reader's language."""
+        return render(venue.to_state_reason()) or "–"
 
     @display(description=_("synchronisation"), label={True: "danger", False: "success"})
     def show_error(self, venue: Venue) -> tuple[bool, Any]:

@@ -32,6 +32,7 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
     )
 
     sync_error = SentenceField(source="to_sync_error")
+    state_reason = SentenceField(source="to_state_reason")
     is_tradable = serializers.BooleanField(
         read_only=True, help_text="Whether strategies may trade there; others are for data only."
     )

@@ -12,6 +12,7 @@ from django.db import transaction
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, from_ms
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
 from markets.domain.health import VenueState, Verdict, judge
 from markets.errors import NotSupportedByVenue, VenueError, VenueNotBlocked
 from markets.gateway.factory import gateway_for, read_pulse
@@ -22,7 +23,6 @@ from markets.services.shared_pulses import read_shared_pulses
 
 logger = logging.getLogger(__name__)
 
-REASON_LENGTH_MAX = 200
 UNTIL_TOLERANCE = timedelta(seconds=5)
 """A ban whose end moves by less is the same ban."""
 
@@ -113,7 +113,7 @@ def _write(venue: Venue, verdict: Verdict, clock: Clock) -> None:
     rows = Venue.objects.filter(pk=venue.pk, state=venue.state, state_since=venue.state_since)
     count = rows.update(
         state=verdict.state,
-        state_reason=str(verdict.reason)[:REASON_LENGTH_MAX],
+        state_reason=keep_sentence(verdict.reason),
         state_since=clock.now(),
         state_until=None if verdict.until_ms is None else from_ms(verdict.until_ms),
     )

@@ -71,6 +71,16 @@ def test_why_markets_were_not_read_is_told_in_the_readers_language(
     assert words in shown["sync_error"]
 
 
+def test_a_reason_that_was_kept_as_text_is_shown_as_it_was(
+    console: Client, user_api: APIClient, alpha: Venue
+) -> None:
+    old = "it says: {maintenance} 100 %"
+    Venue.objects.update(state="maintenance", state_reason=old)
+
+    assert old in console.get(_url("venue_change", alpha.pk)).content.decode()
+    assert user_api.get("/api/venues/alpha").json()["data"]["state_reason"] == old
+
+
 def test_market_numbers_are_plain_digits(console: Client, alpha: Venue) -> None:
     page = console.get(_url("market_changelist")).content.decode()
 

@@ -215,7 +215,7 @@ def test_beyond_a_second_its_strategies_may_only_reduce_and_go_on_by_themselves(
         watch_venues()
 
     assert (ill.state, reducing) == (VenueState.DEGRADED, TradingState.REDUCING)
-    assert "our clock is -1500 ms ahead of the venue's" in ill.state_reason
+    assert "our clock is -1500 ms ahead of the venue's" in str(ill.to_state_reason())
     assert Venue.objects.get().state == VenueState.HEALTHY
     assert heed_venue(venue_id=venue.pk) is TradingState.ACTIVE
 

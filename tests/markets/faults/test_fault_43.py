@@ -60,7 +60,7 @@ def test_the_block_is_kept_for_all_processes_and_outlives_answers(refusing, venu
         call(venue)
 
     assert (kept.state, kept.state_until) == (VenueState.BLOCKED, None)
-    assert "restricted location" in kept.state_reason
+    assert "restricted location" in str(kept.to_state_reason())
     assert len(refusing.requests) == 3
 
 

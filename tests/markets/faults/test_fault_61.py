@@ -123,7 +123,7 @@ def test_a_venue_whose_books_break_again_and_again_is_degraded_until_they_do_not
         still = keep_health(venue=ill)
 
     assert before.state == VenueState.HEALTHY
-    assert (ill.state, ill.state_reason) == (
+    assert (ill.state, str(ill.to_state_reason())) == (
         VenueState.DEGRADED,
         "its live books broke 100 times within an hour",
     )

@@ -37,8 +37,24 @@ def test_calls_that_fail_one_after_the_other_make_it_degraded(simulator, venue):
 
     assert before.state == VenueState.HEALTHY
     assert ill.state == VenueState.DEGRADED
-    assert f"{FAILURES_MIN} calls in a row failed" in ill.state_reason
+    assert f"{FAILURES_MIN} calls in a row failed" in str(ill.to_state_reason())
     assert ill.state_since is not None
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "5 calls in a row failed: "), ("zh-hans", "连续 5 次调用失败：")],
+)
+def test_why_it_is_ill_is_told_in_the_readers_language(simulator, venue, console, language, words):
+    test_calls_that_fail_one_after_the_other_make_it_degraded(simulator, venue)
+    asked = {"headers": {"Accept-Language": language}}
+
+    page = console.get(f"/admin/markets/venue/{venue.pk}/change/", **asked).content.decode()
+    reason = console.get("/api/venues/alpha", **asked).json()["data"]["state_reason"]
+
+    assert words in page
+    assert words in reason
+    assert "{" not in reason
 
 
 def test_it_recovers_by_itself_by_being_asked(simulator, venue):
@@ -106,7 +122,7 @@ def test_a_maintenance_is_believed_at_once_and_ends_when_the_venue_says_so(monke
         well = Venue.objects.get()
 
     assert ill.state == still.state == VenueState.MAINTENANCE
-    assert "Matching engine upgrading" in ill.state_reason
+    assert "Matching engine upgrading" in str(ill.to_state_reason())
     assert well.state == VenueState.HEALTHY
 
 

@@ -60,7 +60,7 @@ def test_a_venue_that_fails_every_call_of_an_engine_is_degraded(venue):
 
     assert before == []
     assert ill.state == VenueState.DEGRADED
-    assert ill.state_reason.startswith(f"{FAILURES_MIN} calls in a row failed: ")
+    assert str(ill.to_state_reason()).startswith(f"{FAILURES_MIN} calls in a row failed: ")
 
 
 def test_it_is_well_when_the_worker_is_answered_and_no_engine_fails_since_then(simulator, venue):
