@@ -1,8 +1,10 @@
-"""What feeds read over REST: in a few threads, never on the loop, and few calls at a time."""
+"""What feeds read over REST: never on the loop, and in few threads of each venue.
+
+A venue that hangs keeps its own: snapshots of other books, and looks at them, go on.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from markets.domain.book import Book
@@ -10,8 +12,8 @@ from markets.domain.quote import Ticker
 from markets.gateway.base import VenueSpec
 from markets.gateway.factory import gateway_for, markets_of
 from markets.gateway.limiter import in_background
+from markets.gateway.venue_threads import VenueThreads
 
-THREADS = 8
 AT_ONCE = 2
 """Calls to one venue at the same time."""
 
@@ -19,15 +21,11 @@ T = TypeVar("T")
 
 
 class RestReader:
-    """Reads from venues for one loop.
+    """Reads from venues for one loop."""
 
-    Args:
-        threads: of this reader, at most.
-    """
-
-    def __init__(self, threads: int = THREADS) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="feeds")
-        self._turns: dict[str, asyncio.Semaphore] = {}
+    def __init__(self) -> None:
+        self._threads = VenueThreads(AT_ONCE, "feeds")
+        self._is_closed = False
 
     async def book(self, spec: VenueSpec, symbol: str, depth: int) -> Book:
         """Return a book.
@@ -78,9 +76,10 @@ class RestReader:
 
     def close(self) -> None:
         """Start nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._is_closed = True
+        self._threads.close(is_waiting=False)
 
     async def _call(self, spec: VenueSpec, read: Callable[[], T]) -> T:
-        turn = self._turns.setdefault(spec.code, asyncio.Semaphore(AT_ONCE))
-        async with turn:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, read)
+        if self._is_closed:
+            raise RuntimeError("a reader was asked after it was closed")
+        return await asyncio.wrap_future(self._threads.submit(spec.code, read))

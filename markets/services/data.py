@@ -18,10 +18,10 @@ from markets.errors import UnknownSymbol, VenueError, VenueUnavailable
 from markets.gateway.base import VenueSpec
 from markets.gateway.factory import gateway_for
 from markets.gateway.pool import POOL_SIZE
+from markets.gateway.venue_threads import VenueThreads
 from markets.models import Venue
 from markets.selectors import find_market
 from markets.services.feeds import read_live_books
-from markets.services.venue_threads import VenueThreads
 
 VENUES_MAX = 32
 """Venues of one ``fetch_tickers``."""

@@ -15,9 +15,9 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError, Message
 from markets.domain.book import Book
 from markets.errors import VenueUnavailable
+from markets.gateway.venue_threads import VenueThreads
 from markets.models import Market
 from markets.services.data import BOOKS_MAX, fetch_books
-from markets.services.venue_threads import VenueThreads
 from strategies.sdk import MarketKey
 from strategies.services.decisions import BookFailure
 

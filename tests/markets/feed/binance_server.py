@@ -67,7 +67,7 @@ class Shelf(RestReader):
     """
 
     def __init__(self, *books):
-        super().__init__(threads=1)
+        super().__init__()
         self.books = list(books)
         self.asked = 0
         self.looks: list[Any] = []

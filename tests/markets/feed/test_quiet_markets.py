@@ -218,7 +218,7 @@ class Counted(RestReader):
     """Notes who looks, and how many do so at the same moment."""
 
     def __init__(self):
-        super().__init__(threads=1)
+        super().__init__()
         self.looked_at = []
         self.busy = self.busiest = 0
 

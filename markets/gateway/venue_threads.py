@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+from weakref import WeakSet
 
 _T = TypeVar("_T")
 
@@ -20,8 +21,7 @@ class VenueThreads:
         self._size = size
         self._name = name
         self._pools: dict[str, ThreadPoolExecutor] = {}
-        # threads do not survive a fork: a child makes its own
-        os.register_at_fork(after_in_child=self._pools.clear)
+        _ALL.add(self)
 
     def submit(self, venue: str, work: Callable[[], _T]) -> Future[_T]:
         """Have something done that asks a venue, after what it was asked before.
@@ -37,7 +37,27 @@ class VenueThreads:
             pool = self._pools.setdefault(venue, made)
         return pool.submit(work)
 
-    def close(self) -> None:
-        """End all threads when they have done what was asked for; the next call makes new ones."""
+    def forget(self) -> None:
+        """Begin anew: threads do not survive a fork, and a child makes its own."""
+        self._pools.clear()
+
+    def close(self, *, is_waiting: bool = True) -> None:
+        """End all threads; the next call makes new ones.
+
+        Args:
+            is_waiting: until they have done what was asked for; else what has not begun is not
+                done any more, and what has is left to itself.
+        """
         for venue in list(self._pools):
-            self._pools.pop(venue).shutdown()
+            self._pools.pop(venue).shutdown(wait=is_waiting, cancel_futures=not is_waiting)
+
+
+_ALL: WeakSet[VenueThreads] = WeakSet()
+
+
+def _forget_all() -> None:
+    for threads in _ALL:
+        threads.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
