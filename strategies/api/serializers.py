@@ -10,6 +10,7 @@ from arbplatform.api.fields import (
     AmountField,
     BodySerializer,
     ChoiceField,
+    SentenceField,
     SentenceValuesField,
 )
 from arbplatform.wording import render
@@ -74,9 +75,7 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
         source="state", choices=StrategyStateChoice.choices, read_only=True
     )
     accounts = serializers.SerializerMethodField()
-    last_error = serializers.SerializerMethodField(
-        help_text="What went wrong last, in the reader's language; empty if nothing did."
-    )
+    last_error = SentenceField(source="to_error")
 
     class Meta:
         model = Strategy
@@ -99,10 +98,6 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
             "updated_at",
         ]
         read_only_fields = fields
-
-    def get_last_error(self, strategy: Strategy) -> str:
-        """Return what went wrong last."""
-        return render(strategy.to_error())
 
     def get_accounts(self, strategy: Strategy) -> list[int]:
         """Return the ids of its accounts."""
