@@ -5,6 +5,7 @@ from typing import Final
 
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.core.texts import one_line
+from arbplatform.logs import redact
 
 ERROR_LENGTH_MAX: Final = 2000
 
@@ -25,7 +26,8 @@ class Failure:
 def explain(error: Exception) -> Failure:
     """Return what is kept of an error: the sentence of one of our own, else its kind and text.
 
-    Plugins and venues may say anything: what is too long is cut, and then stays as they said it.
+    Plugins and venues may say anything: what is too long is cut, and then stays as they said it. In
+    the text of an error that is none of ours, what looks like a secret is masked.
     """
     if not isinstance(error, ArbError):
         return Failure(Message(_cut(f"{type(error).__name__}: {error}")))
@@ -35,4 +37,4 @@ def explain(error: Exception) -> Failure:
 
 
 def _cut(text: str) -> str:
-    return one_line(text)[:ERROR_LENGTH_MAX]
+    return one_line(redact(text))[:ERROR_LENGTH_MAX]

@@ -16,6 +16,12 @@ def test_an_error_that_nobody_foresaw_is_kept_with_its_kind_and_no_code():
     assert explain(ValueError("a {b}\nc")) == Failure(Message("ValueError: a {b} c"))
 
 
+def test_a_secret_that_a_plugin_tells_is_masked():
+    failure = explain(RuntimeError("refused: {'api_secret': '5up3r5ecret'}"))
+
+    assert str(failure.message) == "RuntimeError: refused: {'api_secret': ***}"
+
+
 def test_what_is_too_long_is_cut_and_stays_as_it_was_said():
     said = Conflict("It said {text}", text="x" * ERROR_LENGTH_MAX)
 
