@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connections
+from django.utils.translation import gettext
 
 from accounts.models import VenueAccount
 from accounts.selectors import count_unreadable_accounts
@@ -23,9 +24,13 @@ def check_encryption_keys(app_configs: Any, **_: Any) -> list[CheckMessage]:
         except ValueError:
             return [
                 Error(
-                    f"Key number {position} in FIELD_ENCRYPTION_KEYS is not a Fernet key.",
-                    hint="Make one: python -c 'from cryptography.fernet import Fernet; "
-                    "print(Fernet.generate_key().decode())'",
+                    gettext(
+                        "Key number {position} in FIELD_ENCRYPTION_KEYS is not a Fernet key."
+                    ).format(position=position),
+                    hint=gettext(
+                        "`.venv/bin/python -m arbplatform.settings.env` prints a new one; an "
+                        "installation that has traded already needs the one it had."
+                    ),
                     id="accounts.E001",
                 )
             ]
@@ -40,8 +45,10 @@ def check_install_id(app_configs: Any, **_: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"ARB_INSTALL_ID has to be {INSTALL_ID_LENGTH} letters or digits.",
-            hint="Make one up, and keep it: it is part of every client order id.",
+            gettext("ARB_INSTALL_ID has to be {length} letters or digits.").format(
+                length=INSTALL_ID_LENGTH
+            ),
+            hint=gettext("Make one up, and keep it: it is part of every client order id."),
             id="accounts.E002",
         )
     ]

@@ -145,7 +145,18 @@ class SecretsMissing(InvalidInput):
     )
 
 
+class ConfigurationRefused(InvalidInput):
+    """The settings do not load, or the checks find something that has to be mended first."""
+
+    code = 1064
+    summary = (
+        "The configuration is refused, and nothing was started. {problems} Mend this and start "
+        "again."
+    )
+
+
 TOLD_BY_STEPS: dict[int, type[ArbError]] = {
-    error.code: error for error in (DatabaseUnusable, RedisUnusable, VenuesSilent)
+    error.code: error
+    for error in (ConfigurationRefused, DatabaseUnusable, RedisUnusable, VenuesSilent)
 }
 """What a step may tell the supervisor by its code; all else is only known to be in the way."""

@@ -18,7 +18,7 @@ CHINESE = "zh_Hans"
 
 def render(message: Message) -> str:
     """Return ``message`` in the language that the terminal is set to: Chinese or English."""
-    template = _catalogue(_language(os.environ)).gettext(message.template)
+    template = _catalogue(find_language(os.environ)).gettext(message.template)
     context = {
         name: render(value) if isinstance(value, Message) else value
         for name, value in message.context.items()
@@ -33,8 +33,12 @@ def label(message: Message, width: int) -> str:
     return text + " " * (width - columns)
 
 
-def _language(environment: Mapping[str, str]) -> str:
-    """Return the language by the rules of the shell: the first of these that is set counts."""
+def find_language(environment: Mapping[str, str]) -> str:
+    """Return the language by the rules of the shell; empty is English.
+
+    Args:
+        environment: of the process: the first variable that is set counts.
+    """
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environment.get(name):
             return CHINESE if environment[name].startswith("zh") else ""

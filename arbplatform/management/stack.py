@@ -54,7 +54,7 @@ class StackOptions:
             "REDIS_URL": redis_url,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(BASE_DIR), inherited))),
             "PYTHONUNBUFFERED": "1",
-            # the web server makes the system checks for all; they load every page and address
+            # made before anything starts and by the web server; they load every page and address
             "CELERY_SKIP_CHECKS": "1",
         }
 
@@ -67,6 +67,11 @@ def settings_module() -> str:
 def manage(*arguments: str) -> tuple[str, ...]:
     """Return the command line of a management command."""
     return (sys.executable, str(BASE_DIR / "manage.py"), *arguments)
+
+
+def check() -> tuple[str, ...]:
+    """Return the command line that checks the configuration and changes nothing."""
+    return (sys.executable, "-m", "arbplatform.management.checking")
 
 
 def web(environment: Mapping[str, str], directory: Path, *, descriptor: int, url: str) -> ChildSpec:

@@ -68,11 +68,17 @@ class Supervisor:
 
         Args:
             name: of its log file.
-            arguments: of ``manage.py``; the command writes one JSON object to its output: its
-                report or, in the field ``error``, the message of a refusal.
+            arguments: of ``manage.py``.
 
         Raises:
-            Unavailable: it refused or crashed.
+            ArbError: it refused or crashed.
+        """
+        return await self._run_step(name, stack.manage(*arguments))
+
+    async def _run_step(self, name: str, command: tuple[str, ...]) -> dict[str, Any]:
+        """Run a program that writes one JSON object to its output.
+
+        It is its report or, in the field ``error``, the message of a refusal.
         """
         log = BoundedLog(self._log_dir / f"{name}.log")
         output: list[str] = []
@@ -81,7 +87,7 @@ class Supervisor:
             log.write(line)
             self._terminal.relay(name, line)
 
-        spec = ChildSpec(name, stack.manage(*arguments), self._environment, self.options.data_dir)
+        spec = ChildSpec(name, command, self._environment, self.options.data_dir)
         # The report may hold the new password: it is neither shown nor logged here.
         answers, complaints = await LinePipe.open(output.append), await LinePipe.open(relay)
         process = await spawn(spec, stdout=answers.write_end, stderr=complaints.write_end)
@@ -133,6 +139,8 @@ class Supervisor:
 
         redis = embedded_redis(options.data_dir)
         self._environment = options.environment(options.redis_url or redis.url)
+        self._terminal.say(Message("Checking the configuration …"))
+        await self._run_step("check", stack.check())
         if not options.redis_url:
             self._add(redis.to_child(self._environment))
             await self._children["redis"].wait_until_ready(READY_TIMEOUT_S)

@@ -7,6 +7,7 @@ import warnings
 import uvicorn
 from django.core.management.base import BaseCommand, SystemCheckError
 from django.db import connections
+from django.utils import translation
 
 from arbplatform.asgi import application
 
@@ -51,7 +52,8 @@ def check_system() -> None:
         SystemExit: what must be mended first.
     """
     try:
-        BaseCommand().check(databases=list(connections))
+        with translation.override("en"):  # as all that is logged
+            BaseCommand().check(databases=list(connections))
     except SystemCheckError as error:
         sys.exit(str(error))
     finally:

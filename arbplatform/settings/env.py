@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from cryptography.fernet import Fernet
@@ -13,7 +14,23 @@ from arbplatform.core.ids import new_install_id
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
-env = environ.Env()
+
+class Environment(environ.Env):  # type: ignore[misc]  # it has no types
+    """Names the variable that cannot be read, but not its text, which may be a secret."""
+
+    def get_value(self, var: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the value of a variable.
+
+        Raises:
+            ImproperlyConfigured: it is missing, or is not of its type.
+        """
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} cannot be read: it has the wrong form.") from None
+
+
+env = Environment()
 env.escape_proxy = True
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")

@@ -34,7 +34,10 @@ def test_a_key_that_cannot_encrypt_is_named_by_its_place_and_not_shown(db, setti
 def test_a_name_by_which_own_orders_would_not_be_known_again_is_refused(name, settings):
     settings.ARB_INSTALL_ID = name
 
-    assert [message.id for message in check_install_id(None)] == ["accounts.E002"]
+    (message,) = check_install_id(None)
+
+    assert message.id == "accounts.E002"
+    assert message.msg == "ARB_INSTALL_ID has to be 5 letters or digits."
 
 
 @pytest.mark.parametrize("name", ["tests", "a1b2c", "ABC12"])

@@ -75,6 +75,19 @@ def test_an_address_of_redis_that_makes_no_sense_is_refused_without_its_password
     assert processes_of(refused.data_dir) == {}
 
 
+def test_what_the_checks_refuse_is_named_before_anything_starts(start):
+    refused = start("--port", "0", ARB_INSTALL_ID="too long")
+
+    assert refused.wait() == 1
+    assert refused.output.splitlines()[-1] == (
+        "Error 1064: The configuration is refused, and nothing was started. ARB_INSTALL_ID has to "
+        "be 5 letters or digits. Make one up, and keep it: it is part of every client order id. "
+        "(accounts.E002) Mend this and start again."
+    )
+    assert [log.name for log in (refused.data_dir / "logs").iterdir()] == ["check.log"]
+    assert processes_of(refused.data_dir) == {}
+
+
 def test_a_refusal_is_told_in_the_language_of_the_terminal(start):
     refused = start("--no-demo", "--port", "0", DATABASE_URL="nonsense", LC_ALL="zh_CN.UTF-8")
 
