@@ -134,6 +134,16 @@ class Pulse:
         """Whether the venue does not serve our place."""
         return self.refusals >= REFUSALS_MIN
 
+    def left_under(self, state: VenueState) -> "Pulse":
+        """Return what still counts once a new state is known to all: a notice that brought it.
+
+        Args:
+            state: the new one.
+        """
+        if self.notice is not state:
+            return Pulse()
+        return replace(self, answers=0, failures=0, refusals=0)
+
     def tells_of_illness(self, now_ms: int) -> bool:
         """Return whether other processes should know of it.
 

@@ -34,7 +34,7 @@ class PulseCounter:
 
     @property
     def pulse(self) -> Pulse:
-        """What calls met since the venue's state last changed."""
+        """What calls met since the venue's state last changed, and the notice that changed it."""
         return self._pulse
 
     @property
@@ -61,7 +61,7 @@ class PulseCounter:
         with self._lock:
             self._known_since_ms = since_ms
             self._is_blocked = state is VenueState.BLOCKED
-            self._pulse = Pulse()
+            self._pulse = self._pulse.left_under(state)
 
 
 def signal_of(error: VenueError, raised: BaseException, http_status: int) -> Signal | None:

@@ -73,7 +73,7 @@ class PulseSharing:
 
 
 def read_shared_pulses(venue: Venue) -> list[Pulse]:
-    """Return what engines met at a venue since its state last changed, if it looks ill to them.
+    """Return what engines met at a venue since its state last changed, or what changed it.
 
     Nothing where nobody can tell. Asks no database.
 
@@ -91,7 +91,9 @@ def read_shared_pulses(venue: Venue) -> list[Pulse]:
         return []
     since_ms = 0 if venue.state_since is None else to_ms(venue.state_since)
     pulses = [pulse for text in texts if text for pulse in _read(text, venue)]
-    return [pulse for pulse in pulses if pulse.failed_at_ms > since_ms]
+    return [
+        pulse for pulse in pulses if pulse.failed_at_ms > since_ms or pulse.notice == venue.state
+    ]
 
 
 def _read(text: bytes, venue: Venue) -> Iterator[Pulse]:

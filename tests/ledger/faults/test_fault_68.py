@@ -95,6 +95,16 @@ def test_repairs_and_cancellations_still_go(fake):
     assert (repair.state, repair.filled_quantity) == (OrderState.FILLED, D("0.5"))
 
 
+def test_it_stays_so_for_a_minute_though_its_other_answers_are_well(fake):
+    close(fake)
+    fake.is_closed = False
+
+    for _ in range(2 * RECOVERIES_MIN):
+        watch_venues()
+
+    assert Venue.objects.get().state == VenueState.CANCEL_ONLY
+
+
 def test_it_goes_on_by_itself_when_the_venue_is_well(fake, monkeypatch):
     close(fake)
     fake.is_closed = False

@@ -123,3 +123,11 @@ def test_a_pulse_is_told_of_while_it_is_news_and_a_block_for_good() -> None:
     assert refused.tells_of_illness(later)
     assert not after(*[G.FAILURE] * (FAILURES_MIN - 1)).tells_of_illness(NOW)
     assert not after(G.ANSWER).tells_of_illness(NOW)
+
+
+def test_of_a_pulse_only_the_notice_is_left_that_brought_a_new_state_about() -> None:
+    pulse = after(G.MAINTENANCE, G.FAILURE, G.ANSWER)
+
+    assert pulse.left_under(S.MAINTENANCE) == after(G.MAINTENANCE)
+    assert pulse.left_under(S.HEALTHY) == Pulse()
+    assert after(*[G.FAILURE] * FAILURES_MIN).left_under(S.DEGRADED) == Pulse()

@@ -5,7 +5,14 @@ import pytest
 import redis
 
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
-from markets.domain.health import FAILURES_MIN, NOTICE_MS, RECOVERIES_MIN, REFUSALS_MIN, VenueState
+from markets.domain.health import (
+    FAILURES_MIN,
+    NOTICE_MS,
+    RECOVERIES_MIN,
+    REFUSALS_MIN,
+    Signal,
+    VenueState,
+)
 from markets.errors import VenueBlocked, VenueUnavailable
 from markets.gateway import factory
 from markets.models import Venue
@@ -106,6 +113,22 @@ def test_a_refused_place_is_known_to_all_and_ends_by_the_person_who_lifts_it(ser
     with pytest.raises(VenueUnavailable) as refusal:
         gateway.fetch_time_ms()
     assert not isinstance(refusal.value, VenueBlocked)
+
+
+def test_a_notice_that_an_engine_met_holds_for_a_minute_after_it_made_the_venue_ill(venue):
+    engine = PulseSharing("engine-a")
+    factory.gateway_for(venue.to_spec())
+    factory._FACTORY._catalogs[factory._venue_key(venue.to_spec())].pulse.note(
+        Signal.MAINTENANCE, "closed"
+    )
+    engine.share()
+    ill = keep_health(venue=venue)
+    factory.gateway_for(ill.to_spec())  # the engine hears of the state
+    tell_and_leave(engine)
+
+    assert ill.state == VenueState.MAINTENANCE
+    assert [pulse.notice for pulse in read_shared_pulses(ill)] == [VenueState.MAINTENANCE]
+    assert keep_health(venue=ill).state == VenueState.MAINTENANCE
 
 
 def test_what_is_over_is_taken_back_at_once(venue, redis_server):
