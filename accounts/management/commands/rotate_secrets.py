@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from accounts.services.vault import rotate_secrets
 from arbplatform.core.errors import ArbError
+from arbplatform.wording import render
 
 
 class Command(BaseCommand):
@@ -22,5 +24,6 @@ class Command(BaseCommand):
         try:
             count = rotate_secrets()
         except ArbError as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(f"Encrypted the secrets of {count} accounts with the newest key.")
+            raise CommandError(render(error.message)) from error
+        told = _("Encrypted the secrets of {count} accounts with the newest key.")
+        self.stdout.write(told.format(count=count))

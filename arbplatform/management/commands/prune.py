@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -60,18 +61,19 @@ class Command(BaseCommand):
         self.stdout.write(captured.get(), ending="")
         untouched = [name for name, count in removed.items() if count is None]
         if untouched and not options["dry_run"]:
-            self.stdout.write(
-                f"Not looked at, for want of time or because another process is at it: "
-                f"{', '.join(untouched)}. Call it again in a minute."
+            told = _(
+                "Not looked at, for want of time or because another process is at it: {kinds}. "
+                "Call it again in a minute."
             )
+            self.stdout.write(told.format(kinds=", ".join(untouched)))
 
 
 def _choose(names: Sequence[str] | None) -> list[Kind]:
     kinds = [find_kind(name) for name in names or ()]
     if None in kinds:
         known = ", ".join(kind.name for kind in list_kinds())
-        message = f"There is no such kind of rows. These are known: {known}."
-        raise CommandError(message)
+        told = _("There is no such kind of rows. These are known: {kinds}.")
+        raise CommandError(told.format(kinds=known))
     return [kind for kind in kinds if kind] or list_kinds()
 
 
@@ -99,16 +101,16 @@ def _remove(kinds: Sequence[Kind], counts: dict[str, int], seconds: int | None) 
 
 def _draw(kinds: Sequence[Kind], counts: dict[str, int], removed: dict[str, int | None]) -> Table:
     table = Table()
-    for title in ("kind", "kept [days]"):
+    for title in (_("kind"), _("kept [days]")):
         table.add_column(title)
-    for title in ("may go", "removed", "rows", "oldest", "size"):
+    for title in (_("may go"), _("removed"), _("rows"), _("oldest"), _("size")):
         table.add_column(title, justify="right")
     rows = {row.kind: row for row in Retention.objects.all()}
     for kind in kinds:
         row = rows[kind.name]
         table.add_row(
             kind.name,
-            str(kind.days or "for ever"),
+            str(kind.days or _("for ever")),
             str(counts[kind.name]),
             "–" if removed[kind.name] is None else str(removed[kind.name]),
             *_measured(row),

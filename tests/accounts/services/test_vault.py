@@ -4,10 +4,12 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import translation
 
 from accounts.models import VenueAccount
 from accounts.services.vault import rotate_secrets
 from arbplatform.persistence.fields import SecretUnreadable
+from arbplatform.wording import render
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 
@@ -72,6 +74,20 @@ def test_the_command_says_how_many_accounts_were_done(accounts, settings, capsys
     call_command("rotate_secrets")
 
     assert capsys.readouterr().out == ("Encrypted the secrets of 2 accounts with the newest key.\n")
+
+
+def test_the_command_speaks_the_language_of_the_installation(accounts, settings, capsys):
+    settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
+
+    with translation.override("zh-hans"):
+        call_command("rotate_secrets")
+        settings.FIELD_ENCRYPTION_KEYS = [OTHER]
+        with pytest.raises(CommandError) as refusal:
+            call_command("rotate_secrets")
+        assert str(refusal.value) == render(SecretUnreadable().message)
+
+    assert capsys.readouterr().out == "已用最新的加密密钥重新加密 2 个账户的密钥。\n"
+    assert str(refusal.value) != str(SecretUnreadable())
 
 
 def test_the_command_ends_with_one_sentence_if_a_key_is_missing(accounts, settings):
