@@ -24,6 +24,9 @@ REFUSALS_MIN: Final = 3
 NOTICE_MS: Final = 60_000
 """How long a notice of the venue (maintenance, cancel-only) holds after it was last seen [ms]."""
 
+NEWS_MS: Final = 20_000
+"""For so long after the last one, failures of one process count for the others as well [ms]."""
+
 BREAKS_MIN: Final = 100
 """So many gaps, wrong checksums and broken books within an hour, of all its markets, are not a
 market's fault: five of them rest by then."""
@@ -147,14 +150,15 @@ class Pulse:
     def tells_of_illness(self, now_ms: int) -> bool:
         """Return whether other processes should know of it.
 
-        A block stands, since no call follows that could be met; all else is news for a minute.
+        A block stands, since no call follows that could be met; all else is news for a while: who
+        has no reason to call a venue again must not keep it ill.
 
         Args:
             now_ms: when [ms since epoch], by the clock of the process that made the calls.
         """
-        is_news = now_ms - self.failed_at_ms < NOTICE_MS
-        is_ill = self.failures >= FAILURES_MIN or self.notice is not None
-        return self.is_blocked or (is_ill and is_news)
+        is_failing = self.failures >= FAILURES_MIN and now_ms - self.failed_at_ms < NEWS_MS
+        is_noticed = self.notice is not None and now_ms - self.noticed_at_ms < NOTICE_MS
+        return self.is_blocked or is_failing or is_noticed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from markets.domain.health import (
     FAILURES_MIN,
+    NEWS_MS,
     NOTICE_MS,
     RECOVERIES_MIN,
     REFUSALS_MIN,
@@ -117,9 +118,10 @@ def test_a_pulse_is_told_of_while_it_is_news_and_a_block_for_good() -> None:
     failing, refused = after(*[G.FAILURE] * FAILURES_MIN), after(*[G.REFUSED_PLACE] * REFUSALS_MIN)
     later = NOW + NOTICE_MS
 
-    assert failing.tells_of_illness(later - 1)
-    assert not failing.tells_of_illness(later)
-    assert after(G.CANCEL_ONLY, G.ANSWER).tells_of_illness(NOW)
+    assert failing.tells_of_illness(NOW + NEWS_MS - 1)
+    assert not failing.tells_of_illness(NOW + NEWS_MS)
+    assert after(G.CANCEL_ONLY, G.ANSWER).tells_of_illness(later - 1)
+    assert not after(G.CANCEL_ONLY, G.ANSWER).tells_of_illness(later)
     assert refused.tells_of_illness(later)
     assert not after(*[G.FAILURE] * (FAILURES_MIN - 1)).tells_of_illness(NOW)
     assert not after(G.ANSWER).tells_of_illness(NOW)

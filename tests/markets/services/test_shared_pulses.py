@@ -7,6 +7,7 @@ import redis
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from markets.domain.health import (
     FAILURES_MIN,
+    NEWS_MS,
     NOTICE_MS,
     RECOVERIES_MIN,
     REFUSALS_MIN,
@@ -167,7 +168,7 @@ def test_what_was_met_long_ago_is_told_no_longer(venue):
     call_in_vain(venue, FAILURES_MIN)
     engine.share()
     told = read_shared_pulses(venue)
-    clock.advance_ms(2 * NOTICE_MS)
+    clock.advance_ms(2 * NEWS_MS)
     engine.share()
 
     assert len(told) == 1
