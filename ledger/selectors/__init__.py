@@ -3,6 +3,7 @@
 from ledger.selectors.books import (
     Holding,
     count_entries,
+    count_entries_between,
     execution_movements,
     find_entry,
     get_entry,
@@ -70,6 +71,7 @@ __all__ = [
     "Holding",
     "check_strategy_exists",
     "count_entries",
+    "count_entries_between",
     "count_live_by_state",
     "count_orders",
     "execution_movements",

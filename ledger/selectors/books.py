@@ -173,6 +173,12 @@ def count_entries(execution_ids: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("execution_id").annotate(number=Count("id")))
 
 
+def count_entries_between(after: int, last: int) -> dict[int, int]:
+    """Return how many entries executions have, of all whose ids are above one and up to another."""
+    rows = Entry.objects.filter(execution_id__gt=after, execution_id__lte=last).order_by()
+    return dict(rows.values_list("execution_id").annotate(number=Count("id")))
+
+
 def order_movements(order_id: int) -> dict[str, Amount]:
     """Return what the wallets gained and lost by one order so far, by asset."""
     of_order = Q(entry__fill__order_id=order_id) | Q(entry__late_fee__fill__order_id=order_id)

@@ -19,6 +19,7 @@ from strategies.models.strategies import (
     StrategyDriverChoice,
     StrategyStateChoice,
 )
+from strategies.models.sweeps import SweepPlace
 
 __all__ = [
     "AMOUNTS",
@@ -45,4 +46,5 @@ __all__ = [
     "Strategy",
     "StrategyDriverChoice",
     "StrategyStateChoice",
+    "SweepPlace",
 ]

@@ -2,7 +2,6 @@
 
 from strategies.selectors.batches import DueRow, Stamps, list_free, read_venue_stamps
 from strategies.selectors.executions import (
-    NEWEST_ENTRIES_MAX,
     UNFINISHED_STATES,
     count_executions,
     find_attribution,
@@ -11,11 +10,11 @@ from strategies.selectors.executions import (
     list_exposed_executions,
     list_legs,
     list_outcomes,
-    list_outdated_executions,
     list_unsettled_executions,
     lock_execution,
     sum_attributions,
 )
+from strategies.selectors.late_news import LateNews, Place, find_late_news
 from strategies.selectors.results import (
     add_up_results,
     find_result_audit,
@@ -73,12 +72,13 @@ from strategies.selectors.strategies import (
 __all__ = [
     "CHANGES_MAX",
     "LATEST_MAX",
-    "NEWEST_ENTRIES_MAX",
     "OUTLETS_MAX",
     "PEG_MARKETS_MAX",
     "UNFINISHED_STATES",
     "DueRow",
+    "LateNews",
     "LeftOver",
+    "Place",
     "Stamps",
     "Standing",
     "add_up_results",
@@ -88,6 +88,7 @@ __all__ = [
     "count_orders",
     "count_strategies",
     "find_attribution",
+    "find_late_news",
     "find_result_audit",
     "get_execution",
     "get_last_run",
@@ -111,7 +112,6 @@ __all__ = [
     "list_misaligned",
     "list_opportunities",
     "list_outcomes",
-    "list_outdated_executions",
     "list_outlets",
     "list_peg_markets",
     "list_peg_readings",

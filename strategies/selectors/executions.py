@@ -10,10 +10,9 @@ from arbplatform.persistence.fields import ExactSum
 from arbplatform.persistence.partial import is_among
 from arbplatform.persistence.sentences import read_sentence
 from ledger.domain.orders import OrderState
-from ledger.models import Entry, Order
-from ledger.selectors import count_entries
+from ledger.models import Order
 from strategies.domain.outcomes import Outcome
-from strategies.domain.states import FINISHED_STATES, ExecutionState
+from strategies.domain.states import ExecutionState
 from strategies.models import COUNTED, NOT_OVER, SUMMED, Attribution, Execution, ResultTotal
 
 UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, ExecutionState.INCOMPLETE)
@@ -21,9 +20,6 @@ UNFINISHED_STATES = (ExecutionState.EXECUTING, ExecutionState.UNKNOWN, Execution
 
 IS_NOT_OVER: Final = is_among("state", NOT_OVER)
 """Few executions are not over, however many there are: they are read by the index of just these."""
-
-NEWEST_ENTRIES_MAX = 2_000
-"""Entries of the ledger in which news about ended executions is looked for [rows]."""
 
 
 def list_executions(*, strategy_id: int | None = None) -> QuerySet[Execution]:
@@ -127,22 +123,6 @@ def sum_attributions(strategy_id: int) -> list[dict[str, Any]]:
         for sums in found
         for code in [sums.pop("code")]
     ]
-
-
-def list_outdated_executions() -> list[int]:
-    """Return executions that had ended before the books learned more about them, oldest first.
-
-    Whoever books a late fill or fee wakes the execution by a message, and messages can be lost.
-    How many entries a settlement saw is compared, and no times: what was committed between its
-    look at the books and its own commit is found as well, whatever any clock says. Only executions
-    of the newest entries are looked at: a sweep comes every few seconds.
-    """
-    newest = Entry.objects.order_by("-id").values_list("execution_id", flat=True)
-    ids = set(newest[:NEWEST_ENTRIES_MAX])
-    ended = Execution.objects.filter(pk__in=ids, state__in=FINISHED_STATES).order_by("id")
-    seen = dict(ended.values_list("pk", "entries_seen"))
-    booked = count_entries(seen)
-    return [pk for pk, number in seen.items() if booked.get(pk, 0) != (number or 0)]
 
 
 def list_unsettled_executions(*, limit: int) -> QuerySet[Execution]:

@@ -13,12 +13,13 @@ from ledger.domain.orders import OrderState
 from ledger.models import LogLevel
 from ledger.services.journal import cancel_order
 from ledger.services.logs import write_log
-from strategies.models import Execution
+from strategies.models import Execution, SweepPlace
 from strategies.selectors import (
+    Place,
+    find_late_news,
     list_expired_ticks,
     list_legs,
     list_misaligned,
-    list_outdated_executions,
     list_stopping,
     list_unsettled_executions,
     lock_strategy,
@@ -50,13 +51,33 @@ def sweep(*, clock: Clock = DATABASE_CLOCK) -> int:
     for pk, token in list_stuck_leases(before=clock.now() - lease(), limit=BATCH_MAX):
         failed += _try(partial(revoke_lease, strategy_id=pk, token=token, clock=clock))
     failed += _recover_unsettled(clock)
-    for pk in list_outdated_executions()[:BATCH_MAX]:
-        failed += _try(partial(go_on, execution_id=pk, clock=clock))
+    failed += _settle_late_news(clock)
     for pk in list_stopping(limit=BATCH_MAX):
         failed += _try(partial(settle_stopping, strategy_id=pk, clock=clock))
     for pk in list_misaligned(limit=BATCH_MAX):
         failed += _try(partial(realign, strategy_id=pk))
     return failed
+
+
+def _settle_late_news(clock: Clock) -> int:
+    """Settle ended executions again that the books know more about; return how many failed."""
+    news = find_late_news()
+    batch = news.execution_ids[:BATCH_MAX]
+    failed = sum(_try(partial(go_on, execution_id=pk, clock=clock)) for pk in batch)
+    # where some are left the next sweep comes back; those that only ever fail must not hold it up
+    if batch == news.execution_ids or failed == len(batch):
+        keep_place(news.place)
+    return failed
+
+
+def keep_place(place: Place) -> None:
+    """Let the next sweep look for late news from here on."""
+    rows = SweepPlace.objects.filter(pk=SweepPlace.ONLY)
+    kept = rows.values_list("entry_id", "execution_id").first()
+    if kept is None:
+        SweepPlace.objects.get_or_create(pk=SweepPlace.ONLY, defaults=place._asdict())
+    elif kept != place:
+        rows.update(**place._asdict())
 
 
 def _recover_unsettled(clock: Clock) -> int:

@@ -81,6 +81,7 @@ STATES = {
     "strategies.ResultAudit",
     "strategies.RiskLimits",
     "strategies.Strategy",
+    "strategies.SweepPlace",
 }
 """Tables with one row for each thing that there is: they do not grow with time."""
 OURS = ("accounts", "api", "ledger", "markets", "notices", "retention", "strategies")

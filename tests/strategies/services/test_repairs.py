@@ -20,7 +20,7 @@ from markets.errors import OrderTooLate, OutcomeUnknown
 from strategies.domain.states import ExecutionState
 from strategies.errors import NotHeld
 from strategies.models import Execution, Opportunity
-from strategies.selectors import list_outdated_executions
+from strategies.selectors import find_late_news
 from strategies.services import sweeps
 from strategies.services.acknowledgements import acknowledge_execution
 from strategies.services.crashpoints import CrashPoint
@@ -253,7 +253,7 @@ def test_what_was_booked_before_a_person_took_note_is_judged_still(stuck, superu
 
     acknowledge_execution(execution_id=execution.pk, user=superuser)
 
-    assert list_outdated_executions() == [execution.pk]
+    assert find_late_news().execution_ids == [execution.pk]
 
 
 def test_an_execution_that_ended_well_cannot_be_acknowledged(cross, edge):
