@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -16,12 +17,15 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from knox.admin import AuthTokenAdmin as KnoxTokenAdmin
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from arbplatform.console.admin import GuardedActions
+from arbplatform.console.foreign_names import CLEANUP, say_schedule
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
+from strategies.services.schedules import TICK_TASK
 
 for model in (User, Group, PeriodicTask, CrontabSchedule, AuthToken):
     admin.site.unregister(model)
@@ -79,9 +83,9 @@ class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
     form = PeriodicTaskForm
     change_form_template = None  # beat's own brings an inline script, which the policy refuses
     date_hierarchy = None
-    list_display = ("name", "enabled", "interval", "crontab", "last_run_at", "total_run_count")
+    list_display = ("show_name", "enabled", "interval", "crontab", "last_run_at", "total_run_count")
     list_filter = ("enabled", "one_off", "task")
-    readonly_fields = ("last_run_at", "total_run_count")
+    readonly_fields = ("show_name", "last_run_at", "total_run_count")
     fieldsets = (
         (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
         (
@@ -102,6 +106,18 @@ class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
         (_("Arguments"), {"fields": ("args", "kwargs")}),
         (_("Execution Options"), {"fields": ("expires", "expire_seconds", "queue", "priority")}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
+        """Let no name be typed over by which code finds a task: it would be made a second time."""
+        if obj is None or not _is_ours(obj):
+            return self.fieldsets
+        (title, basic), *others = self.fieldsets
+        return ((title, {"fields": ("show_name", *basic["fields"][1:])}), *others)
+
+    @display(description=_("name"), ordering="name")
+    def show_name(self, task: PeriodicTask) -> str:
+        """Show the name in the reader's language."""
+        return say_schedule(task)
 
 
 @admin.register(CrontabSchedule)
@@ -140,6 +156,11 @@ class AuthTokenAdmin(KnoxTokenAdmin, ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: AuthToken | None = None) -> bool:
         """Refuse: a token is made or deleted, not changed."""
         return False
+
+
+def _is_ours(task: PeriodicTask) -> bool:
+    """Return whether the platform or Celery made a task, and looks it up by its name."""
+    return task.name in settings.CELERY_BEAT_SCHEDULE or task.task in {TICK_TASK, CLEANUP}
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from kombu import Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -241,25 +242,25 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expire_seconds": every_s},
     }
     for name, task, every_s in (
-        ("api: prune answers", "api.prune_answers", 300),
-        ("markets: synchronise markets", "markets.sync_all_markets", 3600),
-        ("markets: watch venues", "markets.watch_venues", 5),
-        ("markets: measure clocks", "markets.measure_clocks", 60),
-        ("accounts: synchronise balances", "accounts.sync_all_balances", 30),
-        ("accounts: poll transfers", "accounts.poll_transfers", 5),
-        ("ledger: resolve unknown orders", "ledger.resolve_unknown_orders", 2),
-        ("ledger: renew dead-man switches", "ledger.renew_dead_man_switches", 15),
-        ("ledger: heed conditions", "ledger.heed_conditions", 5),
-        ("ledger: repeat cancellations", "ledger.repeat_cancellations", 5),
-        ("ledger: cancel halted orders", "ledger.cancel_halted_orders", 5),
-        ("ledger: book transfers", "ledger.book_transfers", 10),
-        ("ledger: reconcile accounts", "ledger.reconcile_accounts", 60),
-        ("ledger: take equity snapshot", "ledger.take_equity_snapshot", 30),
-        ("strategies: sweep runs and executions", "strategies.sweep", 5),
-        ("strategies: measure pegs", "strategies.measure_pegs", 30),
-        ("strategies: audit results", "strategies.audit_results", 60),
-        ("notices: find alarms and send what is due", "notices.sweep", 10),
-        ("retention: remove what is old", "retention.prune", 300),
+        (gettext_noop("api: prune answers"), "api.prune_answers", 300),
+        (gettext_noop("markets: synchronise markets"), "markets.sync_all_markets", 3600),
+        (gettext_noop("markets: watch venues"), "markets.watch_venues", 5),
+        (gettext_noop("markets: measure clocks"), "markets.measure_clocks", 60),
+        (gettext_noop("accounts: synchronise balances"), "accounts.sync_all_balances", 30),
+        (gettext_noop("accounts: poll transfers"), "accounts.poll_transfers", 5),
+        (gettext_noop("ledger: resolve unknown orders"), "ledger.resolve_unknown_orders", 2),
+        (gettext_noop("ledger: renew dead-man switches"), "ledger.renew_dead_man_switches", 15),
+        (gettext_noop("ledger: heed conditions"), "ledger.heed_conditions", 5),
+        (gettext_noop("ledger: repeat cancellations"), "ledger.repeat_cancellations", 5),
+        (gettext_noop("ledger: cancel halted orders"), "ledger.cancel_halted_orders", 5),
+        (gettext_noop("ledger: book transfers"), "ledger.book_transfers", 10),
+        (gettext_noop("ledger: reconcile accounts"), "ledger.reconcile_accounts", 60),
+        (gettext_noop("ledger: take equity snapshot"), "ledger.take_equity_snapshot", 30),
+        (gettext_noop("strategies: sweep runs and executions"), "strategies.sweep", 5),
+        (gettext_noop("strategies: measure pegs"), "strategies.measure_pegs", 30),
+        (gettext_noop("strategies: audit results"), "strategies.audit_results", 60),
+        (gettext_noop("notices: find alarms and send what is due"), "notices.sweep", 10),
+        (gettext_noop("retention: remove what is old"), "retention.prune", 300),
     )
 }
 

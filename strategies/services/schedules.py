@@ -9,12 +9,14 @@ import json
 import math
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from strategies.domain.states import StrategyDriver, StrategyState
 from strategies.models import Strategy
 
 TICK_TASK = "strategies.tick"
+TICK_NAME = gettext_noop("strategies: tick #{number}")
 _EVERY_MAX = 2**31 - 1
 """The largest number that the schedule's integer column holds."""
 
@@ -84,7 +86,7 @@ def align_schedule(strategy: Strategy) -> bool:
 
 def schedule_name(strategy: Strategy) -> str:
     """Return the unique name of the schedule: never the strategy's, which may change."""
-    return f"strategies: tick #{strategy.pk}"
+    return TICK_NAME.format(number=strategy.pk)
 
 
 def _interval(interval_ms: int) -> IntervalSchedule:
