@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Case, Count, IntegerField, Model, Q, QuerySet, Value, When
 
 from accounts.selectors import SECRET_FIELDS
@@ -125,14 +125,19 @@ def relock_orders(orders: Iterable[Order]) -> list[Order]:
     long as the database.
     """
     known = {order.pk: order for order in orders}
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(_relock_sql(f"IN ({', '.join(['%s'] * len(known))})", ""), list(known))
-        else:
-            sql = _relock_sql("= ANY(%s::bigint[])", " FOR UPDATE")
-            text = session_of(cursor).text(cursor, (sql,), [list(known)])
-            cursor.execute(opened(text))
-        return [_renew(known[pk], values) for pk, *values in cursor.fetchall()]
+    return [_renew(known[pk], values) for pk, *values in _relock(list(known))]
+
+
+def _relock(pks: list[int]) -> Any:  # rows; Django's cursors have no types
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "sqlite":
+        with database.cursor() as cursor:
+            cursor.execute(_relock_sql(f"IN ({', '.join(['%s'] * len(pks))})", ""), pks)
+            return cursor.fetchall()
+    sql = _relock_sql("= ANY(%s::bigint[])", " FOR UPDATE")
+    session = session_of(database)
+    text = opened(session.text(database, (sql,), [pks]))
+    return session.run(database, text).fetchall()
 
 
 def lock_pending_orders(order_ids: Iterable[int]) -> list[Order]:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from arbplatform.persistence.folded import closed
@@ -148,23 +148,26 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
         return
     if not statements:
         return
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        text = _text_of(session_of(cursor), cursor, statements)
-        try:
-            cursor.execute(closed(text) if is_last else text)
-        except IntegrityError as error:
-            head, _, name = str(error).partition(":")
-            if head != _UNMET:
-                raise
-            raise Unmet(name.strip().split()[0]) from error
+    database = connections[DEFAULT_DB_ALIAS]
+    session = session_of(database)
+    text = _text_of(session, database, statements)
+    try:
+        session.run(database, closed(text) if is_last else text)
+    except IntegrityError as error:
+        head, _, name = str(error).partition(":")
+        if head != _UNMET:
+            raise
+        raise Unmet(name.strip().split()[0]) from error
 
 
-def _text_of(session: Session, cursor: CursorWrapper, statements: Sequence[Statement]) -> str:
+def _text_of(
+    session: Session, database: BaseDatabaseWrapper, statements: Sequence[Statement]
+) -> str:
     """Return the text that runs statements with their values."""
     forms = tuple([(each.sql, each.requirement, each.is_blind) for each in statements])
     texts, order = _plan(forms)
     values = [value for number in order for value in statements[number].values]
-    return session.text(cursor, texts, values)
+    return session.text(database, texts, values)
 
 
 @lru_cache(maxsize=256)
