@@ -77,7 +77,7 @@ def test_a_written_order_is_the_one_that_is_read(write, make_plan, account, mark
         assert ours.next_lookup_at == clock.now() + timedelta(milliseconds=SUBMIT_TIMEOUT_MS)
     assert [
         (row.purpose, row.owner_id, row.account_id, row.wallet, row.asset.code, row.amount)
-        for row in Reservation.objects.order_by("pk")
+        for row in Reservation.objects.order_by("owner_id")
     ] == [
         ("order", written[0].pk, account.pk, "spot", "USDT", D(30_000)),
         ("order", written[1].pk, account.pk, "spot", "BTC", D("0.5")),
