@@ -87,6 +87,8 @@ def test_an_address_that_the_venue_does_not_state_shows_the_form_again(console, 
     page = console.post(f"{ADDRESSES}add/", address_form | {"expected": "elsewhere"})
 
     assert "The venue states another address now" in page.content.decode()
+    assert 'name="label" value="cold"' in page.content.decode()
+    assert 'name="expected" value="elsewhere"' in page.content.decode()
     assert not AddressEntry.objects.exists()
 
 
@@ -98,6 +100,20 @@ def test_nothing_of_an_address_can_be_typed_in_later(console, address_form):
     console.post(f"{ADDRESSES}{entry.pk}/delete/", {"post": "yes"})
 
     assert AddressEntry.objects.get().label == "cold"
+
+
+def test_a_refused_revocation_comes_back_with_its_reason(console, address_form):
+    console.post(f"{ADDRESSES}add/", address_form)
+    entry = AddressEntry.objects.get()
+    console.post(button("revoke_one", entry), CONFIRMED | {"reason": "moved"})
+
+    answer = console.post(button("revoke_one", entry), CONFIRMED | {"reason": "typed again"})
+
+    page = text(answer)
+    assert "typed again</textarea>" in page
+    assert "that is revoked cannot take the step revoke." in page
+    entry.refresh_from_db()
+    assert (entry.state, entry.reason) == ("revoked", "moved")
 
 
 def test_who_may_only_look_has_no_buttons(staff, console, address_form):
@@ -122,6 +138,18 @@ def test_names_of_networks_are_confirmed_and_taken_back(console, alpha):
     path = reverse("admin:accounts_venuenetwork_forget_one", args=(row.pk,))
     assert said(console.post(path, CONFIRMED))[-1] == ("success", f"{row}: taken back")
     assert not VenueNetwork.objects.exists()
+
+
+def test_a_network_that_is_named_already_comes_back_as_typed(console, alpha):
+    form = {"venue": alpha[0].venue.pk, "network": "Tron", "venue_name": "TRC20"}
+    console.post(f"{NETWORKS}add/", form)
+
+    page = text(console.post(f"{NETWORKS}add/", form | {"venue_name": "TRON20"}))
+
+    assert 'name="network" value="Tron"' in page
+    assert 'name="venue_name" value="TRON20"' in page
+    assert "errornote" in page
+    assert VenueNetwork.objects.get().venue_name == "TRC20"
 
 
 @pytest.mark.parametrize("path", [ADDRESSES, NETWORKS])
