@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 from kombu import Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -172,6 +171,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+
 CELERY_BEAT_SCHEDULER = "arbplatform.background.scheduler:LeaderScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 BEAT_BATCHES: list[dict[str, str]] = [
@@ -234,6 +234,13 @@ CELERY_TASK_ROUTES = {
     }.items()
     for task in tasks
 }
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a text to be translated; Django's own would load the settings that are made here."""
+    return text
+
+
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # "expire_seconds" is what the scheduler keeps in its row; it ignores "expires"
     name: {
