@@ -194,12 +194,16 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> li
         if quantity > ZERO:
             kept.append(want_of(order, order.market, quantity=quantity))
     spent = {order.pk for order in orders} - {want.owner_id for want in kept}
-    locks = _locks(orders) if kept and spent else []
+    locks = _locks(orders) if kept else []
     return [*locks, *_writings(kept), *_releases(sorted(spent))]
 
 
 def _locks(orders: Sequence[Order]) -> list[Statement]:
-    """Return what locks the totals of purses in their order, before two statements change them."""
+    """Return what locks the totals of purses in their order, before they are changed in another.
+
+    What shrinks, what is set aside again and what is given back have a trigger each, one after the
+    other: also where one statement does the first two.
+    """
     keys = sorted({_total_key(order) for order in orders})
     if connection.vendor == "sqlite" or len(keys) == 1:
         return []
@@ -222,7 +226,7 @@ def _spent_asset_id(side: Side, market: Market) -> int:
 
 
 def _writings(wants: Sequence[Want]) -> list[Statement]:
-    """Return what writes new amounts: each in one go, so that totals are locked in their order."""
+    """Return what writes new amounts, whether or not something is set aside for an order still."""
     return [
         replace(
             statement,

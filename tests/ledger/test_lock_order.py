@@ -23,6 +23,7 @@ from ledger.services.movements import book_proven
 from ledger.services.openings import ensure_opened
 from ledger.services.reconciliation import Comparison, Difference
 from ledger.services.recording import record
+from ledger.services.reservations import release_orders
 from ledger.services.sending import Reported
 from ledger.services.venue_reads import Round
 from markets.domain.funds import Wallet
@@ -114,6 +115,25 @@ def test_a_purse_that_shrinks_and_one_that_is_given_back_are_locked_by_key(
     assert reserved_balances(account.pk) == left
     assert list_stray_reservations() == []
     assert list_total_errors() == {}
+
+
+@pytest.mark.parametrize("lost", [Side.BUY, Side.SELL])
+def test_a_purse_that_is_set_aside_again_and_one_that_shrinks_are_locked_by_key(
+    submitted, account, clock, lost
+):
+    """One order was thought to be over and is alive: what it may spend had been given back."""
+    release_orders([submitted[lost].pk])
+    first, last = (
+        ReservedTotal.objects.filter(pk=pk)
+        for pk in ReservedTotal.objects.order_by("key").values_list("pk", flat=True)
+    )
+    filled = dict.fromkeys(submitted, D("0.2"))
+
+    with while_it_waits(first, lambda: record_both(submitted, filled, clock)):
+        last.select_for_update(nowait=True).get()
+
+    assert reserved_balances(account.pk) == {"USDT": D(18_000), "BTC": D("0.3")}
+    assert list_stray_reservations() == []
 
 
 @pytest.mark.parametrize("quantity", [D("0.2"), D("0.5")], ids=["partly", "wholly"])
