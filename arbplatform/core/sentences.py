@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
 from arbplatform.core.texts import storable
+
+INTEGER_BITS: Final = 64
+"""Integers that are longer, with their sign, are kept as text: no document of ours takes them."""
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
@@ -31,6 +34,6 @@ def _to_json(value: object) -> Any:
         return message_to_json(value)
     if isinstance(value, Decimal):
         return to_plain(value)
-    if isinstance(value, int | None):  # bool, too
+    if value is None or (isinstance(value, int) and value.bit_length() < INTEGER_BITS):  # bool, too
         return value
     return storable(str(value))
