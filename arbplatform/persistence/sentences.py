@@ -20,11 +20,18 @@ _HEAD: Final = '{"template":'
 def keep_sentence(message: Message) -> str:
     """Return what a column keeps of a sentence; what looks like a secret is masked.
 
+    One that only shows a secret when it is put together is kept in English, as a finished text.
+
     Args:
         message: may hold other sentences, and what a venue said; one that says nothing is kept
             as the empty text.
     """
-    return to_document(_masked(message_to_json(message))) if message.template else ""
+    if not message.template:
+        return ""
+    kept = _masked(message_to_json(message))
+    if _shows_secret(kept):
+        kept = message_to_json(Message(redact(str(message))))
+    return to_document(kept)
 
 
 def read_sentence(text: str) -> Message:
@@ -41,10 +48,26 @@ def read_sentence(text: str) -> Message:
         return Message(text)
 
 
-def _masked(value: Any) -> Any:
+def _masked(sentence: dict[str, Any]) -> dict[str, Any]:
     """Mask each part by itself: within JSON the quotes of a venue's text stand escaped."""
-    if isinstance(value, str):
-        return redact(value)
+    template, context = sentence["template"], sentence["context"]
+    return {
+        # where a value follows, the mask would swallow half of its placeholder
+        "template": template if context else redact(template),
+        "context": {name: _masked_value(value) for name, value in context.items()},
+    }
+
+
+def _masked_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(part) for name, part in value.items()}
-    return value
+        return _masked(value)
+    return redact(value) if isinstance(value, str) else value
+
+
+def _shows_secret(sentence: dict[str, Any]) -> bool:
+    """Return whether a secret stands beside its name, with each of them in a part of its own."""
+    try:
+        said = str(message_from_json(sentence))
+    except (LookupError, ValueError, AttributeError, TypeError):
+        return True  # a template that wants more than texts and numbers: it is finished at once
+    return redact(said) != said

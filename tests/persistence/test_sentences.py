@@ -78,6 +78,33 @@ def test_a_secret_is_masked_however_deep_it_stands(said):
     assert "***" in render(read_sentence(text))
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        Message("The token: {value} was refused", {"value": "5up3r5ecret"}),
+        Message("The token: '{value}' was refused", {"value": "5up3r5ecret"}),
+        Message("{name}: {value}", {"name": "api_secret", "value": "5up3r5ecret"}),
+        Message("{name}={cause}", {"name": "signature", "cause": Message("5up3r5ecret")}),
+    ],
+    ids=lambda sentence: sentence.template,
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_secret_beside_its_name_is_masked_wherever_the_two_stand(sentence, is_nested):
+    if is_nested:
+        sentence = VenueUnavailable(venue="alpha", cause=sentence).message
+    text = keep_sentence(sentence)
+
+    assert "5up3r5ecret" not in text
+    # whoever books or halts by it writes it out in English
+    assert str(read_sentence(text)) == redact(str(sentence))
+
+
+def test_a_template_that_wants_more_than_texts_is_kept_as_a_finished_text():
+    text = keep_sentence(Message("{share:.1f} % {name}", {"share": D("1.25"), "name": "{a}"}))
+
+    assert read_sentence(text) == Message("1.2 % {a}")
+
+
 OF_TRADING = [error for error in all_errors() if not error.__module__.startswith("arbplatform.")]
 
 
