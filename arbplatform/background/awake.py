@@ -11,7 +11,7 @@ processor waits in a loop.
 import logging
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 DEVICE: Final = Path("/dev/cpu_dma_latency")
 """Root may write to it; another user needs a rule of udev (docs/runbook.md)."""
+
+LARGEST: Final = 2**31 - 1
+"""The kernel reads 32 bits; half an hour, which this is, asks for nothing any more [µs]."""
 
 
 @contextmanager
@@ -35,17 +38,18 @@ def awake(wake_us_max: int, *, device: Path = DEVICE) -> Iterator[bool]:
     if wake_us_max < 0:
         yield False
         return
-    try:
-        request = device.open("r+b", buffering=0)  # makes no file where there is no such device
-    except OSError as error:
-        logger.warning(
-            "Processors may sleep: %s cannot be opened (%s). Run as a user who may write to it, or "
-            "unset CPU_WAKE_US_MAX.",
-            device,
-            error.strerror,
-        )
-        yield False
-        return
-    with request:
-        request.write(struct.pack("=i", wake_us_max))
-        yield True
+    holds = True
+    with ExitStack() as held:
+        try:
+            # r+: makes no file where there is no such device
+            request = held.enter_context(device.open("r+b", buffering=0))
+            request.write(struct.pack("=i", min(wake_us_max, LARGEST)))
+        except OSError as error:
+            logger.warning(
+                "Processors may sleep: %s cannot be written to (%s). Run as a user who may, or "
+                "unset CPU_WAKE_US_MAX.",
+                device,
+                error.strerror,
+            )
+            holds = False
+        yield holds
