@@ -1,7 +1,6 @@
 """The pages of transfers: ask for one, and follow it."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -36,6 +35,14 @@ STATE_LABELS = {
     TransferState.FAILED: "danger",
     TransferState.UNKNOWN: "warning",
 }
+STATES_OF_BUTTONS: Mapping[str, Collection[TransferState]] = {
+    "poll_one": LIVE_STATES,
+    "approve_one": (TransferState.UNAPPROVED,),
+    "cancel_one": UNSENT_STATES,
+    "settle_one": SETTLEABLE,
+    "confirm_one": SETTLEABLE,
+}
+"""What each button makes sense for; the services refuse all else, and say why."""
 
 
 @admin.register(Transfer)
@@ -131,32 +138,9 @@ class TransferAdmin(AskingAdmin):
         return list_transfers()
 
     def is_offered(self, action: str, row: Transfer) -> bool:
-        """Offer to look up only what has not ended."""
-        return action != "poll_one" or row.state in LIVE_STATES
-
-    def has_settle_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Let them end by hand only what was sent and has not ended."""
-        return self._may(request, object_id, SETTLEABLE)
-
-    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Show the button while a second person is waited for."""
-        return self._may(request, object_id, {TransferState.UNAPPROVED})
-
-    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Show the button while nothing was sent."""
-        return self._may(request, object_id, UNSENT_STATES)
-
-    def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Show the button when somebody has proposed how it ended."""
-        is_proposed = self.get_queryset(request).exclude(settlement=None)
-        is_meant = object_id is None or is_proposed.filter(pk=object_id).exists()
-        return is_meant and self._may(request, object_id, SETTLEABLE)
-
-    def _may(self, request: HttpRequest, object_id: Any, states: Collection[str]) -> bool:
-        if not self.has_act_permission(request):
-            return False
-        rows = self.get_queryset(request).filter(state__in=states)
-        return object_id is None or rows.filter(pk=object_id).exists()
+        """Offer what the state of the transfer allows; to confirm only what somebody proposed."""
+        is_proposed = action != "confirm_one" or row.settlement is not None
+        return is_proposed and row.state in STATES_OF_BUTTONS[action]
 
     # columns ----------------------------------------------------------------------------------
 
@@ -230,7 +214,7 @@ class TransferAdmin(AskingAdmin):
         description=_("Approve"),
         question=_("The transfer is sent. Only somebody else than who asked for it can approve."),
         icon="how_to_reg",
-        permissions=("approve",),
+        permissions=("act",),
     )
     def approve_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Approve the transfer."""
@@ -246,7 +230,7 @@ class TransferAdmin(AskingAdmin):
         question=_("Nothing was sent, and nothing will be."),
         submit=_("Cancel the transfer"),
         icon="block",
-        permissions=("cancel",),
+        permissions=("act",),
         form_class=ReasonForm,
     )
     def cancel_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -266,7 +250,7 @@ class TransferAdmin(AskingAdmin):
             "member of staff has to confirm it; the ledger then books what you say here."
         ),
         icon="gavel",
-        permissions=("settle",),
+        permissions=("act",),
         form_class=SettleForm,
     )
     def settle_one(self, request: HttpRequest, form: SettleForm, object_id: str) -> HttpResponse:
@@ -291,7 +275,7 @@ class TransferAdmin(AskingAdmin):
             "proposed."
         ),
         icon="done_all",
-        permissions=("confirm",),
+        permissions=("act",),
     )
     def confirm_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """End the transfer as another person proposed."""

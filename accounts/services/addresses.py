@@ -47,7 +47,7 @@ from accounts.services.history import (
 )
 from accounts.services.routes import Route
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import InvalidInput, Message
+from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
 from markets.domain.funds import DepositAddress
 from markets.selectors import get_asset
 
@@ -120,6 +120,12 @@ def approve_address(
     """
     entry = lock_address(entry_id)
     approver = require_second_person(user, entry.proposed_by_id)
+    if entry.state != AddressState.PROPOSED:
+        raise IllegalTransition(
+            "The address {entry} is {state}: only one that was proposed can be approved.",
+            entry=str(entry),
+            state=Message(entry.get_state_display()),
+        )
     now = clock.now()
     values = {
         "approved_by_id": approver.pk,
@@ -146,6 +152,8 @@ def revoke_address(
     person = require_staff(user)
     why = check_reason(reason)
     entry = lock_address(entry_id)
+    if entry.state == AddressState.REVOKED:
+        raise IllegalTransition("The address {entry} is revoked already.", entry=str(entry))
     return _step(entry, AddressEvent.REVOKE, user=person, clock=clock, reason=why)
 
 

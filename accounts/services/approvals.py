@@ -9,7 +9,7 @@ from accounts.selectors import lock_transfer
 from accounts.services.history import Person, check_reason, require_second_person, require_staff
 from accounts.services.progress import Sighting, has_ended, has_passed, record
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import IllegalTransition
+from arbplatform.core.errors import IllegalTransition, Message
 from arbplatform.persistence.retries import retried
 
 
@@ -30,7 +30,8 @@ def approve_transfer(
     approver = require_second_person(user, transfer.requested_by_id)
     if transfer.state != TransferState.UNAPPROVED:
         raise IllegalTransition(
-            "The transfer is {state}: it does not wait for approval.", state=transfer.state
+            "The transfer is {state}: it does not wait for approval.",
+            state=Message(transfer.get_state_display()),
         )
     Transfer.objects.filter(pk=transfer_id).update(approved_by_id=approver.pk)
     approved = Sighting(TransferEvent.APPROVE)
@@ -74,7 +75,7 @@ def cancel_transfer(
     if transfer.state not in UNSENT_STATES:
         raise IllegalTransition(
             "The transfer is {state}: only one that was not sent yet can be cancelled.",
-            state=transfer.state,
+            state=Message(transfer.get_state_display()),
         )
     sighting = Sighting(TransferEvent.REFUSE, note=note)
     return record(transfer_id=transfer_id, sighting=sighting, only_in=UNSENT_STATES, clock=clock)

@@ -101,7 +101,7 @@ def _lock_settleable(transfer_id: int) -> Transfer:
     if TransferState(transfer.state) not in SETTLEABLE:
         raise IllegalTransition(
             "The transfer is {state}: only one that was sent and has not ended can be settled.",
-            state=transfer.state,
+            state=Message(transfer.get_state_display()),
         )
     return transfer
 

@@ -13,6 +13,7 @@ from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.reconciliation import (
+    ACTIVE_STATES,
     DISCREPANCY_TRANSITIONS,
     OVERLAP,
     DiscrepancyEvent,
@@ -139,6 +140,12 @@ def acknowledge(
     """
     note = check_note(note)
     row = lock_discrepancy(discrepancy_id)
+    if row.state not in ACTIVE_STATES:
+        raise IllegalTransition(
+            "The discrepancy {id} is {state}: there is nothing to acknowledge any more.",
+            id=row.pk,
+            state=Message(row.get_state_display()),
+        )
     row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), _E.EXPLAIN)
     row.acknowledged_by_id = user.pk if user is not None else None
     row.acknowledged_at, row.note = clock.now(), note

@@ -264,5 +264,7 @@ def _withdraw(order_id: int, clock: Clock) -> Order:
 
 def _not_cancellable(order: Order) -> IllegalTransition:
     return IllegalTransition(
-        "The order {id} is {state}: there is nothing to cancel.", id=order.pk, state=order.state
+        "The order {id} is {state}: there is nothing to cancel.",
+        id=order.pk,
+        state=Message(order.get_state_display()),
     )

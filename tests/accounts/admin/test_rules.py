@@ -28,16 +28,6 @@ def test_a_page_that_does_not_say_what_it_asks_cannot_be_opened():
 
 
 @pytest.fixture
-def second(django_user_model):
-    """The browser of another superuser."""
-    client = Client()
-    client.force_login(
-        django_user_model.objects.create_superuser("second", password="long-enough-7")
-    )
-    return client
-
-
-@pytest.fixture
 def address_form(beta, assets):
     return {
         "account": beta[0].pk,
@@ -102,16 +92,32 @@ def test_nothing_of_an_address_can_be_typed_in_later(console, address_form):
     assert AddressEntry.objects.get().label == "cold"
 
 
-def test_a_refused_revocation_comes_back_with_its_reason(console, address_form):
+@pytest.fixture
+def revoked(console, address_form):
+    """An entry that one person has proposed and revoked."""
     console.post(f"{ADDRESSES}add/", address_form)
     entry = AddressEntry.objects.get()
     console.post(button("revoke_one", entry), CONFIRMED | {"reason": "moved"})
+    return entry
 
-    answer = console.post(button("revoke_one", entry), CONFIRMED | {"reason": "typed again"})
 
-    page = text(answer)
+@pytest.mark.parametrize(
+    ("language", "again", "too_late"),
+    [
+        ("en", "{} is revoked already.", "{} is revoked: only one that was proposed can be"),
+        ("zh-hans", "地址 {} 已撤销。", "地址 {} 的状态为已撤销：只有已提交的地址可以批准。"),
+    ],
+)
+def test_a_refused_step_is_told_with_what_was_typed(second, revoked, language, again, too_late):
+    entry, asked = revoked, {"headers": {"Accept-Language": language}}
+    typed = CONFIRMED | {"reason": "typed again"}
+
+    page = text(second.post(button("revoke_one", entry), typed, **asked))
+    answer = second.post(button("approve_one", entry), CONFIRMED, **asked)
+
     assert "typed again</textarea>" in page
-    assert "that is revoked cannot take the step revoke." in page
+    assert again.format(entry) in page
+    assert too_late.format(entry) in said(answer)[-1][1]
     entry.refresh_from_db()
     assert (entry.state, entry.reason) == ("revoked", "moved")
 

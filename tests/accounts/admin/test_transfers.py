@@ -234,12 +234,54 @@ def test_a_refused_settlement_comes_back_as_typed_with_the_reason(console, lost)
     assert Transfer.objects.get().state == "unknown"
 
 
-def test_what_has_ended_is_not_offered_for_settling(console, ask_inside, now):
-    transfer = submit_transfer(transfer_id=ask_inside().pk, clock=now)
-    path = reverse("admin:accounts_transfer_settle_one", args=(transfer.pk,))
+ENDED = {
+    "settle_one": {
+        "en": "is arrived: only one that was sent and has not ended can be settled.",
+        "zh-hans": "的状态为已到账：只有已发送且尚未结束的划转才能结案。",
+    },
+    "cancel_one": {
+        "en": "is arrived: only one that was not sent yet can be cancelled.",
+        "zh-hans": "的状态为 已到账：只有尚未发送的划转可以取消。",
+    },
+    "approve_one": {
+        "en": "is arrived: it does not wait for approval.",
+        "zh-hans": "的状态为 已到账：它不在等待批准。",
+    },
+}
+ENDED["confirm_one"] = ENDED["settle_one"]
 
-    assert "Settle by hand" not in text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
-    answer = console.post(path, CONFIRMED | {"outcome": "failed", "reason": "no"})
 
-    assert answer.status_code == 403
+@pytest.fixture
+def arrived(ask_inside, superuser, now):
+    """A transfer that has ended."""
+    return submit_transfer(transfer_id=ask_inside(user=superuser).pk, clock=now)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("button", list(ENDED))
+def test_what_ended_while_a_dialog_was_open_is_refused_with_the_reason(
+    second, arrived, button, language
+):
+    path = reverse(f"admin:accounts_transfer_{button}", args=(arrived.pk,))
+    typed = CONFIRMED | {"outcome": "failed", "reason": "seen"}
+
+    answer = second.post(path, typed, headers={"Accept-Language": language})
+
+    told = [answer.content.decode(), *(words for _level, words in said(answer))]
+    assert any(ENDED[button][language] in words for words in told)
+    assert path not in text(second.get(f"{TRANSFERS}{arrived.pk}/change/"))
     assert Transfer.objects.get().state == "arrived"
+
+
+def test_who_may_only_look_ends_no_transfer(staff, lost):
+    staff.user_permissions.set(
+        Permission.objects.filter(codename__startswith="view_", content_type__app_label="accounts")
+    )
+    client = Client()
+    client.force_login(staff)
+    typed = CONFIRMED | {"outcome": "failed", "reason": "seen"}
+
+    for button in ENDED:
+        path = reverse(f"admin:accounts_transfer_{button}", args=(lost.pk,))
+        assert client.post(path, typed).status_code == 403
+    assert Transfer.objects.get().state == "unknown"

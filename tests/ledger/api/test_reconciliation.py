@@ -2,6 +2,7 @@
 
 import pytest
 
+from arbplatform.core.errors import IllegalTransition
 from ledger.errors import DiscrepancyNotFound
 from ledger.models import Discrepancy, Entry, ReconciliationRun
 from ledger.services.openings import ensure_opened
@@ -58,6 +59,25 @@ def test_staff_may_compare_book_and_acknowledge(gap, account, staff_api, data):
 
     booked = data(staff_api.post(f"{ALL}/{gap.pk}/book", {"note": "a bet"}))
     assert (booked["state"], booked["entry_id"]) == ("booked", Entry.objects.latest("pk").pk)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "The discrepancy {} is booked: there is nothing to acknowledge any more."),
+        ("zh-hans", "差异 {} 的状态为已入账：已没有需要确认的内容。"),
+    ],
+)
+def test_what_has_ended_cannot_be_acknowledged(gap, staff_api, refusal, language, told):
+    staff_api.post(f"{ALL}/{gap.pk}/book", {"note": "a bet"})
+
+    answer = staff_api.post(
+        f"{ALL}/{gap.pk}/acknowledge", {"note": "mine"}, headers={"Accept-Language": language}
+    )
+
+    assert refusal(answer) == (409, IllegalTransition.code, [])
+    assert answer.json()["msg"] == told.format(gap.pk)
+    assert Discrepancy.objects.get().note == "a bet"
 
 
 @pytest.mark.parametrize("action", ["book", "acknowledge"])

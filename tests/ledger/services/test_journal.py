@@ -13,7 +13,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import IllegalTransition
 from ledger.domain.orders import DECIDED_MS_MAX, SEND_DEADLINE_MS, OrderState
 from ledger.errors import ImmutableRecord, InvalidOrderPlan, OrderNotFound
-from ledger.models import Entry, Fill, LogEntry, Order
+from ledger.models import Entry, Fill, LogEntry, Order, OrderStateChoice
 from ledger.selectors import imbalances, order_movements
 from ledger.services.journal import cancel_order, submit_orders, write_orders
 from markets.domain.orders import OrderKind, OrderRequest, Side, TimeInForce, VenueOrderStatus
@@ -512,9 +512,11 @@ def test_an_order_that_was_not_sent_is_withdrawn_without_asking_the_venue(order,
 def test_what_has_ended_or_is_being_sent_cannot_be_cancelled(order, venue, clock, state):
     Order.objects.filter(pk=order.pk).update(state=state)
 
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(IllegalTransition) as refusal:
         cancel_order(order_id=order.pk, clock=clock)
 
+    told = f"The order {order.pk} is {OrderStateChoice(state).label}: there is nothing to cancel."
+    assert str(refusal.value) == told
     assert venue.calls == []
 
 
