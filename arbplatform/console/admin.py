@@ -109,7 +109,7 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
             if request.method == "POST" and not is_refused(request):
                 remember_refusal(request, error)
                 return self.changeform_view(request, object_id, form_url, extra_context)
-            messages.error(request, explain(error, str(self.opts.verbose_name)))
+            messages.error(request, explain(error, self.opts.label))
             return HttpResponseRedirect(self._list_path())
 
     def get_form(
@@ -125,7 +125,7 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except ArbError as error:
-            messages.error(request, explain(error, str(self.opts.verbose_name)))
+            messages.error(request, explain(error, self.opts.label))
             return HttpResponseRedirect(urljoin(request.path, "../change/"))
 
     def apply(
@@ -174,7 +174,7 @@ class PlatformAdmin(GuardedActions, ModelAdmin):
             if form is None:
                 messages.error(request, f"{name}: {explain(error, name)}")
             else:
-                complain(form, error)
+                complain(form, error, name)
             return False
         text = render(outcome) if isinstance(outcome, Message) else str(done)
         messages.success(request, f"{name}: {text}")

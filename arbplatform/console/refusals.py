@@ -37,23 +37,24 @@ def with_refusal(form_class: Any, request: HttpRequest) -> Any:
         def clean(self) -> Any:
             """Say why the service refused."""
             cleaned = super().clean()
-            complain(self, refusal)
+            complain(self, refusal, form_class.__name__)
             return cleaned
 
     return RefusedForm
 
 
-def complain(form: forms.BaseForm, refusal: Exception) -> None:
+def complain(form: forms.BaseForm, refusal: Exception, subject: str) -> None:
     """Say in a form why a service refused: beside the fields that it names, else on top.
 
     Args:
         form: its attribute ``names``, if it has one, says what it calls arguments of the service.
         refusal: what the service raised.
+        subject: what it was about, for the log.
     """
     code = str(refusal.code) if isinstance(refusal, ArbError) else ""
     details = refusal.fields if isinstance(refusal, InvalidInput) else {}
     if not details or str(refusal) != InvalidInput.summary:  # which only says: look below
-        form.add_error(None, ValidationError(explain(refusal, type(form).__name__), code=code))
+        form.add_error(None, ValidationError(explain(refusal, subject), code=code))
     names = getattr(form, "names", {})
     for argument, complaints in details.items():
         name = names.get(argument, argument)
@@ -84,6 +85,17 @@ def explain(error: Exception, name: str) -> str:
     error_id = secrets.token_hex(6)
     logger.error("Unforeseen error %s in an action on %s", error_id, name, exc_info=error)
     return render(Bug(error_id=error_id).message)
+
+
+def explain_in_one(error: ArbError, name: str) -> str:
+    """Return all that an error says, where no form of Django's shows what it says of its fields.
+
+    Args:
+        error: what was raised.
+        name: what it happened to.
+    """
+    details = error.fields.values() if isinstance(error, InvalidInput) else ()
+    return " ".join([explain(error, name), *(render(text) for group in details for text in group)])
 
 
 def _model_of(form: forms.BaseForm) -> type[Model] | None:

@@ -15,7 +15,8 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured
-from arbplatform.core.errors import ArbError, InvalidInput, Message, NotFound
+from arbplatform.console.refusals import explain_in_one
+from arbplatform.core.errors import ArbError, Message, NotFound
 from arbplatform.wording import render
 from ledger.domain.halts import (
     EVERYTHING,
@@ -82,7 +83,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
                 reason=request.POST.get("reason", ""), scope=_scope_of(request), user=request.user
             )
         except ArbError as error:
-            _say_refusal(request, error)
+            messages.error(request, explain_in_one(error, "the kill switch"))
         else:
             text = Message(
                 "Trading is halted for {scope}. Orders withdrawn: {withdrawn}, being cancelled: "
@@ -109,7 +110,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
                 user=request.user,
             )
         except ArbError as error:
-            _say_refusal(request, error)
+            messages.error(request, explain_in_one(error, "the kill switch"))
         else:
             text = Message("Trading goes on for {scope}.", {"scope": name_of(halt)})
             messages.success(request, render(text))
@@ -169,9 +170,3 @@ def _scope_of(request: HttpRequest) -> HaltScope:
     if key not in ("", EVERYTHING.key):
         raise NotFound("There is nothing called {key}.", key=key)
     return EVERYTHING
-
-
-def _say_refusal(request: HttpRequest, error: ArbError) -> None:
-    details = error.fields.values() if isinstance(error, InvalidInput) else ()
-    texts = [render(error.message), *(render(text) for group in details for text in group)]
-    messages.error(request, " ".join(texts))

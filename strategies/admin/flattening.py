@@ -10,7 +10,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.console.admin import ReadOnlyAdmin, plain
-from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.console.refusals import explain_in_one
+from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from strategies.admin.panel import brief
 from strategies.services.flattening import Flattening, flatten, list_flattenings
@@ -54,9 +55,7 @@ def _act(request: HttpRequest) -> bool:
     try:
         rows = flatten(reason=request.POST.get("reason", ""), user=request.user)
     except ArbError as error:
-        details = error.fields.values() if isinstance(error, InvalidInput) else ()
-        texts = [render(error.message), *(render(text) for group in details for text in group)]
-        messages.error(request, " ".join(texts))
+        messages.error(request, explain_in_one(error, "flattening"))
         return False
     begun = sum(row.is_possible for row in rows)
     text = Message(

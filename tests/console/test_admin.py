@@ -255,6 +255,7 @@ def test_a_bug_of_the_service_is_not_shown_with_the_form(person, caplog):
     assert text.startswith("An internal error occurred")
     assert "inner x" not in response.content.decode()
     assert "inner" in caplog.text
+    assert "in an action on GroupForm" in caplog.text
     assert not Group.objects.exists()
 
 

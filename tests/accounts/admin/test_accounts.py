@@ -234,7 +234,7 @@ def test_what_the_service_refuses_comes_back_as_typed(console, alpha, account_fo
 def test_a_secret_that_the_service_refuses_is_complained_of_at_its_field(console, alpha):
     form = AccountForm({"new_api_key": "typed-key"})
 
-    complain(form, InvalidInput(fields={"api_key": [Message("Not this one.")]}))
+    complain(form, InvalidInput(fields={"api_key": [Message("Not this one.")]}), "a form")
 
     assert form.errors["new_api_key"] == [
         "Type it in again: a secret is never sent back.",
