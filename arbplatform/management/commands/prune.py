@@ -101,7 +101,7 @@ def _remove(kinds: Sequence[Kind], counts: dict[str, int], seconds: int | None) 
 
 def _draw(kinds: Sequence[Kind], counts: dict[str, int], removed: dict[str, int | None]) -> Table:
     table = Table()
-    for title in (_("kind"), _("kept [days]")):
+    for title in (_("name"), _("kind"), _("kept [days]")):
         table.add_column(title)
     for title in (_("may go"), _("removed"), _("rows"), _("oldest"), _("size")):
         table.add_column(title, justify="right")
@@ -110,6 +110,7 @@ def _draw(kinds: Sequence[Kind], counts: dict[str, int], removed: dict[str, int 
         row = rows[kind.name]
         table.add_row(
             kind.name,
+            str(kind.title),
             str(kind.days or _("for ever")),
             str(counts[kind.name]),
             "–" if removed[kind.name] is None else str(removed[kind.name]),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from arbplatform.core.decimals import Amount, to_plain
@@ -44,15 +45,17 @@ class Command(BaseCommand):
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeRemainingColumn(), transient=True) as progress:
             progress.disable = not progress.console.is_terminal
-            task = progress.add_task("strategies", total=len(strategies))
+            task = progress.add_task(_("strategies"), total=len(strategies))
             for strategy in strategies:
                 errors = rebuild_results(strategy_id=strategy.pk, is_dry_run=is_dry_run)
                 self._say(strategy, errors, codes)
                 wrong += len(errors)
                 progress.advance(task)
         if wrong and is_dry_run:
-            raise CommandError(f"{wrong} totals are wrong. Without --dry-run they are put right.")
-        self.stdout.write(f"{wrong} totals were wrong in {len(strategies)} strategies.")
+            told = _("{count} totals are wrong. Without --dry-run they are put right.")
+            raise CommandError(told.format(count=wrong))
+        told = _("{count} totals were wrong in {strategies} strategies.")
+        self.stdout.write(told.format(count=wrong, strategies=len(strategies)))
 
     def _say(
         self, strategy: Strategy, errors: Mapping[str, Amount], codes: Mapping[int, str]
@@ -60,7 +63,8 @@ class Command(BaseCommand):
         for key, gap in errors.items():
             _strategy_id, asset_id, name = key.split(":")
             where = f"{strategy} (#{strategy.pk}), {codes[int(asset_id)]}"
-            self.stdout.write(f"{where}: {name} was {to_plain(gap)} more than it should be")
+            told = _("{total} was {gap} more than it should be")
+            self.stdout.write(f"{where}: {told.format(total=name, gap=to_plain(gap))}")
 
 
 def _choose(ids: list[int]) -> list[Strategy]:
@@ -68,5 +72,6 @@ def _choose(ids: list[int]) -> list[Strategy]:
     found = list(rows.filter(pk__in=ids) if ids else rows)
     missing = set(ids) - {row.pk for row in found}
     if missing:
-        raise CommandError(f"There is no strategy {', '.join(map(str, sorted(missing)))}.")
+        told = _("There is no strategy {ids}.")
+        raise CommandError(told.format(ids=", ".join(map(str, sorted(missing)))))
     return found
