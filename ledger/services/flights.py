@@ -176,6 +176,19 @@ def open_doors(accounts: Iterable[VenueAccount]) -> dict[int, Door]:
     return {account.pk: _open(account) for account in accounts}
 
 
+def complete_doors(orders: Iterable[Order], doors: Mapping[int, Door]) -> Mapping[int, Door]:
+    """Return the gateways of all orders by account id, those given and those that are missing.
+
+    Args:
+        orders: with their accounts.
+        doors: as far as they are open already.
+    """
+    missing = {order.account_id: order for order in orders if order.account_id not in doors}
+    if not missing:
+        return doors
+    return {**doors, **{pk: _open(order.account) for pk, order in missing.items()}}
+
+
 def open_flight(
     orders: Sequence[Order],
     *,
@@ -193,14 +206,11 @@ def open_flight(
         moments: where to note when each step was passed, if somebody wants to know.
         is_committed: whether their claim is committed already.
     """
-    known = dict(doors or {})
+    known = complete_doors(orders, doors or {})
     dispatches: list[Dispatch] = []
     refused: dict[int, Outcome] = {}
     for order in orders:
-        account_id = order.account_id
-        if account_id not in known:
-            known[account_id] = _open(order.account)
-        door = known[account_id]
+        door = known[order.account_id]
         if isinstance(door, ArbError):
             refused[order.id] = Refused(door)
             continue

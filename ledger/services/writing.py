@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -33,7 +33,7 @@ from ledger.errors import ImmutableRecord, InvalidOrderPlan
 from ledger.models import Order
 from ledger.selectors import find_orders, map_markets
 from ledger.services.batches import Statement, Unmet, batch_transaction, insertion, run_batch
-from ledger.services.flights import Door, Flight, open_flight
+from ledger.services.flights import Door, Flight, complete_doors, open_flight
 from ledger.services.halts import (
     TRADING_REQUIREMENT,
     Wish,
@@ -48,6 +48,7 @@ from ledger.services.reservations import (
     want_of,
 )
 from ledger.services.rows import as_if_read
+from ledger.services.senders import SENDERS, Task
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.models import Market
 
@@ -192,10 +193,10 @@ def write_claimed(
         FundsReserved: less is free than they may spend; nothing was written.
         Unmet: something that the caller requires does not hold; nothing was written.
     """
-    batch = _Batch(draft, accounts, markets, doors, moments)
+    batch = _Batch(draft, accounts, markets, doors or {}, moments)
     for _attempt in range(ATTEMPTS_MAX):
         try:
-            return batch.write(clock)
+            opening = batch.write(clock)
         except IntegrityError as error:
             if is_refusal(error):
                 raise explain_refusal([want_of(row, row.market) for row in batch.orders]) from error
@@ -206,6 +207,9 @@ def write_claimed(
             with transaction.atomic():
                 # says what is halted, unless it was resumed by now
                 require_trading([_wish_of(row) for row in batch.orders])
+        else:
+            # committed: whatever went wrong with the flight, nothing is written again
+            return batch.orders, opening.result()
     raise Unmet(TRADING_REQUIREMENT)
 
 
@@ -216,26 +220,35 @@ class _Batch:
     draft: Callable[[], Draft]
     accounts: Mapping[int, VenueAccount]
     markets: Mapping[int, Market]
-    doors: Mapping[int, Door] | None
+    doors: Mapping[int, Door]
     moments: Moments | None
     orders: list[Order] = field(default_factory=list)
 
     @retried
-    def write(self, clock: Clock) -> tuple[list[Order], Flight]:
-        """Write everything in one transaction, or nothing; return the orders, ready to be sent."""
+    def write(self, clock: Clock) -> Task[Flight]:
+        """Write everything in one transaction, or nothing; return what makes the orders ready.
+
+        A thread does that, from when this one waits for the database: before, it would stand
+        between the decision and its commit.
+        """
         now = clock.now()
-        flight: Flight | None = None
+        opening: Task[Flight] | None = None
         try:
             with batch_transaction():
                 drafted = self.draft()
                 rows = _claim(drafted.plans, now)
                 self.orders = [self._order_of(row) for row in rows]
-                flight = open_flight(
-                    self.orders,
-                    doors=self.doors,
-                    clock=clock,
-                    moments=self.moments,
-                    is_committed=False,
+                # what may look something up does so in this thread: it has the connection
+                doors = complete_doors(self.orders, self.doors)
+                opening = SENDERS.start(
+                    partial(
+                        open_flight,
+                        self.orders,
+                        doors=doors,
+                        clock=clock,
+                        moments=self.moments,
+                        is_committed=False,
+                    )
                 )
                 own = tuple(rows[0])
                 run_batch(
@@ -247,10 +260,10 @@ class _Batch:
                     ]
                 )
         except BaseException:
-            if flight is not None:
-                flight.hold_back()
+            if opening is not None:
+                opening.result().hold_back()
             raise
-        return self.orders, flight  # committed: whether it leaves is for the caller to say
+        return opening  # committed: whether it leaves is for the caller to say
 
     def _order_of(self, row: Mapping[str, Any]) -> Order:
         """Return the order that a row says, as if it had been read."""

@@ -1,17 +1,18 @@
 """Orders that are claimed as they are written: what their writer holds, and what may leave."""
 
 import queue
+import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, OperationalError
 
 from accounts.models import Reservation
 from ledger.domain.orders import SUBMIT_TIMEOUT_MS, OrderState
 from ledger.models import Order
-from ledger.services import flights
+from ledger.services import flights, writing
 from ledger.services.batches import Statement, Unmet
 from ledger.services.openings import ensure_opened
 from ledger.services.rows import as_if_read
@@ -123,3 +124,35 @@ def test_an_order_that_was_written_waits_for_its_writer(write, make_plan, monkey
         gateway.answers.get_nowait()
     flight.go()
     assert gateway.answers.get_nowait() is True
+
+
+def test_what_opens_the_flight_never_makes_an_order_be_written_again(write, make_plan, monkeypatch):
+    def fail(orders, **_options):
+        raise OperationalError("deadlock detected")  # what a transaction is repeated for
+
+    monkeypatch.setattr(writing, "open_flight", fail)
+
+    with pytest.raises(OperationalError):
+        write(AskingGateway(), [make_plan()])
+
+    # as after a crash at this point: it is looked up when its time is over
+    assert Order.objects.get().state == OrderState.SUBMITTING
+
+
+def test_the_flight_is_opened_beside_the_writing_with_its_gateways_looked_up_before(
+    write, make_plan, account, monkeypatch
+):
+    opened = []
+
+    def note(orders, **options):
+        opened.append((threading.current_thread().name, dict(options["doors"])))
+        return flights.open_flight(orders, **options)
+
+    gateway = AskingGateway()
+    monkeypatch.setattr(writing, "open_flight", note)
+    _orders, flight = write(gateway, [make_plan()])
+    flight.hold_back()
+
+    [(thread, doors)] = opened
+    assert thread.startswith("order-sender-")
+    assert doors == {account.pk: gateway}
