@@ -86,9 +86,10 @@ class Catalog:
             ccxt.BaseError: they were never loaded and cannot be.
         """
         self._see_to_markets(is_waiting=is_waiting)
-        if client.catalog_version != self._version:
+        version = self._version  # before the markets: they may be renewed in this moment
+        if client.catalog_version != version:
             client.set_markets_from_exchange(self._source)
-            client.catalog_version = self._version
+            client.catalog_version = version
         client.options["timeDifference"] = self._clock.offset_ms
 
     def source(self) -> Client:
@@ -162,11 +163,9 @@ class Catalog:
 
     def _see_to_markets(self, *, is_waiting: bool) -> None:
         """Load the markets if there are none, or if they are due; else at most one thread does."""
-        if not self._is_due():
-            return
         if self._source is None or is_waiting:
-            self._load(is_asked_for=False)
-        elif self._renewing.acquire(blocking=False):
+            self._load(is_asked_for=False)  # or wait for who is doing it
+        elif self._is_due() and self._renewing.acquire(blocking=False):
             try:
                 self._start(self._renew)
             except RuntimeError as error:
@@ -192,9 +191,12 @@ class Catalog:
             if not is_asked_for and not self._is_due():
                 return  # another thread did it while we waited
             self._tried_at_ms = _monotonic_ms()
+            # a refusal from here on may mean that what is read now is old as well
+            was_stale, self._is_stale = self._is_stale, False
             try:
                 source = self._fresh_source()
             except Exception:
+                self._is_stale |= was_stale
                 if is_asked_for or self._source is None:
                     raise
                 logger.warning(
@@ -204,7 +206,6 @@ class Catalog:
             previous, self._source = self._source, source
             self._version += 1
             self._loaded_at_ms = _monotonic_ms()
-            self._is_stale = False
         if previous is not None:
             previous.session.close()
 

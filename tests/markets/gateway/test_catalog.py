@@ -151,6 +151,121 @@ def test_if_no_thread_can_be_had_the_old_ones_serve_and_the_next_call_tries_agai
     assert len(tried) == 2
 
 
+class _Taker:
+    """An instance that is given markets just while these are renewed."""
+
+    catalog_version = 0
+    taken: Any = None
+
+    def __init__(self, renew: Any) -> None:
+        self.options: dict[str, Any] = {}
+        self._renew = renew
+
+    def set_markets_from_exchange(self, source: Any) -> None:
+        self.taken = source
+        renew, self._renew = self._renew, lambda: None
+        renew()
+
+
+def test_a_call_that_was_given_old_markets_while_they_were_renewed_gets_the_new_ones_next(
+    stage: FakeStage,
+) -> None:
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS)
+    client = _Taker(catalog.reload)
+
+    catalog.prepare(client)
+    first = client.taken
+    catalog.prepare(client)
+
+    assert client.taken is catalog.source()
+    assert client.taken is not first
+
+
+def test_a_refusal_while_markets_are_renewed_has_them_renewed_once_more(
+    stage: FakeStage, gateway: CcxtRestGateway, hand: Hand
+) -> None:
+    catalog = gateway._session.catalog
+    gateway.fetch_book(SYMBOL)
+
+    def respond(request: Request) -> Reply:
+        reply = stage.venue.respond(request)
+        if request.path.endswith("instruments") and _lists(stage) == 2:
+            catalog.mark_stale()  # an order is refused by rules that are newer than this answer
+        return reply
+
+    stage.venue.server.respond = respond
+    hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
+    gateway.fetch_book(SYMBOL)
+    assert _lists(stage) == 2
+
+    for _minute in range(3):
+        hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
+        gateway.fetch_book(SYMBOL)
+    assert _lists(stage) == 3
+
+
+def test_what_a_refusal_asked_for_is_tried_again_if_the_markets_could_not_be_had(
+    stage: FakeStage, gateway: CcxtRestGateway, hand: Hand
+) -> None:
+    gateway.fetch_book(SYMBOL)
+    gateway._session.catalog.mark_stale()
+    stage.venue.server.misbehave(Misbehaviour.HTML_503, at="instruments")
+
+    for _minute in range(3):
+        hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
+        gateway.fetch_book(SYMBOL)
+
+    assert _lists(stage) == 3, "once in vain, once with success"
+
+
+class _WatchedLock:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.is_waited_for = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.is_waited_for.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._lock.release()
+
+
+def test_who_asks_for_a_new_market_waits_for_the_list_that_is_on_its_way(
+    stage: FakeStage, hand: Hand
+) -> None:
+    catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS)
+    gateway = CcxtRestGateway(stage.spec, stage.credentials, catalog)
+    gateway.fetch_book(SYMBOL)
+    lock: Any = _WatchedLock()
+    catalog._lock = lock
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def respond(request: Request) -> Reply:
+        if request.path.endswith("instruments"):
+            is_asked.set()
+            assert may_answer.wait(30)
+        return stage.venue.respond(request)
+
+    stage.venue.server.respond = respond
+    _add(stage.venue, "NEW/USDT")
+    hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(gateway.fetch_book, "NEW/USDT")
+        assert is_asked.wait(30)
+        second = threads.submit(gateway.fetch_book, "NEW/USDT")
+        second.add_done_callback(lambda _book: lock.is_waited_for.set())
+        assert lock.is_waited_for.wait(30)
+        may_answer.set()
+
+    assert [book.result().bids[0].price for book in (first, second)] == [D(1)] * 2
+    assert _lists(stage) == 2
+    gateway.close()
+
+
 def test_an_unknown_symbol_looks_for_new_markets_at_most_once_a_minute(
     stage: FakeStage, gateway: VenueGateway, hand: Hand
 ) -> None:
