@@ -116,9 +116,21 @@ def send(dispatch: Dispatch, *, clock: Clock, let_go: LetGo | None = None) -> Ou
     try:
         outcome = _send(dispatch, clock, let_go)
     finally:
-        WAITS.end(dispatch.order_id, is_lost=isinstance(outcome, Lost))
+        _note_end(dispatch.order_id, outcome)
     dispatch.note_answered()
     return outcome
+
+
+def _note_end(order_id: int, outcome: Outcome | None) -> None:
+    """Note that nothing more is waited for.
+
+    An order that came too late, or found no connection, says nothing about how its venue answers.
+    """
+    is_held_back = isinstance(outcome, Refused) and isinstance(outcome.error, VenueUnavailable)
+    if is_held_back or outcome is None:
+        WAITS.drop(order_id)
+    else:
+        WAITS.end(order_id, is_lost=isinstance(outcome, Lost))
 
 
 def _send(dispatch: Dispatch, clock: Clock, let_go: LetGo | None) -> Outcome:

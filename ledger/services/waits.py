@@ -46,6 +46,10 @@ class Waits:
         """Note that an order leaves for a venue."""
         self._sent[order_id] = (venue, self._read_ms())
 
+    def drop(self, order_id: int) -> None:
+        """Note that an order that was about to leave was held back: that is no news."""
+        self._sent.pop(order_id, None)
+
     def end(self, order_id: int, *, is_lost: bool) -> None:
         """Note that nothing more is waited for; of an order that never left that is no news.
 

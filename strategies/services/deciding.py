@@ -350,6 +350,9 @@ def _try(
     if not turn.is_current(intent):
         raise Superseded
     footing = turn.basis.footing
+    if footing.is_turned_away(intent):
+        left.append(LeftIntent(intent, Decision.DENIED, Reason.VENUE_HANGING))
+        return None
     engagement = Engagement(
         turn.claim,
         footing.setup,

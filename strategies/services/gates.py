@@ -185,8 +185,16 @@ class Footing:
         if reason is not None or not self.is_ready:
             return reason or Reason.NOT_RECONCILED
         # of this moment: it would hold the thread for as long as requests may take
-        is_hanging = WAITS.refuse({leg.venue for leg in intent.legs})
+        hanging = WAITS.hanging()
+        is_hanging = hanging and any(leg.venue in hanging for leg in intent.legs)
         return Reason.VENUE_HANGING if is_hanging else None
+
+    def is_turned_away(self, intent: Intent) -> bool:
+        """Return whether others try a venue of ``intent`` that has hung; if not, this one may.
+
+        Asked last of all, as who may and then sends nothing holds up the others for nothing.
+        """
+        return WAITS.refuse({leg.venue for leg in intent.legs})
 
 
 def read_footings(candidates: Sequence[Candidate], *, clock: Clock) -> dict[int, Footing]:

@@ -13,7 +13,7 @@ from ledger.services import sending
 from ledger.services.sending import Dispatch, send
 from ledger.services.waits import HANG_MS, REST_MS, TRY_MS, Waits
 from markets.domain.orders import OrderRequest, Side
-from markets.errors import OutcomeUnknown, VenueRejected
+from markets.errors import OrderTooLate, OutcomeUnknown, VenueRejected, VenueUnavailable
 
 
 class Watch:
@@ -168,13 +168,32 @@ class SlowVenue:
 def test_sending_tells_when_it_waits_and_how_it_ended(error, afterwards, waits, watch, monkeypatch):
     monkeypatch.setattr(sending, "WAITS", waits)
     gateway: Any = SlowVenue(waits, watch, error)
-    request = OrderRequest(
-        symbol="BTC/USDT", side=Side.BUY, quantity=D(1), client_order_id="c", price=D(1)
-    )
-    dispatch = Dispatch(1, gateway, request, SYSTEM_CLOCK.now_ms())
 
     with suppress(SystemExit):
-        send(dispatch, clock=SYSTEM_CLOCK)
+        _send_to(gateway)
 
     assert gateway.seen == {"alpha"}
     assert waits.hanging() == afterwards
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OrderTooLate(venue="alpha"), VenueUnavailable(venue="alpha", cause="no connection")],
+    ids=["too-late", "no-connection"],
+)
+def test_an_order_that_was_held_back_is_no_answer_of_a_venue_that_hung(
+    error, rested, watch, monkeypatch
+):
+    monkeypatch.setattr(sending, "WAITS", rested)
+    gateway: Any = SlowVenue(rested, watch, error)
+
+    _send_to(gateway)
+
+    assert [rested.refuse({"alpha"}) for _strategy in range(3)] == [False, True, True]
+
+
+def _send_to(gateway):
+    request = OrderRequest(
+        symbol="BTC/USDT", side=Side.BUY, quantity=D(1), client_order_id="c", price=D(1)
+    )
+    send(Dispatch(1, gateway, request, SYSTEM_CLOCK.now_ms()), clock=SYSTEM_CLOCK)

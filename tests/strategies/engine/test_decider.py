@@ -26,6 +26,7 @@ from strategies.engine.echoes import WAIT_MS_MAX
 from strategies.engine.reminders import EXPLAIN_EVERY_MS
 from strategies.models import Decision, Execution, Opportunity, Reason, Strategy
 from strategies.services import deciding, gates, streaming
+from strategies.services.claims import extend_claim
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.deciding import DECISION_MS_MAX
 from strategies.services.endings import FAILURES_MAX
@@ -667,11 +668,18 @@ def test_nothing_is_sent_to_a_venue_that_hangs_and_the_reason_is_told(watched, w
     assert watched.counts.executed == 1
 
 
-def test_a_venue_that_left_an_order_without_an_answer_is_tried_by_one_strategy(watched, waits):
+@pytest.fixture
+def rested(waits):
+    """The venue beta has left an order without an answer; its rest is over."""
     waits.begin(1, "beta")
     waits.now_ms = HANG_MS
     waits.end(1, is_lost=True)
     waits.now_ms += REST_MS
+    return waits
+
+
+def test_a_venue_that_left_an_order_without_an_answer_is_tried_by_one_strategy(watched, rested):
+    waits = rested
     assert not waits.refuse({"beta"})  # another one tries it
     offer(watched)
 
@@ -684,6 +692,41 @@ def test_a_venue_that_left_an_order_without_an_answer_is_tried_by_one_strategy(w
     watched.decider.remind()
     watched.crew.work()
     assert watched.counts.executed == 1
+
+
+def test_of_two_that_would_try_it_in_the_same_moment_one_does(watched, rested, monkeypatch):
+    def be_slower(claim, *, clock):
+        rested.refuse({"beta"})
+        return extend_claim(claim, clock=clock)
+
+    monkeypatch.setattr(deciding, "extend_claim", be_slower)
+    offer(watched)
+
+    watched.crew.work()
+
+    assert not Order.objects.exists()
+    assert Opportunity.objects.get().reason == Reason.VENUE_HANGING
+
+
+def test_what_a_limit_denies_keeps_no_other_strategy_from_trying_it(watched, rested):
+    save_limits(strategy_id=watched.decider.strategy_id, limits=Limits(edge_bps_max=D(7)))
+    watched.refresh()
+    offer(watched)
+
+    watched.crew.work()
+
+    assert Opportunity.objects.get().reason == Reason.EDGE_ABOVE_CAP
+    assert not rested.refuse({"beta"})
+
+
+def test_what_a_newer_book_supersedes_keeps_no_strategy_from_trying_it(hooked_stage, rested):
+    Hooked.hook = lambda: hooked_stage.books.close_gate("beta")
+    offer(hooked_stage)
+
+    hooked_stage.crew.work()
+
+    assert hooked_stage.counts.superseded == 1
+    assert not rested.refuse({"beta"})
 
 
 def test_a_strategy_all_of_whose_venues_hang_takes_no_thread_for_what_books_offer(watched, waits):
