@@ -21,7 +21,7 @@ from markets.errors import VenueUnavailable
 from markets.feed.pace import Backoff
 from markets.gateway.base import VenueSpec
 from markets.gateway.ccxt_tickers import NoTickerStream, TickerStream
-from markets.gateway.factory import gateway_for, markets_of
+from markets.gateway.factory import gateway_for, heed_venues, markets_of
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,9 @@ class TickerHub:
         self._followed: dict[VenueSpec, asyncio.Task[None]] = {}
 
     def want(self, specs: Iterable[VenueSpec]) -> None:
-        """Follow exactly these venues from now on."""
+        """Follow exactly these venues from now on, as they were read a moment ago."""
         wanted = set(specs)
+        heed_venues(wanted)
         for spec in [spec for spec in self._followed if spec not in wanted]:
             self._followed.pop(spec).cancel()
         for spec in wanted - self._followed.keys():

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -111,14 +111,21 @@ class _Factory:
             catalog = self._catalog(_venue_key(spec), spec)
         return catalog.source()
 
-    def pulse(self, spec: VenueSpec) -> tuple[Pulse, float]:
-        """Return what calls met, and how long the venue wants silence [ms]."""
+    def heed(self, spec: VenueSpec) -> Catalog | None:
+        """Return what the venue's gateways share, if there are any, brought up to date."""
         with self._lock:
             catalog = self._catalogs.get(_venue_key(spec))
+        if catalog is not None and spec.clock is not None:
+            catalog.heed_clock(spec.clock)
+        if catalog is not None and spec.health is not None:
+            catalog.pulse.heed(spec.health.state, spec.health.since_ms)
+        return catalog
+
+    def pulse(self, spec: VenueSpec) -> tuple[Pulse, float]:
+        """Return what calls met, and how long the venue wants silence [ms]."""
+        catalog = self.heed(spec)
         if catalog is None:
             return Pulse(), 0.0
-        if spec.health is not None:
-            catalog.pulse.heed(spec.health.state, spec.health.since_ms)
         limiter = catalog.limiter
         return catalog.pulse.pulse, 0.0 if limiter is None else limiter.silent_ms()
 
@@ -175,6 +182,18 @@ def read_pulse(spec: VenueSpec) -> tuple[Pulse, float]:
     Nothing is sent by this; a venue that was never called has no pulse.
     """
     return _FACTORY.pulse(spec)
+
+
+def heed_venues(specs: Iterable[VenueSpec]) -> None:
+    """Go by how all processes take venues to be, and by their clocks.
+
+    For who follows venues for long: what it once read of them says how they were then.
+
+    Args:
+        specs: as they were read a moment ago.
+    """
+    for spec in specs:
+        _FACTORY.heed(spec)
 
 
 def list_pulses() -> list[tuple[VenueSpec, Pulse]]:

@@ -1,6 +1,7 @@
 """Counts, for one venue and process, what calls meet; decides nothing but to stop when blocked."""
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import ccxt
@@ -22,15 +23,25 @@ from markets.errors import (
 PLACE_STATUSES: Final = frozenset({403, 451})
 """HTTP statuses that refuse where we are, if the venue names no other cause."""
 
+ALONE_MS: Final = 300_000
+"""So long a process that was refused its place waits for all to know that the venue is blocked
+[ms]. Of web and scanner nobody is told: they ask again then, as there is no block to be lifted."""
+
 
 class PulseCounter:
-    """The pulse of one venue, shared by all threads of the process."""
+    """The pulse of one venue, shared by all threads of the process.
 
-    def __init__(self) -> None:
+    Args:
+        read_ms: a monotonic clock [ms].
+    """
+
+    def __init__(self, read_ms: Callable[[], float] = SYSTEM_CLOCK.monotonic_ms) -> None:
+        self._read_ms = read_ms
         self._lock = threading.Lock()
         self._pulse = Pulse()
         self._known_since_ms = 0
         self._is_blocked = False
+        self._keeps_away_until_ms = 0.0
 
     @property
     def pulse(self) -> Pulse:
@@ -39,15 +50,18 @@ class PulseCounter:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing may be sent until a person has looked."""
-        return self._is_blocked
+        """Whether nothing may be sent: a person has to look, or all processes are to hear of it."""
+        return self._is_blocked or self._read_ms() < self._keeps_away_until_ms
 
     def note(self, signal: Signal, cause: object = "") -> None:
         """Count one call."""
         with self._lock:
             self._pulse = self._pulse.after(signal, SYSTEM_CLOCK.now_ms(), cause)
-            # do not wait for others to be told: three refusals are enough for this process
-            self._is_blocked = self._is_blocked or self._pulse.is_blocked
+            if self._pulse.is_blocked:
+                # do not wait for others to be told: three refusals are enough for this process
+                self._keeps_away_until_ms = self._read_ms() + ALONE_MS
+            elif signal is Signal.ANSWER:
+                self._keeps_away_until_ms = 0.0  # of a call that was under way meanwhile
 
     def heed(self, state: VenueState, since_ms: int) -> None:
         """Take over the state that all processes share, if it is newer than the one known here.
@@ -61,6 +75,7 @@ class PulseCounter:
         with self._lock:
             self._known_since_ms = since_ms
             self._is_blocked = state is VenueState.BLOCKED
+            self._keeps_away_until_ms = 0.0
             self._pulse = self._pulse.left_under(state)
 
 

@@ -22,6 +22,7 @@ from markets.feed.hub import FeedHub
 from markets.feed.sharing import Round, Sharing
 from markets.feed.store import BookRow, BookStore, Key, origin_of
 from markets.gateway.base import VenueSpec
+from markets.gateway.factory import heed_venues
 from markets.selectors import list_venues
 from markets.services.feeds import is_alone, redis_client
 from markets.services.live_tapes import LiveTapes
@@ -169,7 +170,9 @@ class LiveFeeds:
         if not is_feeder or not (watched or tapes):
             return is_feeder, watched, tapes, {}
         try:
-            return is_feeder, watched, tapes, {spec.code: spec for spec in self._list_specs()}
+            specs = {spec.code: spec for spec in self._list_specs()}
+            heed_venues(specs.values())
+            return is_feeder, watched, tapes, specs
         finally:
             close_old_connections()
 

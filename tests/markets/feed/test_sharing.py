@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +14,7 @@ from arbplatform.core.errors import Message
 from arbplatform.push.publisher import listen_here
 from markets.domain.book import Look
 from markets.domain.feeds import FeedState, FeedStatus
+from markets.domain.health import VenueHealth, VenueState
 from markets.domain.live_book import LiveBook
 from markets.errors import VenueUnavailable
 from markets.feed import interest
@@ -28,6 +31,7 @@ from markets.feed.store import (
 )
 from markets.feed.timing import TIMING
 from markets.gateway.base import VenueSpec
+from markets.gateway.factory import gateway_for
 from markets.services.feeds import FRESH_MS
 from markets.services.live_feeds import LiveFeeds
 from tests.markets.feed.stage import FAST, SYMBOL, Recorder, move, streams
@@ -282,6 +286,23 @@ async def test_what_is_watched_is_followed_by_one_engine_and_told_to_clients(
     assert (first.told.states == []) != (second.told.states == [])
     channels = {channel for channel, _ in frames}
     assert channels == {f"arb:push:ticker:alpha:{SYMBOL}", f"arb:push:book:alpha:{SYMBOL}"}
+
+
+async def test_who_reads_what_is_watched_hears_of_blocks_and_of_their_ends(
+    simulator, alpha, client
+):
+    interest.register(client, [KEY], now_ms=NOW_MS * 2)
+    gateway: Any = gateway_for(alpha)
+    counter = gateway._session.catalog.pulse
+    seen = []
+    for since_ms, state in enumerate((VenueState.BLOCKED, VenueState.HEALTHY), 1):
+        read = replace(alpha, health=VenueHealth(state, since_ms))
+        engine = Follower(client, "one", [read])
+        await asyncio.to_thread(engine.feeds._read_watched)
+        seen.append(counter.is_blocked)
+        await engine.feeds.close()
+
+    assert seen == [True, False]
 
 
 async def test_without_redis_an_engine_goes_on(simulator, alpha, redis_server, client):

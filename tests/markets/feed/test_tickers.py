@@ -9,6 +9,7 @@ from random import Random
 import ccxt
 import pytest
 
+from markets.domain.health import VenueHealth, VenueState
 from markets.feed.tickers import TickerHub
 from markets.gateway.ccxt_tickers import NoTickerStream, TickerStream
 from markets.gateway.factory import markets_of
@@ -80,6 +81,23 @@ async def test_a_venue_that_does_not_answer_is_told_to_be_lost_and_comes_back(si
         await told.until(lambda: "away" in told.lost and ("alpha", SYMBOL) in told.bids)
 
     assert told.lost["away"].code == 2004
+
+
+async def test_a_block_and_its_end_are_heard_of_while_a_venue_is_followed(simulator, alpha):
+    spec = replace(alpha, ws_origin="")
+    recorder = Recorder()
+    hub = TickerHub(listener=recorder, random=Random(1), poll_s=0.05)  # noqa: S311
+    hub.want([spec])
+    await recorder.until(lambda: "alpha" in recorder.ways)
+
+    hub.want([replace(spec, health=VenueHealth(VenueState.BLOCKED, 1))])
+    await recorder.until(lambda: "alpha" in recorder.lost)
+    recorder.ways.clear()
+    hub.want([replace(spec, health=VenueHealth(VenueState.HEALTHY, 2))])
+    await recorder.until(lambda: "alpha" in recorder.ways)
+    await hub.close()
+
+    assert recorder.lost["alpha"].code == 2054
 
 
 async def test_only_wanted_venues_are_followed(simulator, alpha, beta):
