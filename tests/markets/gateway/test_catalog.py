@@ -102,21 +102,28 @@ def test_old_markets_stay_when_new_ones_cannot_be_had(
     assert _lists(stage) == 2, "the next try waits"
 
 
+class _HeldList:
+    """Holds the venue's list of markets back until a test lets it go."""
+
+    def __init__(self, stage: FakeStage) -> None:
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self._stage = stage
+        stage.venue.server.respond = self._respond
+
+    def _respond(self, request: Request) -> Reply:
+        if request.path.endswith("instruments"):
+            self.is_asked.set()
+            assert self.may_answer.wait(30)
+        return self._stage.venue.respond(request)
+
+
 def test_no_order_waits_until_markets_that_are_there_are_renewed(
     stage: FakeStage, hand: Hand
 ) -> None:
     catalog = Catalog(stage.spec, timeout_ms=PATIENCE_MS)
     gateway = CcxtRestGateway(stage.spec, stage.credentials, catalog)
     gateway.fetch_book(SYMBOL)
-    is_asked, may_answer = threading.Event(), threading.Event()
-
-    def respond(request: Request) -> Reply:
-        if request.path.endswith("instruments"):
-            is_asked.set()
-            assert may_answer.wait(30)
-        return stage.venue.respond(request)
-
-    stage.venue.server.respond = respond
+    listing = _HeldList(stage)
     _add(stage.venue, "NEW/USDT")
     hand.at_ms += catalog_module.MARKETS_AGE_MS_MAX + 1
 
@@ -125,10 +132,10 @@ def test_no_order_waits_until_markets_that_are_there_are_renewed(
         for number in (1, 2)
     ]
 
-    assert is_asked.wait(30)
+    assert listing.is_asked.wait(30)
     assert [order.filled_quantity for order in orders] == [D("0.1")] * 2
     assert _lists(stage) == 2, "two calls have it renewed once"
-    may_answer.set()
+    listing.may_answer.set()
     with catalog._renewing:
         assert "NEW/USDT" in catalog.source().markets
     gateway.close()
@@ -242,24 +249,16 @@ def test_who_asks_for_a_new_market_waits_for_the_list_that_is_on_its_way(
     gateway.fetch_book(SYMBOL)
     lock: Any = _WatchedLock()
     catalog._lock = lock
-    is_asked, may_answer = threading.Event(), threading.Event()
-
-    def respond(request: Request) -> Reply:
-        if request.path.endswith("instruments"):
-            is_asked.set()
-            assert may_answer.wait(30)
-        return stage.venue.respond(request)
-
-    stage.venue.server.respond = respond
+    listing = _HeldList(stage)
     _add(stage.venue, "NEW/USDT")
     hand.at_ms += catalog_module.RELOAD_PAUSE_MS + 1
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(gateway.fetch_book, "NEW/USDT")
-        assert is_asked.wait(30)
+        assert listing.is_asked.wait(30)
         second = threads.submit(gateway.fetch_book, "NEW/USDT")
         second.add_done_callback(lambda _book: lock.is_waited_for.set())
         assert lock.is_waited_for.wait(30)
-        may_answer.set()
+        listing.may_answer.set()
 
     assert [book.result().bids[0].price for book in (first, second)] == [D(1)] * 2
     assert _lists(stage) == 2
