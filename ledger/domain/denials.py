@@ -1,12 +1,15 @@
-"""When to ask again for an order of which a venue says that there is none.
+"""When to ask again for an order of which a venue denies what it lists: all of it, or some.
 
 A venue may list an execution before its look-up knows the order, so one denial says nothing; but
 one that denies an order for good must not be asked for it in every round, before all others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
+from arbplatform.core.decimals import Quantity, to_plain
 from ledger.domain.reconciliation import ROUNDS_MIN
 
 FIRST_WAIT_MS: Final = 2 * 60_000
@@ -18,15 +21,33 @@ WAIT_MS_MAX: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A venue has said that it knows no such order.
+    """A venue has said that it knows no such order, or that less of it was filled than it lists.
 
     Attributes:
         count: in how many rounds.
         asked_at_ms: when the last of them began [ms since epoch].
+        filled: how much was filled, as it said in the last of them [base]; ``None``: it knows no
+            such order.
     """
 
     count: int
     asked_at_ms: int
+    filled: Quantity | None = None
+
+    @classmethod
+    def from_json(cls, figures: Sequence[int | str]) -> "Denial":
+        """Return what ``to_json`` was made of.
+
+        >>> Denial.from_json(Denial(3, 7, Decimal("0.10")).to_json()).filled
+        Decimal('0.1')
+        """
+        count, asked_at_ms, *filled = figures
+        return cls(int(count), int(asked_at_ms), *[Decimal(one) for one in filled])
+
+    def to_json(self) -> list[int | str]:
+        """Return its figures as JSON keeps them."""
+        filled = [] if self.filled is None else [to_plain(self.filled)]
+        return [self.count, self.asked_at_ms, *filled]
 
     @property
     def wait_ms(self) -> int:

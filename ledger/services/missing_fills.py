@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import from_ms
 from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
 from arbplatform.core.errors import ArbError, Message
+from ledger.domain.denials import Denial
 from ledger.domain.orders import OrderState
 from ledger.domain.postings import Book, Purse, fill_lines
 from ledger.domain.reconciliation import (
@@ -21,7 +22,6 @@ from ledger.domain.reconciliation import (
     Movement,
     Owner,
     PurseKey,
-    Sighting,
     owner_of,
 )
 from ledger.models import Order
@@ -36,11 +36,19 @@ from ledger.services.listings import Listing, Stranger, TradeKey
 from ledger.services.movements import external
 from ledger.services.recording import record
 from ledger.services.sending import Reported
+from ledger.services.strangers import (
+    see_other_installation,
+    see_unknown_order,
+    stranger_of,
+)
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import Side, VenueFill, VenueOrder
 from markets.errors import OrderAbsent
 
 logger = logging.getLogger(__name__)
+
+OWN_ORDERS_MAX = 20
+"""Orders of ours in one market that one round asks for in order to book what they executed."""
 
 FOREIGN_ORDERS_MAX = 20
 """Orders in one market that one round asks for in order to learn whose they are."""
@@ -56,14 +64,6 @@ _UNREAD = _(
     "show its order {venue_order_id}. Nothing was booked."
 )
 _BOOKED = _("Trade {trade_id} of order {order_id} was missing and is booked now.")
-_UNKNOWN_ORDER = _(
-    "Order {venue_order_id} bears our mark {client_order_id}, but is not in the journal. Was an "
-    "old backup of the database restored?"
-)
-_OTHER = _(
-    "Another installation ({mark}) trades on this account: order {venue_order_id}. Each account "
-    "may belong to one installation only."
-)
 _TRADE = _(
     "Trade {trade_id} was made without the platform: {side} {quantity} {symbol} at {price}, "
     "fee {fee} {fee_asset}, order {venue_order_id}."
@@ -76,67 +76,90 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
     """Settle what the venue lists and the books do not know, by the venue's ids of the orders.
 
     A round asks for a bounded number of orders. While there are more, histories do not count as
-    read, and the next round asks for others: what was learned before is kept.
+    read, and the next round asks for others: what was learned before is kept. What the venue goes
+    on denying is asked for less and less often, and is seen in every round all the same.
     """
     round_, market = listing.round, listing.market
     known = {
         order.venue_order_id: order
         for order in find_orders_by_venue_id(round_.account.pk, market.pk, missing)
     }
+    own: dict[str, Order] = {}
     unknown: list[str] = []
     for venue_order_id, rows in missing.items():
         order = known.get(venue_order_id)
-        if order is not None:
-            _settle_own(listing, order, rows)
+        if order is not None and order.state in _PENDING:
+            round_.is_moving = True  # its sender is about to write them down
+        elif order is not None:
+            own[venue_order_id] = order
         elif _are_booked(listing, rows):
             continue
         elif (stranger := listing.recall(venue_order_id)) is not None:
             _settle_stranger(listing, stranger, rows)
         else:
             unknown.append(venue_order_id)
-    _settle_unknown(listing, {one: missing[one] for one in unknown})
+    for venue_order_id, denial in listing.in_turn(own, OWN_ORDERS_MAX):
+        _settle_own(listing, own[venue_order_id], missing[venue_order_id], denial)
+    for venue_order_id, denial in listing.in_turn(unknown, FOREIGN_ORDERS_MAX):
+        _settle_unknown(listing, missing[venue_order_id], denial)
 
 
-def _settle_unknown(listing: Listing, missing: Mapping[str, Sequence[VenueFill]]) -> None:
-    """Ask for orders of which nothing is known; first for those that were asked for least."""
-    asked = 0
-    for venue_order_id in sorted(missing, key=listing.count_denials):
-        rows, has_room = missing[venue_order_id], asked < FOREIGN_ORDERS_MAX
-        if listing.rests(venue_order_id, has_room=has_room):
-            listing.keep_denial(venue_order_id)
-            _see_denied(listing, rows)
-        elif has_room:
-            asked += 1
-            _settle_foreign(listing, venue_order_id, rows)
-        else:
-            listing.leave_open()
-            listing.round.is_cut_short = True
-
-
-def _settle_own(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> None:
+def _settle_own(
+    listing: Listing, order: Order, rows: Sequence[VenueFill], denial: Denial | None
+) -> None:
     """Book executions of our order by the usual way if its own report confirms them."""
-    if order.state in _PENDING:
-        listing.round.is_moving = True  # its sender is about to write them down
+    if denial is not None:
+        _see_own_again(listing, order, rows, denial)
         return
-    report = _read_order(listing, rows[0].venue_order_id)
-    if isinstance(report, Failed):
-        _see_unread(listing, rows, report.error)
+    venue_order_id = rows[0].venue_order_id
+    read = _read_order(listing, venue_order_id)
+    if isinstance(read, Failed):
+        if isinstance(read.error, OrderAbsent):
+            listing.note_denial(venue_order_id)
+        _see_unread(listing, rows, read.error)
+    elif _book_confirmed(listing, order, read.value, rows):
+        listing.forget_denial(venue_order_id)
+    else:
+        listing.note_denial(venue_order_id, filled=_filled_here(listing, read.value))
+
+
+def _see_own_again(
+    listing: Listing, order: Order, rows: Sequence[VenueFill], denial: Denial
+) -> None:
+    """Note what a question about our order came to when it was asked last."""
+    if denial.filled is None:
+        _see_denied(listing, rows)
         return
-    _book_confirmed(listing, order, report.value, rows)
+    rows, listed = _missing_of(order, rows)
+    if denial.filled < listed:
+        _see_excess(listing, order, denial.filled, rows, listed)
+    else:
+        _see_outcome(listing, order, rows)
+
+
+def _missing_of(order: Order, rows: Sequence[VenueFill]) -> tuple[Sequence[VenueFill], Quantity]:
+    """Return what is not booked at this moment, and how much is then listed of the order in all."""
+    fills = {fill.venue_trade_id: fill.quantity for fill in order.fills.all()}
+    rows = [row for row in rows if row.venue_trade_id not in fills]
+    return rows, sum((row.quantity for row in rows), sum(fills.values(), ZERO))
+
+
+def _filled_here(listing: Listing, report: VenueOrder) -> Quantity:
+    """Return how much a report confirms of what is listed in a market: of another one nothing."""
+    return report.filled_quantity if report.symbol == listing.market.symbol else ZERO
 
 
 def _book_confirmed(
     listing: Listing, order: Order, report: VenueOrder, rows: Sequence[VenueFill]
-) -> None:
-    fills = {fill.venue_trade_id: fill.quantity for fill in order.fills.all()}
-    rows = [row for row in rows if row.venue_trade_id not in fills]
+) -> bool:
+    """Book executions of our order that its report confirms; return whether none is missing."""
+    rows, listed = _missing_of(order, rows)
     if not rows:
-        return  # whoever sent the order has written them down in the meantime
-    booked = sum(fills.values(), ZERO)
-    listed = booked + sum((row.quantity for row in rows), ZERO)
-    if report.filled_quantity < listed or report.symbol != order.market.symbol:
-        _see_excess(listing, order, report, rows, listed)
-        return
+        return True  # whoever sent the order has written them down in the meantime
+    filled = _filled_here(listing, report)
+    if filled < listed:
+        _see_excess(listing, order, filled, rows, listed)
+        return False
     listing.round.touched.add(order.pk)
     try:
         record(
@@ -147,6 +170,11 @@ def _book_confirmed(
         )
     except ArbError as error:
         logger.warning("Order %s: listed trades cannot be booked: %s", order.pk, error)
+    return _see_outcome(listing, order, rows)
+
+
+def _see_outcome(listing: Listing, order: Order, rows: Sequence[VenueFill]) -> bool:
+    """Note which executions are booked now; return whether all are."""
     entries = dict(
         order.fills.filter(venue_trade_id__in=[row.venue_trade_id for row in rows]).values_list(
             "venue_trade_id", "entry_id"
@@ -162,19 +190,20 @@ def _book_confirmed(
             evidence=evidence_of(row),
             entry_id=entries.get(row.venue_trade_id),
         )
+    return len(entries) == len(rows)
 
 
 def _see_excess(
     listing: Listing,
     order: Order,
-    report: VenueOrder,
+    filled: Quantity,
     rows: Sequence[VenueFill],
     listed: Quantity,
 ) -> None:
     context = {
         "order_id": order.pk,
         "listed": to_plain(listed),
-        "filled": to_plain(report.filled_quantity),
+        "filled": to_plain(filled),
     }
     for row in rows:
         listing.see(
@@ -187,9 +216,12 @@ def _see_excess(
         )
 
 
-def _settle_foreign(listing: Listing, venue_order_id: str, rows: Sequence[VenueFill]) -> None:
+def _settle_unknown(listing: Listing, rows: Sequence[VenueFill], denial: Denial | None) -> None:
     """Learn whose trades these are. What was before the books were opened is nobody's matter."""
-    round_ = listing.round
+    if denial is not None:
+        _see_denied(listing, rows)
+        return
+    round_, venue_order_id = listing.round, rows[0].venue_order_id
     read = _read_order(listing, venue_order_id)
     if isinstance(read, Failed):
         if isinstance(read.error, OrderAbsent):
@@ -238,38 +270,6 @@ def _settle_marked(
         listing.round.is_moving = True
         return
     _book_confirmed(listing, order, report, rows)
-
-
-def stranger_of(report: VenueOrder) -> Stranger:
-    """Return what is kept of an order that is not in the journal."""
-    return report.venue_order_id, report.client_order_id or "", report.symbol
-
-
-def see_other_installation(stranger: Stranger) -> Sighting:
-    """Return the sighting of an order that another installation made."""
-    venue_order_id, client_order_id, symbol = stranger
-    mark = client_order_id[:8]
-    context = {"mark": mark, "venue_order_id": venue_order_id}
-    return Sighting(
-        _K.FOREIGN_INSTALLATION,
-        mark,
-        Message(_OTHER, context),
-        evidence={**context, "symbol": symbol},
-        is_grave=True,
-    )
-
-
-def see_unknown_order(stranger: Stranger) -> Sighting:
-    """Return the sighting of an order that bears our mark without being in the journal."""
-    venue_order_id, client_order_id, symbol = stranger
-    context = {"venue_order_id": venue_order_id, "client_order_id": client_order_id}
-    return Sighting(
-        _K.UNKNOWN_ORDER,
-        client_order_id,
-        Message(_UNKNOWN_ORDER, context),
-        evidence={**context, "symbol": symbol},
-        is_grave=True,
-    )
 
 
 def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:

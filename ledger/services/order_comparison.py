@@ -19,12 +19,12 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting
 from ledger.models import Order
 from ledger.selectors import get_order
 from ledger.selectors.reconciliation import list_open_orders, map_states
-from ledger.services.missing_fills import (
+from ledger.services.resolution import resolve_unknown
+from ledger.services.strangers import (
     see_other_installation,
     see_unknown_order,
     stranger_of,
 )
-from ledger.services.resolution import resolve_unknown
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import VenueOrder, VenueOrderStatus
 from markets.models import Market

@@ -12,7 +12,7 @@ STRANGERS_MAX = 1_000
 """Orders that are not in the journal that are kept for one account."""
 
 DENIALS_MAX = 1_000
-"""Orders that its venue does not know that are kept for one account."""
+"""Orders of which its venue denies what it lists that are kept for one account."""
 
 KeptT = TypeVar("KeptT")
 
@@ -21,7 +21,7 @@ def recall(row: AccountReconciliation) -> dict[str, Any]:
     """Return what a ``Round`` knows from those before it, by attribute."""
     return {
         "known_strangers": row.strangers,
-        "known_denials": {name: Denial(*figures) for name, figures in row.denials.items()},
+        "known_denials": {name: Denial.from_json(figures) for name, figures in row.denials.items()},
         "activity": Activity.from_json(row.activity),
     }
 
@@ -46,11 +46,11 @@ def _strangers_to_keep(round_: Round, *, is_clean: bool) -> dict[str, str]:
     return dict(list(kept.items())[-STRANGERS_MAX:])
 
 
-def _denials_to_keep(round_: Round, *, is_clean: bool) -> dict[str, list[int]]:
+def _denials_to_keep(round_: Round, *, is_clean: bool) -> dict[str, list[int | str]]:
     """Return what later rounds ask for less often: likewise, and none that was found."""
     kept = _listed_last({} if is_clean else round_.known_denials, round_.denials)
     left = [(name, one) for name, one in kept.items() if name not in round_.strangers]
-    return {name: [one.count, one.asked_at_ms] for name, one in left[-DENIALS_MAX:]}
+    return {name: one.to_json() for name, one in left[-DENIALS_MAX:]}
 
 
 def _listed_last(known: Mapping[str, KeptT], listed: Mapping[str, KeptT]) -> dict[str, KeptT]:

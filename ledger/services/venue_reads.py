@@ -62,7 +62,7 @@ class Round:
         known_strangers: orders that earlier rounds have found not to be in the journal: by symbol
             and the venue's id, their client order ids.
         strangers: those of this round.
-        known_denials: orders that the venue said in earlier rounds it does not know, likewise.
+        known_denials: orders of which the venue denied in earlier rounds what it lists, likewise.
         denials: those of this round.
         activity: what the account's orders have been doing, by an earlier round; then by this one.
         touched: orders that this round has written to, which may have been settled long ago.

@@ -2,13 +2,16 @@
 before all others."""
 
 from dataclasses import replace
+from decimal import Decimal as D
 
 import pytest
 
 from ledger.domain.reconciliation import ROUNDS_MIN
-from ledger.models import AccountReconciliation, Discrepancy, Entry
-from ledger.services import round_memory
+from ledger.models import AccountReconciliation, Discrepancy, Entry, Fill
+from ledger.services import missing_fills, round_memory
+from ledger.services.journal import submit_orders, write_orders
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
+from markets.domain.funds import Wallet
 from markets.errors import VenueUnavailable
 from tests.ledger.reconciled import assert_equal_to, by_hand
 
@@ -119,3 +122,91 @@ def test_of_so_many_denials_the_newest_are_kept(look, denied, monkeypatch):
     assert list(denials()) == [
         f"BTC/USDT|ghost-{n}" for n in range(FOREIGN_ORDERS_MAX - 3, FOREIGN_ORDERS_MAX)
     ]
+
+
+SCHEDULE = [1] * ROUNDS_MIN + [0, 1] + [0] * 3 + [1] + [0] * 7 + [1] + [0] * 15 + [1]
+"""Questions of each round, a minute apart: five, and then after 2, 4, 8 and 16 minutes."""
+
+
+@pytest.mark.parametrize("words", ["does not show its order", "says that the order filled 0.5"])
+def test_our_own_order_is_asked_for_less_and_less_often_and_seen_in_every_round(
+    look, bought, venue, asked, words
+):
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="late"))
+    if "show" in words:
+        venue.orders.clear()
+
+    assert counts(look, asked, ROUNDS_MIN) == SCHEDULE[:ROUNDS_MIN]
+    assert Discrepancy.objects.get().state == "alarmed"
+    for questions in SCHEDULE[ROUNDS_MIN:]:
+        assert counts(look, asked, 1) == [questions]
+        assert words in str(Discrepancy.objects.get().to_message())
+
+    assert Discrepancy.objects.get().seen_count == len(SCHEDULE)
+    assert Fill.objects.count() == 2
+
+
+def test_a_trade_that_the_books_cannot_keep_is_tried_less_and_less_often(look, bought, venue):
+    late = replace(venue.fills[-1], venue_trade_id="late", quantity=D("1E-19"))
+    venue.fills.append(late)
+    order = venue.orders[bought.venue_order_id]
+    more = replace(order, filled_quantity=order.filled_quantity + late.quantity)
+    venue.orders[bought.venue_order_id] = more
+
+    tried = 0
+    for questions in SCHEDULE:
+        assert look().outcome == "different"
+        tried += questions
+        assert denials()[f"BTC/USDT|{bought.venue_order_id}"][0] == tried
+        row = Discrepancy.objects.get(kind="missing_fill")
+        assert "cannot be booked" in str(row.to_message())
+
+    row = Discrepancy.objects.get(kind="missing_fill")
+    assert (row.state, row.seen_count) == ("alarmed", len(SCHEDULE))
+
+
+def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_more(
+    look, bought, venue
+):
+    """Although something else goes on being different, so that the round is not clean."""
+    hidden = venue.orders.pop(bought.venue_order_id)
+    late = replace(venue.fills[-1], venue_trade_id="late")
+    venue.fills.append(late)
+    for _round in range(ROUNDS_MIN):
+        look()
+    more = hidden.filled_quantity + late.quantity
+    venue.orders[bought.venue_order_id] = replace(hidden, quantity=more, filled_quantity=more)
+    venue.balances[Wallet.SPOT]["USDT"] -= 1
+
+    look()  # a minute is not enough: it rests
+    assert Fill.objects.count() == 2
+    look()
+
+    assert Fill.objects.filter(order=bought).count() == 3
+    assert Discrepancy.objects.get(kind="missing_fill").state == "booked"
+    assert denials() == {}
+
+
+@pytest.fixture
+def bought_twice(bought, make_plan, venue, clock):
+    """Two orders of ours with a trade more than is booked; the venue knows neither of them."""
+    (other,) = write_orders(plans=[make_plan(1)], clock=clock)
+    submit_orders(order_ids=[other.pk], clock=clock)
+    last = {one.venue_order_id: one for one in venue.fills}
+    venue.fills += [replace(one, venue_trade_id=f"late-{name}") for name, one in last.items()]
+    venue.orders.clear()
+
+
+def test_no_more_of_our_own_orders_are_asked_for_in_a_round_than_it_has_room_for(
+    look, bought_twice, asked, monkeypatch
+):
+    """All have their turn; until then histories do not count as read."""
+    monkeypatch.setattr(missing_fills, "OWN_ORDERS_MAX", 1)
+
+    assert counts(look, asked, 2 * ROUNDS_MIN - 1) == [1] * (2 * ROUNDS_MIN - 1)
+    assert sorted(count for count, _at in denials().values()) == [ROUNDS_MIN - 1, ROUNDS_MIN]
+    assert AccountReconciliation.objects.get().read_until is None
+
+    assert counts(look, asked, 1) == [1]
+    assert AccountReconciliation.objects.get().read_until is not None
+    assert {row.state for row in Discrepancy.objects.all()} == {"alarmed"}

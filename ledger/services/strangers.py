@@ -1,0 +1,51 @@
+"""Orders at a venue that are not in the journal: what is kept of them, and what is said of them."""
+
+from django.utils.translation import gettext_noop as _
+
+from arbplatform.core.errors import Message
+from ledger.domain.reconciliation import DiscrepancyKind, Sighting
+from ledger.services.listings import Stranger
+from markets.domain.orders import VenueOrder
+
+_K = DiscrepancyKind
+
+_UNKNOWN_ORDER = _(
+    "Order {venue_order_id} bears our mark {client_order_id}, but is not in the journal. Was an "
+    "old backup of the database restored?"
+)
+_OTHER = _(
+    "Another installation ({mark}) trades on this account: order {venue_order_id}. Each account "
+    "may belong to one installation only."
+)
+
+
+def stranger_of(report: VenueOrder) -> Stranger:
+    """Return what is kept of an order that is not in the journal."""
+    return report.venue_order_id, report.client_order_id or "", report.symbol
+
+
+def see_other_installation(stranger: Stranger) -> Sighting:
+    """Return the sighting of an order that another installation made."""
+    venue_order_id, client_order_id, symbol = stranger
+    mark = client_order_id[:8]
+    context = {"mark": mark, "venue_order_id": venue_order_id}
+    return Sighting(
+        _K.FOREIGN_INSTALLATION,
+        mark,
+        Message(_OTHER, context),
+        evidence={**context, "symbol": symbol},
+        is_grave=True,
+    )
+
+
+def see_unknown_order(stranger: Stranger) -> Sighting:
+    """Return the sighting of an order that bears our mark without being in the journal."""
+    venue_order_id, client_order_id, symbol = stranger
+    context = {"venue_order_id": venue_order_id, "client_order_id": client_order_id}
+    return Sighting(
+        _K.UNKNOWN_ORDER,
+        client_order_id,
+        Message(_UNKNOWN_ORDER, context),
+        evidence={**context, "symbol": symbol},
+        is_grave=True,
+    )
