@@ -5,7 +5,8 @@ Order of locks, in every transaction that writes or claims orders or changes a s
 1. the trading lock (shared by those who write and claim, exclusive for who changes a state);
 2. rows of strategies and executions;
 3. orders, by id;
-4. running totals of the ledger, by key (its triggers see to it).
+4. running totals of the ledger, by key (its triggers see to it);
+5. totals of what is reserved, by key.
 
 So once a halt has committed, no order is written and none is claimed: whoever read "active" had
 committed before, and whoever comes later reads the halt. What was claimed a moment before is sent

@@ -24,6 +24,7 @@ from ledger.selectors.reconciliation import (
 )
 from ledger.services.entries import book_entry, reverse_entry
 from ledger.services.reconciliation import Comparison, booked_of, lock_books, stands_still
+from ledger.services.reservations import lock_purses
 from ledger.services.venue_reads import Failed, Round
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 
@@ -158,12 +159,14 @@ def _book(
     """Book movements together, unless the books of their purses changed since.
 
     Each has an entry of its own, in the order in which they happened. Who records what orders did
-    holds their rows and then running totals by key: so all of them are locked first, in that order.
-    Otherwise the two would wait for each other, and a sender among them for a second.
+    holds their rows, then running totals by key, then those of purses by key: so all of them are
+    locked first, in that order. Otherwise the two would wait for each other, and a sender among
+    them for a second.
     """
     lock_books(account_id)
-    lock_orders(_orders_of(candidates))
+    orders = lock_orders(_orders_of(candidates))
     lock_totals(account_id, {asset for _wallet, asset in booked})
+    lock_purses(orders)
     if not stands_still(account_id, booked):
         return []
     return [(row.movement, row.book()) for row in candidates if row.book is not None]

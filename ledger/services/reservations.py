@@ -198,6 +198,11 @@ def keep_reserved(orders: Sequence[Order], booked: Mapping[int, Quantity]) -> li
     return [*locks, *_writings(kept), *_releases(sorted(spent))]
 
 
+def lock_purses(orders: Sequence[Order]) -> None:
+    """Lock the totals of the purses of several orders by key, for who books them one by one."""
+    run_batch(_locks(orders))
+
+
 def _locks(orders: Sequence[Order]) -> list[Statement]:
     """Return what locks the totals of purses in their order, before they are changed in another.
 
@@ -205,7 +210,7 @@ def _locks(orders: Sequence[Order]) -> list[Statement]:
     other: also where one statement does the first two.
     """
     keys = sorted({_total_key(order) for order in orders})
-    if connection.vendor == "sqlite" or len(keys) == 1:
+    if connection.vendor == "sqlite" or len(keys) <= 1:
         return []
     table = ReservedTotal._meta.db_table
     # by code points, as everywhere: the database's own order of texts may be another one

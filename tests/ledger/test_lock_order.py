@@ -17,9 +17,15 @@ from arbplatform.core.errors import Message
 from ledger.domain.orders import OrderState
 from ledger.domain.reconciliation import DiscrepancyKind, Movement
 from ledger.models import BookTotal, Entry, Order
-from ledger.selectors import list_stray_reservations, list_total_errors, reserved_balances
+from ledger.selectors import (
+    list_holdings,
+    list_stray_reservations,
+    list_total_errors,
+    reserved_balances,
+)
 from ledger.services import journal, movements
-from ledger.services.movements import book_proven
+from ledger.services.fills import book_fills
+from ledger.services.movements import Candidate, book_proven
 from ledger.services.openings import ensure_opened
 from ledger.services.reconciliation import Comparison, Difference
 from ledger.services.recording import record
@@ -163,17 +169,8 @@ def deposited(account, venue, clock):
     ensure_opened(account_id=account.pk, clock=clock)
 
     def book(*assets, order_ids=None):
-        now = clock.now()
-        round_ = Round(
-            account, venue, clock, started_at=now, opened_at=now, since=now, gaps_since=now
-        )
+        round_ = begin_round(account, venue, clock)
         purses = {asset: (Wallet.SPOT, asset) for asset in assets}
-        comparison = Comparison(
-            [Difference(*purses[code], HELD[code], HELD[code] + CAME[code]) for code in assets],
-            frozenset({Wallet.SPOT}),
-            {purse: HELD[code] for code, purse in purses.items()},
-            is_settled=True,
-        )
         candidates = [
             replace(
                 movements.external(
@@ -190,9 +187,30 @@ def deposited(account, venue, clock):
             )
             for number, code in enumerate(assets)
         ]
-        return book_proven(round_, comparison, candidates)
+        return prove(round_, candidates)
 
     return book
+
+
+def begin_round(account, venue, clock):
+    now = clock.now()
+    return Round(account, venue, clock, started_at=now, opened_at=now, since=now, gaps_since=now)
+
+
+def prove(round_, candidates):
+    """Book movements that the balances show, one for each asset."""
+    held = {(row.wallet, row.asset): row.amount for row in list_holdings(round_.account.pk)}
+    moved = {purse: amount for one in candidates for purse, amount in one.movement.amounts.items()}
+    comparison = Comparison(
+        [
+            Difference(wallet, asset, held[wallet, asset], held[wallet, asset] + amount)
+            for (wallet, asset), amount in moved.items()
+        ],
+        frozenset({Wallet.SPOT}),
+        held,
+        is_settled=True,
+    )
+    return book_proven(round_, comparison, candidates)
 
 
 def wallets(account):
@@ -229,6 +247,57 @@ def test_an_order_whose_fee_is_proven_is_locked_before_any_total(account, submit
             total.select_for_update(nowait=True).get()
 
     assert_both_are_booked(account)
+
+
+@pytest.mark.parametrize("earlier", [Side.BUY, Side.SELL])
+def test_purses_of_orders_whose_fees_are_proven_together_are_locked_by_key(
+    account, venue, submitted, clock, earlier
+):
+    """Each fee is booked by itself, whatever came first; both orders rest, partly filled."""
+    told = {side: reported(order, D("0.2")) for side, order in submitted.items()}
+    silent = {
+        submitted[side].pk: replace(
+            one, fills=tuple(replace(fill, fee=None, fee_asset=None) for fill in one.fills)
+        )
+        for side, one in told.items()
+    }
+    record(orders=list(submitted.values()), knowledge=silent, clock=clock, is_lookup=False)
+    candidates = [
+        proven_fee(submitted[side], *one.fills, at_ms=clock.now_ms() - (side is earlier))
+        for side, one in told.items()
+    ]
+    round_ = begin_round(account, venue, clock)
+    first, last = (
+        ReservedTotal.objects.filter(pk=pk)
+        for pk in ReservedTotal.objects.order_by("key").values_list("pk", flat=True)
+    )
+
+    with while_it_waits(first, lambda: prove(round_, candidates)):
+        assert last.select_for_update(nowait=True).get().total > 0
+
+    assert Entry.objects.filter(kind="fee").count() == len(candidates)
+    assert reserved_balances(account.pk) == {"USDT": D(18_000), "BTC": D("0.3")}
+    assert list_stray_reservations() == []
+    assert list_total_errors() == {}
+
+
+def proven_fee(order, fill, *, at_ms):
+    """A fee that was not stated at first."""
+
+    def book():
+        book_fills(order=order, fills=[fill], is_fee_proven=True)
+        return Entry.objects.get(
+            kind="fee", postings__asset__code=fill.fee_asset, postings__book="wallet"
+        )
+
+    movement = Movement(
+        key=f"fee-of-{order.pk}",
+        kind=DiscrepancyKind.FEE,
+        at_ms=at_ms,
+        amounts={(Wallet.SPOT, fill.fee_asset): -fill.fee},
+        what=Message("a fee"),
+    )
+    return Candidate(movement, book, order_id=order.pk)
 
 
 def test_what_moved_is_booked_once_although_a_deadlock_gave_it_up(account, deposited, caplog):
