@@ -162,7 +162,7 @@ def _read_halts(cut: set[str]) -> Iterator[Condition]:
         severity, delay = _LEVELS.get(level, (Severity.WARNING, timedelta(0)))
         message = Message(
             _HALTS[TradingState(halt.state)],
-            {"scope": name_of(halt), "reason": Message(halt.reason)},
+            {"scope": name_of(halt), "reason": halt.to_reason()},
         )
         yield Condition(f"trading:{halt.key}:{halt.state}", severity, message, delay)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
@@ -31,6 +31,19 @@ def render(message: Message | Promise | str) -> str:
         return gettext(str(message)) if isinstance(message, str) and message else str(message)
     context = {name: _present(value) for name, value in message.context.items()}
     return fill(gettext(message.template) if message.template else "", context)
+
+
+def untranslated(label: Promise | str) -> Message:
+    """Return the label of a choice as a sentence that each reader gets in their own language.
+
+    What ``get_state_display`` returns is in the active language: no reader of another one could be
+    told what was kept of it.
+
+    Args:
+        label: one without a context of its own in the catalogue.
+    """
+    with override(None):
+        return Message(str(label))
 
 
 def render_values(message: Message) -> dict[str, Any]:

@@ -57,8 +57,8 @@ class TradingHalted(Conflict):
 
     code = 4008
     summary = (
-        "Trading is {state} for {scope}: {reason} Nothing was sent. "
-        "Resume it when the cause is gone."
+        "Nothing was sent, since trading is {state} for {scope}. Resume it when the cause is gone. "
+        "Reason: {reason}"
     )
 
 
@@ -67,8 +67,8 @@ class TradingGuarded(TradingHalted):
 
     code = 4072
     summary = (
-        "Trading is {state} for {scope}: {reason}. Nothing was sent. It goes on by itself when the "
-        "cause is gone."
+        "Nothing was sent, since trading is {state} for {scope}. It goes on by itself when the "
+        "cause is gone. Reason: {reason}"
     )
 
 

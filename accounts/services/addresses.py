@@ -30,7 +30,7 @@ from accounts.errors import (
     AddressUnapproved,
     NetworkUnconfirmed,
 )
-from accounts.models import AddressEntry, VenueAccount
+from accounts.models import AddressEntry, AddressStateChoice, VenueAccount
 from accounts.selectors import (
     find_address,
     get_account_with_secrets,
@@ -48,6 +48,7 @@ from accounts.services.history import (
 from accounts.services.routes import Route
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.wording import untranslated
 from markets.domain.funds import DepositAddress
 from markets.selectors import get_asset
 
@@ -192,7 +193,7 @@ def require_address(
     if entry.state in BLOCKED_STATES:
         raise AddressBlocked(
             entry=str(entry),
-            state=Message(entry.get_state_display()),
+            state=untranslated(AddressStateChoice(entry.state).label),
             reason=Message(entry.reason) if entry.reason in _OWN_REASONS else entry.reason,
         )
     if not is_same_place((entry.address, entry.tag), (route.address, route.tag)):

@@ -20,7 +20,7 @@ from accounts.domain.transfers import (
     lookup_delay,
 )
 from accounts.errors import AddressBlocked, TrialFailed
-from accounts.models import AddressEntry, ReservationPurpose, Transfer
+from accounts.models import AddressEntry, AddressStateChoice, ReservationPurpose, Transfer
 from accounts.selectors import lock_transfer
 from accounts.services.reservations import release
 from arbplatform.background.commit import enqueue_on_commit
@@ -29,6 +29,7 @@ from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence
+from arbplatform.wording import untranslated
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
     entries = AddressEntry.objects.select_for_update(of=("self",))
     entry = entries.filter(pk__in=list(entry_id)).first()
     if entry is not None and entry.state in BLOCKED_STATES:
-        state = Message(entry.get_state_display())
+        state = untranslated(AddressStateChoice(entry.state).label)
         reason = Message(entry.reason)
         raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=reason)
     now = clock.now()

@@ -120,11 +120,11 @@ class AmountField(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field(str)
 class SentenceField(serializers.Field):  # type: ignore[type-arg]
-    """What went wrong, in the reader's language; empty if nothing did."""
+    """A sentence in the reader's language: what went wrong, if no other help text is given."""
 
     def __init__(self, **kwargs: Any) -> None:
         text = "What went wrong, in the reader's language; empty if nothing did."
-        super().__init__(read_only=True, help_text=text, **kwargs)
+        super().__init__(**{"read_only": True, "help_text": text, **kwargs})
 
     def to_representation(self, value: Message) -> str:
         """Return the sentence."""

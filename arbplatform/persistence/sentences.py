@@ -34,6 +34,15 @@ def keep_sentence(message: Message) -> str:
     return to_document(kept)
 
 
+def keep_words(text: str) -> str:
+    """Return what a column of sentences keeps of what a person typed: it comes back as it is.
+
+    Args:
+        text: nothing of it is masked; if it looks like a sentence that is kept, it is no such one.
+    """
+    return keep_sentence(Message(text)) if text.startswith(_HEAD) else text
+
+
 def read_sentence(text: str) -> Message:
     """Return the sentence that a column keeps, still to be translated.
 

@@ -44,13 +44,13 @@ KEY_LENGTH_MAX = 40
 class TradingHaltAdmin(ReadOnlyAdmin):
     """The scopes whose state was ever changed, with the switch above them."""
 
-    list_display = ("show_name", "show_state", "reason", "changed_by", "changed_at")
+    list_display = ("show_name", "show_state", "show_reason", "changed_by", "changed_at")
     empty_hint = _(
         "Nothing was ever halted or restricted. The kill switch above halts all trading at once."
     )
     list_filter = ("level", "state")
     search_fields = ("key", "reason", "changed_by")
-    fields = ("show_name", "show_state", "reason", "changed_by", "changed_at")
+    fields = list_display
     readonly_fields = fields
     list_before_template = "console/kill_switch.html"
 
@@ -126,13 +126,18 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         """Show the state as a coloured label."""
         return coloured(halt.get_state_display(), STATE_LABELS[halt.state])
 
+    @display(description=_("reason"))
+    def show_reason(self, halt: TradingHalt) -> str:
+        """Show why it is so, in the reader's language."""
+        return render(halt.to_reason())
+
 
 @admin.register(TradingChange)
 class TradingChangeAdmin(ReadOnlyAdmin):
     """Who changed which state, when and why."""
 
     list_display = (
-        "changed_at", "show_name", "event", "before", "after", "reason", "changed_by",
+        "changed_at", "show_name", "event", "before", "after", "show_reason", "changed_by",
     )  # fmt: skip
     empty_hint = _(
         "Whoever halts, restricts or resumes trading is written down here, with the reason."
@@ -148,6 +153,11 @@ class TradingChangeAdmin(ReadOnlyAdmin):
     def show_name(self, change: TradingChange) -> str:
         """Show what the state covers."""
         return render(name_of(change.halt))
+
+    @display(description=_("reason"))
+    def show_reason(self, change: TradingChange) -> str:
+        """Show why it was done, in the reader's language."""
+        return render(change.to_reason())
 
 
 def _check_permission(request: HttpRequest) -> None:

@@ -1,11 +1,17 @@
 """Whether trading is allowed, and who changed that."""
 
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from arbplatform.core.errors import Message
+from arbplatform.persistence.sentences import read_sentence
 from ledger.domain.halts import PERSONAL_LEVELS, HaltLevel, TradingEvent, TradingState
+
+_AS_TYPED: Final = "{reason}"
 
 
 class TradingStateChoice(models.TextChoices):
@@ -45,7 +51,7 @@ class TradingHalt(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=TradingStateChoice, default=TradingStateChoice.ACTIVE
     )
-    reason = models.CharField(_("reason"), max_length=200)
+    reason = models.TextField(_("reason"))
     changed_by = models.CharField(_("changed by"), max_length=150)
     changed_at = models.DateTimeField(_("changed at"))
 
@@ -62,6 +68,10 @@ class TradingHalt(models.Model):
         """Whether a person halts and resumes it; others follow their causes."""
         return self.level in PERSONAL_LEVELS
 
+    def to_reason(self) -> Message:
+        """Return why it is so, still to be translated."""
+        return _read_reason(self.reason)
+
 
 class TradingChange(models.Model):
     """One change of a trading state: inserted, never changed or deleted."""
@@ -75,7 +85,7 @@ class TradingChange(models.Model):
     event = models.CharField(_("event"), max_length=12, choices=TradingEventChoice)
     before = models.CharField(_("before"), max_length=12, choices=TradingStateChoice)
     after = models.CharField(_("after"), max_length=12, choices=TradingStateChoice)
-    reason = models.CharField(_("reason"), max_length=200)
+    reason = models.TextField(_("reason"))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -94,3 +104,13 @@ class TradingChange(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.halt}"
+
+    def to_reason(self) -> Message:
+        """Return why it was done, still to be translated."""
+        return _read_reason(self.reason)
+
+
+def _read_reason(kept: str) -> Message:
+    """Return a sentence of the platform, or what a person typed: a value, which stays as it is."""
+    said = read_sentence(kept)
+    return Message(_AS_TYPED, {"reason": kept}) if said.template == kept else said

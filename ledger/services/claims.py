@@ -5,7 +5,7 @@ from django.utils.translation import gettext_noop as _
 from accounts.models import VenueAccount
 from arbplatform.core.clock import Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
-from arbplatform.core.errors import IllegalTransition
+from arbplatform.core.errors import IllegalTransition, Message
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.models import LogLevel
 from ledger.selectors import wallet_balances
@@ -56,7 +56,10 @@ def _restrict(strategy_id: int, account: VenueAccount, asset: str, clock: Clock)
         change_trading(
             event=TradingEvent.REDUCE,
             scope=HaltScope(HaltLevel.STRATEGY, strategy_id),
-            reason=f"reconciliation: {asset} of {account} was moved without the platform"[:200],
+            reason=Message(
+                "Reconciliation: {asset} of {account} was moved without the platform.",
+                {"asset": asset, "account": str(account)},
+            ),
             clock=clock,
         )
     except IllegalTransition:

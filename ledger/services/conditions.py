@@ -9,14 +9,15 @@ import logging
 from accounts.errors import AccountNotFound
 from accounts.selectors import get_account, list_refused_account_ids
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import IllegalTransition
+from arbplatform.core.errors import IllegalTransition, Message
+from arbplatform.wording import untranslated
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent, TradingState
 from ledger.models import TradingHalt
 from ledger.selectors.halts import list_halts
-from ledger.services.halts import REASON_LENGTH_MAX, change_trading
+from ledger.services.halts import change_trading
 from markets.domain.health import VenueState
 from markets.errors import UnknownVenue
-from markets.models import Venue
+from markets.models import Venue, VenueStateChoice
 from markets.selectors import get_venue_by_id
 
 logger = logging.getLogger(__name__)
@@ -50,9 +51,10 @@ def heed_venue(*, venue_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingState:
     except UnknownVenue:
         return TradingState.ACTIVE  # deleted since
     wanted = _WANTED.get(VenueState(venue.state), TradingState.REDUCING)
-    label, reason = venue.get_state_display(), str(venue.to_state_reason())
-    words = f"{label}: {reason}" if reason else label
-    _steer(HaltScope(HaltLevel.VENUE_STATE, venue_id), wanted, words, clock)
+    reason, why = untranslated(VenueStateChoice(venue.state).label), venue.to_state_reason()
+    if why.template:
+        reason = Message("{state}: {reason}", {"state": reason, "reason": why})
+    _steer(HaltScope(HaltLevel.VENUE_STATE, venue_id), wanted, reason, clock)
     return wanted
 
 
@@ -73,7 +75,8 @@ def heed_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> TradingStat
     except AccountNotFound:
         return TradingState.ACTIVE  # deleted since
     wanted = TradingState.HALTED if account.is_key_refused else TradingState.ACTIVE
-    reason = str(account.to_error()) or "the key works"
+    error = account.to_error()
+    reason = error if error.template else Message("The key works.")
     _steer(HaltScope(HaltLevel.ACCOUNT_KEY, account_id), wanted, reason, clock)
     return wanted
 
@@ -96,12 +99,11 @@ def _restricted(level: HaltLevel) -> set[int]:
     }
 
 
-def _steer(scope: HaltScope, wanted: TradingState, reason: str, clock: Clock) -> None:
+def _steer(scope: HaltScope, wanted: TradingState, reason: Message, clock: Clock) -> None:
     row = TradingHalt.objects.filter(key=scope.key).first()
     now = TradingState.ACTIVE if row is None else TradingState(row.state)
     if now is not wanted:
-        text = reason[:REASON_LENGTH_MAX].strip().removesuffix(".")
         try:
-            change_trading(event=_EVENTS[wanted], scope=scope, reason=text, clock=clock)
+            change_trading(event=_EVENTS[wanted], scope=scope, reason=reason, clock=clock)
         except IllegalTransition:
             logger.info("%s is %s already: somebody else was faster", scope.key, wanted)

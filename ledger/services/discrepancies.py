@@ -27,7 +27,7 @@ from ledger.selectors.reconciliation import (
     list_active_discrepancies,
     lock_discrepancy,
 )
-from ledger.services.halts import REASON_LENGTH_MAX, Person, change_trading
+from ledger.services.halts import Person, change_trading
 from ledger.services.logs import as_context, write_log
 
 logger = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ def _restrict(account: VenueAccount, what: Message, clock: Clock) -> None:
         change_trading(
             event=TradingEvent.REDUCE,
             scope=HaltScope(HaltLevel.ACCOUNT, account.pk),
-            reason=f"reconciliation: {what}"[:REASON_LENGTH_MAX],
+            reason=Message("Reconciliation: {what}", {"what": what}),
             clock=clock,
         )
     except IllegalTransition:

@@ -9,10 +9,9 @@ import logging
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, Message
-from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.selectors.halts import list_halts
-from ledger.services.halts import REASON_LENGTH_MAX, change_trading
+from ledger.services.halts import change_trading
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +45,11 @@ def is_holding(guard: str) -> bool:
 
 
 def _change(guard: str, event: TradingEvent, reason: Message, clock: Clock) -> bool:
-    text = render(reason)[:REASON_LENGTH_MAX]
     try:
-        change_trading(event=event, scope=_scope(guard), reason=text, clock=clock)
+        change_trading(event=event, scope=_scope(guard), reason=reason, clock=clock)
     except IllegalTransition:
         return False  # it is so already
-    logger.warning("guard %s: %s, since %s", guard, event, text)
+    logger.warning("guard %s: %s, since %s", guard, event, reason)
     return True
 
 

@@ -26,7 +26,9 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import InvalidInput, Message, NotFound
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence, keep_words
 from arbplatform.persistence.vendor import database_vendor
+from arbplatform.wording import untranslated
 from ledger.domain.halts import (
     PERSONAL_LEVELS,
     TRADING_TRANSITIONS,
@@ -39,7 +41,7 @@ from ledger.domain.halts import (
     strictest,
 )
 from ledger.errors import TradingGuarded, TradingHalted
-from ledger.models import LogLevel, TradingChange, TradingHalt
+from ledger.models import LogLevel, TradingChange, TradingHalt, TradingStateChoice
 from ledger.selectors.halts import list_halts, map_venue_ids, name_scope
 from ledger.services.batches import Statement
 from ledger.services.logs import write_log
@@ -156,7 +158,7 @@ def change_trading(
     *,
     event: TradingEvent,
     scope: HaltScope,
-    reason: str,
+    reason: str | Message,
     user: Person | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> TradingHalt:
@@ -165,7 +167,8 @@ def change_trading(
     Args:
         event: what is done.
         scope: what it covers.
-        reason: why, for people; must not be empty.
+        reason: why, for people: what somebody typed, which must not be empty, or a sentence of the
+            platform itself, which each reader gets in their own language.
         user: who asks; ``None``: the platform itself or its command line.
         clock: tells the time.
 
@@ -174,7 +177,8 @@ def change_trading(
         NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
         IllegalTransition: nothing is halted that could be resumed.
     """
-    reason = checked_reason(reason)
+    if isinstance(reason, str):
+        reason = checked_reason(reason)
     if user is not None and scope.level not in PERSONAL_LEVELS:
         raise NotFound("There is nothing called {key}.", key=scope.key)
     _lock_out_writers()
@@ -183,7 +187,7 @@ def change_trading(
     halt = halt or TradingHalt(key=scope.key, level=scope.level, target_id=scope.target_id)
     before = TradingState(halt.state)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
-    halt.reason, halt.changed_at = reason, clock.now()
+    halt.reason, halt.changed_at = _kept(reason), clock.now()
     halt.changed_by = (user.get_username() if user is not None else "") or _SYSTEM
     halt.save()
     TradingChange.objects.create(
@@ -191,7 +195,7 @@ def change_trading(
         event=event,
         before=before,
         after=halt.state,
-        reason=reason,
+        reason=halt.reason,
         user_id=user.pk if user is not None else None,
         changed_by=halt.changed_by,
         changed_at=halt.changed_at,
@@ -203,7 +207,7 @@ def change_trading(
         event=f"trading_{halt.state}",
         template=template,
         user=halt.changed_by,
-        scope=str(name),
+        scope=name,
         reason=reason,
     )
     return halt
@@ -233,7 +237,12 @@ def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> Tr
         return None
     halt = next(halt for halt in found if halt.state == state)
     kind = TradingHalted if halt.is_personal else TradingGuarded
-    return kind(state=Message(halt.get_state_display()), scope=name_of(halt), reason=halt.reason)
+    state_name = untranslated(TradingStateChoice(halt.state).label)
+    return kind(state=state_name, scope=name_of(halt), reason=halt.to_reason())
+
+
+def _kept(reason: str | Message) -> str:
+    return keep_sentence(reason) if isinstance(reason, Message) else keep_words(reason)
 
 
 def _lock_out_writers() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField
+from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField, SentenceField
 from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from ledger.domain.halts import HaltLevel, HaltScope
@@ -15,6 +15,7 @@ from strategies.domain.repair import Action
 from strategies.services.flattening import Flattening
 
 ID_MAX = 2**63 - 1
+WHY = "Why: the platform's own reasons in the reader's language, what people typed as it is."
 KILL_LEVELS = [pair for pair in HaltLevelChoice.choices if pair[0] != HaltLevel.GUARD]
 """What a person may halt; guards are the platform's own."""
 OF_NO_TARGET = Message("Say whose id it is: set level to venue, account or strategy.")
@@ -89,6 +90,7 @@ class TradingStateSerializer(serializers.ModelSerializer[TradingHalt]):
 
     name = serializers.SerializerMethodField()
     guard = serializers.SerializerMethodField()
+    reason = SentenceField(source="to_reason", help_text=WHY)
 
     class Meta:
         model = TradingHalt
@@ -111,6 +113,7 @@ class TradingChangeSerializer(serializers.ModelSerializer[TradingChange]):
 
     level = serializers.CharField(source="halt.level", read_only=True)
     target_id = serializers.IntegerField(source="halt.target_id", read_only=True, allow_null=True)
+    reason = SentenceField(source="to_reason", help_text=WHY)
 
     class Meta:
         model = TradingChange

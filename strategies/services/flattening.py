@@ -140,7 +140,7 @@ def _require_reducing() -> None:
     """Refuse a halt of everything: a list of refusals one by one would hide the one cause."""
     for halt in list_halts():
         if halt.key == EVERYTHING.key and halt.state == TradingState.HALTED:
-            raise FlattenHalted(scope=name_of(halt), reason=halt.reason)
+            raise FlattenHalted(scope=name_of(halt), reason=halt.to_reason())
 
 
 def _look_at(execution: Execution, clock: Clock) -> Flattening:

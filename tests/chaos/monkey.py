@@ -316,7 +316,7 @@ class Monkey:
         restricted = TradingHalt.objects.exclude(state=TradingState.ACTIVE)
         for halt in restricted.filter(level__in=PERSONAL_LEVELS).exclude(reason=REASON):
             resume(to_scope(halt))
-            self.diary.people[f"trading resumed after: {halt.reason}"] += 1
+            self.diary.people[f"trading resumed after: {halt.to_reason()}"] += 1
 
     def _start_faulted(self, user: AbstractBaseUser) -> None:
         faulted = Strategy.objects.filter(state=StrategyState.FAULTED)

@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from arbplatform.core.errors import Message
-from arbplatform.wording import fill, render
+from arbplatform.wording import fill, render, untranslated
 from ledger.models.halts import TradingStateChoice
 from ledger.models.orders import OrderKindChoice
 from strategies.models.strategies import ExecutionStateChoice, StrategyDriverChoice
@@ -30,6 +30,14 @@ def test_a_message_inside_a_message_is_in_the_same_language():
         text = render(Message("The accounts do not fit: {cause}", {"cause": inner}))
 
     assert text == "账户不符合要求：策略 α 未在运行。"
+
+
+def test_a_label_is_kept_as_its_key_whatever_language_is_active():
+    with translation.override("zh-hans"):
+        kept = untranslated(TradingStateChoice.REDUCING.label)
+        assert (kept, render(kept)) == (Message("reducing only"), "只减仓")
+
+    assert render(kept) == "reducing only"
 
 
 def test_decimals_are_plain_digits():

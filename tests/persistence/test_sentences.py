@@ -9,7 +9,7 @@ from accounts.errors import AccountKeyRefused
 from arbplatform.core.errors import Message
 from arbplatform.logs import redact
 from arbplatform.management.error_codes import all_errors
-from arbplatform.persistence.sentences import keep_sentence, read_sentence
+from arbplatform.persistence.sentences import keep_sentence, keep_words, read_sentence
 from arbplatform.wording import render
 from markets.errors import VenueUnavailable
 
@@ -44,6 +44,11 @@ def test_values_come_back_as_they_are_shown():
     kept = read_sentence(keep_sentence(Message("{a} {b}", {"a": D("1.50"), "b": 7})))
 
     assert kept == Message("{a} {b}", {"a": "1.5", "b": 7})
+
+
+@pytest.mark.parametrize("typed", ["odd {it} of 100 %", '{"template":"x","context":{}}'])
+def test_what_a_person_typed_comes_back_as_it_is(typed):
+    assert read_sentence(keep_words(typed)) == Message(typed)
 
 
 def test_nothing_is_kept_as_nothing():

@@ -3,6 +3,7 @@ venue states at this moment: any other one is refused, told, and its entry suspe
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from accounts.domain.addresses import AddressState
 from accounts.errors import (
@@ -16,7 +17,7 @@ from accounts.models import AddressEntry, RuleChange, Transfer, VenueAccount
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.progress import claim
 from accounts.services.transfers import submit_transfer
-from arbplatform.core.errors import Denied, IllegalTransition, InvalidInput
+from arbplatform.core.errors import Denied, IllegalTransition, InvalidInput, Message
 from markets.domain.funds import DepositAddress
 
 A = AddressState
@@ -163,6 +164,22 @@ def test_a_revoked_address_stops_what_was_requested_at_once(
     transfer = submit_transfer(transfer_id=asked.pk, clock=now)
     assert (transfer.state, transfer.error_code) == ("failed", AddressBlocked.code)
     assert is_unsent()
+
+
+@pytest.mark.parametrize("kept_in", ["en", "zh-hans"])
+def test_a_transfer_to_a_revoked_address_keeps_its_state_in_no_language(
+    *, real, ask, approve, people, now, kept_in
+):
+    entry, asked = approve(), ask()
+    revoke_address(entry_id=entry.pk, reason="not ours", user=people[0], clock=now)
+
+    with translation.override(kept_in):  # that of the process
+        transfer = submit_transfer(transfer_id=asked.pk, clock=now)
+        with pytest.raises(AddressBlocked) as late:
+            claim(transfer_id=asked.pk, clock=now)
+
+    for message in (transfer.to_error(), late.value.message):
+        assert message.context["state"] == Message("revoked")
 
 
 def test_an_address_revoked_between_the_look_and_the_claim_is_not_claimed(

@@ -79,7 +79,7 @@ def test_strategies_are_told_before_anything_is_written(wire):
         wire.send()
     alarm = LogEntry.objects.get(event="trading_halted")
     assert alarm.level == LogLevel.ERROR
-    assert WORDS in alarm.context["reason"]
+    assert WORDS in str(alarm.to_message())
     assert Order.objects.count() == 0
 
 

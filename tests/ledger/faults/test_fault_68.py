@@ -74,10 +74,11 @@ def test_nothing_that_opens_is_written_or_sent_any_more(fake):
     close(fake)
     before = len(fake.server.requests)
 
-    with pytest.raises(TradingGuarded, match="by its state: cancellations only") as denial:
+    with pytest.raises(TradingGuarded, match="kraken, by its state") as denial:
         send(fake)
 
     assert denial.value.code == 4072
+    assert "Reason: cancellations only: it says: EService:" in str(denial.value)
     assert isinstance(denial.value, TradingHalted)
     assert Order.objects.count() == 1
     assert len(fake.server.requests) == before
@@ -155,4 +156,4 @@ def test_a_blocked_venue_is_halted_and_a_deleted_one_forgotten(fake):
 
     assert heed_venue(venue_id=fake.account.venue_id) is TradingState.HALTED
     assert heed_venue(venue_id=987_654) is TradingState.ACTIVE
-    assert TradingHalt.objects.get().reason == "blocked: it refused our place"
+    assert str(TradingHalt.objects.get().to_reason()) == "blocked: it refused our place"

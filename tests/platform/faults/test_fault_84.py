@@ -44,7 +44,7 @@ def test_strategies_are_denied_while_redis_is_away_and_go_on_after(guard, redis,
     assert (report.outcome, Order.objects.count()) == (TickOutcome.LEFT, 0)
     assert edge["alpha"].requests == edge["beta"].requests == []
     assert Opportunity.objects.get().reason == Reason.TRADING_HALTED
-    assert TradingChange.objects.get().reason == "Redis does not answer."
+    assert str(TradingChange.objects.get().to_reason()) == "Redis does not answer."
 
     redis["answers"] = True
     guard.look()
