@@ -24,7 +24,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import InvalidInput, Message, NotFound
+from arbplatform.core.errors import IllegalTransition, InvalidInput, Message, NotFound
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence, keep_words
 from arbplatform.persistence.vendor import database_vendor
@@ -73,6 +73,17 @@ _LINES = {
     ),
     TradingState.ACTIVE: (LogLevel.WARNING, _("{user} resumed trading for {scope}: {reason}")),
 }
+_IMPOSSIBLE = {
+    TradingEvent.RESUME: _(
+        "There is nothing to resume: {scope} by itself is neither halted nor restricted. The page "
+        "of trading states, or GET /api/risk, shows what is."
+    ),
+    TradingEvent.REDUCE: _(
+        "Nothing was changed: only orders that reduce exposure are sent for {scope} already. "
+        "Resume trading there, or halt it."
+    ),
+}
+"""What cannot be done to a state; whatever is halted already can be halted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +186,7 @@ def change_trading(
     Raises:
         InvalidInput: there is no reason, or it is too long.
         NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
-        IllegalTransition: nothing is halted that could be resumed.
+        IllegalTransition: nothing is halted that could be resumed, or it only reduces already.
     """
     if isinstance(reason, str):
         reason = checked_reason(reason)
@@ -186,6 +197,8 @@ def change_trading(
     halt = TradingHalt.objects.select_for_update().filter(key=scope.key).first()
     halt = halt or TradingHalt(key=scope.key, level=scope.level, target_id=scope.target_id)
     before = TradingState(halt.state)
+    if not TRADING_TRANSITIONS.can(before, event):
+        raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
     halt.reason, halt.changed_at = _kept(reason), clock.now()
     halt.changed_by = (user.get_username() if user is not None else "") or _SYSTEM

@@ -74,10 +74,18 @@ def test_nothing_happens_without_a_reason(console, address):
     assert TradingHalt.objects.count() == 0
 
 
-def test_resuming_what_is_active_says_that_it_cannot(console):
-    answer = console.post(RESUME, {"reason": "x"}, follow=True)
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "There is nothing to resume: the whole platform by itself is neither halted nor "),
+        ("zh-hans", "没有可恢复的交易：整个平台本身既未暂停也未受限。"),
+    ],
+)
+def test_resuming_what_is_active_says_that_there_is_nothing_to_resume(console, language, text):
+    asked = {"Accept-Language": language}
+    answer = console.post(RESUME, {"reason": "x"}, follow=True, headers=asked)
 
-    assert "cannot take the step resume" in said(answer)[0]
+    assert said(answer)[0].startswith(text)
     assert TradingChange.objects.count() == 0
 
 

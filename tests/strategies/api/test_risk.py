@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from ledger.errors import TradingHalted
 from ledger.models import Order, TradingChange, TradingHalt
@@ -130,11 +131,36 @@ def test_a_halt_of_everything_is_not_lifted_by_who_names_a_part(staff_api, refus
     assert state_of(staff_api)["state"] == "halted"
 
 
-def test_resuming_what_is_active_is_refused(staff_api):
-    answer = staff_api.post(RESUME, {"reason": "x"}, format="json")
+def test_resuming_what_is_active_is_refused(staff_api, make_cross):
+    strategy = make_cross()
+    staff_api.post(KILL, {"reason": "storm"}, format="json")
+    part = {"level": "strategy", "target_id": strategy.pk}
+
+    answer = staff_api.post(RESUME, {"reason": "x", **part}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, 1004)
+    assert answer.json()["msg"].startswith(
+        f"There is nothing to resume: the strategy {strategy.name} by itself is neither halted"
+    )
+    assert TradingChange.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Nothing was changed: only orders that reduce exposure are sent for the whole "),
+        ("zh-hans", "未做任何更改：整个平台已经只发送降低敞口的订单。请恢复交易，或暂停交易。"),
+    ],
+)
+def test_restricting_what_is_restricted_is_refused(staff_api, language, text):
+    body = {"reason": "x", "is_reducing": True}
+    staff_api.post(KILL, body, format="json")
+
+    answer = staff_api.post(KILL, body, format="json", headers={"Accept-Language": language})
 
     assert answer.status_code == 409
-    assert TradingChange.objects.count() == 0
+    assert answer.json()["msg"].startswith(text)
+    assert TradingChange.objects.count() == 1
 
 
 @pytest.mark.parametrize("path", [KILL, RESUME])
@@ -175,12 +201,23 @@ def test_the_command_halts_one_strategy_alone(make_cross):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--reason", " "], ["--resume", "--reason", "x"], ["--reason", "x", "--venue", "99"]],
+    ("arguments", "text"),
+    [
+        (["--reason", " "], "Give a reason of 1 to 200 characters."),
+        (["--resume", "--reason", "x"], "There is nothing to resume: the whole platform by itself"),
+        (["--reason", "x", "--venue", "99"], "There is no venue with the id 99."),
+    ],
 )
-def test_the_command_says_why_it_did_nothing(db, arguments):
+def test_the_command_says_why_it_did_nothing(db, arguments, text):
     with pytest.raises(CommandError) as refusal:
         command(*arguments)
 
-    assert len(str(refusal.value)) > 20
+    assert text in str(refusal.value)
     assert TradingChange.objects.count() == 0
+
+
+def test_the_command_says_in_its_own_language_that_nothing_is_halted(db):
+    with translation.override("zh-hans"), pytest.raises(CommandError) as refusal:
+        command("--resume", "--reason", "x")
+
+    assert str(refusal.value).startswith("没有可恢复的交易：整个平台本身既未暂停也未受限。")
