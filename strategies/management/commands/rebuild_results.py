@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from arbplatform.core.decimals import Amount, to_plain
 from markets.selectors import list_assets
-from strategies.models import Strategy
+from strategies.models import ResultTotal, Strategy
 from strategies.selectors import list_strategies
 from strategies.services.results import rebuild_results
 
@@ -64,7 +64,8 @@ class Command(BaseCommand):
             _strategy_id, asset_id, name = key.split(":")
             where = f"{strategy} (#{strategy.pk}), {codes[int(asset_id)]}"
             told = _("{total} was {gap} more than it should be")
-            self.stdout.write(f"{where}: {told.format(total=name, gap=to_plain(gap))}")
+            total = ResultTotal._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+            self.stdout.write(f"{where}: {told.format(total=total, gap=to_plain(gap))}")
 
 
 def _choose(ids: list[int]) -> list[Strategy]:

@@ -162,7 +162,7 @@ def test_the_command_speaks_the_language_of_the_installation(executed):
         with pytest.raises(CommandError, match=r"^有 1 个合计不正确。"):
             run("--dry-run")
         assert run().splitlines() == [
-            f"{where}: failed 比应有值多 2",
+            f"{where}: 失败 比应有值多 2",
             "1 个策略中有 1 个合计不正确。",
         ]
         with pytest.raises(CommandError, match=r"^没有策略 4711。"):
