@@ -112,6 +112,6 @@ class BookNotLive(Unavailable):
 
     code = 5020
     summary = (
-        "The book of {symbol} on {venue} is not decided on, since its feed is {state}: {reason}. "
-        "It is read anew by itself; if that lasts, look at the page of the feeds."
+        "The book of {symbol} on {venue} is not decided on, since its feed is {state}. It is read "
+        "anew by itself; if that lasts, look at the page of the feeds. Reason: {reason}"
     )

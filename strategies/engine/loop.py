@@ -10,17 +10,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from random import uniform
 from typing import Final
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
 from arbplatform.core.stages import Stage, StageRecorder
+from arbplatform.wording import untranslated
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.live_book import LiveBook
 from markets.feed.gates import BookListener
+from markets.feed.reasons import NOT_YET
 from markets.models import Venue
+from markets.services.feeds import FeedStateChoice
 from markets.services.shared_pulses import PulseSharing
 from strategies.domain.engine_stats import EngineStats
 from strategies.engine.accounts import AccountStreams, OpenStream
@@ -55,7 +58,6 @@ REPORT_S: Final = 1.0
 WANT_S: Final = 0.02
 """Changes of what is wanted are collected for so long [s]."""
 CLOSE_S: Final = 5.0
-_UNKNOWN: Final = Message("there has been no book yet")
 
 
 class EngineLoop:
@@ -195,8 +197,8 @@ class EngineLoop:
         return BookNotLive(
             venue=venue,
             symbol=symbol,
-            state=(status.state if status else FeedState.CONNECTING).value,
-            reason=(status.reason if status else None) or _UNKNOWN,
+            state=_state_name(status.state if status else FeedState.CONNECTING),
+            reason=(status.reason if status else None) or NOT_YET,
         )
 
     # --- strategies come and go -------------------------------------------------------------
@@ -343,3 +345,9 @@ class EngineLoop:
             # what it has taken from the deciders must not be lost
             await asyncio.wait([self._reporting])
         await self._report()
+
+
+@cache
+def _state_name(state: FeedState) -> Message:
+    """Return what a state of feeds is called, in words of the catalogue; asked for often."""
+    return untranslated(FeedStateChoice(state.value).label)

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import Message
 from arbplatform.core.stages import Stage
+from arbplatform.wording import render
 from markets.domain.feeds import FeedState, FeedStatus
 from markets.domain.health import FAILURES_MIN
 from markets.domain.live_book import LiveBook
 from markets.errors import VenueUnavailable
+from markets.feed.reasons import CLOSED
 from markets.gateway import factory
 from markets.models import Venue
 from markets.services.shared_pulses import read_shared_pulses
@@ -293,6 +296,36 @@ def test_a_closed_gate_is_told_and_an_open_one_decided_on_at_once(engine, cross)
     play(engine, scene)
 
     assert Execution.objects.order_by("pk")[0].state == ExecutionState.COMPLETED
+
+
+REASONS = {
+    "en": (
+        "The book of BTC/USDT on beta is not decided on, since its feed is {}. It is read anew by "
+        "itself; if that lasts, look at the page of the feeds. Reason: {}"
+    ),
+    "zh-hans": (
+        "不根据 beta 上 BTC/USDT 的订单簿做决策，因为其行情源状态为“{}”。它会自动重新读取；"
+        "若持续如此，请查看行情源页面。原因：{}"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("connecting", "There has been no book yet.", "resyncing", "The feed was closed.")),
+        ("zh-hans", ("连接中", "还没有收到订单簿。", "重新同步中", "行情源已关闭。")),
+    ],
+)
+def test_why_a_book_is_not_decided_on_is_told_in_words(engine, language, words):
+    loop = engine.loop
+    untold = loop.reason("beta", "BTC/USDT")
+    loop.feed_changed(FeedStatus("beta", "BTC/USDT", FeedState.RESYNCING, CLOSED, since_ms=0))
+    told = loop.reason("beta", "BTC/USDT")
+
+    with translation.override(language):
+        assert render(untold.message) == REASONS[language].format(*words[:2])
+        assert render(told.message) == REASONS[language].format(*words[2:])
 
 
 def test_what_is_not_held_any_more_is_neither_fed_nor_decided_on(engine, cross):
