@@ -7,7 +7,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+)
 
 from accounts.domain.transfers import SENT_STATES, TransferState
 from accounts.models import Transfer
@@ -173,10 +184,16 @@ def count_entries(execution_ids: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("execution_id").annotate(number=Count("id")))
 
 
-def count_entries_between(after: int, last: int) -> dict[int, int]:
-    """Return how many entries executions have, of all whose ids are above one and up to another."""
-    rows = Entry.objects.filter(execution_id__gt=after, execution_id__lte=last).order_by()
-    return dict(rows.values_list("execution_id").annotate(number=Count("id")))
+def number_of_entries(execution_id: str) -> Subquery:
+    """Return the same of one execution as an expression, so that the database compares it.
+
+    Args:
+        execution_id: name of the column in the query around it.
+    """
+    rows = Entry.objects.filter(execution_id=OuterRef(execution_id)).order_by()
+    # without a group: for none it is 0, and it is counted in the index alone
+    number = Func(F("id"), function="COUNT", output_field=IntegerField())
+    return Subquery(rows.annotate(number=number).values("number"))
 
 
 def order_movements(order_id: int) -> dict[str, Amount]:

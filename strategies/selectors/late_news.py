@@ -1,11 +1,13 @@
 """Ended executions about which the books have learned more since: none is missed for good."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from ledger.models import Entry
-from ledger.selectors import count_entries, count_entries_between
+from ledger.selectors import number_of_entries
 from strategies.domain.states import FINISHED_STATES
 from strategies.models import Execution, SweepPlace
 
@@ -58,36 +60,29 @@ def find_late_news() -> LateNews:
     newest = Entry.objects.order_by("-id").values_list("id", flat=True).first() or 0
     places = SweepPlace.objects.values_list("entry_id", "execution_id")
     place = Place(*(places.first() or (newest, 0)))
-    entries = Entry.objects.filter(id__gt=min(place.entry_id, newest - NEWEST_MAX)).order_by("id")
-    named = list(entries.values_list("id", "execution_id")[:ENTRIES_MAX])
-    outdated = _look_at({pk for _id, pk in named})
-    in_turn, execution_id = _look_at_next(place.execution_id)
-    read_on = Place(named[-1][0] if named else newest, execution_id)
-    return LateNews(sorted(outdated | in_turn), read_on)
+    entries = Entry.objects.filter(id__gt=min(place.entry_id, newest - NEWEST_MAX), id__lte=newest)
+    last_entry = _nth_id(entries, ENTRIES_MAX) or newest
+    named = entries.filter(id__lte=last_entry).order_by().values("execution_id")
+    # of those settled before their entries were counted nothing is known
+    in_turn = Execution.objects.filter(id__gt=place.execution_id, entries_seen__isnull=False)
+    last_in_turn = _nth_id(in_turn, EXECUTIONS_MAX)
+    if last_in_turn:
+        in_turn = in_turn.filter(id__lte=last_in_turn)
+    outdated = {*_outdated(Execution.objects.filter(id__in=named)), *_outdated(in_turn)}
+    return LateNews(sorted(outdated), Place(last_entry, last_in_turn))
 
 
-def _look_at(execution_ids: Collection[int]) -> set[int]:
-    """Return which of some executions have ended before the last of their entries."""
-    ended = Execution.objects.filter(pk__in=execution_ids, state__in=FINISHED_STATES).order_by()
-    seen = dict(ended.values_list("pk", "entries_seen"))
-    booked = count_entries(seen)
-    return {pk for pk, number in seen.items() if booked.get(pk, 0) != (number or 0)}
+def _nth_id(rows: QuerySet[Any], number: int) -> int:
+    """Return the id of the ``number``-th of some rows, by id; 0: there are fewer."""
+    ids = rows.order_by("id").values_list("id", flat=True)
+    return ids[number - 1 : number].first() or 0
 
 
-def _look_at_next(after: int) -> tuple[set[int], int]:
-    """Return the same of the next executions, and which was the last of them; 0: there are no more.
+def _outdated(rows: QuerySet[Execution]) -> QuerySet[Execution, int]:
+    """Return which of some executions have ended before the last of their entries.
 
-    Of those settled before their entries were counted nothing is known.
+    The database counts and compares; of many executions hardly any has to be told of.
     """
-    rows = Execution.objects.filter(pk__gt=after, entries_seen__isnull=False).order_by("pk")
-    found = list(rows.values_list("pk", "state", "entries_seen")[:EXECUTIONS_MAX])
-    if not found:
-        return set(), 0
-    last = found[-1][0]
-    booked = count_entries_between(after, last)
-    outdated = {
-        pk
-        for pk, state, number in found
-        if state in FINISHED_STATES and booked.get(pk, 0) != number
-    }
-    return outdated, last if len(found) == EXECUTIONS_MAX else 0
+    ended = rows.filter(state__in=FINISHED_STATES).order_by()
+    told = ended.annotate(booked=number_of_entries("id"))
+    return told.exclude(booked=Coalesce("entries_seen", 0)).values_list("id", flat=True)

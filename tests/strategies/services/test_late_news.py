@@ -302,6 +302,26 @@ def test_those_settled_before_their_entries_were_counted_have_no_turn(three):
     assert [find() for _round in range(2)] == [three[2:], three[2:]]
 
 
+def test_of_executions_without_news_the_database_tells_nothing(ended):
+    """However many there are: it counts their entries and compares them by itself."""
+    asked = []
+
+    def note(execute, sql, params, many, context):
+        if "strategies_execution" in sql:
+            asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        assert find_late_news().execution_ids == []
+
+    told = []
+    with connection.cursor() as cursor:
+        for sql, params in asked:
+            cursor.execute(sql, params)
+            told += cursor.fetchall()
+    assert (len(asked), told) == (3, [])
+
+
 def test_a_sweep_that_could_not_settle_all_is_followed_by_one_that_comes_back(three, monkeypatch):
     monkeypatch.setattr(sweeps, "BATCH_MAX", 1)
     before = find_late_news()
