@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -13,6 +13,10 @@ from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput
 from arbplatform.wording import render
 
 logger = logging.getLogger(__name__)
+
+TYPED_LENGTH_MAX: Final = 1_000
+"""So much of what was typed is kept for the page that says why it was refused."""
+_TYPED: Final = "refused_form"
 
 
 def remember_refusal(request: HttpRequest, refusal: ArbError) -> None:
@@ -41,6 +45,25 @@ def with_refusal(form_class: Any, request: HttpRequest) -> Any:
             return cleaned
 
     return RefusedForm
+
+
+def keep_typed(request: HttpRequest, *, form: str, reason: str) -> None:
+    """Keep what was typed until the page is shown again that the form is part of.
+
+    For forms whose refusal leads back to the page that they were on, whichever that is.
+
+    Args:
+        request: whose session keeps it.
+        form: which of the forms on that page.
+        reason: what was typed.
+    """
+    request.session[_TYPED] = {"form": form, "reason": reason[:TYPED_LENGTH_MAX]}
+
+
+def take_typed(request: HttpRequest) -> dict[str, str]:
+    """Return what was typed into which form that was refused, once; empty if none was."""
+    typed: dict[str, str] = request.session.pop(_TYPED, {})
+    return typed
 
 
 def complain(form: forms.BaseForm, refusal: Exception, subject: str) -> None:

@@ -10,6 +10,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from arbplatform.console.admin import PlatformAdmin
+from arbplatform.console.refusals import take_typed
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import Message
@@ -68,6 +69,12 @@ def tone(amount: Decimal | None) -> str:
     if not amount:
         return "arb-neutral"
     return "arb-positive" if amount > 0 else "arb-negative"
+
+
+@register.simple_tag(takes_context=True)
+def typed_before(context: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was typed into which form, if the service refused it and led back here."""
+    return take_typed(context["request"])
 
 
 @register.simple_tag(takes_context=True)

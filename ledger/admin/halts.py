@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured
-from arbplatform.console.refusals import explain_in_one
+from arbplatform.console.refusals import explain_in_one, keep_typed
 from arbplatform.core.errors import ArbError, Message, NotFound
 from arbplatform.wording import render
 from ledger.domain.halts import (
@@ -83,7 +83,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
                 reason=request.POST.get("reason", ""), scope=_scope_of(request), user=request.user
             )
         except ArbError as error:
-            messages.error(request, explain_in_one(error, "the kill switch"))
+            _refuse(request, "kill", error)
         else:
             text = Message(
                 "Trading is halted for {scope}. Orders withdrawn: {withdrawn}, being cancelled: "
@@ -110,7 +110,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
                 user=request.user,
             )
         except ArbError as error:
-            messages.error(request, explain_in_one(error, "the kill switch"))
+            _refuse(request, "resume", error)
         else:
             text = Message("Trading goes on for {scope}.", {"scope": name_of(halt)})
             messages.success(request, render(text))
@@ -163,6 +163,13 @@ class TradingChangeAdmin(ReadOnlyAdmin):
 def _check_permission(request: HttpRequest) -> None:
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
+
+
+def _refuse(request: HttpRequest, act: str, error: ArbError) -> None:
+    """Say why, and let the form come back with the reason that was typed."""
+    messages.error(request, explain_in_one(error, "the kill switch"))
+    scope = request.POST.get("scope", "")[:KEY_LENGTH_MAX]
+    keep_typed(request, form=f"{act}:{scope}", reason=request.POST.get("reason", ""))
 
 
 def _scope_of(request: HttpRequest) -> HaltScope:

@@ -1,5 +1,7 @@
 """The switch in the console: a POST with a token, a reason, and a permission."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -72,6 +74,38 @@ def test_nothing_happens_without_a_reason(console, address):
 
     assert any("Give a reason" in text for text in said(answer))
     assert TradingHalt.objects.count() == 0
+
+
+def field(response):
+    """Return the values of the fields for reasons on a page, in their order, and if it is open."""
+    html = response.content.decode()
+    values = re.findall(r'name="reason" value="([^"]*)"', html)
+    return values, '<details class="arb-notice arb-kill" open>' in html
+
+
+def test_a_reason_that_is_refused_comes_back_into_its_form(console, page):
+    typed = "<b>" + "odd" * 70
+    shown = "&lt;b&gt;" + "odd" * 70
+    strategy = f"strategy:{Strategy.objects.get().pk}"
+    back = {"referer": "http://testserver" + page}
+
+    answer = console.post(KILL, {"reason": typed}, headers=back, follow=True)
+    assert field(answer) == ([shown, ""], True)
+
+    answer = console.post(KILL, {"reason": typed, "scope": strategy}, headers=back, follow=True)
+    assert field(answer) == (["", shown], True)
+    assert field(console.get(page)) == (["", ""], False)
+
+    console.post(KILL, {"reason": "odd", "scope": strategy})
+    answer = console.post(RESUME, {"reason": typed, "scope": strategy}, headers=back, follow=True)
+    assert field(answer) == (["", "", shown], True)
+    assert field(console.get(OVERVIEW)) == (["", ""], False)
+
+
+def test_of_a_long_reason_only_its_beginning_is_kept_for_the_form(console):
+    answer = console.post(KILL, {"reason": "x" * 5_000}, follow=True)
+
+    assert field(answer) == (["x" * 1_000], True)
 
 
 @pytest.mark.parametrize(
