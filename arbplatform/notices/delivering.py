@@ -14,7 +14,6 @@ from django.db import transaction
 from arbplatform.background.draining import DRAIN
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError
-from arbplatform.core.sentences import message_to_json
 from arbplatform.notices.channels import withdraw
 from arbplatform.notices.models import Notice, NoticeChannel, NoticeKind, NoticeState
 from arbplatform.notices.raising import find_due
@@ -31,6 +30,7 @@ from arbplatform.notices.selectors import (
 )
 from arbplatform.notices.texts import LINES_MAX, compose
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_document
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _keep_failure(channel_id: int, claim: datetime, error: ArbError, now: dateti
     channel.failure_count += 1
     channel.next_try_at = now + find_pause(channel.failure_count)
     channel.failed_at, channel.error_code = now, error.code
-    channel.error = message_to_json(error.message)
+    channel.error = keep_document(error.message)
     channel.save(
         update_fields=[
             "claimed_until",

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils.timezone import get_default_timezone
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.sentences import message_to_json
 from arbplatform.notices.models import Alarm, Notice, NoticeChannel, NoticeKind, NoticeState
 from arbplatform.notices.rules import (
     END_AFTER,
@@ -29,6 +28,7 @@ from arbplatform.notices.selectors import (
     map_marks,
 )
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_document
 
 
 @retried
@@ -95,7 +95,7 @@ class _Keeper:
                 self._tell(self._raise(incident), NoticeKind.RAISED)
                 continue
             alarm.mark, alarm.last_seen_at = incident.mark, incident.at
-            alarm.message = message_to_json(incident.message)
+            alarm.message = keep_document(incident.message)
             alarm.save(update_fields=["mark", "last_seen_at", "message"])
             if alarm.told_at is None or self._now - alarm.told_at >= REPEAT_AFTER:
                 self._tell(alarm, NoticeKind.AGAIN)
@@ -107,7 +107,7 @@ class _Keeper:
         return Alarm.objects.create(
             key=cause.key,
             severity=cause.severity,
-            message=message_to_json(cause.message),
+            message=keep_document(cause.message),
             is_incident=isinstance(cause, Incident),
             mark=mark,
             raised_at=self._now,

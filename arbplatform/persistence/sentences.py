@@ -1,6 +1,6 @@
-"""Sentences in columns of text, so that each reader gets them in their own language.
+"""Sentences in columns, so that each reader gets them in their own language.
 
-Such a column holds the template of a sentence and its values. What was kept as a finished text
+A column of text holds the template of a sentence and its values. What was kept as a finished text
 before is a sentence without values: it is shown as it was.
 """
 
@@ -26,12 +26,16 @@ def keep_sentence(message: Message) -> str:
         message: may hold other sentences, and what a venue said; one that says nothing is kept
             as the empty text.
     """
-    if not message.template:
-        return ""
+    return to_document(keep_document(message)) if message.template else ""
+
+
+def keep_document(message: Message) -> dict[str, Any]:
+    """Return what a column of JSON keeps of a sentence that may hold what somebody else said.
+
+    It is masked like ``keep_sentence``, and read by ``message_from_json``.
+    """
     kept = _masked(message_to_json(message))
-    if _shows_secret(kept):
-        kept = message_to_json(Message(redact(str(message))))
-    return to_document(kept)
+    return message_to_json(Message(redact(str(message)))) if _shows_secret(kept) else kept
 
 
 def keep_words(text: str) -> str:

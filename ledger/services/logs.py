@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError, Message
-from arbplatform.core.sentences import message_to_json
+from arbplatform.persistence.sentences import keep_document
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import fill
@@ -113,9 +113,9 @@ def as_context(context: Mapping[str, object]) -> dict[str, object]:
 def _storable(value: object) -> object:
     """Return ``value`` as JSON keeps it; numbers of money as exact text, sentences as such."""
     if isinstance(value, ArbError):
-        return message_to_json(value.message)
+        return keep_document(value.message)
     if isinstance(value, Message):
-        return message_to_json(value)
+        return keep_document(value)
     if isinstance(value, Decimal):
         return to_plain(value)
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Promise)):

@@ -13,6 +13,7 @@ from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
 from arbplatform.core.sentences import message_from_json, message_to_json
 from arbplatform.core.texts import storable
+from arbplatform.persistence.sentences import keep_document
 from arbplatform.wording import render
 from strategies.models import Execution, Opportunity, Reason
 from strategies.sdk import Evaluation, Intent, MarketKey, Rejection
@@ -66,7 +67,7 @@ def describe_findings(findings: Findings) -> dict[str, Any]:
                 **_intent_to_json(item.intent),
                 "decision": item.decision.value,
                 "reason": item.reason.value,
-                **({"message": message_to_json(item.message)} if item.message else {}),
+                **({"message": keep_document(item.message)} if item.message else {}),
             }
             for item in findings.left[:SHOWN_MAX]
         ],
@@ -76,7 +77,7 @@ def describe_findings(findings: Findings) -> dict[str, Any]:
                 "venue": failure.key.venue,
                 "symbol": failure.key.symbol,
                 "code": failure.error.code,
-                "message": message_to_json(failure.error.message),
+                "message": keep_document(failure.error.message),
             }
             for failure in findings.failures[:SHOWN_MAX]
         ],

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.sentences import message_from_json
 from arbplatform.core.texts import one_line
 from arbplatform.logs import redact
+from arbplatform.persistence.sentences import keep_document
 
 ERROR_LENGTH_MAX: Final = 2000
 
@@ -26,14 +28,15 @@ class Failure:
 def explain(error: Exception) -> Failure:
     """Return what is kept of an error: the sentence of one of our own, else its kind and text.
 
-    Plugins and venues may say anything: what is too long is cut, and then stays as they said it. In
-    the text of an error that is none of ours, what looks like a secret is masked.
+    Plugins and venues may say anything: what is too long is cut, and then stays as they said it.
+    What looks like a secret is masked.
     """
     if not isinstance(error, ArbError):
         return Failure(Message(_cut(f"{type(error).__name__}: {error}")))
     text = str(error.message)
-    is_short = len(text) <= ERROR_LENGTH_MAX
-    return Failure(error.message if is_short else Message(_cut(text)), error.code)
+    if len(text) > ERROR_LENGTH_MAX:
+        return Failure(Message(_cut(text)), error.code)
+    return Failure(message_from_json(keep_document(error.message)), error.code)
 
 
 def _cut(text: str) -> str:

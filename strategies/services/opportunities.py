@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
-from arbplatform.core.sentences import message_to_json
+from arbplatform.persistence.sentences import keep_document
 from ledger.models import LogEntry, LogLevel
 from ledger.services.logs import draft_log, write_logs
 from markets.models import Asset, Market
@@ -126,7 +126,7 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> int:
 def _left_row(sighting: Sighting, item: LeftIntent) -> Opportunity:
     values = _values_of(sighting, item.intent)
     if item.message is not None:
-        values["evidence"]["denial"] = message_to_json(item.message)
+        values["evidence"]["denial"] = keep_document(item.message)
     return Opportunity(**values, decision=item.decision.value, reason=item.reason.value)
 
 

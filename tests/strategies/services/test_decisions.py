@@ -1,5 +1,6 @@
 """What a tick found, for people: bounded, translatable, exact."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
@@ -9,7 +10,8 @@ from django.utils import translation
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_from_json, message_to_json
 from markets.errors import VenueUnavailable
-from strategies.sdk import Evaluation, MarketKey, Rejection
+from strategies.models import Decision, Reason
+from strategies.sdk import Evaluation, ExecutionMode, Intent, MarketKey, Rejection
 from strategies.services.decisions import (
     SHOWN_MAX,
     BookFailure,
@@ -17,6 +19,7 @@ from strategies.services.decisions import (
     describe_findings,
     render_decision,
 )
+from strategies.services.opportunities import LeftIntent
 
 
 def findings(*, rejections=(), failures=()):
@@ -59,6 +62,30 @@ def test_what_is_kept_is_bounded_but_counted():
 
     assert described["rejection_count"] == 50
     assert len(described["rejections"]) == len(described["missing_books"]) == SHOWN_MAX
+
+
+def test_a_secret_that_a_venue_or_a_denial_repeats_is_masked():
+    intent = Intent(
+        summary="all of it",
+        legs=(),
+        mode=ExecutionMode.PARALLEL,
+        edge_bps=D(1),
+        notional=D(1),
+        expected_profit=D(1),
+        profit_asset="USDT",
+    )
+    denial = Message("Refused: {cause}", {"cause": "token=5up3r5ecret"})
+    lost = VenueUnavailable(venue="alpha", cause="{'signature': '5up3r5ecret'}")
+    described = describe_findings(
+        replace(
+            findings(failures=[BookFailure(MarketKey("alpha", "A/B"), lost)]),
+            left=(LeftIntent(intent, Decision.DENIED, Reason.FUNDS_RESERVED, denial),),
+        )
+    )
+
+    (left,), (missing,) = described["left"], described["missing_books"]
+    assert left["message"]["context"] == {"cause": "token=***"}
+    assert missing["message"]["context"] == {"venue": "alpha", "cause": "{'signature': ***}"}
 
 
 def test_a_sentence_survives_as_template_and_exact_values():

@@ -1,6 +1,7 @@
 """What is kept of an error."""
 
 from arbplatform.core.errors import Conflict, Message
+from markets.errors import VenueUnavailable
 from strategies.services.failures import ERROR_LENGTH_MAX, Failure, explain
 
 
@@ -20,6 +21,15 @@ def test_a_secret_that_a_plugin_tells_is_masked():
     failure = explain(RuntimeError("refused: {'api_secret': '5up3r5ecret'}"))
 
     assert str(failure.message) == "RuntimeError: refused: {'api_secret': ***}"
+
+
+def test_a_secret_that_a_venue_repeats_is_masked_and_the_sentence_stays_one():
+    error = VenueUnavailable(venue="alpha", cause="{'signature': '5up3r5ecret'}")
+
+    failure = explain(error)
+
+    context = {"venue": "alpha", "cause": "{'signature': ***}"}
+    assert failure == Failure(Message(error.message.template, context), error.code)
 
 
 def test_what_is_too_long_is_cut_and_stays_as_it_was_said():
