@@ -39,7 +39,10 @@ def check_encryption_keys(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 @register()
 def check_install_id(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """Refuse a name of this installation by which it would not know its own orders again."""
+    """Refuse a name of this installation by which it would not know its own orders again.
+
+    Capitals pass: ids are compared as they are, and who trades with some must be able to go on.
+    """
     install_id = settings.ARB_INSTALL_ID
     if len(install_id) == INSTALL_ID_LENGTH and install_id.isascii() and install_id.isalnum():
         return []

@@ -13,7 +13,11 @@ CLIENT_ID_PREFIX = "arb"
 INSTALL_ID_LENGTH = 5
 _DIGEST_LENGTH = 16
 CLIENT_ID_LENGTH = len(CLIENT_ID_PREFIX) + INSTALL_ID_LENGTH + _DIGEST_LENGTH
-"""24 lower-case letters and digits: every venue takes them, also those that add a prefix."""
+"""24 letters and digits: every venue takes them, also those that add a prefix.
+
+In lower case, but for capitals that somebody chose for the name of an installation. Ids are
+compared as they are, so an installation keeps the case that it has begun to trade with.
+"""
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [low + high for high in _ALPHABET for low in _ALPHABET]
@@ -22,7 +26,7 @@ _DIGEST_COUNT = len(_ALPHABET) ** _DIGEST_LENGTH
 
 
 def new_install_id() -> str:
-    """Return a random name for this installation, a part of every client order id.
+    """Return a random name in lower case for this installation, a part of every client order id.
 
     Two installations that trade one account can so tell each other's orders apart.
     """
@@ -33,11 +37,13 @@ def derive_client_id(install_id: str, *parts: str | int) -> str:
     """Return the client id that belongs to ``parts``, always the same one.
 
     Args:
-        install_id: ``INSTALL_ID_LENGTH`` characters that name this installation.
+        install_id: ``INSTALL_ID_LENGTH`` letters and digits that name this installation, in
+            whatever case.
         parts: what identifies the thing, for instance ``("order", execution_id, leg_index)``.
 
     Returns:
-        ``CLIENT_ID_LENGTH`` characters of ``[0-9a-z]``: prefix, installation, 82 bits of digest.
+        ``CLIENT_ID_LENGTH`` characters: the prefix, the installation as it is, and 82 bits of
+        digest in ``[0-9a-z]``.
     """
     digest = sha256("\x1f".join(map(str, parts)).encode()).digest()
     number = int.from_bytes(digest, "big") % _DIGEST_COUNT

@@ -44,6 +44,16 @@ def test_a_version_to_come_finds_what_this_one_has_sent(parts, client_id):
     assert derive_client_id("abcde", *parts) == client_id
 
 
+@pytest.mark.parametrize("name", ["ABC12", "aBc12"])
+def test_an_installation_with_capitals_knows_its_own_orders_and_nobody_elses(name):
+    own = derive_client_id(name, "order", 1)
+
+    assert re.fullmatch(rf"arb{name}[0-9a-z]{{{CLIENT_ID_LENGTH - 8}}}", own)
+    assert is_own_client_id(own, name)
+    assert not is_own_client_id(own, "abc12")
+    assert not is_own_client_id(derive_client_id("abc12", "order", 1), name)
+
+
 @given(PARTS, PARTS)
 def test_different_parts_have_different_client_ids(left, right):
     is_same = [str(part) for part in left] == [str(part) for part in right]

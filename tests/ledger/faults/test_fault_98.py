@@ -4,6 +4,8 @@ once and restricts the account to reducing exposure.
 
 from decimal import Decimal as D
 
+import pytest
+
 from arbplatform.core.ids import derive_client_id, is_own_client_id
 from ledger.domain.reconciliation import Owner, owner_of
 from ledger.models import Discrepancy, LogEntry, TradingHalt
@@ -19,6 +21,23 @@ def test_our_orders_bear_our_mark(bought, settings):
     assert owner_of(FOREIGN, settings.ARB_INSTALL_ID) is Owner.OTHER_INSTALLATION
     assert owner_of("arb-by-hand", settings.ARB_INSTALL_ID) is Owner.SOMEBODY
     assert owner_of(None, settings.ARB_INSTALL_ID) is Owner.UNSAID
+
+
+@pytest.fixture
+def capitals(settings):
+    settings.ARB_INSTALL_ID = "ABC12"
+
+
+def test_a_mark_with_capitals_is_ours_and_the_same_in_lower_case_is_not(
+    capitals, look, bought, venue
+):
+    assert bought.client_order_id.startswith("arbABC12")
+    assert look().outcome == "clean"
+
+    by_hand(venue, client_order_id=derive_client_id("abc12", "order", 1, 0, 0))
+    look()
+
+    assert Discrepancy.objects.get(kind="foreign_installation").subject == "arbabc12"
 
 
 def test_a_foreign_mark_in_the_trades_raises_an_alarm_at_once(look, opened_books, venue):
