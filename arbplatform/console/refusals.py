@@ -9,7 +9,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 
-from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput
+from arbplatform.core.errors import ArbError, Bug, ErrorKind, InvalidInput, Message
 from arbplatform.wording import render
 
 logger = logging.getLogger(__name__)
@@ -97,14 +97,14 @@ def find_title(model: type[Model] | None, name: str) -> str:
 
 
 def explain(error: Exception, name: str) -> str:
-    """Return what an error says to a person; of a bug only the id under which it is logged.
+    """Return what an error says to a person, with its code; of a bug the id in the log.
 
     Args:
         error: what was raised.
         name: what it happened to.
     """
     if isinstance(error, ArbError) and error.kind is not ErrorKind.BUG:
-        return render(error.message)
+        return render(Message("{said} (error {code})", {"said": error.message, "code": error.code}))
     error_id = secrets.token_hex(6)
     logger.error("Unforeseen error %s in an action on %s", error_id, name, exc_info=error)
     return render(Bug(error_id=error_id).message)

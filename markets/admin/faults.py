@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from arbplatform.console.refusals import explain, explain_in_one
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from markets.admin.fault_texts import FIELDS, GROUPS, KINDS
@@ -230,7 +231,7 @@ def _shown(request: HttpRequest, venue: Venue) -> dict[str, Any]:
     try:
         report = read_faults(venue=venue)
     except ArbError as error:
-        messages.error(request, render(error.message))
+        messages.error(request, explain(error, venue.code))
         return {"active": [], "ended": [], "struck": []}
     return {
         "active": [_to_line(fault) for fault in report.active],
@@ -278,7 +279,7 @@ def _run(request: HttpRequest, command: Any) -> bool:
     try:
         messages.success(request, render(command()))
     except ArbError as error:
-        messages.error(request, render(error.message))
+        messages.error(request, explain_in_one(error, "a fault"))
         return False
     return True
 

@@ -16,6 +16,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from arbplatform.console.refusals import explain
 from arbplatform.core.errors import ArbError, InvalidInput
 from arbplatform.wording import render
 from strategies.errors import UnsuitableAccounts
@@ -170,16 +171,16 @@ class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run tim
                 driver=cleaned["driver"],
             )
         except UnsuitableAccounts as error:
-            self.add_error("accounts", render(error.message))
+            self.add_error("accounts", explain(error, self.slug))
         except InvalidInput as error:
             self._add_errors(error)
         except ArbError as error:
-            self.add_error(None, render(error.message))
+            self.add_error(None, explain(error, self.slug))
         return cleaned
 
     def _add_errors(self, error: InvalidInput) -> None:
         if not error.fields:
-            self.add_error(None, render(error.message))
+            self.add_error(None, explain(error, self.slug))
         for name, complaints in error.fields.items():
             field = name.replace("params.", PREFIX, 1).split(".", 1)[0]
             for complaint in complaints:

@@ -126,7 +126,7 @@ def test_each_row_is_reported_and_a_refusal_stops_no_other(request_, db):
     assert count == 2
     assert said(request_) == [
         (messages.SUCCESS, "a: started"),
-        (messages.ERROR, "b: The group b is busy."),
+        (messages.ERROR, "b: The group b is busy. (error 1003)"),
         (messages.SUCCESS, "c: started"),
     ]
     assert len(rows) == 3
@@ -197,7 +197,7 @@ def complaints(response):
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
-        ("busy", {"__all__": ["The group busy is busy."]}),
+        ("busy", {"__all__": ["The group busy is busy. (error 1003)"]}),
         (
             "wrong",
             {"__all__": ["x: No.", "permissions: Or."], "name": ["Not 1."]},
@@ -222,7 +222,7 @@ def test_a_page_that_cannot_be_shown_leads_to_the_list_and_not_to_itself(person)
     response = person.get(f"/admin/auth/group/{group.pk}/change/")
 
     assert (response.status_code, response["Location"]) == (302, "/admin/auth/group/")
-    assert shown(response) == ["What gone is made of is gone."]
+    assert shown(response) == ["What gone is made of is gone. (error 1003)"]
 
 
 @pytest.mark.urls(__name__)
@@ -231,7 +231,7 @@ def test_a_refused_change_leaves_the_row_and_keeps_what_was_typed(person):
 
     response = person.post(f"/admin/auth/group/{group.pk}/change/", {"name": "busy"})
 
-    assert complaints(response) == {"__all__": ["The group busy is busy."]}
+    assert complaints(response) == {"__all__": ["The group busy is busy. (error 1003)"]}
     assert 'name="name" value="busy"' in response.content.decode()
     group.refresh_from_db()
     assert group.name == "g"
@@ -266,7 +266,7 @@ def test_a_row_whose_removal_is_refused_is_shown_with_the_reason(person):
     response = person.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
 
     assert response.status_code == 302
-    assert shown(response) == ["The group g is needed."]
+    assert shown(response) == ["The group g is needed. (error 1003)"]
     assert response["Location"] == f"/admin/auth/group/{group.pk}/change/"
     assert Group.objects.filter(pk=group.pk).exists()
 
@@ -334,7 +334,7 @@ def test_a_confirmed_button_acts_and_goes_back(superuser):
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
-        ("busy", ["The group busy is busy."]),
+        ("busy", ["The group busy is busy. (error 1003)"]),
         ("wrong", ["Not 1.", "x: No."]),
         ("broken", ["An internal error occurred"]),
     ],

@@ -109,17 +109,20 @@ def test_of_a_long_reason_only_its_beginning_is_kept_for_the_form(console):
 
 
 @pytest.mark.parametrize(
-    ("language", "text"),
+    ("language", "begin", "end"),
     [
-        ("en", "There is nothing to resume: the whole platform by itself is neither halted nor "),
-        ("zh-hans", "没有可恢复的交易：整个平台本身既未暂停也未受限。"),
+        ("en", "There is nothing to resume: the whole platform by itself is ", " (error 1004)"),
+        ("zh-hans", "没有可恢复的交易：整个平台本身既未暂停也未受限。", "（错误 1004）"),
     ],
 )
-def test_resuming_what_is_active_says_that_there_is_nothing_to_resume(console, language, text):
+def test_resuming_what_is_active_says_that_there_is_nothing_to_resume(
+    console, language, begin, end
+):
     asked = {"Accept-Language": language}
     answer = console.post(RESUME, {"reason": "x"}, follow=True, headers=asked)
 
-    assert said(answer)[0].startswith(text)
+    assert said(answer)[0].startswith(begin)
+    assert said(answer)[0].endswith(end)
     assert TradingChange.objects.count() == 0
 
 
@@ -160,5 +163,5 @@ def test_a_scope_that_is_no_scope_is_not_taken_for_everything(console, address):
 
     answer = console.post(address, {"reason": "y", "scope": "strategy:x"}, follow=True)
 
-    assert "There is nothing called strategy:x." in said(answer)
+    assert "There is nothing called strategy:x. (error 1002)" in said(answer)
     assert TradingChange.objects.count() == 1

@@ -259,7 +259,7 @@ def test_an_account_in_use_is_not_deleted_and_the_reason_is_said(console, alpha)
             "error",
             (
                 "The account alpha/main is in use by 1 strategies and cannot be deleted. "
-                "Disable it instead."
+                "Disable it instead. (error 3002)"
             ),
         )
     ]
