@@ -53,7 +53,7 @@ class NoDifference(Conflict):
 
 
 class TradingHalted(Conflict):
-    """A person, or a guard, has switched trading off."""
+    """A person, or reconciliation, has switched trading off until somebody resumes it."""
 
     code = 4008
     summary = (
@@ -63,7 +63,7 @@ class TradingHalted(Conflict):
 
 
 class TradingGuarded(TradingHalted):
-    """The platform itself holds orders back until their venue, or the account's key, is well."""
+    """The platform itself holds orders back until a machine, a venue or a key is well again."""
 
     code = 4072
     summary = (

@@ -67,6 +67,9 @@ PERSONAL_LEVELS = (
 )
 """Levels that persons change; the others follow their causes, whatever anybody says."""
 
+SELF_LIFTING_LEVELS = (HaltLevel.GUARD, HaltLevel.VENUE_STATE, HaltLevel.ACCOUNT_KEY)
+"""Levels that the platform itself restricts, and lets go when the cause is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class HaltScope:

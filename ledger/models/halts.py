@@ -9,7 +9,13 @@ from django.utils.translation import pgettext_lazy
 
 from arbplatform.core.errors import Message
 from arbplatform.persistence.sentences import read_sentence
-from ledger.domain.halts import PERSONAL_LEVELS, HaltLevel, TradingEvent, TradingState
+from ledger.domain.halts import (
+    PERSONAL_LEVELS,
+    SELF_LIFTING_LEVELS,
+    HaltLevel,
+    TradingEvent,
+    TradingState,
+)
 
 _AS_TYPED: Final = "{reason}"
 
@@ -65,8 +71,13 @@ class TradingHalt(models.Model):
 
     @property
     def is_personal(self) -> bool:
-        """Whether a person halts and resumes it; others follow their causes."""
+        """Whether a person may resume it; others follow their causes."""
         return self.level in PERSONAL_LEVELS
+
+    @property
+    def lifts_itself(self) -> bool:
+        """Whether the platform itself lets it go when the cause is gone."""
+        return self.level in SELF_LIFTING_LEVELS
 
     def to_reason(self) -> Message:
         """Return why it is so, still to be translated."""

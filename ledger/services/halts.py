@@ -249,7 +249,7 @@ def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> Tr
     if may_send(state, is_reducing=wish.is_reducing):
         return None
     halt = next(halt for halt in found if halt.state == state)
-    kind = TradingHalted if halt.is_personal else TradingGuarded
+    kind = TradingGuarded if halt.lifts_itself else TradingHalted
     state_name = untranslated(TradingStateChoice(halt.state).label)
     return kind(state=state_name, scope=name_of(halt), reason=halt.to_reason())
 

@@ -6,7 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from arbplatform.core.errors import Message
 from ledger.models import TradingChange, TradingHalt
+from ledger.services import guards
 from strategies.models import Strategy
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +167,15 @@ def test_a_scope_that_is_no_scope_is_not_taken_for_everything(console, address):
 
     assert "There is nothing called strategy:x. (error 1002)" in said(answer)
     assert TradingChange.objects.count() == 1
+
+
+def test_of_a_guard_it_says_that_it_goes_on_by_itself(console):
+    note = "It goes on by itself when the cause is gone."
+    console.post(KILL, {"reason": "odd"})
+    assert note not in console.get(OVERVIEW).content.decode()
+
+    guards.hold(guard="disk@one", reason=Message("Full."))
+
+    html = console.get(OVERVIEW).content.decode()
+    assert html.count(note) == 1
+    assert 'name="scope" value="guard:disk@one"' in html  # of a machine that is gone for good

@@ -85,7 +85,7 @@ def test_a_refused_order_says_in_the_readers_language_why_it_was_not_sent(order,
     error = Order.objects.get(pk=done.pk).to_error()
     assert render(error) == (
         "Nothing was sent, since trading is reducing only for the whole platform, by the guard "
-        f"disk@one. Resume it when the cause is gone. Reason: {TEXTS['en']}"
+        f"disk@one. It goes on by itself when the cause is gone. Reason: {TEXTS['en']}"
     )
     with translation.override("zh-hans"):
         assert TEXTS["zh-hans"] in render(error)

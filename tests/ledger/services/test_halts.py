@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from arbplatform.core.errors import IllegalTransition, InvalidInput, NotFound
 from ledger.domain.halts import (
     EVERYTHING,
-    PERSONAL_LEVELS,
+    SELF_LIFTING_LEVELS,
     HaltLevel,
     HaltScope,
     TradingEvent,
@@ -78,7 +78,7 @@ def test_an_order_that_was_written_before_a_halt_is_not_sent_after_it(
     done = submit_orders(order_ids=[order.pk])[0]
 
     assert venue.submissions == []
-    kind = TradingHalted if level in PERSONAL_LEVELS else TradingGuarded
+    kind = TradingGuarded if level in SELF_LIFTING_LEVELS else TradingHalted
     assert (done.state, done.error_code) == (OrderState.REJECTED, kind.code)
     assert done.finished_at is not None
     assert done.next_lookup_at is None
