@@ -22,6 +22,7 @@ from accounts.models import AddressEntry, RuleChange, VenueNetwork
 from accounts.selectors import list_addresses, list_networks, list_rule_changes
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.networks import confirm_network, forget_network
+from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 
@@ -127,7 +128,7 @@ class AddressEntryAdmin(AskingAdmin):
         lines = (
             (
                 f"{change.changed_at:%Y-%m-%d %H:%M:%S}",
-                change.changed_by,
+                say_author(change.changed_by),
                 event_label(change.event),
                 gettext(change.reason) if change.reason else "",
             )
@@ -233,7 +234,7 @@ class RuleChangeAdmin(ReadOnlyAdmin):
     """Who changed what transfers are measured by, when, from what to what."""
 
     list_display = (
-        "changed_at", "kind", "name", "show_event", "show_change", "show_reason", "changed_by",
+        "changed_at", "kind", "name", "show_event", "show_change", "show_reason", "show_author",
     )  # fmt: skip
     empty_hint = _(
         "Changes of addresses, networks and limits are written down here, with who made them "
@@ -254,6 +255,11 @@ class RuleChangeAdmin(ReadOnlyAdmin):
     def show_reason(self, change: RuleChange) -> str:
         """Show why; the platform's own reasons in the reader's language."""
         return gettext(change.reason) if change.reason else "–"
+
+    @display(description=_("changed by"), ordering="changed_by")
+    def show_author(self, change: RuleChange) -> str:
+        """Show who did it."""
+        return say_author(change.changed_by)
 
     @display(description=_("change"))
     def show_change(self, change: RuleChange) -> SafeString | str:

@@ -7,13 +7,13 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from accounts.domain.rules import RuleKind
 from accounts.errors import SecondPersonNeeded
 from accounts.models import RuleChange
+from arbplatform.authors import keep_author
 from arbplatform.core.clock import Clock
 from arbplatform.core.errors import Denied, InvalidInput, Message
 
 Person = AbstractBaseUser | AnonymousUser
 
 REASON_LENGTH_MAX = 200
-SYSTEM = "system"
 
 
 def write_change(
@@ -50,7 +50,7 @@ def write_change(
         after=dict(after),
         reason=reason,
         user_id=None if user is None else user.pk,
-        changed_by=(user.get_username() if user is not None else "") or SYSTEM,
+        changed_by=keep_author(user),
         changed_at=clock.now(),
     )
 

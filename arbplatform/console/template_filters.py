@@ -9,6 +9,7 @@ from django import template
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
+from arbplatform.authors import say_author
 from arbplatform.console.admin import PlatformAdmin
 from arbplatform.console.refusals import take_typed
 from arbplatform.core.clock import SYSTEM_CLOCK
@@ -27,6 +28,12 @@ FINE_PLACES = 8
 def say(message: Message) -> str:
     """Return a sentence in the reader's language."""
     return render(message)
+
+
+@register.filter
+def author(kept: str) -> str:
+    """Return who did something: the platform in the reader's language, a person as named."""
+    return say_author(kept)
 
 
 @register.filter

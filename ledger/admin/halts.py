@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
+from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured
 from arbplatform.console.refusals import explain_in_one, keep_typed
 from arbplatform.core.errors import ArbError, Message, NotFound
@@ -44,7 +45,7 @@ KEY_LENGTH_MAX = 40
 class TradingHaltAdmin(ReadOnlyAdmin):
     """The scopes whose state was ever changed, with the switch above them."""
 
-    list_display = ("show_name", "show_state", "show_reason", "changed_by", "changed_at")
+    list_display = ("show_name", "show_state", "show_reason", "show_author", "changed_at")
     empty_hint = _(
         "Nothing was ever halted or restricted. The kill switch above halts all trading at once."
     )
@@ -131,13 +132,18 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         """Show why it is so, in the reader's language."""
         return render(halt.to_reason())
 
+    @display(description=_("changed by"), ordering="changed_by")
+    def show_author(self, halt: TradingHalt) -> str:
+        """Show who did it."""
+        return say_author(halt.changed_by)
+
 
 @admin.register(TradingChange)
 class TradingChangeAdmin(ReadOnlyAdmin):
     """Who changed which state, when and why."""
 
     list_display = (
-        "changed_at", "show_name", "event", "before", "after", "show_reason", "changed_by",
+        "changed_at", "show_name", "event", "before", "after", "show_reason", "show_author",
     )  # fmt: skip
     empty_hint = _(
         "Whoever halts, restricts or resumes trading is written down here, with the reason."
@@ -158,6 +164,11 @@ class TradingChangeAdmin(ReadOnlyAdmin):
     def show_reason(self, change: TradingChange) -> str:
         """Show why it was done, in the reader's language."""
         return render(change.to_reason())
+
+    @display(description=_("changed by"), ordering="changed_by")
+    def show_author(self, change: TradingChange) -> str:
+        """Show who did it."""
+        return say_author(change.changed_by)
 
 
 def _check_permission(request: HttpRequest) -> None:

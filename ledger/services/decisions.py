@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from arbplatform.authors import keep_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
 from ledger.domain.reconciliation import (
@@ -61,8 +62,7 @@ def book_discrepancy(
     row = get_discrepancy(discrepancy_id)
     if row.state not in ACTIVE_STATES:
         raise NothingToBook(id=discrepancy_id, cause=Message("it has ended."))
-    name = user.get_username() if user is not None else "system"
-    entry = _book(row, f"{name}: {note}"[:MEMO_LENGTH_MAX], clock)
+    entry = _book(row, f"{keep_author(user)}: {note}"[:MEMO_LENGTH_MAX], clock)
     return _mark_booked(row.pk, entry, note, user, clock)
 
 

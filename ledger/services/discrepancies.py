@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
@@ -155,7 +156,7 @@ def acknowledge(
         level=LogLevel.WARNING,
         event="reconciliation_acknowledged",
         template=_("{user} knows of the discrepancy {id} at {account}: {note}"),
-        user=user.get_username() if user is not None else "system",
+        user=tell_author(keep_author(user)),
         id=row.pk,
         account=str(row.account),
         note=note,

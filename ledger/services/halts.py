@@ -23,6 +23,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext_noop as _
 
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message, NotFound
 from arbplatform.persistence.retries import retried
@@ -64,7 +65,6 @@ REASON_LENGTH_MAX = 200
 WISHES_MAX = 1_000
 """Sets of scopes whose statements a process remembers."""
 
-_SYSTEM = "system"
 _LINES = {
     TradingState.HALTED: (LogLevel.ERROR, _("{user} halted trading for {scope}: {reason}")),
     TradingState.REDUCING: (
@@ -201,7 +201,7 @@ def change_trading(
         raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
     halt.reason, halt.changed_at = _kept(reason), clock.now()
-    halt.changed_by = (user.get_username() if user is not None else "") or _SYSTEM
+    halt.changed_by = keep_author(user)
     halt.save()
     TradingChange.objects.create(
         halt=halt,
@@ -219,7 +219,7 @@ def change_trading(
         level=level,
         event=f"trading_{halt.state}",
         template=template,
-        user=halt.changed_by,
+        user=tell_author(halt.changed_by),
         scope=name,
         reason=reason,
     )

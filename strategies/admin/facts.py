@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
+from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
@@ -71,7 +72,7 @@ class RunAdmin(ReadOnlyAdmin):
     @display(description=_("stop reason"), ordering="stop_reason")
     def show_stop_reason(self, run: Run) -> str:
         """Show what a person gave as the reason, or in the reader's language what went wrong."""
-        return run.stop_reason or render(run.to_fault())
+        return say_author(run.stop_reason) or render(run.to_fault())
 
     @display(description=_("parameters"))
     def show_params(self, run: Run) -> SafeString:

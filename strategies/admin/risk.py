@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
+from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin
 from arbplatform.console.limits import LimitsAdmin
 from strategies.domain.risk import Limits
@@ -49,7 +50,7 @@ class RiskLimitsAdmin(LimitsAdmin):
 class RiskLimitsChangeAdmin(ReadOnlyAdmin):
     """Who changed which limits, when, from what to what."""
 
-    list_display = ("changed_at", "show_name", "show_change", "changed_by")
+    list_display = ("changed_at", "show_name", "show_change", "show_author")
     empty_hint = _(
         "Whoever changes risk limits is written down here, with the limits before and after."
     )
@@ -63,6 +64,11 @@ class RiskLimitsChangeAdmin(ReadOnlyAdmin):
     def show_name(self, change: RiskLimitsChange) -> str:
         """Show whose limits they are."""
         return change.name or str(_("defaults"))
+
+    @display(description=_("changed by"), ordering="changed_by")
+    def show_author(self, change: RiskLimitsChange) -> str:
+        """Show who did it."""
+        return say_author(change.changed_by)
 
     @display(description=_("change"))
     def show_change(self, change: RiskLimitsChange) -> SafeString:

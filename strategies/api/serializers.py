@@ -13,6 +13,7 @@ from arbplatform.api.fields import (
     SentenceField,
     SentenceValuesField,
 )
+from arbplatform.authors import say_author
 from arbplatform.wording import render
 from ledger.models import Fill, LogEntry
 from strategies.models import (
@@ -227,7 +228,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     def get_stop_reason(self, run: Run) -> str:
         """Return why it ended."""
-        return run.stop_reason or render(run.to_fault())
+        return say_author(run.stop_reason) or render(run.to_fault())
 
 
 class RunRowSerializer(RunSerializer):

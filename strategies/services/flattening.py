@@ -14,6 +14,7 @@ from decimal import ROUND_CEILING
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import BPS_PER_UNIT, SMALLEST_STORED, ZERO, Amount, Bps
@@ -196,7 +197,7 @@ def _reopen(row: Flattening, reason: str, user: Person | None, clock: Clock) -> 
     if not is_held and not is_waiting:
         raise NotFlattened(id=execution_id)
     now = clock.now()
-    name = (user.get_username() if user is not None else "") or "system"
+    name = tell_author(keep_author(user))
     execution.fence += 1
     step = {
         "at": now.isoformat(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from django.db import transaction
 
+from arbplatform.authors import keep_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ONE, Amount, to_plain
 from arbplatform.core.errors import InvalidInput, Message
@@ -190,7 +191,7 @@ def save_limits(
             before=before,
             after=after,
             user_id=user.pk if user is not None else None,
-            changed_by=(user.get_username() if user is not None else "") or "system",
+            changed_by=keep_author(user),
             changed_at=clock.now(),
         )
     return row

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import Clock
 from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
@@ -99,14 +100,14 @@ def stop_strategy(
     disable_schedule(strategy)
     run = get_open_run(strategy_id)
     if run is not None:
-        run.stop_reason = (reason or _asked_by(user))[:REASON_LENGTH_MAX]
+        run.stop_reason = (reason or keep_author(user))[:REASON_LENGTH_MAX]
         run.save(update_fields=["stop_reason", "updated_at"])
     write_log(
         strategy_id=strategy_id,
         level=LogLevel.INFO,
         event="strategy_stopping",
         template=_("Stop was asked for by {user}."),
-        user=_asked_by(user),
+        user=tell_author(keep_author(user)),
         reason=reason,
     )
     if is_ticking(strategy, now):
@@ -254,7 +255,7 @@ def _open_run(*, checked: Strategy, user: Person | None, now: datetime) -> Run:
         level=LogLevel.INFO,
         event="strategy_started",
         template=_("Started by {user}."),
-        user=_asked_by(user),
+        user=tell_author(keep_author(user)),
         run_id=run.pk,
     )
     announce_strategy(strategy, STARTED)
@@ -294,10 +295,6 @@ def _close_run(strategy_id: int, now: datetime, fault: Mapping[str, Any] | None 
         return
     run.stopped_at, run.fault = now, dict(fault or {})
     run.save(update_fields=["stopped_at", "fault", "updated_at"])
-
-
-def _asked_by(user: Person | None) -> str:
-    return (user.get_username() if user is not None else "") or "system"
 
 
 def _id_of(user: Person | None) -> int | None:

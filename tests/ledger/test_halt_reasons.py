@@ -1,11 +1,14 @@
 """Why trading is restricted: our own reasons in each reader's language, typed ones as they are."""
 
+import re
+
 import pytest
 from django.urls import reverse
 from django.utils import translation
 
 from accounts.models import VenueAccount
 from arbplatform.alarms import AlarmWatch
+from arbplatform.authors import say_author
 from arbplatform.core.errors import Message
 from arbplatform.notices.models import Alarm
 from arbplatform.persistence.sentences import keep_sentence
@@ -63,6 +66,23 @@ def test_a_reason_of_the_platform_is_shown_in_the_readers_language(
         page = console.get(address, **asked).content.decode()
         assert TEXTS[language] in page, address
         assert "template" not in page.partition(TEXTS[language])[2][:200], address
+
+
+@pytest.mark.parametrize(("language", "who"), [("en", "system"), ("zh-hans", "系统")])
+def test_who_restricted_trading_is_named_in_the_readers_language(console, user_api, language, who):
+    guards.hold(guard="disk@one", reason=FULL)
+
+    asked = {"headers": {"Accept-Language": language}}
+    overview, *lists = [console.get(page, **asked).content.decode() for page in PAGES]
+    assert f"({who}, " in overview
+    assert [bool(re.search(rf">\s*{who}\s*<", page)) for page in lists] == [True, True]
+    (line,) = user_api.get("/api/logs", **asked).json()["data"]["results"]
+    assert line["message"].startswith(who)
+
+
+def test_a_person_whose_name_is_a_word_of_the_catalogue_is_named_as_it_is():
+    with translation.override("zh-hans"):
+        assert (say_author("halted"), say_author("system")) == ("halted", "系统")
 
 
 def test_a_log_line_about_a_halt_names_its_scope_in_the_readers_language(alpha):

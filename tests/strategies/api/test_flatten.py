@@ -108,7 +108,7 @@ def test_the_command_says_first_and_then_does_it_without_a_worker(better):
     assert f"Execution {better.pk} is completed now." in said
     better.refresh_from_db()
     assert better.state == ExecutionState.COMPLETED
-    assert LogEntry.objects.get(event="exposure_flattened").context["user"] == "system"
+    assert LogEntry.objects.get(event="exposure_flattened").context["user"]["template"] == "system"
     assert "No execution has left anything unhedged" in command("--flatten", "--reason", "x")
 
 

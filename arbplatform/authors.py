@@ -1,0 +1,31 @@
+"""Who did something, as columns keep it: a person's name, or a word for the platform itself."""
+
+from typing import Final
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from arbplatform.core.errors import Message
+from arbplatform.wording import render
+
+SYSTEM: Final = "system"
+"""The platform itself, or its command line."""
+
+
+def keep_author(user: AbstractBaseUser | AnonymousUser | None) -> str:
+    """Return what a column keeps of who did something.
+
+    Args:
+        user: ``None``: the platform itself, or its command line.
+    """
+    return (user.get_username() if user is not None else "") or SYSTEM
+
+
+def tell_author(kept: str) -> Message | str:
+    """Return the same as a value of a sentence: names stay as they are in each language."""
+    return Message("system") if kept == SYSTEM else kept
+
+
+def say_author(kept: str) -> str:
+    """Return the same for a page, in the reader's language."""
+    told = tell_author(kept)
+    return render(told) if isinstance(told, Message) else told
