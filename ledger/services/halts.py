@@ -26,6 +26,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message, NotFound
+from arbplatform.core.texts import storable
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence, keep_words
 from arbplatform.persistence.vendor import database_vendor
@@ -276,12 +277,14 @@ def _lock_out_writers() -> None:
 
 
 def checked_reason(reason: str) -> str:
-    """Return a reason without blanks around it.
+    """Return a reason without blanks around it, and without what no database takes.
+
+    A key that slipped, or a terminal in another encoding, must not keep anybody from halting.
 
     Raises:
         InvalidInput: there is none, or it is too long.
     """
-    reason = reason.strip()
+    reason = storable(reason).strip()
     if not reason or len(reason) > REASON_LENGTH_MAX:
         message = Message("Give a reason of 1 to {max} characters.", {"max": REASON_LENGTH_MAX})
         raise InvalidInput(fields={"reason": [message]})

@@ -143,6 +143,18 @@ def test_what_a_person_typed_is_shown_as_it_was_typed(user_api, make_plan, typed
     assert str(refusal.value).endswith(f"Reason: {typed}")
 
 
+def test_a_reason_with_what_no_database_takes_halts_all_the_same(db):
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason=" storm\udcff, \x00\nsell ")
+
+    halt = TradingHalt.objects.get()
+    assert (halt.state, halt.reason, halt.changes.get().reason) == (
+        "halted",
+        "storm , sell",
+        "storm , sell",
+    )
+    assert render(LogEntry.objects.get().to_message()).endswith(": storm , sell")
+
+
 def test_a_reason_that_was_kept_as_text_is_shown_as_it_was(console, user_api):
     guards.hold(guard="redis@one", reason=Message("Redis does not answer."))
     TradingHalt.objects.update(reason="Redis does not answer.")  # by an older release
