@@ -44,7 +44,7 @@ def keep_words(text: str) -> str:
     Args:
         text: nothing of it is masked; if it looks like a sentence that is kept, it is no such one.
     """
-    return keep_sentence(Message(text)) if text.startswith(_HEAD) else text
+    return to_document(message_to_json(Message(text))) if text.startswith(_HEAD) else text
 
 
 def read_sentence(text: str) -> Message:
@@ -57,8 +57,8 @@ def read_sentence(text: str) -> Message:
         return Message(text)
     try:
         return message_from_json(orjson.loads(text))
-    except orjson.JSONDecodeError:
-        return Message(text)
+    except (TypeError, ValueError):
+        return Message(text)  # no such one, or cut off
 
 
 def _masked(sentence: dict[str, Any]) -> dict[str, Any]:

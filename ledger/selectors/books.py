@@ -185,7 +185,7 @@ def count_entries(execution_ids: Collection[int]) -> dict[int, int]:
 
 
 def number_of_entries(execution_id: str) -> Subquery:
-    """Return the same of one execution as an expression, so that the database compares it.
+    """Return how many entries an execution has, as an expression that the database compares.
 
     Args:
         execution_id: name of the column in the query around it.

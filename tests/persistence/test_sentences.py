@@ -46,7 +46,9 @@ def test_values_come_back_as_they_are_shown():
     assert kept == Message("{a} {b}", {"a": "1.5", "b": 7})
 
 
-@pytest.mark.parametrize("typed", ["odd {it} of 100 %", '{"template":"x","context":{}}'])
+@pytest.mark.parametrize(
+    "typed", ["odd {it} of 100 %", '{"template":"x","context":{}}', '{"template":"token=abc"']
+)
 def test_what_a_person_typed_comes_back_as_it_is(typed):
     assert read_sentence(keep_words(typed)) == Message(typed)
 
@@ -59,7 +61,13 @@ def test_nothing_is_kept_as_nothing():
 
 @pytest.mark.parametrize(
     "text",
-    ["what {it} was: 100 %", '{"msg": "no"}', '{"template":"cut in the mid'],
+    [
+        "what {it} was: 100 %",
+        '{"msg": "no"}',
+        '{"template":"cut in the mid',
+        '{"template":"x","context":5}',
+        '{"template":"x","context":"typed"}',
+    ],
 )
 def test_an_old_text_is_shown_as_it_was(text):
     assert read_sentence(text) == Message(text)
