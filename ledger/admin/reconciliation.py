@@ -304,7 +304,7 @@ def _look_again(row: Discrepancy) -> Message:
 
 
 def _compare(row: AccountReconciliation) -> Message:
-    return _say(reconcile_account(account_id=row.account_id))
+    return _say(reconcile_account(account_id=row.account_id, asks_all=True))
 
 
 def _acknowledge(request: HttpRequest, row: Discrepancy) -> None:

@@ -73,7 +73,8 @@ class CompareView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Compare the account with everything that its venue tells."""
-        return Response(ReconciliationRunSerializer(reconcile_account(account_id=pk)).data)
+        run = reconcile_account(account_id=pk, asks_all=True)
+        return Response(ReconciliationRunSerializer(run).data)
 
 
 class DiscrepancyListView(ListAPIView[Discrepancy]):

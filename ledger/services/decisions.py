@@ -33,7 +33,7 @@ def look_again(*, discrepancy_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconcili
         ReconciliationBusy: it is being compared at this moment.
     """
     account_id = get_discrepancy(discrepancy_id).account_id
-    return reconcile_account(account_id=account_id, clock=clock)
+    return reconcile_account(account_id=account_id, asks_all=True, clock=clock)
 
 
 def book_discrepancy(

@@ -123,7 +123,7 @@ class Listing:
         """
         if self._name(venue_order_id) in self.round.denials:
             return True
-        is_due = denial.is_due(to_ms(self.round.started_at))
+        is_due = self.round.asks_all or denial.is_due(to_ms(self.round.started_at))
         return not is_due or (denial.count >= ROUNDS_MIN and not has_room)
 
     def _denial(self, venue_order_id: str) -> Denial | None:

@@ -107,11 +107,15 @@ class _Claim:
         mine.update(lease_until=self.clock.now() + lease())
 
 
-def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> ReconciliationRun:
+def reconcile_account(
+    *, account_id: int, asks_all: bool = False, clock: Clock = SYSTEM_CLOCK
+) -> ReconciliationRun:
     """Compare one account with everything that its venue tells, once.
 
     Args:
         account_id: venue account with opened books.
+        asks_all: a person wants to know: also orders that the venue has denied so often that they
+            rest are asked for.
         clock: tells the time.
 
     Returns:
@@ -139,6 +143,7 @@ def reconcile_account(*, account_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconc
         since=_since(claim.row.read_until, opening.occurred_at, account_id, now),
         gaps_since=_since(claim.row.last_clean_at, opening.occurred_at, account_id, now),
         **recall(claim.row),
+        asks_all=asks_all,
         before_read=claim.extend,
         histories=KEPT.take(account_id),
     )

@@ -64,6 +64,7 @@ class Round:
         strangers: those of this round.
         known_denials: orders of which the venue denied in earlier rounds what it lists, likewise.
         denials: those of this round.
+        asks_all: a person wants to know: orders that were denied are asked for although they rest.
         activity: what the account's orders have been doing, by an earlier round; then by this one.
         touched: orders that this round has written to, which may have been settled long ago.
         before_read: is called before each question.
@@ -86,6 +87,7 @@ class Round:
     strangers: dict[str, str] = field(default_factory=dict)
     known_denials: Mapping[str, Denial] = field(default_factory=dict)
     denials: dict[str, Denial] = field(default_factory=dict)
+    asks_all: bool = False
     activity: Activity | None = None
     touched: set[int] = field(default_factory=set)
     before_read: Callable[[], None] = lambda: None

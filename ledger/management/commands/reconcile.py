@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def _reconcile(self, account_id: int) -> bool:
         try:
-            run = reconcile_account(account_id=account_id)
+            run = reconcile_account(account_id=account_id, asks_all=True)
         except ArbError as error:
             what = {"account_id": account_id, "reason": error.message}
             self._say(Message("Account {account_id}: {reason}", what))

@@ -9,8 +9,10 @@ import pytest
 from ledger.domain.reconciliation import ROUNDS_MIN
 from ledger.models import AccountReconciliation, Discrepancy, Entry, Fill
 from ledger.services import missing_fills, round_memory
+from ledger.services.decisions import look_again
 from ledger.services.journal import submit_orders, write_orders
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
+from ledger.services.reconciler import reconcile_account
 from markets.domain.funds import Wallet
 from markets.errors import VenueUnavailable
 from tests.ledger.reconciled import assert_equal_to, by_hand
@@ -185,6 +187,35 @@ def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_mo
     assert Fill.objects.filter(order=bought).count() == 3
     assert Discrepancy.objects.get(kind="missing_fill").state == "booked"
     assert denials() == {}
+
+
+def test_who_compares_by_hand_does_not_wait_for_an_order_that_rests(look, bought, venue, clock):
+    hidden = venue.orders.pop(bought.venue_order_id)
+    late = replace(venue.fills[-1], venue_trade_id="late")
+    venue.fills.append(late)
+    for _round in range(ROUNDS_MIN):
+        look()
+    more = hidden.filled_quantity + late.quantity
+    venue.orders[bought.venue_order_id] = replace(hidden, quantity=more, filled_quantity=more)
+    look()
+    row = Discrepancy.objects.get(kind="missing_fill")
+    assert (row.state, Fill.objects.count()) == ("alarmed", 2)
+
+    look_again(discrepancy_id=row.pk, clock=clock)
+
+    row.refresh_from_db()
+    assert (row.state, Fill.objects.count()) == ("booked", 3)
+
+
+def test_who_compares_by_hand_asks_for_no_more_orders_than_a_round_may(
+    look, denied, asked, account, clock
+):
+    counts(look, asked, 2 * ROUNDS_MIN)
+    asked[0] = 0
+
+    reconcile_account(account_id=account.pk, asks_all=True, clock=clock)
+
+    assert asked[0] == FOREIGN_ORDERS_MAX
 
 
 @pytest.fixture
