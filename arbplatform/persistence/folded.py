@@ -31,7 +31,7 @@ def folded_atomic() -> Iterator[None]:
             if _is_begun(database) and not database.needs_rollback:
                 _run(database, "COMMIT")
         finally:
-            _give_up(database)
+            give_up(database)
 
 
 def opened(text: str) -> str:
@@ -60,7 +60,7 @@ def _is_begun(database: BaseDatabaseWrapper) -> bool:
     return bool(database.connection.info.transaction_status)  # 0: idle
 
 
-def _give_up(database: BaseDatabaseWrapper) -> None:
+def give_up(database: BaseDatabaseWrapper) -> None:
     """Undo what was not committed, which the driver would not do: it has not begun it."""
     if database.connection is None or not _is_begun(database):
         return

@@ -5,13 +5,14 @@ Prepared texts belong to a session: no pooler in transaction mode may stand betw
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from arbplatform.persistence.literals import to_literals
+from arbplatform.persistence.meanwhile import done_meanwhile
 
 PREPARED_MAX = 64
 """Texts, and sequences of texts, that one connection remembers; further ones take longer."""
@@ -48,17 +49,31 @@ class Session:
         if status != "on":
             raise RuntimeError("PostgreSQL must run with standard_conforming_strings = on.")
 
-    def run(self, database: BaseDatabaseWrapper, text: str) -> CursorWrapper:
+    def run(
+        self,
+        database: BaseDatabaseWrapper,
+        text: str,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> CursorWrapper:
         """Run a text and return what holds its rows, until the next text is run.
 
         Args:
             database: whose connection this is.
             text: of SQL, complete.
+            meanwhile: what is done while the server works; see ``done_meanwhile``.
         """
         wrap = database.make_debug_cursor if database.queries_logged else database.make_cursor
         cursor = wrap(self._cursor)
-        cursor.execute(text)
+        if meanwhile is None:
+            cursor.execute(text)
+        else:
+            with done_meanwhile(self.connection, meanwhile):
+                cursor.execute(text)
         return cursor
+
+    def knows(self, statements: tuple[str, ...]) -> bool:
+        """Return whether ``text`` has nothing to ask the server for these statements."""
+        return statements in self._frames
 
     def text(
         self, database: BaseDatabaseWrapper, statements: tuple[str, ...], values: Iterable[object]

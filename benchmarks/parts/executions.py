@@ -191,6 +191,7 @@ def by_copy(stage: Stage, orders: Sequence[Any], reports: Reports) -> Work:
     from django.db.models import CharField, Value  # noqa: PLC0415
     from django.db.models.functions import Cast, Concat  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
+    from psycopg2 import extensions  # noqa: PLC0415
 
     from ledger.models import Order  # noqa: PLC0415
 
@@ -216,6 +217,8 @@ def by_copy(stage: Stage, orders: Sequence[Any], reports: Reports) -> Work:
     }
 
     def copy_all() -> None:
+        # the driver cannot copy while somebody else waits for it
+        extensions.set_wait_callback(None)
         with transaction.atomic(), connection.cursor() as cursor:
             for command, text in copies:
                 cursor.copy_expert(command, text)

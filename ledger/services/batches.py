@@ -1,29 +1,41 @@
-"""Several statements in one transaction and, on PostgreSQL, in one round trip.
+"""Several statements at once and, on PostgreSQL, in one round trip.
 
-What is sent to PostgreSQL as one text is one transaction there: it takes effect as a whole or not
-at all, and the answer comes after the commit. So the caller waits for the database once, whatever
-the number of rows. Between the statements nothing can be looked at; what must hold is therefore a
-statement of its own, which gives the whole up if it does not.
+What is sent to PostgreSQL as one text is one transaction there, unless it is part of a larger one:
+it takes effect as a whole or not at all, and the answer comes after the commit. So the caller waits
+for the database once, whatever the number of rows. Between the statements nothing can be looked at;
+what must hold is therefore a statement of its own, which gives the whole up if it does not.
+
+Where writing the text takes about as long as running it, ``run_parts`` does both at the same time.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import chain
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    InternalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from arbplatform.persistence.folded import closed
+from arbplatform.persistence.folded import closed, give_up
+from arbplatform.persistence.meanwhile import without_database
 from arbplatform.persistence.prepared import Session, session_of
 from arbplatform.persistence.vendor import database_vendor
 from ledger.services.rows import PARAMETERS_MAX, Row, insert_sql, to_sql
 
 _UNMET = "requirement_unmet"
-_NO_MORE = nullcontext()
+
+_Forms = tuple[tuple[str, str, bool], ...]
+"""Of each statement its text, its requirement and whether it is blind."""
 
 
 class Unmet(Exception):
@@ -122,18 +134,84 @@ def _unnested(model: type[Model], columns: tuple[str, ...]) -> str:
     return f"unnest({', '.join(arrays)})"
 
 
-def batch_transaction() -> transaction.Atomic | nullcontext[None]:
-    """Make what is run inside one transaction that is committed at the end.
+Part = Callable[[], Sequence[Statement]]
+"""Drafts some of the statements of a transaction."""
 
-    On PostgreSQL one call of ``run_batch`` is that already.
+
+def run_parts(first: Part, *others: Part) -> None:
+    """Run the parts of a transaction one after the other, all or none; committed when it returns.
+
+    On PostgreSQL each part is drafted while the server runs the one before, so that two processors
+    work on one decision. Only the first may therefore ask the database for something.
+
+    Raises:
+        Unmet: a requirement did not hold; nothing was written.
+        IntegrityError: the database refused a row; nothing was written.
+        ProgrammingError: a part after the first has asked the database; nothing was written.
     """
-    if database_vendor() == "postgresql" and not connections[DEFAULT_DB_ALIAS].in_atomic_block:
-        return _NO_MORE
-    return transaction.atomic(durable=True)
+    database = connections[DEFAULT_DB_ALIAS]
+    if database_vendor() == "sqlite" or database.in_atomic_block:
+        with transaction.atomic(durable=True):
+            for part in (first, *others):
+                run_batch(part())
+        return
+    session = session_of(database)
+    give_up(database)  # nothing is open here; if anything were, it would be committed below
+    text = f"BEGIN; {_text_of(session, database, first())}"
+    try:
+        with _unmet_told():
+            for part in others:
+                upcoming = _Upcoming(session, database, part)
+                try:
+                    session.run(database, text, upcoming.draft)
+                finally:
+                    upcoming.raise_interruption()
+                text = upcoming.text()
+            cursor = session.run(database, f"{text}; COMMIT")
+    except BaseException:
+        give_up(database)
+        raise
+    if cursor.statusmessage != "COMMIT":  # so it is where an error was ignored
+        raise InternalError("the transaction was not committed")
+
+
+@dataclass(slots=True)
+class _Upcoming:
+    """The part of a transaction that is run next."""
+
+    session: Session
+    database: BaseDatabaseWrapper
+    part: Part
+    statements: Sequence[Statement] = ()
+    ready: str = ""
+    error: BaseException | None = None
+
+    def draft(self) -> None:
+        """Draft the part while the connection is busy, and write its text if that is known."""
+        try:
+            without_database(self.database, self._draft)
+        except BaseException as error:  # noqa: BLE001  raised later: the driver must go on
+            self.error = error
+
+    def _draft(self) -> None:
+        self.statements = self.part()
+        if self.session.knows(_plan(_forms(self.statements))[0]):
+            self.ready = _text_of(self.session, self.database, self.statements)
+
+    def raise_interruption(self) -> None:
+        """Raise what is meant to end more than this, whatever became of the part before."""
+        if self.error is not None and not isinstance(self.error, Exception):
+            raise self.error
+
+    def text(self) -> str:
+        """Return the text of the part, or raise what went wrong with its draft."""
+        if self.error is not None:
+            raise self.error
+        return self.ready or _text_of(self.session, self.database, self.statements)
 
 
 def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None:
-    """Run statements one after the other, within a transaction or ``batch_transaction``.
+    """Run statements one after the other: a transaction of their own, or part of the caller's.
 
     Args:
         statements: what to run.
@@ -151,8 +229,15 @@ def run_batch(statements: Sequence[Statement], *, is_last: bool = False) -> None
     database = connections[DEFAULT_DB_ALIAS]
     session = session_of(database)
     text = _text_of(session, database, statements)
-    try:
+    with _unmet_told():
         session.run(database, closed(text) if is_last else text)
+
+
+@contextmanager
+def _unmet_told() -> Iterator[None]:
+    """Raise ``Unmet`` where the database says that something required does not hold."""
+    try:
+        yield
     except IntegrityError as error:
         head, _, name = str(error).partition(":")
         if head != _UNMET:
@@ -164,20 +249,20 @@ def _text_of(
     session: Session, database: BaseDatabaseWrapper, statements: Sequence[Statement]
 ) -> str:
     """Return the text that runs statements with their values."""
-    forms = tuple([(each.sql, each.requirement, each.is_blind) for each in statements])
-    texts, order = _plan(forms)
+    texts, order = _plan(_forms(statements))
     values = [value for number in order for value in statements[number].values]
     return session.text(database, texts, values)
 
 
+def _forms(statements: Iterable[Statement]) -> _Forms:
+    return tuple([(each.sql, each.requirement, each.is_blind) for each in statements])
+
+
 @lru_cache(maxsize=256)
-def _plan(forms: tuple[tuple[str, str, bool], ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _plan(forms: _Forms) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the fewest texts that do what statements do, and the order of their values.
 
     Worked out once: what the journal runs differs by its values alone.
-
-    Args:
-        forms: by statement, its text, its requirement and whether it is blind.
 
     Returns:
         The texts, and the numbers of the statements as the texts name their values.
@@ -216,20 +301,24 @@ def _joined(group: Sequence[Statement]) -> str:
     """Return one statement that does what those of a group do one after the other."""
     if len(group) == 1 and not group[0].requirement:
         return group[0].sql
-    required = [_required(statement) for statement in group if statement.requirement]
     inserted = [
         f"part_{number} AS ({statement.sql})"
         for number, statement in enumerate(group)
         if statement.is_blind
     ]
     head = f"WITH {', '.join(inserted)} " if inserted else ""
-    return f"{head}SELECT {', '.join(required) or '1'}"
+    # not among what is selected: that is copied and described for each answer
+    condition = reduce(_required, [each for each in reversed(group) if each.requirement], "TRUE")
+    return f"{head}SELECT 1 WHERE {condition}"
 
 
-def _required(statement: Statement) -> str:
-    """Return an expression that refuses what does not hold; to call the function costs more."""
-    refusal = f"ledger_require(FALSE, '{statement.requirement}')"
-    return f"CASE WHEN ({statement.sql}) THEN NULL ELSE {refusal} END"
+def _required(others: str, statement: Statement) -> str:
+    """Return a condition that refuses what does not hold, and then looks at others.
+
+    The function is called only to refuse: to call it costs more than to look.
+    """
+    refusal = f"ledger_require(FALSE, '{statement.requirement}') IS NULL"
+    return f"CASE WHEN ({statement.sql}) THEN {others} ELSE {refusal} END"
 
 
 def _run_singly(statements: Sequence[Statement]) -> None:

@@ -176,17 +176,18 @@ def open_doors(accounts: Iterable[VenueAccount]) -> dict[int, Door]:
     return {account.pk: _open(account) for account in accounts}
 
 
-def complete_doors(orders: Iterable[Order], doors: Mapping[int, Door]) -> Mapping[int, Door]:
-    """Return the gateways of all orders by account id, those given and those that are missing.
+def complete_doors(
+    accounts: Iterable[VenueAccount], doors: Mapping[int, Door]
+) -> Mapping[int, Door]:
+    """Return the gateways of accounts by id, those given and those that are missing.
 
     Args:
-        orders: with their accounts.
+        accounts: with their venues and secrets.
         doors: as far as they are open already.
     """
-    missing = {order.account_id: order for order in orders if order.account_id not in doors}
-    if not missing:
-        return doors
-    return {**doors, **{pk: _open(order.account) for pk, order in missing.items()}}
+    # not ``pk``, which is looked up anew each time
+    missing = {account.id: account for account in accounts if account.id not in doors}
+    return {**doors, **open_doors(missing.values())} if missing else doors
 
 
 def open_flight(
@@ -206,7 +207,7 @@ def open_flight(
         moments: where to note when each step was passed, if somebody wants to know.
         is_committed: whether their claim is committed already.
     """
-    known = complete_doors(orders, doors or {})
+    known = complete_doors([order.account for order in orders], doors or {})
     dispatches: list[Dispatch] = []
     refused: dict[int, Outcome] = {}
     for order in orders:

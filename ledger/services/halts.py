@@ -263,7 +263,8 @@ def _lock_out_writers() -> None:
     """Wait for those who are just writing orders, but not for one that hangs.
 
     A process that was stopped in the middle must not keep anybody from halting trading: what it
-    writes is not claimed any more, since the claim looks again.
+    writes is not claimed any more, since the claim looks again. Where it claims as it writes, the
+    claim is of before it read the states, and too old to be acted on when it goes on.
     """
     if connection.vendor != "postgresql":
         return

@@ -2,8 +2,8 @@
 
 There are two ways. ``write_orders`` joins the transaction of its caller and leaves orders that are
 PENDING until they are claimed. ``write_claimed`` is for the moment in which a decision was made:
-the caller's rows, the orders with their claim and the reservations are one transaction and, on
-PostgreSQL, one round trip.
+the caller's rows, the orders with their claim and the reservations are one transaction, whose parts
+are drafted while the database runs the ones before.
 """
 
 import secrets
@@ -32,7 +32,7 @@ from ledger.domain.orders import PENDING_TIMEOUT_MS, SUBMIT_TIMEOUT_MS, OrderSta
 from ledger.errors import ImmutableRecord, InvalidOrderPlan
 from ledger.models import Order
 from ledger.selectors import find_orders, map_markets
-from ledger.services.batches import Statement, Unmet, batch_transaction, insertion, run_batch
+from ledger.services.batches import Statement, Unmet, insertion, run_parts
 from ledger.services.flights import Door, Flight, complete_doors, open_flight
 from ledger.services.halts import (
     TRADING_REQUIREMENT,
@@ -152,12 +152,21 @@ class Draft:
     """What is to be written together.
 
     Attributes:
-        plans: the orders.
-        statements: rows of the caller that the orders refer to, and what it requires to hold.
+        account_ids: where it is traded; nowhere there may opening an exposure be forbidden.
+        strategy_id: in whose name; ``None``: nobody's.
+        required: what else has to hold.
+        count: how many orders there are.
+        plans: returns them: on these accounts, in this name, each with a price.
+        statements: drafts rows of the caller that the orders refer to. Neither this nor ``plans``
+            may ask the database.
     """
 
-    plans: Sequence[OrderPlan]
-    statements: Sequence[Statement]
+    account_ids: Sequence[int]
+    strategy_id: int | None
+    required: Sequence[Statement]
+    count: int
+    plans: Callable[[], Sequence[OrderPlan]]
+    statements: Callable[[], Sequence[Statement]]
 
 
 def write_claimed(
@@ -176,7 +185,7 @@ def write_claimed(
     same transaction.
 
     Args:
-        draft: tells what to write; called within the transaction, and again if it is repeated.
+        draft: tells what to write; called again if the transaction is repeated.
         accounts: with their venues and secrets, by id.
         markets: with their assets, by id.
         doors: gateways by account id, as far as they are open already.
@@ -193,10 +202,10 @@ def write_claimed(
         FundsReserved: less is free than they may spend; nothing was written.
         Unmet: something that the caller requires does not hold; nothing was written.
     """
-    batch = _Batch(draft, accounts, markets, doors or {}, moments)
+    batch = _Batch(draft, accounts, markets, doors or {}, clock, moments)
     for _attempt in range(ATTEMPTS_MAX):
         try:
-            opening = batch.write(clock)
+            opening = batch.write()
         except IntegrityError as error:
             if is_refusal(error):
                 raise explain_refusal([want_of(row, row.market) for row in batch.orders]) from error
@@ -206,7 +215,7 @@ def write_claimed(
                 raise
             with transaction.atomic():
                 # says what is halted, unless it was resumed by now
-                require_trading([_wish_of(row) for row in batch.orders])
+                require_trading(batch.wishes)
         else:
             # committed: whatever went wrong with the flight, nothing is written again
             return batch.orders, opening.result()
@@ -215,74 +224,94 @@ def write_claimed(
 
 @dataclass(slots=True)
 class _Batch:
-    """Orders that are written in one round trip; ``orders`` are those of the last attempt."""
+    """Orders that are written in one transaction.
+
+    Attributes:
+        orders: those of the last attempt.
+    """
 
     draft: Callable[[], Draft]
     accounts: Mapping[int, VenueAccount]
     markets: Mapping[int, Market]
     doors: Mapping[int, Door]
+    clock: Clock
     moments: Moments | None
     orders: list[Order] = field(default_factory=list)
+    _drafted: Draft = field(init=False)
+    _claimed_at: datetime = field(init=False)
+    _ids: Sequence[int] = ()
+    _opening: list[Task[Flight]] = field(default_factory=list)
 
     @retried
-    def write(self, clock: Clock) -> Task[Flight]:
-        """Write everything in one transaction, or nothing; return what makes the orders ready.
-
-        A thread does that, from when this one waits for the database: before, it would stand
-        between the decision and its commit.
-        """
-        now = clock.now()
-        opening: Task[Flight] | None = None
+    def write(self) -> Task[Flight]:
+        """Write everything in one transaction, or nothing; return what makes the orders ready."""
+        self._opening.clear()
         try:
-            with batch_transaction():
-                drafted = self.draft()
-                rows = _claim(drafted.plans, now)
-                self.orders = [self._order_of(row) for row in rows]
-                # what may look something up does so in this thread: it has the connection
-                doors = complete_doors(self.orders, self.doors)
-                opening = SENDERS.start(
-                    partial(
-                        open_flight,
-                        self.orders,
-                        doors=doors,
-                        clock=clock,
-                        moments=self.moments,
-                        is_committed=False,
-                    )
-                )
-                own = tuple(rows[0])
-                run_batch(
-                    [
-                        *trading_statements(self._wishes(drafted.plans)),
-                        *drafted.statements,
-                        insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
-                        reservation_of([want_of(order, order.market) for order in self.orders]),
-                    ]
-                )
+            run_parts(self._require, self._write_orders, self._write_rest)
         except BaseException:
-            if opening is not None:
+            for opening in self._opening:
                 opening.result().hold_back()
             raise
-        return opening  # committed: whether it leaves is for the caller to say
+        return self._opening[0]  # committed: whether it leaves is for the caller to say
+
+    @property
+    def wishes(self) -> list[Wish]:
+        """What the trading states are asked about."""
+        return [Wish(pk, self._drafted.strategy_id) for pk in self._drafted.account_ids]
+
+    def _require(self) -> list[Statement]:
+        """Draft what must hold: no more than that, as the database waits for it."""
+        # of before the states are read: a claim is acted on for a short time only, so nothing
+        # leaves long after a halt even if this process is paused from here on
+        self._claimed_at = self.clock.now()
+        self._drafted = drafted = self.draft()
+        accounts = [self.accounts[pk] for pk in drafted.account_ids]
+        # what is needed later and may have to be looked up
+        self.doors = complete_doors(accounts, self.doors)
+        self._ids = next_ids(Order, drafted.count)
+        scopes = [TradeScope(row.venue_id, row.id, drafted.strategy_id) for row in accounts]
+        wishes = tuple([(scope, False) for scope in scopes])
+        return [*trading_statements(wishes), *drafted.required]
+
+    def _write_orders(self) -> list[Statement]:
+        """Draft the orders with their reservations, and begin to make them ready."""
+        plans = self._drafted.plans()
+        for plan in plans:
+            self._check(plan)
+        rows = _claim(plans, self._ids, self._claimed_at)
+        self.orders = [self._order_of(row) for row in rows]
+        own = tuple(rows[0])
+        statements = [
+            insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
+            reservation_of([want_of(order, order.market) for order in self.orders]),
+        ]
+        # a thread does that while this one has the rest written
+        call = partial(
+            open_flight,
+            self.orders,
+            doors=self.doors,
+            clock=self.clock,
+            moments=self.moments,
+            is_committed=False,
+        )
+        self._opening.append(SENDERS.start(call))
+        return statements
+
+    def _write_rest(self) -> Sequence[Statement]:
+        return self._drafted.statements()
+
+    def _check(self, plan: OrderPlan) -> None:
+        _check(plan)
+        if plan.price is None:
+            raise InvalidOrderPlan(cause=Message("an order that is sent at once needs a price"))
+        drafted = self._drafted
+        if plan.account_id not in drafted.account_ids or plan.strategy_id != drafted.strategy_id:
+            raise ValueError(f"the trading states were not asked about {plan}")
 
     def _order_of(self, row: Mapping[str, Any]) -> Order:
         """Return the order that a row says, as if it had been read."""
         account, market = self.accounts[row["account_id"]], self.markets[row["market_id"]]
         return as_if_read(Order, {**_CLAIMED, **row}, {"account": account, "market": market})
-
-    def _wishes(self, plans: Sequence[OrderPlan]) -> tuple[tuple[TradeScope, bool], ...]:
-        """Return where each order belongs, and whether it brings an exposure down."""
-        return tuple(
-            [
-                (
-                    TradeScope(
-                        self.accounts[plan.account_id].venue_id, plan.account_id, plan.strategy_id
-                    ),
-                    plan.is_reducing,
-                )
-                for plan in plans
-            ]
-        )
 
 
 @lru_cache(maxsize=1)
@@ -291,14 +320,8 @@ def _same(own: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((name, to_literal(value)) for name, value in _CLAIMED.items() if name not in own)
 
 
-def _claim(plans: Sequence[OrderPlan], now: datetime) -> list[dict[str, Any]]:
-    """Return by column in what orders that are claimed from the beginning differ from others.
-
-    Raises:
-        InvalidOrderPlan: a quantity or price is not positive, or a limit order has no price.
-    """
-    for plan in plans:
-        _check(plan)
+def _claim(plans: Sequence[OrderPlan], ids: Sequence[int], now: datetime) -> list[dict[str, Any]]:
+    """Return by column in what orders that are claimed from the beginning differ from others."""
     install_id, made_at, overdue = settings.ARB_INSTALL_ID, timezone.now(), now + _LOOKED_UP_AFTER
     return [
         {
@@ -320,12 +343,8 @@ def _claim(plans: Sequence[OrderPlan], now: datetime) -> list[dict[str, Any]]:
             "submitted_at": now,
             "next_lookup_at": overdue,
         }
-        for plan, pk in zip(plans, next_ids(Order, len(plans)), strict=True)
+        for plan, pk in zip(plans, ids, strict=True)
     ]
-
-
-def _wish_of(order: Order) -> Wish:
-    return Wish(order.account_id, order.strategy_id, order.is_reducing)
 
 
 def _order_of(plan: OrderPlan) -> Order:

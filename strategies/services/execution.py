@@ -150,18 +150,26 @@ def _engage(
     engagement: Engagement, intent: Intent, first_count: int
 ) -> tuple[_Values, list[Order], Flight]:
     """Write opportunity, execution and first orders down, and claim the orders, all at once."""
-    drafted: list[_Values] = []
+    begun: _Values = {}
     setup = engagement.setup
     markets = [setup.markets[MarketKey(leg.venue, leg.symbol)] for leg in intent.legs]
+    # of all legs: what cannot be ended is not begun
+    traded = sorted({setup.accounts[leg.venue].id for leg in intent.legs})
+    quantities = [leg.quantity for leg in intent.legs[:first_count]]
 
     def draft() -> Draft:
-        values, statements = _draft_rows(engagement, intent)
-        drafted[:] = [values]
-        quantities = [leg.quantity for leg in intent.legs[:first_count]]
-        plans = _plan_legs(engagement, values["id"], intent, quantities, start=0)
-        traded = frozenset([setup.accounts[leg.venue].id for leg in intent.legs])
-        required = require_standing(engagement.claim, traded)
-        return Draft(plans, [required, *statements])
+        # what may have to be asked for
+        begun["id"] = next_ids(Execution, 1)[0]
+        begun["opportunity_id"] = next_ids(Opportunity, 1)[0]
+        begun["profit_asset_id"] = engagement.sighting.asset_id_of(intent)
+        return Draft(
+            account_ids=traded,
+            strategy_id=engagement.sighting.strategy_id,
+            required=[require_standing(engagement.claim, traded)],
+            count=len(quantities),
+            plans=lambda: _plan_legs(engagement, begun["id"], intent, quantities, start=0),
+            statements=lambda: _draft_rows(engagement, intent, begun),
+        )
 
     orders, flight = write_claimed(
         draft=draft,
@@ -172,33 +180,39 @@ def _engage(
     )
     if engagement.moments is not None:
         engagement.moments.committed_ns = time.monotonic_ns()
-    return drafted[0], orders, flight
+    return begun, orders, flight
 
 
-def _draft_rows(engagement: Engagement, intent: Intent) -> tuple[_Values, list[Statement]]:
-    """Return the values of the execution by column, and what writes it and its opportunity down."""
+def _draft_rows(engagement: Engagement, intent: Intent, begun: _Values) -> list[Statement]:
+    """Return what writes an execution and its opportunity down.
+
+    Args:
+        engagement: in whose name.
+        intent: what is carried out.
+        begun: ids of the execution by column; what else it begins with is added.
+    """
     sighting, now = engagement.sighting, SYSTEM_CLOCK.now()
-    opportunity_id = next_ids(Opportunity, 1)[0]
-    execution_id = next_ids(Execution, 1)[0]
-    opportunity = draft_opportunity(sighting=sighting, intent=intent, pk=opportunity_id)
+    opportunity = draft_opportunity(
+        sighting=sighting,
+        intent=intent,
+        pk=begun["opportunity_id"],
+        asset_id=begun["profit_asset_id"],
+    )
     evidence = opportunity["evidence"]
-    values: _Values = {
+    opportunity["evidence"] = to_document(evidence)
+    begun |= {
         **_NEW_EXECUTION,
-        "id": execution_id,
         "strategy_id": sighting.strategy_id,
         "run_id": sighting.run_id,
-        "opportunity_id": opportunity_id,
         "leg_count": len(intent.legs),
         "plan": to_document(evidence["intent"]["legs"]),
         "expected_profit": intent.expected_profit,
-        "profit_asset_id": opportunity["profit_asset_id"],
         "lease_fence": engagement.claim.fence,
         "lease_holder": engagement.claim.holder,
         "created_at": now,
         "updated_at": now,
     }
-    opportunity["evidence"] = to_document(evidence)
-    return values, [_insertion(Opportunity, opportunity), _insertion(Execution, values)]
+    return [_insertion(Opportunity, opportunity), _insertion(Execution, begun)]
 
 
 def _insertion(model: type[Model], values: _Values) -> Statement:

@@ -1,6 +1,6 @@
 """What forbids a strategy to trade at this moment, read just before it would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
@@ -237,21 +237,21 @@ def _account_ids(setup: Setup) -> list[int]:
     return [account.pk for account in setup.accounts.values()]
 
 
-def require_standing(claim: TickClaim, account_ids: frozenset[int]) -> Statement:
+def require_standing(claim: TickClaim, account_ids: Collection[int]) -> Statement:
     """Return what must hold for orders to be written: the tick is still ours, and nothing forbids.
 
     Args:
         claim: of the tick.
-        account_ids: accounts that are traded on.
+        account_ids: accounts that are traded on, each once.
 
     Raises:
         Unmet: this process is coming to its end.
     """
     if DRAIN.has_begun:
         raise Unmet(STANDING)
-    ids, pk = sorted(account_ids), claim.strategy_id
-    values = [pk, claim.token, pk, pk, pk, *ids]
-    sql = _standing_sql(len(ids), _LOCK if database_vendor() == "postgresql" else "")
+    pk = claim.strategy_id
+    values = [pk, claim.token, pk, pk, pk, *account_ids]
+    sql = _standing_sql(len(account_ids), _LOCK if database_vendor() == "postgresql" else "")
     return Statement(sql, values, requirement=STANDING)
 
 

@@ -88,15 +88,19 @@ class LeftIntent:
     message: Message | None = None
 
 
-def draft_opportunity(*, sighting: Sighting, intent: Intent, pk: int) -> dict[str, Any]:
+def draft_opportunity(
+    *, sighting: Sighting, intent: Intent, pk: int, asset_id: int
+) -> dict[str, Any]:
     """Return the values by column of an opportunity that is about to be carried out.
 
     Args:
         sighting: the tick's view.
         intent: what is carried out.
         pk: id of the row.
+        asset_id: in which it makes its profit.
     """
-    return {"id": pk, **_values_of(sighting, intent), "decision": _EXECUTED, "reason": ""}
+    values = _values_of(sighting, intent, asset_id)
+    return {"id": pk, **values, "decision": _EXECUTED, "reason": ""}
 
 
 def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> int:
@@ -124,7 +128,7 @@ def record_left(*, sighting: Sighting, left: Sequence[LeftIntent]) -> int:
 
 
 def _left_row(sighting: Sighting, item: LeftIntent) -> Opportunity:
-    values = _values_of(sighting, item.intent)
+    values = _values_of(sighting, item.intent, sighting.asset_id_of(item.intent))
     if item.message is not None:
         values["evidence"]["denial"] = keep_document(item.message)
     return Opportunity(**values, decision=item.decision.value, reason=item.reason.value)
@@ -147,7 +151,7 @@ def route_of(intent: Intent) -> str:
     return " > ".join(steps)[:ROUTE_LENGTH_MAX]
 
 
-def _values_of(sighting: Sighting, intent: Intent) -> dict[str, Any]:
+def _values_of(sighting: Sighting, intent: Intent, asset_id: int) -> dict[str, Any]:
     """Return the values of a row by column, but for its id and what was decided."""
     evidence = to_evidence(
         view=sighting.view,
@@ -165,6 +169,6 @@ def _values_of(sighting: Sighting, intent: Intent) -> dict[str, Any]:
         "edge_bps": intent.edge_bps,
         "notional": intent.notional,
         "expected_profit": intent.expected_profit,
-        "profit_asset_id": sighting.asset_id_of(intent),
+        "profit_asset_id": asset_id,
         "evidence": evidence,
     }

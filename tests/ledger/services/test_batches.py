@@ -1,16 +1,27 @@
-"""Several statements take effect together or not at all and, on PostgreSQL, in one round trip."""
+"""Several statements take effect together or not at all, also where they come in parts."""
+
+from functools import partial
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 
 from arbplatform.persistence.prepared import PREPARED_MAX
 from ledger.services.batches import (
     Statement,
     Unmet,
-    batch_transaction,
     insertion,
     run_batch,
+    run_parts,
 )
 from markets.models import Asset
 
@@ -25,8 +36,7 @@ def add(code):
 
 
 def run(*statements):
-    with batch_transaction():
-        run_batch(statements)
+    run_parts(lambda: statements)
 
 
 @pytest.fixture
@@ -135,3 +145,153 @@ def test_a_refused_batch_leaves_the_connection_as_it_was():
     run(add("BTC"))
 
     assert Asset.objects.get().code == "BTC"
+
+
+def sensible(name="sense"):
+    return Statement("1 = 1", requirement=name)
+
+
+def drafting(statements):
+    """Return what drafts statements."""
+    return lambda: statements
+
+
+def is_free():
+    """Return whether the connection is as it was: nothing begun, each statement for itself."""
+    if connection.vendor == "postgresql" and connection.connection.info.transaction_status:
+        return False
+    return connection.get_autocommit() and not connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_take_effect_together_in_their_order(codes):
+    for number in range(3):  # unprepared, and prepared
+        drop = Statement("DELETE FROM markets_asset WHERE code = %s", [f"BTC{number}"])
+        parts = [[sensible(), add(f"BTC{number}")], [add(f"ETH{number}")], [drop]]
+        run_parts(*map(drafting, parts))
+        assert is_free()
+
+    assert codes() == ["ETH0", "ETH1", "ETH2"]
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_each_part_is_drafted_while_the_one_before_is_run(codes):
+    seen = []
+    connection.ensure_connection()
+    driver = connection.connection
+
+    def draft(code):
+        # 1: a statement is being run
+        seen.append((code, driver.info.transaction_status))
+        return [add(code)]
+
+    def run_three(number):
+        seen.clear()
+        run_parts(*[partial(draft, f"{name}{number}") for name in "ABC"])
+
+    run_three(1)
+    with CaptureQueriesContext(connection) as queries:
+        run_three(2)
+
+    assert seen == [("A2", 0), ("B2", 1), ("C2", 1)]
+    assert len(queries) == 3
+    assert queries[0]["sql"].startswith("BEGIN; ")
+    assert queries[2]["sql"].endswith("; COMMIT")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_part_in_which_something_does_not_hold_undoes_all(codes, place):
+    parts = [[add("A")], [add("B")], [add("C")]]
+    parts[place] = [Statement("1 = 2", requirement="sense"), *parts[place]]
+
+    for _ in range(2):
+        with pytest.raises(Unmet, match="sense"):
+            run_parts(*map(drafting, parts))
+        assert is_free()
+
+    assert codes() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_part_that_cannot_be_drafted_undoes_all(codes, place):
+    class NoDraft(Exception):
+        pass
+
+    def fail():
+        raise NoDraft
+
+    parts = [lambda: [add("A")], lambda: [add("B")], lambda: [add("C")]]
+    parts[place] = fail
+
+    for _ in range(2):
+        with pytest.raises(NoDraft):
+            run_parts(*parts)
+        assert is_free()
+
+    assert codes() == []
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "ask", [Asset.objects.count, transaction.atomic().__enter__, connection.close]
+)
+def test_a_part_that_asks_the_database_while_it_works_undoes_all(codes, ask):
+    def draft():
+        ask()
+        return [add("ETH")]
+
+    for _ in range(2):
+        with pytest.raises(ProgrammingError, match="asked while it works"):
+            run_parts(drafting([add("BTC")]), draft, drafting([add("XRP")]))
+        assert is_free()
+
+    assert codes() == []
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_what_is_to_end_the_process_is_not_lost_where_a_statement_fails(codes):
+    def end():
+        raise SystemExit(7)
+
+    with pytest.raises(SystemExit, match="7"):
+        run_parts(drafting([Statement("1 = 2", requirement="sense")]), end, drafting([add("BTC")]))
+
+    assert is_free()
+    assert codes() == []
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_left_open_is_not_committed(codes):
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+    run_batch([add("XRP")])
+
+    run_parts(drafting([add("BTC")]), drafting([add("ETH")]))
+
+    assert codes() == ["BTC", "ETH"]
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_breaks_between_two_parts_leaves_nothing(codes):
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+
+    def cut():
+        other = connections.create_connection(DEFAULT_DB_ALIAS)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+        other.close()
+        return [add("ETH")]
+
+    with pytest.raises((OperationalError, InterfaceError)):
+        run_parts(lambda: [add("BTC")], cut, lambda: [add("XRP")])
+
+    connection.close()
+    assert codes() == []

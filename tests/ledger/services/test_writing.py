@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal as D
 
@@ -10,14 +10,17 @@ import pytest
 from django.db import DEFAULT_DB_ALIAS, OperationalError
 
 from accounts.models import Reservation
+from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import SUBMIT_TIMEOUT_MS, OrderState
+from ledger.errors import InvalidOrderPlan, TradingHalted
 from ledger.models import Order
 from ledger.services import flights, writing
 from ledger.services.batches import Statement, Unmet
+from ledger.services.halts import change_trading
 from ledger.services.openings import ensure_opened
 from ledger.services.rows import as_if_read
 from ledger.services.writing import Draft, write_claimed
-from markets.domain.orders import Side
+from markets.domain.orders import OrderKind, Side
 from markets.errors import VenueUnavailable
 
 WAIT_S = 10
@@ -37,18 +40,30 @@ class AskingGateway:
 
 
 @pytest.fixture
-def write(account, venue, market, clock):
-    """Write orders and some statements, for a gateway that asks before it sends."""
-    ensure_opened(account_id=account.pk)
+def claim(account, market, clock):
+    """Write what a draft says, for a gateway that asks before it sends."""
 
-    def write(gateway, plans, *statements):
+    def claim(draft, gateway):
         return write_claimed(
-            draft=lambda: Draft(plans, statements),
+            draft=draft,
             accounts={account.pk: account},
             markets={market.pk: market},
             doors={account.pk: gateway},
             clock=clock,
         )
+
+    return claim
+
+
+@pytest.fixture
+def write(account, claim):
+    """Write orders and some statements, for a gateway that asks before it sends."""
+    ensure_opened(account_id=account.pk)
+
+    def write(gateway, plans, *statements):
+        strategy_id = plans[0].strategy_id
+        draft = Draft([account.pk], strategy_id, (), len(plans), lambda: plans, lambda: statements)
+        return claim(lambda: draft, gateway)
 
     return write
 
@@ -111,6 +126,60 @@ def test_an_order_that_was_not_written_is_held_back_at_once(write, make_plan, mo
         write(gateway, [make_plan()], Statement("1 = 2", requirement="sense"))
 
     assert gateway.answers.get(timeout=WAIT_S) is False
+    assert not Order.objects.exists()
+
+
+def test_orders_about_which_nothing_was_asked_are_not_written(write, make_plan):
+    plans = [make_plan(0), replace(make_plan(1), strategy_id=None)]
+
+    with pytest.raises(ValueError, match="trading states were not asked"):
+        write(AskingGateway(), plans)
+
+    assert not Order.objects.exists()
+
+
+def test_an_order_that_is_sent_at_once_needs_a_price(write, make_plan):
+    plan = replace(make_plan(), price=None, kind=OrderKind.MARKET)
+
+    with pytest.raises(InvalidOrderPlan, match="needs a price"):
+        write(AskingGateway(), [plan])
+
+    assert not Order.objects.exists()
+
+
+def test_a_claim_is_no_younger_than_the_reading_of_the_trading_states(
+    account, claim, make_plan, clock
+):
+    """Else a process that was paused in between would send long after a halt."""
+    ensure_opened(account_id=account.pk)
+    asked_at = clock.now()
+    plan = make_plan()
+
+    def plans():
+        clock.advance_ms(5_000)
+        return [plan]
+
+    draft = Draft([account.pk], plan.strategy_id, (), 1, plans, tuple)
+    [order], flight = claim(lambda: draft, AskingGateway())
+    flight.hold_back()
+
+    assert order.submitted_at == asked_at
+
+
+def test_where_trading_is_halted_that_is_said_and_nothing_is_tried_again(account, claim, make_plan):
+    change_trading(
+        event=TradingEvent.HALT, scope=HaltScope(HaltLevel.ACCOUNT, account.pk), reason="test"
+    )
+    drafted = []
+
+    def draft():
+        drafted.append(True)
+        return Draft([account.pk], None, (), 1, lambda: [make_plan()], tuple)
+
+    with pytest.raises(TradingHalted):
+        claim(draft, AskingGateway())
+
+    assert drafted == [True]
     assert not Order.objects.exists()
 
 
