@@ -9,10 +9,14 @@ processor waits in a loop.
 """
 
 import logging
+import os
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -53,3 +57,63 @@ def awake(wake_us_max: int, *, device: Path = DEVICE) -> Iterator[bool]:
             )
             holds = False
         yield holds
+
+
+class Haste:
+    """Keeps processors awake for the moments of a decision, where this user may do so.
+
+    Unlike ``awake`` it costs no power worth the name, so nobody has to ask for it: between the
+    moments nothing is wanted of the kernel. Several threads may be in a hurry at once.
+
+    Args:
+        device: what the kernel is told by.
+    """
+
+    def __init__(self, device: Path = DEVICE) -> None:
+        self._device = device
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: a child of a fork shares its parent's request, and must not change it."""
+        self._lock = threading.Lock()
+        self._count = 0
+        self._is_tried = False
+        self._request: FileIO | None = None
+
+    def close(self) -> None:
+        """Want nothing of the kernel any more."""
+        if self._request is not None:
+            self._request.close()
+            self._request = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._ask(0)
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._ask(LARGEST)
+
+    def _ask(self, wake_us_max: int) -> None:
+        try:
+            if not self._is_tried:
+                self._is_tried = True  # who may not now may not later
+                self._request = FileIO(self._device, "r+")
+            if self._request is not None:
+                self._request.write(struct.pack("=i", wake_us_max))
+        except OSError as error:
+            self.close()
+            logger.info("Processors may sleep while orders are on their way: %s", error)
+
+
+HASTE = Haste()
+os.register_at_fork(after_in_child=HASTE.forget)

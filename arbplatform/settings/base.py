@@ -337,7 +337,8 @@ WORKER_DRAIN_MS = env.int("WORKER_DRAIN_MS", default=10_000)
 ENGINE_MEMORY_MAX_MB = env.int("ENGINE_MEMORY_MAX_MB", default=2_048)
 """An engine that uses more hands its strategies over and is started again; 0 is never [MiB]."""
 CPU_WAKE_US_MAX = env.int("CPU_WAKE_US_MAX", default=-1)
-"""While an engine runs, no processor may take longer to wake; -1: as the machine likes [µs]."""
+"""While an engine runs, no processor may take longer to wake; -1: as the machine likes, but for the
+moments of a decision [µs]."""
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 """What Prometheus sends as its bearer token to read ``/metrics``; empty: there is none."""
 METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.errors import FundsReserved
 from accounts.models import VenueAccount
+from arbplatform.background.awake import HASTE
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import Quantity
@@ -128,7 +129,8 @@ def execute_intent(*, engagement: Engagement, intent: Intent) -> Execution:
     """
     is_parallel = intent.mode is ExecutionMode.PARALLEL
     first_count = len(intent.legs) if is_parallel else 1
-    begun, orders, flight = _engage(engagement, intent, first_count)
+    with HASTE:
+        begun, orders, flight = _engage(engagement, intent, first_count)
     execution_id = begun["id"]
     with flight:
         reached(CrashPoint.LEGS_WRITTEN)
