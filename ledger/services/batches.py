@@ -168,7 +168,7 @@ def run_parts(first: Part, *others: Part) -> None:
                     upcoming.raise_interruption()
                 text = upcoming.text()
             cursor = session.run(database, f"{text}; COMMIT")
-    except BaseException:
+    except BaseException:  # whatever it was: nothing may stay open, half of it least of all
         give_up(database)
         raise
     if cursor.statusmessage != "COMMIT":  # so it is where an error was ignored

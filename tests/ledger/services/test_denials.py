@@ -167,10 +167,8 @@ def test_a_trade_that_the_books_cannot_keep_is_tried_less_and_less_often(look, b
     assert (row.state, row.seen_count) == ("alarmed", len(SCHEDULE))
 
 
-def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_more(
-    look, bought, venue
-):
-    """Although something else goes on being different, so that the round is not clean."""
+def know_after_all(look, bought, venue):
+    """Have a venue deny an order of which it lists a late trade, and know it once it rests."""
     hidden = venue.orders.pop(bought.venue_order_id)
     late = replace(venue.fills[-1], venue_trade_id="late")
     venue.fills.append(late)
@@ -178,6 +176,13 @@ def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_mo
         look()
     more = hidden.filled_quantity + late.quantity
     venue.orders[bought.venue_order_id] = replace(hidden, quantity=more, filled_quantity=more)
+
+
+def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_more(
+    look, bought, venue
+):
+    """Although something else goes on being different, so that the round is not clean."""
+    know_after_all(look, bought, venue)
     venue.balances[Wallet.SPOT]["USDT"] -= 1
 
     look()  # a minute is not enough: it rests
@@ -190,13 +195,7 @@ def test_our_own_order_that_the_venue_knows_after_all_is_booked_and_denied_no_mo
 
 
 def test_who_compares_by_hand_does_not_wait_for_an_order_that_rests(look, bought, venue, clock):
-    hidden = venue.orders.pop(bought.venue_order_id)
-    late = replace(venue.fills[-1], venue_trade_id="late")
-    venue.fills.append(late)
-    for _round in range(ROUNDS_MIN):
-        look()
-    more = hidden.filled_quantity + late.quantity
-    venue.orders[bought.venue_order_id] = replace(hidden, quantity=more, filled_quantity=more)
+    know_after_all(look, bought, venue)
     look()
     row = Discrepancy.objects.get(kind="missing_fill")
     assert (row.state, Fill.objects.count()) == ("alarmed", 2)
