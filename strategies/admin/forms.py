@@ -171,7 +171,7 @@ class StrategyForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run tim
                 driver=cleaned["driver"],
             )
         except UnsuitableAccounts as error:
-            self.add_error("accounts", explain(error, self.slug))
+            self.add_error("accounts", render(error.message))
         except InvalidInput as error:
             self._add_errors(error)
         except ArbError as error:

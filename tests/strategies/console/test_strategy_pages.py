@@ -170,7 +170,10 @@ def test_a_wrong_field_is_named_and_nothing_is_written(console, form, change, co
 def test_unsuitable_accounts_are_a_complaint_at_that_field(console, form):
     response = console.post(f"{ADD}?type=cross-venue", {**form, "accounts": form["accounts"][:1]})
 
-    assert "at least 2 venues" in text_of(response)
+    (complaint,) = response.context["adminform"].form.errors["accounts"]
+    assert complaint.startswith("The strategy type cross-venue trades on at least 2 venues")
+    assert complaint.endswith("Add accounts at other venues.")
+    assert complaint in text_of(response)
     assert not Strategy.objects.exists()
 
 
