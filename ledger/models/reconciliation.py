@@ -70,14 +70,41 @@ class AccountReconciliation(models.Model):
         related_name="+",
         verbose_name=_("account"),
     )
-    token = models.CharField(_("token"), max_length=32, blank=True)
-    lease_until = models.DateTimeField(_("reserved until"), null=True)
-    read_until = models.DateTimeField(
-        _("histories read until"), null=True, help_text=_("The venue told everything until then.")
+    token = models.CharField(
+        _("token"),
+        max_length=32,
+        blank=True,
+        help_text=_("Names the comparison that is being made; empty: none is."),
     )
-    last_run_at = models.DateTimeField(_("last compared at"), null=True, db_index=True)
-    last_clean_at = models.DateTimeField(_("last equal at"), null=True)
-    failure_count = models.PositiveIntegerField(_("failures in a row"), default=0)
+    lease_until = models.DateTimeField(
+        _("reserved until"),
+        null=True,
+        help_text=_("Nobody else compares the account until then; later, whoever did is given up."),
+    )
+    read_until = models.DateTimeField(
+        _("histories read until"),
+        null=True,
+        help_text=_(
+            "The start of the last comparison in which the venue told everything; the next one "
+            "reads on from shortly before."
+        ),
+    )
+    last_run_at = models.DateTimeField(
+        _("last compared at"),
+        null=True,
+        db_index=True,
+        help_text=_("When the last comparison began, whatever it came to."),
+    )
+    last_clean_at = models.DateTimeField(
+        _("last equal at"),
+        null=True,
+        help_text=_("When the last comparison began that found books and venue equal."),
+    )
+    failure_count = models.PositiveIntegerField(
+        _("failures in a row"),
+        default=0,
+        help_text=_("Comparisons since the last one in which the venue answered everything."),
+    )
     round_count = models.PositiveBigIntegerField(
         _("comparisons begun"),
         default=0,
@@ -85,26 +112,38 @@ class AccountReconciliation(models.Model):
         help_text=_("Tells what began before what, however clocks differ."),
     )
     clean_round = models.PositiveBigIntegerField(
-        _("last equal in comparison"), default=0, db_default=0
+        _("last equal in comparison"),
+        default=0,
+        db_default=0,
+        help_text=_("The number of the last comparison that found books and venue equal."),
     )
 
     strangers = models.JSONField(
         default=dict,
         editable=False,
-        help_text=_("Orders that are not in the journal, so that none is asked for again."),
+        help_text=_(
+            "Orders with trades on the account that are not in the journal: by symbol and the "
+            "venue's id, the client order id. The venue is not asked for them again."
+        ),
     )
     denials = models.JSONField(
         default=dict,
         editable=False,
         help_text=_(
-            "Orders that the venue does not know, so that it is asked for them less often."
+            "Orders of which the venue lists trades, and says when asked for the order that it "
+            "knows none, or that less of it was filled: by symbol and the venue's id, in how many "
+            "comparisons it said so, when the last one began [ms], and what it says was filled, "
+            "if it knows the order. It is asked for them less and less often."
         ),
     )
 
     activity = DocumentField(
         null=True,
         editable=False,
-        help_text=_("What its orders have been doing, so that a round reads what is new."),
+        help_text=_(
+            "What the account's orders were doing at the last comparison, so that the next one "
+            "reads only what is new; empty: all of them are read."
+        ),
     )
 
     class Meta:

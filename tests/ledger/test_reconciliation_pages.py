@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from ledger.models import AccountReconciliation, Discrepancy, Entry, ReconciliationRun
 from ledger.selectors import wallet_balances
@@ -161,3 +162,13 @@ def test_who_may_only_look_cannot_decide(gap):
 def test_the_overview_counts_them(console, gap, user_api):
     assert "1 discrepancy with the venues" in console.get("/admin/").content.decode()
     assert user_api.get("/api/overview").json()["data"]["discrepancies"] == 1
+
+
+def test_all_that_is_kept_of_an_accounts_comparisons_says_what_it_is():
+    columns = AccountReconciliation._meta.concrete_fields
+    figures = [field for field in columns if field.name not in {"id", "account"}]
+
+    texts = {str(field.help_text) for field in figures}
+    assert len(texts - {""}) == len(figures)
+    with translation.override("zh-hans"):
+        assert not texts & {str(field.help_text) for field in figures}
