@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.sentences import read_sentence
 from markets.models import Asset
 from strategies.errors import ResultsWrong
 from strategies.models.attributions import PARTS
@@ -82,7 +83,7 @@ class ResultAudit(models.Model):
     wrong = models.TextField(
         _("what is wrong"),
         blank=True,
-        help_text=_("Asset, column, and what the total has more than it should; the first ones."),
+        help_text=_("The first figures that are wrong, and by how much; kept as a sentence."),
     )
 
     class Meta:
@@ -96,4 +97,5 @@ class ResultAudit(models.Model):
     def to_error(self) -> ResultsWrong:
         """Return what is wrong, for a person; reads the strategy."""
         strategy = self.strategy
-        return ResultsWrong(strategy=strategy.name, figures=self.wrong, id=strategy.pk)
+        figures = read_sentence(self.wrong)
+        return ResultsWrong(strategy=strategy.name, figures=figures, id=strategy.pk)

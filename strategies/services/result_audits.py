@@ -10,12 +10,15 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount, to_plain
+from arbplatform.core.errors import Message
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_sentence
+from arbplatform.wording import untranslated
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from markets.selectors import list_assets
 from strategies.errors import ResultsWrong
-from strategies.models import ResultAudit
+from strategies.models import ResultAudit, ResultTotal
 from strategies.selectors import list_result_errors, list_unaudited
 
 logger = logging.getLogger(__name__)
@@ -66,7 +69,7 @@ def _keep(seen: ResultAudit, errors: Mapping[str, Amount], now: datetime) -> Non
     row = ResultAudit.objects.select_for_update().filter(pk=seen.pk).first()
     if row is None or row.audited_at != seen.audited_at:
         return
-    before, row.wrong = row.wrong, _describe(errors)
+    before, row.wrong = row.wrong, keep_sentence(_describe(errors))
     row.audited_at, row.wrong_count = now, len(errors)
     row.save()
     if row.wrong and row.wrong != before:
@@ -75,18 +78,21 @@ def _keep(seen: ResultAudit, errors: Mapping[str, Amount], now: datetime) -> Non
         _tell(row, LogLevel.INFO, "results_right", _RIGHT_AGAIN)
 
 
-def _describe(errors: Mapping[str, Amount]) -> str:
-    if not errors:
-        return ""
+def _describe(errors: Mapping[str, Amount]) -> Message:
+    """Return which figures are wrong, as they are called on pages, and by how much."""
     codes = dict(list_assets().values_list("pk", "code"))
     figures = []
     for key, gap in list(errors.items())[:FIGURES_MAX]:
         _owner_id, asset_id, name = key.split(":")
-        sign = "+" if gap > 0 else ""
-        figures.append(f"{codes[int(asset_id)]} {name} {sign}{to_plain(gap)}")
+        figure = untranslated(ResultTotal._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        context = {"figure": figure, "asset": codes[int(asset_id)], "gap": to_plain(abs(gap))}
+        high = Message("{figure} ({asset}) is {gap} too high", context)
+        figures.append(high if gap > 0 else Message("{figure} ({asset}) is {gap} too low", context))
     if len(errors) > FIGURES_MAX:
-        figures.append(f"… {len(errors)}")
-    return "; ".join(figures)
+        figures.append(Message("and {count} more", {"count": len(errors) - FIGURES_MAX}))
+    names = [f"figure_{number}" for number in range(len(figures))]
+    template = "; ".join(f"{{{name}}}" for name in names)  # no word of it is to be translated
+    return Message(template, dict(zip(names, figures, strict=True)))
 
 
 def _tell(row: ResultAudit, level: LogLevel, event: str, template: str) -> None:

@@ -6,10 +6,12 @@ from decimal import Decimal as D
 
 import pytest
 from django.db import connection, transaction
+from django.utils import translation
 
 from arbplatform.alarms import read_conditions
 from arbplatform.core.clock import FixedClock
 from arbplatform.notices.rules import Severity
+from arbplatform.persistence.sentences import read_sentence
 from arbplatform.wording import render
 from ledger.models import LogEntry, LogLevel
 from strategies.models import COUNTED, SUMMED, Attribution, ResultAudit, ResultTotal, Strategy
@@ -83,8 +85,9 @@ def test_totals_that_are_wrong_raise_an_alarm_and_are_left_as_they_are(wrong, at
     assert kept() == before
     text = (
         f"Totals of results of the strategy {wrong.name} are not what its executions add up "
-        "to: USDT failed +2; USDT dust +0.5. Nothing was changed, and no order and no balance "
-        f"rests on them. Report it, and put them right: manage.py rebuild_results {wrong.pk}"
+        "to: failed (USDT) is 2 too high; dust (USDT) is 0.5 too high. Nothing was changed, and no "
+        "order and no balance rests on them. Report it, and put them right: manage.py "
+        f"rebuild_results {wrong.pk}"
     )
     assert alarms(at) == [(f"results:{wrong.pk}", Severity.WARNING, text)]
     assert told() == [("results_wrong", LogLevel.ERROR)]
@@ -137,9 +140,31 @@ def test_of_many_wrong_figures_the_first_are_spelt_out(wrong, at):
     audit_results(clock=at)
 
     audit = ResultAudit.objects.get()
-    figures = audit.wrong.split("; ")
+    figures = render(read_sentence(audit.wrong)).split("; ")
     assert len(figures) == FIGURES_MAX + 1
-    assert (audit.wrong_count, figures[-1]) == (len((*COUNTED, *SUMMED)), "… 17")
+    assert (audit.wrong_count, figures[-1]) == (len((*COUNTED, *SUMMED)), "and 7 more")
+
+
+def test_figures_that_are_wrong_are_called_in_the_readers_language_as_on_pages(wrong, at):
+    ResultTotal.objects.update(executions=0, pending=3)
+
+    audit_results(clock=at)
+
+    error = ResultAudit.objects.get().to_error().message
+    line, said = LogEntry.objects.get(event="results_wrong").to_message(), {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            said[language] = render(error)
+            assert render(line) == said[language]
+    assert "executions (USDT) is 1 too low; fees pending (USDT) is 3 too high" in said["en"]
+    assert "失败（USDT）多了 2; 套利执行（USDT）少了 1; 手续费待定（USDT）多了 3" in said["zh-hans"]
+
+
+def test_figures_that_an_older_release_wrote_down_are_shown_as_they_were(wrong, at):
+    audit_results(clock=at)
+    ResultAudit.objects.update(wrong="USDT failed +2")
+
+    assert ": USDT failed +2. Nothing" in render(ResultAudit.objects.get().to_error().message)
 
 
 def test_each_strategy_has_its_turn_the_one_audited_longest_ago_first(executed, at):
