@@ -39,7 +39,7 @@ def are_as_planned(outcomes: Sequence[Outcome], plan: Sequence[Mapping[str, Any]
     """Return whether every planned leg was filled wholly, as planned, and nothing else was sent.
 
     The number of orders does not tell: with a leg that was never sent and a repair that was, it is
-    the same.
+    the same. Nor does the state of an order: a venue may fill more than was ordered.
 
     Args:
         outcomes: of all orders of an execution, in the order of its legs.
@@ -50,5 +50,6 @@ def are_as_planned(outcomes: Sequence[Outcome], plan: Sequence[Mapping[str, Any]
         and order.side == leg["side"]
         and order.quantity == to_decimal(leg["quantity"])
         and order.state is OrderState.FILLED
+        and order.filled == order.quantity
         for index, (order, leg) in enumerate(zip(outcomes, plan, strict=True))
     )

@@ -127,7 +127,8 @@ def apply_event(
     """
     now = clock.now()
     before = ExecutionState(execution.state)
-    dust_before = dust_of(before, execution.residuals)
+    residuals_before = execution.residuals
+    dust_before = dust_of(before, residuals_before)
     movements = execution_movements(execution.pk)
     asset = execution.profit_asset.code
     execution.realised_profit = movements.get(asset, ZERO)
@@ -139,6 +140,12 @@ def apply_event(
     if EXECUTION_TRANSITIONS.can(before, event):
         execution.state = EXECUTION_TRANSITIONS.next_state(before, event)
     after = ExecutionState(execution.state)
+    is_news = after is not before
+    if after is ExecutionState.HELD and execution.acknowledged_at is not None:
+        # whoever took note of an exposure took note of no other one
+        is_news = is_news or execution.residuals != residuals_before
+        if is_news:
+            execution.acknowledged_at, execution.acknowledged_by_id = None, None
     if after not in FINISHED_STATES:
         execution.finished_at = None
     else:
@@ -155,6 +162,8 @@ def apply_event(
             "deadline_at",
             "lease_expires_at",
             "finished_at",
+            "acknowledged_at",
+            "acknowledged_by",
             "updated_at",
         ]
     )
@@ -165,7 +174,7 @@ def apply_event(
         found = derive_attribution(execution=execution, movements=movements, clock=clock)
         changes = {**changes, **found}
     add_to_results(execution=execution, changes=changes)
-    if after is not before:
+    if is_news:
         announce_execution(execution)
         reload_refusing_venues(execution_id=execution.pk, clock=clock)
         _log(execution, cause)

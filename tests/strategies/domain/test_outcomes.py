@@ -38,6 +38,8 @@ def test_every_leg_filled_as_it_was_decided_is_as_planned():
         [*ALL[:2], filled(2, "buy", "20")],
         [*ALL[:2], filled(2, "sell", "19")],
         [*ALL[:2], ALL[2]._replace(state=OrderState.CANCELED)],
+        # more than was ordered
+        [*ALL[:2], ALL[2]._replace(filled=D("20.1"), booked=D("20.1"))],
     ],
 )
 def test_anything_else_is_not(orders):
