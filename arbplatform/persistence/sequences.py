@@ -59,6 +59,29 @@ def stock_ids(model: type[Model], count: int) -> None:
         _stocked(model._meta.db_table, count)
 
 
+def skip_ids(model: type[Model], count: int) -> None:
+    """Never give out the next ids of a table.
+
+    Args:
+        model: whose rows.
+        count: how many, positive; processes that run may have drawn up to ``BLOCK`` of them each.
+    """
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if database_vendor() == "sqlite":
+            cursor.execute(
+                "UPDATE sqlite_sequence SET seq = seq + %s WHERE name = %s", [count, table]
+            )
+            if not cursor.rowcount:
+                cursor.execute("INSERT INTO sqlite_sequence VALUES (%s, %s)", [table, count])
+            return
+        cursor.execute(
+            "SELECT setval(name, nextval(name) + %s) "
+            "FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name) AS sequence",
+            [count, table],
+        )
+
+
 def _stocked(table: str, count: int) -> deque[int]:
     # a child of a fork must not go on with its parent's ids, nor a test with another database's
     key = (os.getpid(), str(connections.settings[DEFAULT_DB_ALIAS]["NAME"]), table)

@@ -70,8 +70,9 @@ _CHOICES: Mapping[DiscrepancyKind, Message] = {
         "Ask the venue whether it voided the trade. If so, book it: a reversing entry is made."
     ),
     _K.UNKNOWN_ORDER: Message(
-        "Restore the newest backup of the database, or cancel the order in the venue's own pages; "
-        "then acknowledge it and resume the account."
+        "Restore the newest backup of the database, or cancel the order in the venue's own pages. "
+        "If an older backup was put back, stop the platform and run manage.py after_restore. Then "
+        "acknowledge this and resume the account."
     ),
     _K.FOREIGN_INSTALLATION: Message(
         "Stop the other installation, or give it an account of its own; then acknowledge this and "

@@ -9,6 +9,7 @@ from ledger.services.sending import (
     CLOCK_TOLERANCE_MS,
     Reported,
     check_echo,
+    check_size,
     read_fills,
     with_details,
 )
@@ -75,6 +76,8 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
         report = _by_id(gateway, search) or _among_open(gateway, search)
         if report is not None:
             check_echo(gateway, search.request, report)
+            if not search.venue_order_id:
+                check_size(gateway, search.request, report)
             return _detailed(gateway, search, report)
         if search.venue_order_id:
             return Missing(

@@ -260,6 +260,24 @@ def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
         )
 
 
+def check_size(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:
+    """Refuse an order that was found by our client id and is of another size than ours.
+
+    Ids come again when an old backup of the database was restored: what was sent after it bears
+    the id of another order then, and must not be booked as that one. Some venues state of an order
+    that ended short what it filled as its size.
+
+    Raises:
+        OutcomeUnknown: it is another order.
+    """
+    is_cut = report.quantity == report.filled_quantity < request.quantity
+    if report.quantity != request.quantity and not is_cut:
+        raise OutcomeUnknown(
+            venue=gateway.venue,
+            cause=Message("the answer is about another order, {id}", {"id": report.venue_order_id}),
+        )
+
+
 def _find_deadline(dispatch: Dispatch, clock: Clock) -> float:
     """Return up to when the claim may be acted on, by this machine's monotonic clock [ms].
 
@@ -283,6 +301,7 @@ def _adopt(
     try:
         report = gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
         check_echo(gateway, request, report)
+        check_size(gateway, request, report)
     except ArbError:
         return Lost(error)
     except Exception:

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from arbplatform.persistence.sequences import BLOCK, COUNT_MAX, next_ids, stock_ids
+from arbplatform.persistence.sequences import BLOCK, COUNT_MAX, next_ids, skip_ids, stock_ids
 from markets.models import Asset
 
 
@@ -40,6 +40,16 @@ def test_ids_follow_when_more_are_asked_for_than_are_at_hand():
 def test_none_or_too_many_at_once_are_refused(count):
     with pytest.raises(ValueError, match=str(count)):
         next_ids(Asset, count)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("there", [0, 2])
+def test_skipped_ids_are_given_to_nobody(there):
+    before = max([0, *(Asset.objects.create(code=f"B{n}").pk for n in range(there))])
+
+    skip_ids(Asset, 1_000)
+
+    assert Asset.objects.create(code="BTC").pk > before + 1_000
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,11 +1,19 @@
-"""A duplicate client id means that the first send arrived: that order is adopted."""
+"""A duplicate client id means that the first send arrived: that order is adopted, if it is as
+large as it was asked for.
+"""
+
+from dataclasses import replace
+from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
+from arbplatform.core.clock import FixedClock, to_ms
 from ledger.domain.orders import OrderState
 from ledger.models import Fill, Order
 from ledger.services.journal import submit_orders
-from markets.errors import DuplicateClientId
+from markets.errors import DuplicateClientId, OutcomeUnknown
+from markets.gateway.ccxt_rest import CcxtRestGateway
 
 
 def forget(order):
@@ -42,3 +50,38 @@ def test_a_duplicate_that_cannot_be_read_now_is_unknown_and_never_rejected(wire)
     done = wire.look_up(again)
     assert (done.state, done.filled_quantity) == (OrderState.FILLED, order.quantity)
     wire.assert_exact()
+
+
+def test_what_an_old_backup_has_forgotten_is_not_booked_as_another_order_of_the_same_id(wire):
+    wire.fault("drop_answer")
+    order = wire.send()
+    forget(order)
+    Order.objects.filter(pk=order.pk).update(quantity=D("0.3"))
+
+    (again,) = submit_orders(order_ids=[order.pk])
+
+    assert (again.state, again.error_code) == (OrderState.UNKNOWN, DuplicateClientId.code)
+    clock = FixedClock(at_ms=to_ms(timezone.now()))
+    for _look in range(5):
+        clock.advance_ms(60_000)
+        again = wire.look_up(again, clock=clock)
+    assert (again.state, again.error_code) == (OrderState.UNKNOWN, OutcomeUnknown.code)
+    assert (again.filled_quantity, Fill.objects.count()) == (0, 0)
+
+
+def test_an_order_that_ended_short_may_be_stated_as_large_as_what_it_filled(wire, monkeypatch):
+    wire.fault("drop_answer")
+    order = wire.send(quantity=D("1.5"))  # more than is there
+    forget(order)
+    fetch = CcxtRestGateway.fetch_order
+
+    def cut(gateway, **more):
+        report = fetch(gateway, **more)
+        return replace(report, quantity=report.filled_quantity)
+
+    monkeypatch.setattr(CcxtRestGateway, "fetch_order", cut)
+
+    (adopted,) = submit_orders(order_ids=[order.pk])
+
+    assert adopted.state == OrderState.CANCELED
+    assert D(0) < adopted.filled_quantity < order.quantity
