@@ -107,7 +107,9 @@ def parse_transfer(answer: object, *, asset: str, quirks: Quirks) -> VenueTransf
     info = row.get("info")
     key = quirks.withdraw_id_key
     client_id = info.get(key) if key and isinstance(info, Mapping) else None
-    cost = number_or_none(fee.get("cost"))
+    # a fee in another asset, gas for instance, takes nothing of this one, and how much is not known
+    is_of_asset = fee.get("currency") in (None, asset)
+    cost = number_or_none(fee.get("cost")) if is_of_asset else None
     amount = need_number(row.get("amount"), "amount")
     if quirks.is_withdrawal_amount_net and row.get("type") == "withdrawal" and cost:
         amount += cost

@@ -97,6 +97,15 @@ def test_what_left_is_stated_even_where_the_venue_states_what_arrives() -> None:
     assert _transfer(net, type="deposit").amount == D(9)
 
 
+@pytest.mark.parametrize("net", [False, True])
+def test_a_fee_in_another_asset_is_no_amount_of_this_one(net: bool) -> None:
+    quirks = Quirks(is_withdrawal_amount_net=net)
+
+    transfer = _transfer(quirks, fee={"cost": "0.002", "currency": "ETH"})
+
+    assert (transfer.amount, transfer.fee) == (D(9), None)
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
