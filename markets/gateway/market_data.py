@@ -33,6 +33,10 @@ SEARCH_DEPTH_MAX = 4
 STEP_UNSTATED = Decimal("1e-8")
 """Grid of a market whose venue counts significant digits instead of stating a step."""
 
+FEE_UNSTATED = Decimal("0.01")
+"""What a trade is taken to cost where a venue's list does not say: an unknown fee is no small one,
+and with none at all every spread would look like a profit. Spot fees are lower."""
+
 _FEE_MODES = {"get": FeeMode.RECEIVED, "give": FeeMode.GIVEN, "quote": FeeMode.QUOTE}
 
 
@@ -67,12 +71,17 @@ def parse_rules(
         quantity_max=number_or_none(amount.get("max")) or None,
         notional_min=number_or_none(cost.get("min")) or ZERO,
         fees=FeeSchedule(
-            maker=number_or_none(market.get("maker")) or ZERO,
-            taker=number_or_none(market.get("taker")) or ZERO,
+            maker=_fee_or_unstated(market.get("maker")),
+            taker=_fee_or_unstated(market.get("taker")),
             mode=fee_mode_of(market, quirks),
         ),
         is_active=market.get("active") is not False,
     )
+
+
+def _fee_or_unstated(value: object) -> Decimal:
+    fee = number_or_none(value)
+    return FEE_UNSTATED if fee is None else fee
 
 
 def parse_book(

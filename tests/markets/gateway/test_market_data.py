@@ -78,13 +78,30 @@ def test_markets_that_are_not_spot_or_cannot_be_named_are_left_out(changes: Any)
 
 
 def test_limits_that_are_not_stated_bind_nothing() -> None:
-    bare = {**MARKET, "limits": None, "maker": None, "taker": None, "active": None}
+    bare = {**MARKET, "limits": None, "active": None}
 
     rules = market_data.parse_rules(bare, "v", COMMON, ccxt.TICK_SIZE)
 
     assert rules is not None
     assert (rules.quantity_min, rules.quantity_max, rules.notional_min) == (D(0), None, D(0))
-    assert (rules.fees.maker, rules.fees.taker, rules.is_active) == (D(0), D(0), True)
+    assert rules.is_active is True
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"maker": None, "taker": None}, ("0.01", "0.01")),
+        ({"maker": "0.002", "taker": None}, ("0.002", "0.01")),
+        ({"maker": "-0.0001", "taker": "0"}, ("-0.0001", "0")),
+    ],
+)
+def test_a_fee_that_is_not_stated_is_taken_for_a_high_one_and_none_that_is_for_none(
+    stated: Any, expected: tuple[str, str]
+) -> None:
+    rules = market_data.parse_rules({**MARKET, **stated}, "v", COMMON, ccxt.TICK_SIZE)
+
+    assert rules is not None
+    assert (rules.fees.maker, rules.fees.taker) == tuple(D(fee) for fee in expected)
 
 
 def _book(answer: Any, raw: Any = None, depth: int = 5) -> Any:
