@@ -48,7 +48,15 @@ class HealthThrottle(_FailsOpen, AnonRateThrottle):
 
 
 class UserThrottle(_FailsOpen, UserRateThrottle):
-    """Requests of one person (API_RATE_USER)."""
+    """Requests of one person (API_RATE_USER).
+
+    Strangers have rates of their own: what they ask counts for nobody's, whatever address they
+    come from or claim to come from.
+    """
+
+    def get_cache_key(self, request: Request, view: "APIView") -> Any:
+        """Count by person; None counts nothing."""
+        return super().get_cache_key(request, view) if request.user.is_authenticated else None
 
 
 class LoginThrottle(_FailsOpen, AnonRateThrottle):
