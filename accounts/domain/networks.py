@@ -81,3 +81,19 @@ def needs_tag(*, asset: str, network: str) -> bool:
         network: any name of it; empty: the asset's own network.
     """
     return canonical_network(network or asset) in TAG_NETWORKS
+
+
+def is_on_network(stated: str | None, *, network: str, venue_name: str | None) -> bool:
+    """Return whether an address may be on a network, by what its venue says where it is.
+
+    Args:
+        stated: the venue's name of the network that the address is on; ``None``: it does not say.
+        network: our name of the network that is meant; empty: the only one.
+        venue_name: the name that the venue was asked by.
+
+    >>> is_on_network("ERC-20", network="ETH", venue_name="Ether"), is_on_network(
+    ...     "BSC", network="ETH", venue_name="Ether"
+    ... )
+    (True, False)
+    """
+    return not stated or stated == venue_name or canonical_network(stated) == network

@@ -21,7 +21,7 @@ from accounts.domain.addresses import (
     AddressState,
     is_same_place,
 )
-from accounts.domain.networks import canonical_network, needs_tag
+from accounts.domain.networks import canonical_network, is_on_network, needs_tag
 from accounts.domain.rules import RuleKind
 from accounts.errors import (
     AddressBlocked,
@@ -102,6 +102,9 @@ def propose_address(
     )
     name = _name_at(account, wanted, network)
     stated = open_gateway(account).fetch_deposit_address(asset, name)
+    if not is_on_network(stated.network, network=wanted, venue_name=name):
+        complaint = Message("The venue gives an address on {found}.", {"found": stated.network})
+        raise InvalidInput(fields={"network": [complaint]})
     _check_stated(stated, wanted, expected=address.strip())
     entry.address, entry.tag = stated.address, stated.tag or ""
     return _write(entry, author, clock)

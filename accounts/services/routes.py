@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accounts.domain.networks import canonical_network, needs_tag
+from accounts.domain.networks import is_on_network, needs_tag
 from accounts.domain.routes import Side, Way, check_open, check_size, choose_way, names_of
 from accounts.errors import InvalidTransfer
 from accounts.models import VenueAccount
@@ -130,8 +130,7 @@ def _completed(side: Side, other: Side) -> Side:
 
 
 def _check_network(target: VenueAccount, way: Way, stated: DepositAddress) -> None:
-    found = canonical_network(stated.network or "")
-    if found in {"", way.network} or stated.network == way.target_name:
+    if is_on_network(stated.network, network=way.network, venue_name=way.target_name):
         return
     raise InvalidTransfer(
         cause=Message(

@@ -49,7 +49,8 @@ class DepositAddress:
         asset: code.
         address: on the network.
         tag: memo that some networks need; ``None`` if none.
-        network: the venue's name of the network; ``None`` for its default.
+        network: the venue's name of the network; ``None``: to send, its default one; of an
+            address that a venue gave, it does not say.
     """
 
     asset: str

@@ -152,8 +152,8 @@ def parse_new_transfer(
     )
 
 
-def parse_deposit_address(answer: object, *, asset: str, network: str | None) -> DepositAddress:
-    """Return an address to send to.
+def parse_deposit_address(answer: object, *, asset: str) -> DepositAddress:
+    """Return an address to send to, on the network that the venue says it is on.
 
     Raises:
         Malformed: there is none, or it is for another asset.
@@ -164,7 +164,7 @@ def parse_deposit_address(answer: object, *, asset: str, network: str | None) ->
         asset=asset,
         address=need_text(row.get("address"), "address"),
         tag=str(row["tag"]) if row.get("tag") else None,
-        network=network or (str(row["network"]) if row.get("network") else None),
+        network=str(row["network"]) if row.get("network") else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -53,6 +54,10 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
         asset: its code.
         network: the venue's name of the network; ``None``: its default.
 
+    Returns:
+        The address, on the network that the venue's answer names: in the words of the question
+        where both mean the same to the venue. Whoever sends there has to compare the two.
+
     Raises:
         VenueRejected: it is not clear which of the venue's methods of deposit is meant.
     """
@@ -63,7 +68,27 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
         if session.quirks.has_deposit_methods:
             params = {"method": _deposit_method(session, client, asset, network)}
         answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
-        return parse_deposit_address(answer, asset=asset, network=network)
+        stated = parse_deposit_address(answer, asset=asset)
+        if network and _means_the_same(client, asset, network, stated.network):
+            return replace(stated, network=network)
+        return stated
+
+
+def _means_the_same(client: Client, asset: str, asked: str, stated: str | None) -> bool:
+    """Return whether both name one network: by the venue's own word, or by ccxt's for it."""
+    if stated is None:
+        return False
+    return bool(_names_of(client, asset, asked) & _names_of(client, asset, stated))
+
+
+def _names_of(client: Client, asset: str, name: str) -> set[str]:
+    venue_name = client.network_code_to_id(name, asset)
+    names = {
+        name,
+        venue_name,
+        *(client.network_id_to_code(one, asset) for one in (name, venue_name)),
+    }
+    return {one for one in names if one}
 
 
 def _deposit_method(session: Session, client: Client, asset: str, network: str | None) -> str:

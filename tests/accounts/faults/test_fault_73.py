@@ -5,10 +5,11 @@ import pytest
 
 from accounts.domain.networks import canonical_network
 from accounts.errors import InvalidTransfer, NetworkNameTaken, NetworkUnconfirmed
-from accounts.models import RuleChange, Transfer, VenueNetwork
+from accounts.models import AddressEntry, RuleChange, Transfer, VenueNetwork
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.transfers import submit_transfer
 from arbplatform.core.errors import Denied, InvalidInput
+from markets.domain.funds import DepositAddress
 from markets.models import Venue
 
 
@@ -67,6 +68,27 @@ def test_confirmed_names_are_used_to_the_letter(
 
     assert alpha[1].sent_to[-1].network == "TRC20"
     assert beta[1].asked_networks[-1] == "Tron"
+
+
+def test_no_address_on_another_network_gets_into_the_book(real, approve, beta):
+    beta[1].addresses["BTC"] = DepositAddress("BTC", "there", network="BEP20")
+
+    with pytest.raises(InvalidInput) as refusal:
+        approve()
+
+    assert [str(one) for one in refusal.value.fields["network"]] == [
+        "The venue gives an address on BEP20."
+    ]
+    assert not AddressEntry.objects.exists()
+
+
+@pytest.mark.parametrize("network", ["Bitcoin", None])
+def test_an_address_by_another_name_of_the_network_or_by_none_is_taken(
+    real, approve, beta, network
+):
+    beta[1].addresses["BTC"] = DepositAddress("BTC", "there", network=network)
+
+    assert approve().network == "BTC"
 
 
 def test_what_is_taken_back_stops_what_was_requested(*, ask, real, approve, people, now, is_unsent):

@@ -143,12 +143,12 @@ def test_transfers_come_oldest_first() -> None:
 def test_an_address_must_be_there_and_for_the_asset() -> None:
     row = {"currency": "USDT", "address": "addr", "tag": "", "network": "TRC20"}
 
-    found = account_data.parse_deposit_address(row, asset="USDT", network=None)
+    found = account_data.parse_deposit_address(row, asset="USDT")
 
     assert found == DepositAddress("USDT", "addr", None, "TRC20")
     for changes in ({"address": None}, {"currency": "BTC"}):
         with pytest.raises(Malformed):
-            account_data.parse_deposit_address({**row, **changes}, asset="USDT", network=None)
+            account_data.parse_deposit_address({**row, **changes}, asset="USDT")
 
 
 def _networks(rows: Any, quirks: Quirks = COMMON, mode: int = ccxt.TICK_SIZE) -> Any:

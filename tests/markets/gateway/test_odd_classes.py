@@ -235,3 +235,34 @@ def test_a_read_that_was_held_back_goes_again_in_the_background_only(is_blocked:
             assert _gateway().fetch_open_orders(SYMBOL) == []
 
     assert len(Odd.asked) == (2 if is_blocked else 3)
+
+
+@pytest.fixture
+def addresses() -> None:
+    """A venue that calls Tron "tron-id", and its word for it is TRC20."""
+    Odd.abilities = {"fetchDepositAddress": True, "fetchCurrencies": True}
+    networks = {"TRC20": {"id": "tron-id"}, "ERC20": {"id": "ether-id"}}
+    Odd.answers = {
+        "fetch_currencies": {"USDT": {"id": "usdt", "code": "USDT", "networks": networks}},
+        "fetch_deposit_address": {"currency": "USDT", "address": "here"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "stated", "told"),
+    [
+        ("TRC20", "TRC20", "TRC20"),
+        ("TRC20", "tron-id", "TRC20"),
+        ("tron-id", "tron-id", "tron-id"),
+        ("TRC20", "ERC20", "ERC20"),
+        ("TRC20", "ether-id", "ether-id"),
+        ("TRC20", None, None),
+        (None, "ERC20", "ERC20"),
+    ],
+)
+def test_an_address_is_on_the_network_that_the_venue_says_whatever_was_asked_for(
+    addresses: None, asked: str | None, stated: str | None, told: str | None
+) -> None:
+    Odd.answers["fetch_deposit_address"]["network"] = stated
+
+    assert _gateway().fetch_deposit_address("USDT", asked).network == told
