@@ -28,11 +28,14 @@ class Denial:
         asked_at_ms: when the last of them began [ms since epoch].
         filled: how much was filled, as it said in the last of them [base]; ``None``: it knows no
             such order.
+        order_id: ours, where only the order's mark tells which: the journal does not know it by
+            the venue's id; ``None`` together with ``filled``.
     """
 
     count: int
     asked_at_ms: int
     filled: Quantity | None = None
+    order_id: int | None = None
 
     @classmethod
     def from_json(cls, figures: Sequence[int | str]) -> "Denial":
@@ -40,14 +43,22 @@ class Denial:
 
         >>> Denial.from_json(Denial(3, 7, Decimal("0.10")).to_json()).filled
         Decimal('0.1')
+        >>> Denial.from_json(Denial(3, 7, Decimal(0), 12).to_json())
+        Denial(count=3, asked_at_ms=7, filled=Decimal('0'), order_id=12)
         """
-        count, asked_at_ms, *filled = figures
-        return cls(int(count), int(asked_at_ms), *[Decimal(one) for one in filled])
+        count, asked_at_ms, *more = figures
+        return cls(
+            int(count),
+            int(asked_at_ms),
+            Decimal(more[0]) if more else None,
+            int(more[1]) if len(more) > 1 else None,
+        )
 
     def to_json(self) -> list[int | str]:
         """Return its figures as JSON keeps them."""
         filled = [] if self.filled is None else [to_plain(self.filled)]
-        return [self.count, self.asked_at_ms, *filled]
+        order_id = [] if self.order_id is None else [self.order_id]
+        return [self.count, self.asked_at_ms, *filled, *order_id]
 
     @property
     def wait_ms(self) -> int:

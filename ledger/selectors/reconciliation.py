@@ -12,7 +12,7 @@ from accounts.models import Reservation, ReservationPurpose, Transfer, VenueAcco
 from accounts.selectors import list_syncable_account_ids
 from arbplatform.core.decimals import Amount, Quantity
 from ledger.domain.orders import OrderState
-from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES
+from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES, DiscrepancyKind
 from ledger.errors import DiscrepancyNotFound
 from ledger.models import (
     AccountReconciliation,
@@ -168,6 +168,22 @@ def map_states(client_order_ids: Collection[str]) -> dict[str, Order]:
     compared = ("account_id", "client_order_id", "venue_order_id", "state", "filled_quantity")
     rows = Order.objects.only(*compared)
     return rows.in_bulk(list(client_order_ids), field_name="client_order_id")
+
+
+def list_watched_orders(account_id: int) -> list[tuple[Discrepancy, Order]]:
+    """Return orders that a list once showed otherwise, and what of them is neither gone nor known.
+
+    What a person has acknowledged is none of it.
+    """
+    rows = Discrepancy.objects.filter(
+        account_id=account_id,
+        kind=DiscrepancyKind.ORDER_STATE,
+        state__in=ACTIVE_STATES,
+        acknowledged_at=None,
+    )
+    seen = {int(row.subject.partition("|")[2]): row for row in rows.order_by("pk")}
+    orders = list_orders().in_bulk(seen) if seen else {}
+    return [(row, orders[pk]) for pk, row in seen.items() if pk in orders]
 
 
 def find_orders_by_venue_id(account_id: int, market_id: int, ids: Iterable[str]) -> list[Order]:

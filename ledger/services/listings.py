@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from arbplatform.core.clock import to_ms
 from arbplatform.core.decimals import Quantity
 from arbplatform.core.errors import Message
 from ledger.domain.denials import Denial
-from ledger.domain.reconciliation import ROUNDS_MIN, DiscrepancyKind, Sighting
-from ledger.models import Fill
+from ledger.domain.reconciliation import DiscrepancyKind, Sighting
+from ledger.models import Fill, Order
+from ledger.selectors import list_orders
 from ledger.services.movements import Candidate
+from ledger.services.turns import find_denial, forget_denial, note_denial, take_turns
 from ledger.services.venue_reads import Round
 from markets.domain.orders import VenueFill
 from markets.models import Market
@@ -76,59 +77,44 @@ class Listing:
             The venue's id of an order, and the denial by which this round goes; ``None``: the
             venue is to be asked.
         """
-        asked = 0
-        for venue_order_id in sorted(venue_order_ids, key=self._count_denials):
-            has_room = asked < count_max
-            denial = self._denial(venue_order_id)
-            if denial is not None and self._rests(venue_order_id, denial, has_room=has_room):
-                self.round.denials[self._name(venue_order_id)] = denial  # it is listed still
-                yield venue_order_id, denial
-            elif has_room:
-                asked += 1
-                yield venue_order_id, None
-            else:
-                self.leave_open()
-                self.round.is_cut_short = True
+        ids = {self._name(one): one for one in venue_order_ids}
+        turns = take_turns(self.round, ids, count_max)
+        if not turns.is_all:
+            self.leave_open()
+        for name, denial in turns.taken:
+            yield ids[name], denial
 
-    def note_denial(self, venue_order_id: str, *, filled: Quantity | None = None) -> None:
+    def note_denial(
+        self, venue_order_id: str, *, filled: Quantity | None = None, order: Order | None = None
+    ) -> None:
         """Note that the venue has denied once more what it lists of an order.
 
         Args:
             venue_order_id: of the order.
             filled: what it says instead was filled [base]; ``None``: it knows no such order.
+            order: ours, where only the order's mark tells which.
         """
-        count = self._count_denials(venue_order_id) + 1
-        moment_ms = to_ms(self.round.started_at)
-        self.round.denials[self._name(venue_order_id)] = Denial(count, moment_ms, filled)
+        order_id = None if order is None or filled is None else order.pk
+        note_denial(self.round, self._name(venue_order_id), filled=filled, order_id=order_id)
 
     def forget_denial(self, venue_order_id: str) -> None:
         """Note that nothing of an order is missing any more: what was denied before is settled."""
-        name, round_ = self._name(venue_order_id), self.round
-        round_.known_denials = {
-            one: row for one, row in round_.known_denials.items() if one != name
-        }
+        forget_denial(self.round, self._name(venue_order_id))
+
+    def known_by_mark(self, venue_order_ids: Iterable[str]) -> dict[str, Order]:
+        """Return orders of ours that earlier questions have found by their mark alone.
+
+        Args:
+            venue_order_ids: of orders that the journal does not know by these ids.
+        """
+        denials = {one: find_denial(self.round, self._name(one)) for one in venue_order_ids}
+        ids = {one: row.order_id for one, row in denials.items() if row and row.order_id}
+        orders = list_orders().in_bulk(ids.values()) if ids else {}
+        return {one: orders[pk] for one, pk in ids.items() if pk in orders}
 
     def subject_of(self, key: TradeKey) -> str:
         """Return what names a trade among all of the account."""
         return f"{self.market.symbol}|{key[0]}|{key[1]}"
-
-    def _count_denials(self, venue_order_id: str) -> int:
-        denial = self._denial(venue_order_id)
-        return 0 if denial is None else denial.count
-
-    def _rests(self, venue_order_id: str, denial: Denial, *, has_room: bool) -> bool:
-        """Return whether an order that the venue denied is not asked for again in this round.
-
-        Who has room goes before what was denied so often that a person is told.
-        """
-        if self._name(venue_order_id) in self.round.denials:
-            return True
-        is_due = self.round.asks_all or denial.is_due(to_ms(self.round.started_at))
-        return not is_due or (denial.count >= ROUNDS_MIN and not has_room)
-
-    def _denial(self, venue_order_id: str) -> Denial | None:
-        name = self._name(venue_order_id)
-        return self.round.denials.get(name) or self.round.known_denials.get(name)
 
     def _name(self, venue_order_id: str) -> str:
         return f"{self.market.symbol}|{venue_order_id}"

@@ -84,6 +84,7 @@ def settle_missing(listing: Listing, missing: Mapping[str, Sequence[VenueFill]])
         order.venue_order_id: order
         for order in find_orders_by_venue_id(round_.account.pk, market.pk, missing)
     }
+    known |= listing.known_by_mark(missing.keys() - known.keys())
     own: dict[str, Order] = {}
     unknown: list[str] = []
     for venue_order_id, rows in missing.items():
@@ -120,7 +121,13 @@ def _settle_own(
     elif _book_confirmed(listing, order, read.value, rows):
         listing.forget_denial(venue_order_id)
     else:
-        listing.note_denial(venue_order_id, filled=_filled_here(listing, read.value))
+        _note_less(listing, order, read.value, venue_order_id)
+
+
+def _note_less(listing: Listing, order: Order, report: VenueOrder, venue_order_id: str) -> None:
+    """Note that our order's own report does not confirm what is listed of it."""
+    by_mark = None if order.venue_order_id == venue_order_id else order
+    listing.note_denial(venue_order_id, filled=_filled_here(listing, report), order=by_mark)
 
 
 def _see_own_again(
@@ -268,8 +275,10 @@ def _settle_marked(
 ) -> None:
     if order.state in _PENDING:
         listing.round.is_moving = True
-        return
-    _book_confirmed(listing, order, report, rows)
+    elif _book_confirmed(listing, order, report, rows):
+        listing.forget_denial(rows[0].venue_order_id)
+    else:
+        _note_less(listing, order, report, rows[0].venue_order_id)
 
 
 def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:

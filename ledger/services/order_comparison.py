@@ -1,12 +1,14 @@
 """Compare the journal with the venue's own lists of orders.
 
 An order that a list does not show is looked up in the usual way, which concludes nothing from one
-answer. An order that is listed and not ours is somebody else's; one that bears our mark and is not
-in the journal is a reason for an alarm.
+answer: also that a difference is gone takes the word of the order's own report. An order that is
+listed and not ours is somebody else's; one that bears our mark and is not in the journal is a
+reason for an alarm.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
@@ -16,15 +18,20 @@ from arbplatform.core.decimals import ZERO, to_plain
 from arbplatform.core.errors import ArbError, Message
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting, owner_of
-from ledger.models import Order
+from ledger.models import Discrepancy, Order
 from ledger.selectors import get_order
-from ledger.selectors.reconciliation import list_open_orders, map_states
+from ledger.selectors.reconciliation import (
+    list_open_orders,
+    list_watched_orders,
+    map_states,
+)
 from ledger.services.resolution import resolve_unknown
 from ledger.services.strangers import (
     see_other_installation,
     see_unknown_order,
     stranger_of,
 )
+from ledger.services.turns import forget_denial, note_denial, take_turns
 from ledger.services.venue_reads import Failed, Ok, Round
 from markets.domain.orders import VenueOrder, VenueOrderStatus
 from markets.models import Market
@@ -32,9 +39,11 @@ from markets.models import Market
 logger = logging.getLogger(__name__)
 
 LOOKUPS_MAX = 20
-"""Orders that one round looks up again."""
+"""Orders that one round looks up again; while there are more, all have their turn."""
 
 _K = DiscrepancyKind
+
+_SUBJECT = "order|"
 
 _NOT_LISTED = _(
     "Order {order_id} is open in the journal, but the venue's list of open orders does not show "
@@ -43,6 +52,10 @@ _NOT_LISTED = _(
 _DIFFERENT = _(
     "Order {order_id} is {state} in the journal with {booked} filled; the venue lists it as "
     "{listed_state} with {listed} filled."
+)
+_NOT_CONFIRMED = _(
+    "Order {order_id} is {state} in the journal with {booked} filled. The venue has listed it "
+    "otherwise, and does not show it now. Nothing was concluded."
 )
 _FOREIGN = _(
     "Order {venue_order_id} ({side} {quantity} {symbol}) is open and was not made by the platform."
@@ -97,12 +110,52 @@ def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
             round_.sightings.append(sighting)
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """An order of which journal and lists say different things.
+
+    Attributes:
+        order: as the journal has it.
+        report: as a list shows it; ``None``: none does.
+        seen: what an earlier round has seen of it, if no list shows it any more.
+    """
+
+    order: Order
+    report: VenueOrder | None = None
+    seen: Discrepancy | None = None
+
+    @property
+    def subject(self) -> str:
+        """What names it among all that is different."""
+        return f"{_SUBJECT}{self.order.pk}"
+
+
 def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
     """Look up what differs; what differs still afterwards was seen.
 
     Returns:
         Whether all of it was looked at.
     """
+    doubts = {doubt.subject: doubt for doubt in _list_doubts(round_, reports)}
+    for name in round_.known_denials:
+        if name.startswith(_SUBJECT) and name not in doubts:
+            forget_denial(round_, name)  # should it differ once more, that is something new
+    turns = take_turns(round_, doubts, LOOKUPS_MAX)
+    for subject, denial in turns.taken:
+        if round_.is_silent:
+            return False
+        doubt = doubts[subject]
+        if denial is not None:
+            round_.sightings.append(_sighting_of(doubt))
+        elif _look_again(round_, doubt):
+            note_denial(round_, subject)
+        else:
+            forget_denial(round_, subject)
+    return turns.is_all
+
+
+def _list_doubts(round_: Round, reports: Sequence[VenueOrder]) -> Iterator[_Doubt]:
+    """Yield our orders that the lists show otherwise, or do not show any more."""
     marked = {
         report.client_order_id: report
         for report in reports
@@ -113,65 +166,107 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
     for client_order_id, report in marked.items():
         if client_order_id not in journal and _is_new(round_, report):
             round_.sightings.append(see_unknown_order(stranger_of(report)))
-    doubtful = [
-        order
-        for order in journal.values()
-        if order.account_id == round_.account.pk and _differs(order, marked[order.client_order_id])
-    ]
+    listed = {report.venue_order_id: report for report in reports}
+    for order in journal.values():
+        report = marked[order.client_order_id]
+        if order.account_id == round_.account.pk and _differs(order, report):
+            yield _Doubt(order, report)
     unlisted = [
         order
         for order in list_open_orders(
             round_.account.pk, acknowledged_before=round_.started_at - GRACE
         )
-        if order.client_order_id not in marked
-        and order.venue_order_id not in {report.venue_order_id for report in reports}
+        if order.client_order_id not in marked and order.venue_order_id not in listed
     ]
-    for number, order in enumerate([*doubtful, *unlisted]):
-        if number == LOOKUPS_MAX:
-            round_.is_cut_short = True
-        if round_.is_cut_short or round_.is_silent:
-            return False
-        _look_again(round_, order, marked.get(order.client_order_id))
-    return True
+    yield from map(_Doubt, unlisted)
+    looked_at = {order.pk for order in unlisted}
+    for row, order in list_watched_orders(round_.account.pk):
+        is_listed = order.client_order_id in marked or order.venue_order_id in listed
+        if not is_listed and order.pk not in looked_at:
+            yield _Doubt(order, seen=row)
 
 
-def _look_again(round_: Round, order: Order, report: VenueOrder | None) -> None:
+def _look_again(round_: Round, doubt: _Doubt) -> bool:
+    """Note what a look-up leaves of a doubt; return whether anything."""
+    order_id = doubt.order.pk
     try:
-        fresh = resolve_unknown(order_id=order.pk, clock=round_.clock)
+        fresh = resolve_unknown(order_id=order_id, clock=round_.clock)
     except ArbError as error:
-        logger.warning("Order %s cannot be looked up: %s", order.pk, error)
-        fresh = get_order(order.pk)
-    subject = f"order|{order.pk}"
-    if report is None:
-        if fresh.state == OrderState.OPEN:
-            what = Message(_NOT_LISTED, {"order_id": order.pk})
-            round_.sightings.append(Sighting(_K.ORDER_STATE, subject, what))
-        return
-    # the list may be older than what the journal has learned since
-    ask = partial(
-        round_.gateway.fetch_order, symbol=report.symbol, venue_order_id=report.venue_order_id
+        logger.warning("Order %s cannot be looked up: %s", order_id, error)
+        fresh = get_order(order_id)
+    report = doubt.report
+    if report is None and doubt.seen is None:
+        left = _Doubt(fresh) if fresh.state == OrderState.OPEN else None
+    else:
+        left = _ask_itself(round_, fresh, doubt)
+    if left is not None:
+        round_.sightings.append(_sighting_of(left))
+    return left is not None
+
+
+def _ask_itself(round_: Round, fresh: Order, doubt: _Doubt) -> _Doubt | None:
+    """Return what is left once the order's own report is known: a list may be older than that."""
+    report = doubt.report
+    if report is not None and not _differs(fresh, report):
+        return None
+    read = round_.read(
+        partial(round_.gateway.fetch_order, symbol=fresh.market.symbol, **_id_of(fresh, doubt))
     )
-    read = round_.read(ask) if _differs(fresh, report) else None
     if isinstance(read, Ok):
         report = read.value
-    if not _differs(get_order(order.pk), report):
-        return
+    fresh = get_order(fresh.pk)
+    if report is not None:
+        return _Doubt(fresh, report) if _differs(fresh, report) else None
+    return _Doubt(fresh, seen=doubt.seen)
+
+
+def _id_of(order: Order, doubt: _Doubt) -> dict[str, str]:
+    """Return by which id a venue is to be asked for an order."""
+    if doubt.report is not None:
+        return {"venue_order_id": doubt.report.venue_order_id}
+    told = order.venue_order_id
+    if not told and doubt.seen is not None:
+        told = doubt.seen.evidence.get("venue_order_id", "")
+    return {"venue_order_id": told} if told else {"client_order_id": order.client_order_id}
+
+
+def _sighting_of(doubt: _Doubt) -> Sighting:
+    order, report = doubt.order, doubt.report
+    if report is not None:
+        return _see_other_report(doubt, report)
+    if doubt.seen is None:
+        what = Message(_NOT_LISTED, {"order_id": order.pk})
+        return Sighting(_K.ORDER_STATE, doubt.subject, what)
     context = {
         "order_id": order.pk,
-        "state": fresh.state,
-        "booked": to_plain(fresh.filled_quantity),
+        "state": order.state,
+        "booked": to_plain(order.filled_quantity),
+    }
+    return Sighting(
+        _K.ORDER_STATE,
+        doubt.subject,
+        Message(_NOT_CONFIRMED, context),
+        booked=doubt.seen.booked,
+        stated=doubt.seen.stated,
+        evidence=doubt.seen.evidence,
+    )
+
+
+def _see_other_report(doubt: _Doubt, report: VenueOrder) -> Sighting:
+    context = {
+        "order_id": doubt.order.pk,
+        "state": doubt.order.state,
+        "booked": to_plain(doubt.order.filled_quantity),
         "listed_state": report.status.value,
         "listed": to_plain(report.filled_quantity),
     }
-    round_.sightings.append(
-        Sighting(
-            _K.ORDER_STATE,
-            subject,
-            Message(_DIFFERENT, context),
-            booked=fresh.filled_quantity,
-            stated=report.filled_quantity,
-            evidence={"venue_order_id": report.venue_order_id, "symbol": report.symbol},
-        )
+    return Sighting(
+        _K.ORDER_STATE,
+        doubt.subject,
+        Message(_DIFFERENT, context),
+        booked=doubt.order.filled_quantity,
+        stated=report.filled_quantity,
+        evidence={"venue_order_id": report.venue_order_id, "symbol": report.symbol},
     )
 
 

@@ -14,7 +14,7 @@ from ledger.services.journal import submit_orders, write_orders
 from ledger.services.missing_fills import FOREIGN_ORDERS_MAX
 from ledger.services.reconciler import reconcile_account
 from markets.domain.funds import Wallet
-from markets.errors import VenueUnavailable
+from markets.errors import VenueRejected, VenueUnavailable
 from tests.ledger.reconciled import assert_equal_to, by_hand
 
 DENIED = FOREIGN_ORDERS_MAX + 5
@@ -240,3 +240,71 @@ def test_no_more_of_our_own_orders_are_asked_for_in_a_round_than_it_has_room_for
     assert counts(look, asked, 1) == [1]
     assert AccountReconciliation.objects.get().read_until is not None
     assert {row.state for row in Discrepancy.objects.all()} == {"alarmed"}
+
+
+@pytest.fixture
+def known_by_mark(opened_books, make_plan, venue, clock):
+    """An order of ours that the venue refused, as the journal says; it arrived all the same.
+
+    The venue lists a trade more than the order's own report confirms.
+    """
+
+    def refuse(request):
+        raise VenueRejected(venue="alpha", cause="try again")
+
+    venue.after_submit = refuse
+    (order,) = write_orders(plans=[make_plan()], clock=clock)
+    submit_orders(order_ids=[order.pk], clock=clock)
+    clock.advance_ms(120_000)
+    venue.fills.append(replace(venue.fills[-1], venue_trade_id="late"))
+    order.refresh_from_db()
+    assert (order.state, order.venue_order_id) == ("rejected", "")
+    return order
+
+
+def test_our_order_that_only_its_mark_tells_is_asked_for_less_and_less_often(
+    look, known_by_mark, venue, asked
+):
+    venue.hidden.update(venue.orders)  # no list shows it: only trades lead to it
+
+    for questions in SCHEDULE:
+        assert counts(look, asked, 1) == [questions]
+        for row in Discrepancy.objects.filter(kind="missing_fill"):
+            assert "says that the order filled 0.5" in str(row.to_message())
+
+    rows = Discrepancy.objects.filter(kind="missing_fill")
+    assert {(row.state, row.seen_count) for row in rows} == {("alarmed", len(SCHEDULE))}
+    assert [count for count, *_more in denials().values()] == [sum(SCHEDULE)]
+    assert Fill.objects.count() == 0
+
+
+def test_our_order_that_only_its_mark_tells_is_booked_once_its_report_confirms_it(
+    look, known_by_mark, venue
+):
+    venue.hidden.update(venue.orders)
+    for _round in range(ROUNDS_MIN):
+        look()
+    venue_order_id = venue.client_ids[known_by_mark.client_order_id]
+    told = venue.orders[venue_order_id]
+    venue.orders[venue_order_id] = replace(told, quantity=D("0.75"), filled_quantity=D("0.75"))
+
+    look()
+    assert Fill.objects.count() == 0  # a minute is not enough: it rests
+    look()
+
+    assert Fill.objects.filter(order=known_by_mark).count() == 3
+    assert denials() == {}
+
+
+def test_our_order_that_only_its_mark_tells_may_be_forgotten_by_its_venue(
+    look, known_by_mark, venue, asked
+):
+    venue.hidden.update(venue.orders)
+    look()
+    venue.orders.clear()
+
+    assert counts(look, asked, len(SCHEDULE) - 1) == SCHEDULE[1:]
+
+    for row in Discrepancy.objects.filter(kind="missing_fill"):
+        assert (row.state, row.seen_count) == ("alarmed", len(SCHEDULE))
+        assert "does not show its order" in str(row.to_message())
