@@ -146,7 +146,8 @@ class Child:
                 self._process.terminate()
 
     def kill(self) -> None:
-        """End the child and whatever it started, at once."""
+        """End the child and whatever it started, at once; it is not started again."""
+        self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

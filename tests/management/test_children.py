@@ -109,6 +109,19 @@ async def test_kills_a_child_that_does_not_end_by_itself(make_child, screen):
         os.kill(pid, 0)
 
 
+async def test_a_child_that_is_killed_is_not_said_to_start_again(make_child, screen):
+    child = make_child(SLEEP)
+    child.start()
+    await until(lambda: "ready" in screen.getvalue())
+
+    child.kill()
+    await until(lambda: child.pid is None)
+    await child.stop()
+
+    assert "again" not in screen.getvalue()
+    assert child.restart_count == 0
+
+
 async def test_ends_what_a_child_left_behind(make_child, screen):
     child = make_child(
         "import subprocess, sys, time\n"
