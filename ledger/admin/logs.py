@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, plain
+from arbplatform.console.tables import table
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render, render_values
 from ledger.models import EquitySnapshot, LogEntry, LogLevel
@@ -110,23 +111,15 @@ class EquitySnapshotAdmin(ReadOnlyAdmin):
     @display(description=_("breakdown"))
     def show_breakdown(self, snapshot: EquitySnapshot) -> SafeString | str:
         """Show amount, price and value by venue and asset."""
-        lines = format_html_join(
-            "",
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        heads = (_("venue"), _("asset"), _("amount"), _("price"), _("value"))
+        rows = [
             (
-                (
-                    row["venue"] or _("in transit"),
-                    row["asset"],
-                    row["amount"],
-                    row["price"] or "–",
-                    row["value"] or "–",
-                )
-                for row in snapshot.breakdown
-            ),
-        )
-        head = format_html_join(
-            "",
-            "<th>{}</th>",
-            ((name,) for name in (_("venue"), _("asset"), _("amount"), _("price"), _("value"))),
-        )
-        return format_html("<table><tr>{}</tr>{}</table>", head, lines)
+                row["venue"] or _("in transit"),
+                row["asset"],
+                row["amount"],
+                row["price"] or "–",
+                row["value"] or "–",
+            )
+            for row in snapshot.breakdown
+        ]
+        return table(heads, rows)

@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from arbplatform.console.tables import table
 from arbplatform.core.decimals import ZERO, to_plain
 from arbplatform.wording import render
 from strategies.models import PARTS, Attribution
@@ -59,18 +60,6 @@ def summarise(
         *((capfirst(str(PART_LABELS[name])), *(show(row[name]) for row in sums)) for name in PARTS),
         (_("Total"), *(show(row["total"]) for row in sums)),
     ]
-
-
-def table(heads: Sequence[Any], rows: Sequence[Sequence[Any]]) -> SafeString:
-    """Return a small plain table."""
-    cell = '<td class="pr-6 py-1">{}</td>'
-    lines = [format_html_join("", cell, ((value,) for value in row)) for row in rows]
-    head = '<th class="font-semibold pr-6 py-1 text-left whitespace-nowrap">{}</th>'
-    return format_html(
-        '<div class="arb-scroll"><table><tr>{}</tr>{}</table></div>',
-        format_html_join("", head, ((capfirst(text),) for text in heads)),
-        format_html_join("", "<tr>{}</tr>", ((line,) for line in lines)),
-    )
 
 
 def _steps(parts: Mapping[str, Decimal | None]) -> list[tuple[str, str, str]]:

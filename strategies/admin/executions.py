@@ -15,10 +15,11 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyInline, coloured, command_button, plain
+from arbplatform.console.tables import table
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice, SideChoice
-from strategies.admin.attributions import show_attribution, table
+from strategies.admin.attributions import show_attribution
 from strategies.admin.flattening import FlattenAdmin
 from strategies.admin.panel import LINK, brief, when
 from strategies.domain.repair import Action

@@ -100,7 +100,8 @@ def test_the_equity_page_shows_the_breakdown(console):
     assert len(snapshot.breakdown) == 2
     for row in snapshot.breakdown:
         for cell in (row["venue"], row["asset"], row["amount"], row["price"], row["value"]):
-            assert f"<td>{cell}</td>" in page
+            # with room between them: amounts that touch are read as one number
+            assert f'<td class="pr-6 py-1">{cell}</td>' in page
 
 
 @pytest.mark.usefixtures("history")
