@@ -66,6 +66,12 @@ def _is_transactional(item):
     )
 
 
+@pytest.fixture
+def chinese_terminal(settings):
+    """Give commands a terminal that is set to Chinese."""
+    settings.COMMAND_LANGUAGE = "zh-hans"
+
+
 @pytest.fixture(autouse=True)
 def empty_cache():
     """Throttles and cached prices of one test must not reach the next one."""

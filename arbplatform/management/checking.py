@@ -15,9 +15,9 @@ from django.db import connections
 from django.utils import translation
 
 from arbplatform.core.errors import ArbError
+from arbplatform.core.languages import find_language
 from arbplatform.management.bootstrap import check_database, to_report
 from arbplatform.management.errors import ConfigurationRefused
-from arbplatform.management.speech import find_language
 
 
 def main() -> None:

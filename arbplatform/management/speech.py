@@ -6,14 +6,13 @@ It runs without Django, so it reads the compiled catalogue itself.
 import gettext
 import os
 import unicodedata
-from collections.abc import Mapping
 from functools import cache
 
 from arbplatform.core.errors import Message
+from arbplatform.core.languages import find_language
 from arbplatform.settings.env import BASE_DIR
 
 LOCALE_DIR = BASE_DIR / "arbplatform" / "locale"
-CHINESE = "zh_Hans"
 
 
 def render(message: Message) -> str:
@@ -31,18 +30,6 @@ def label(message: Message, width: int) -> str:
     text = render(message)
     columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
     return text + " " * (width - columns)
-
-
-def find_language(environment: Mapping[str, str]) -> str:
-    """Return the language by the rules of the shell; empty is English.
-
-    Args:
-        environment: of the process: the first variable that is set counts.
-    """
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if environment.get(name):
-            return CHINESE if environment[name].startswith("zh") else ""
-    return ""
 
 
 @cache

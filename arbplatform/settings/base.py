@@ -12,7 +12,7 @@ from redis.retry import Retry
 from arbplatform.background.queues import QUEUES
 from arbplatform.settings.api import *  # noqa: F403
 from arbplatform.settings.console import *  # noqa: F403
-from arbplatform.settings.env import BASE_DIR, DATA_DIR, env, require_secrets
+from arbplatform.settings.env import BASE_DIR, DATA_DIR, env, require_secrets, terminal_language
 from arbplatform.settings.logs import *  # noqa: F403
 from arbplatform.settings.retention import *  # noqa: F403
 
@@ -296,6 +296,7 @@ AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "arbplatform.api.handlers.csrf_failure"
 
 LANGUAGE_CODE = env.str("ARB_LANGUAGE", default="zh-hans")
+COMMAND_LANGUAGE = env.str("ARB_LANGUAGE", default=terminal_language())
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "arbplatform" / "locale"]
 USE_I18N = True

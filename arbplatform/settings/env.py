@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from arbplatform.core.ids import new_install_id
+from arbplatform.core.languages import CHINESE, find_language
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -39,6 +40,11 @@ DATA_DIR = Path(env.str("ARB_DATA_DIR", default=str(BASE_DIR / "var"))).resolve(
 
 SECRETS_FILE = "secrets.env"
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "ARB_INSTALL_ID")
+
+
+def terminal_language() -> str:
+    """Return the language of the terminal, as Django calls it."""
+    return "zh-hans" if find_language(os.environ) == CHINESE else "en"
 
 
 def missing_secrets() -> list[str]:

@@ -13,7 +13,7 @@ from arbplatform.settings.base import DATABASES, REST_FRAMEWORK
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = COMMAND_LANGUAGE = "en"
 REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"] = []
 CELERY_BROKER_URL = "memory://"
 BUDGET_REDIS_URL = ""

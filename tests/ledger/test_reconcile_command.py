@@ -38,22 +38,33 @@ def test_unopened_books_are_said_to_be(account):
         call_command("reconcile", str(account.pk))
 
 
+@pytest.mark.usefixtures("chinese_terminal")
 def test_what_is_said_is_in_one_language(account):
+    ensure_opened(account_id=account.pk)
+    out = StringIO()
+
+    call_command("reconcile", stdout=out)
+
+    assert out.getvalue() == "alpha/main：一致，已入账 0 项。\n"
+
+
+@pytest.mark.usefixtures("chinese_terminal")
+def test_why_a_comparison_failed_is_said_in_the_same_language(account, venue):
+    ensure_opened(account_id=account.pk)
+    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+    out = StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("reconcile", stdout=out)
+
+    assert "无法连接交易所 alpha：timeout。" in out.getvalue()
+
+
+def test_an_english_terminal_is_answered_in_english_where_browsers_are_shown_chinese(account):
     ensure_opened(account_id=account.pk)
     out = StringIO()
 
     with translation.override("zh-hans"):
         call_command("reconcile", stdout=out)
 
-    assert out.getvalue() == "alpha/main：一致，已入账 0 项。\n"
-
-
-def test_why_a_comparison_failed_is_said_in_the_same_language(account, venue):
-    ensure_opened(account_id=account.pk)
-    venue.failures["fetch_open_orders"] = [VenueUnavailable(venue="alpha", cause="timeout")]
-    out = StringIO()
-
-    with translation.override("zh-hans"), pytest.raises(CommandError):
-        call_command("reconcile", stdout=out)
-
-    assert "无法连接交易所 alpha：timeout。" in out.getvalue()
+    assert out.getvalue() == "alpha/main: equal, booked: 0.\n"

@@ -5,7 +5,6 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
-from django.utils import translation
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.retention.models import Retention
@@ -72,14 +71,14 @@ def test_a_kind_that_somebody_else_is_at_is_named(write_logs):
     assert LogEntry.objects.count() == 1
 
 
-def test_the_output_is_in_the_language_of_the_installation(write_logs):
+@pytest.mark.usefixtures("chinese_terminal")
+def test_the_output_is_in_the_language_of_the_terminal(write_logs):
     ensure_rows()
     Retention.objects.filter(kind="logs").update(lease_until=SYSTEM_CLOCK.now() + LEASE)
 
-    with translation.override("zh-hans"):
-        said = prune("--kind", "logs")
-        with pytest.raises(CommandError, match=r"没有这类数据。已知的种类：alarms, comparisons, "):
-            prune("--kind", "orders")
+    said = prune("--kind", "logs")
+    with pytest.raises(CommandError, match=r"没有这类数据。已知的种类：alarms, comparisons, "):
+        prune("--kind", "orders")
 
     assert "另一个进程正在处理，尚未检查：logs。请一分钟后再运行。" in said
     assert all(title in said for title in ("类型", "保留 [天]", "可删除", "已删除", "行数", "大小"))

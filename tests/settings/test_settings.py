@@ -119,6 +119,25 @@ def test_a_first_run_needs_nothing_from_the_environment(tmp_path):
     assert done.stdout.split() == ["False", "zh-hans"], done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "language"),
+    [
+        ({"LC_ALL": "en_US.UTF-8"}, "en"),
+        ({"LC_ALL": "zh_CN.UTF-8"}, "zh-hans"),
+        ({"LC_ALL": "en_US.UTF-8", "ARB_LANGUAGE": "zh-hans"}, "zh-hans"),
+        ({"LC_ALL": "zh_CN.UTF-8", "ARB_LANGUAGE": "en"}, "en"),
+    ],
+)
+def test_commands_speak_as_the_terminal_does_unless_a_language_was_chosen(
+    tmp_path, given, language
+):
+    script = "from django.conf import settings as s; print(s.COMMAND_LANGUAGE)"
+
+    done = run(script, "arbplatform.settings.dev", tmp_path, **given)
+
+    assert done.stdout.split() == [language], done.stderr
+
+
 def test_production_has_no_default_secrets_and_names_all_that_it_misses(tmp_path):
     given = {"SECRET_KEY": SECRETS["SECRET_KEY"]}
 

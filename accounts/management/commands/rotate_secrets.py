@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from accounts.services.vault import rotate_secrets
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.errors import ArbError
 from arbplatform.wording import render
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py rotate_secrets``."""
 
     help = (

@@ -5,13 +5,14 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from arbplatform.commands import TerminalCommand
 from arbplatform.retention.kinds import Kind, find_kind, list_kinds
 from arbplatform.retention.measuring import measure
 from arbplatform.retention.models import Retention
@@ -22,7 +23,7 @@ WIDTH: Final = 120
 MS_PER_S: Final = 1_000
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py prune``."""
 
     help = (

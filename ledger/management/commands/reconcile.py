@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.selectors import get_account
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
 from ledger.domain.reconciliation import UNSOLVED_STATES, RunOutcome
@@ -16,7 +17,7 @@ from ledger.selectors.reconciliation import (
 from ledger.services.reconciler import reconcile_account
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py reconcile``."""
 
     help = (

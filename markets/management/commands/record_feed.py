@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.errors import ArbError
 from markets.domain.feeds import FeedState
 from markets.gateway.base import VenueSpec
@@ -20,7 +21,7 @@ SECONDS_MAX = 7 * 86_400
 MEBIBYTE = 2**20
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """Records a session, which simulated venues can replay and playbacks can read."""
 
     help = "Record the order books of live feeds into a session of compressed files."

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.errors import ArbError
 from arbplatform.core.histograms import Summary, say_duration
 from arbplatform.wording import render
@@ -26,7 +27,7 @@ WIDTH: Final = 120
 BYTES_PER_MIB: Final = 1_048_576
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py engine_status``."""
 
     help = "Show how long each stage takes in every engine, its queues, drops and feeds."

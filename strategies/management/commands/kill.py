@@ -6,8 +6,9 @@ What it says is in the language of the settings, as everything that nobody asks 
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
@@ -18,7 +19,7 @@ from strategies.services.flattening import Flattening, flatten, list_flattenings
 from strategies.services.repairs import repair_execution
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py kill``."""
 
     help = (

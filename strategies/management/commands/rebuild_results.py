@@ -4,10 +4,11 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from arbplatform.commands import TerminalCommand
 from arbplatform.core.decimals import Amount, to_plain
 from markets.selectors import list_assets
 from strategies.models import ResultTotal, Strategy
@@ -15,7 +16,7 @@ from strategies.selectors import list_strategies
 from strategies.services.results import rebuild_results
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """``manage.py rebuild_results``."""
 
     help = (

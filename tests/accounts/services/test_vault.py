@@ -76,14 +76,15 @@ def test_the_command_says_how_many_accounts_were_done(accounts, settings, capsys
     assert capsys.readouterr().out == ("Encrypted the secrets of 2 accounts with the newest key.\n")
 
 
-def test_the_command_speaks_the_language_of_the_installation(accounts, settings, capsys):
+@pytest.mark.usefixtures("chinese_terminal")
+def test_the_command_speaks_the_language_of_the_terminal(accounts, settings, capsys):
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
 
-    with translation.override("zh-hans"):
+    call_command("rotate_secrets")
+    settings.FIELD_ENCRYPTION_KEYS = [OTHER]
+    with pytest.raises(CommandError) as refusal:
         call_command("rotate_secrets")
-        settings.FIELD_ENCRYPTION_KEYS = [OTHER]
-        with pytest.raises(CommandError) as refusal:
-            call_command("rotate_secrets")
+    with translation.override("zh-hans"):
         assert str(refusal.value) == render(SecretUnreadable().message)
 
     assert capsys.readouterr().out == "已用最新的加密密钥重新加密 2 个账户的密钥。\n"

@@ -4,7 +4,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import translation
 
 from ledger.errors import TradingHalted
 from ledger.models import Order, TradingChange, TradingHalt
@@ -216,8 +215,9 @@ def test_the_command_says_why_it_did_nothing(db, arguments, text):
     assert TradingChange.objects.count() == 0
 
 
+@pytest.mark.usefixtures("chinese_terminal")
 def test_the_command_says_in_its_own_language_that_nothing_is_halted(db):
-    with translation.override("zh-hans"), pytest.raises(CommandError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         command("--resume", "--reason", "x")
 
     assert str(refusal.value).startswith("没有可恢复的交易：整个平台本身既未暂停也未受限。")

@@ -7,7 +7,6 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.utils import translation
 
 from markets.errors import VenueRejected
 from markets.models import Asset
@@ -155,18 +154,18 @@ def test_totals_that_are_lost_are_made_again_and_those_of_nothing_are_zero(execu
     assert list(ResultTotal.objects.exclude(executions=0).values(*COUNTED, *SUMMED)) == before
 
 
-def test_the_command_speaks_the_language_of_the_installation(executed):
+@pytest.mark.usefixtures("chinese_terminal")
+def test_the_command_speaks_the_language_of_the_terminal(executed):
     ResultTotal.objects.update(failed=2)
     where = f"{executed.strategy} (#{executed.strategy_id}), USDT"
-    with translation.override("zh-hans"):
-        with pytest.raises(CommandError, match=r"^有 1 个合计不正确。"):
-            run("--dry-run")
-        assert run().splitlines() == [
-            f"{where}: 失败 比应有值多 2",
-            "1 个策略中有 1 个合计不正确。",
-        ]
-        with pytest.raises(CommandError, match=r"^没有策略 4711。"):
-            run("4711")
+    with pytest.raises(CommandError, match=r"^有 1 个合计不正确。"):
+        run("--dry-run")
+    assert run().splitlines() == [
+        f"{where}: 失败 比应有值多 2",
+        "1 个策略中有 1 个合计不正确。",
+    ]
+    with pytest.raises(CommandError, match=r"^没有策略 4711。"):
+        run("4711")
 
 
 def test_a_strategy_that_is_not_there_is_refused(executed):
