@@ -116,6 +116,8 @@ def _ensure_account(row: Mapping[str, Any], simulator_url: str) -> VenueAccount:
             label=customer["label"],
             api_key=customer["api_key"],
             api_secret=customer["api_secret"],
+            # its key may withdraw; only where simulated venues count as real ones is it asked for
+            allows_transfers=True,
         )
     test_connection(account_id=account.pk)
     sync_balances(account_id=account.pk)

@@ -69,6 +69,14 @@ def test_a_first_start_sets_everything_up_and_trades(data_dir, start_simulator):
     assert not PeriodicTask.objects.filter(strategy__in=strategies).exists()
 
 
+def test_a_first_start_may_treat_simulated_venues_as_real_ones(data_dir, start_simulator, settings):
+    settings.TRANSFER_TRUST_LOCAL = False
+
+    assert demo_seed.ensure_demo(start_simulator())
+
+    assert VenueAccount.objects.filter(is_enabled=True).count() == 3
+
+
 def test_a_later_start_leaves_alone_what_a_person_has_changed(data_dir, start_simulator):
     url = start_simulator()
     demo_seed.ensure_demo(url)
