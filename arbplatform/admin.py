@@ -114,6 +114,14 @@ class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
         (title, basic), *others = self.fieldsets
         return ((title, {"fields": ("show_name", *basic["fields"][1:])}), *others)
 
+    def has_delete_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
+        """Refuse for what the platform lives on, also where it would go with its interval.
+
+        Only the next start would make it again: until then nobody would look up an order, compare
+        an account or take a snapshot. Switching it off leaves a row that can be seen.
+        """
+        return super().has_delete_permission(request, obj) and (obj is None or not _is_ours(obj))
+
     @display(description=_("name"), ordering="name")
     def show_name(self, task: PeriodicTask) -> str:
         """Show the name in the reader's language."""

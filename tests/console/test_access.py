@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -64,3 +65,21 @@ def test_a_schedule_can_be_switched_off(console):
     assert response.status_code == 302
     task.refresh_from_db()
     assert task.enabled is False
+
+
+@pytest.mark.parametrize("removed", ["periodictask", "intervalschedule"])
+@pytest.mark.parametrize(("name", "is_kept"), [("of the platform", True), ("my own", False)])
+def test_a_schedule_that_the_platform_lives_on_is_not_deleted_nor_goes_with_its_interval(
+    console, settings, removed, name, is_kept
+):
+    settings.CELERY_BEAT_SCHEDULE = {"of the platform": {}}
+    every = IntervalSchedule.objects.create(every=5, period="seconds")
+    task = PeriodicTask.objects.create(name=name, task="app.do_it", interval=every)
+    pk = task.pk if removed == "periodictask" else every.pk
+    pages = f"/admin/django_celery_beat/{removed}/"
+
+    console.post(f"{pages}{pk}/delete/", {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+    console.post(pages, chosen)
+
+    assert PeriodicTask.objects.filter(pk=task.pk).exists() is is_kept
