@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
@@ -25,6 +24,7 @@ from accounts.services.networks import confirm_network, forget_network
 from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
+from arbplatform.wording import render
 
 STATE_LABELS = {
     AddressState.PROPOSED.value: "info",
@@ -119,7 +119,7 @@ class AddressEntryAdmin(AskingAdmin):
     @display(description=_("reason"))
     def show_reason(self, entry: AddressEntry) -> str:
         """Show why it is in its state; the platform's own reasons in the reader's language."""
-        return gettext(entry.reason) if entry.reason else "–"
+        return render(entry.to_reason()) or "–"
 
     @display(description=_("history"))
     def show_changes(self, entry: AddressEntry) -> SafeString | str:
@@ -130,7 +130,7 @@ class AddressEntryAdmin(AskingAdmin):
                 f"{change.changed_at:%Y-%m-%d %H:%M:%S}",
                 say_author(change.changed_by),
                 event_label(change.event),
-                gettext(change.reason) if change.reason else "",
+                render(change.to_reason()),
             )
             for change in changes
         )
@@ -254,7 +254,7 @@ class RuleChangeAdmin(ReadOnlyAdmin):
     @display(description=_("reason"))
     def show_reason(self, change: RuleChange) -> str:
         """Show why; the platform's own reasons in the reader's language."""
-        return gettext(change.reason) if change.reason else "–"
+        return render(change.to_reason()) or "–"
 
     @display(description=_("changed by"), ordering="changed_by")
     def show_author(self, change: RuleChange) -> str:

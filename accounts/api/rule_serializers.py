@@ -17,10 +17,11 @@ from accounts.models import (
 from accounts.selectors import list_rule_changes
 from accounts.services.addresses import LABEL_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
-from arbplatform.api.fields import AmountField, BodySerializer
+from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
 
 ID_MAX = 2**63 - 1
 CHANGES_MAX = 100
+WHY = "Why: the platform's own reasons in the reader's language, what people typed as it is."
 
 
 class RuleChangeSerializer(serializers.ModelSerializer[RuleChange]):
@@ -28,6 +29,7 @@ class RuleChangeSerializer(serializers.ModelSerializer[RuleChange]):
 
     before = serializers.JSONField(read_only=True)
     after = serializers.JSONField(read_only=True)
+    reason = SentenceField(source="to_reason", help_text=WHY)
 
     class Meta:
         model = RuleChange
@@ -41,6 +43,7 @@ class AddressSerializer(serializers.ModelSerializer[AddressEntry]):
     account_name = serializers.CharField(source="account.__str__", read_only=True)
     asset = serializers.CharField(source="asset.code", read_only=True)
     state = serializers.ChoiceField(choices=AddressStateChoice.choices, read_only=True)
+    reason = SentenceField(source="to_reason", help_text=WHY)
     proposed_by = serializers.CharField(
         source="proposed_by.username", read_only=True, allow_null=True, default=None
     )

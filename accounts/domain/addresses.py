@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
+from arbplatform.core.errors import Message
 from arbplatform.core.transitions import TransitionTable
 
 
@@ -38,6 +39,11 @@ ADDRESS_TRANSITIONS: Final[TransitionTable[AddressState, AddressEvent]] = Transi
     },
 )
 """A suspended address never comes back: it is proposed anew, and approved by two people again."""
+
+REPLACED: Final = Message("replaced by a newer entry").template
+MISMATCH: Final = Message("the venue states another address").template
+OWN_REASONS: Final = frozenset({REPLACED, MISMATCH})
+"""Why the platform itself takes an entry out of use; all other reasons were typed."""
 
 BLOCKED_STATES: Final = frozenset({AddressState.SUSPENDED, AddressState.REVOKED})
 

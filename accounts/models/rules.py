@@ -7,11 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.domain.addresses import AddressState
+from accounts.domain.addresses import OWN_REASONS, AddressState
 from accounts.domain.rules import RuleKind
 from accounts.models.accounts import VenueAccount
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_reason
 from markets.models import Asset, Venue
 
 
@@ -47,7 +49,7 @@ class AddressEntry(TimestampedModel):
         default=AddressStateChoice.PROPOSED,
         db_index=True,
     )
-    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -85,6 +87,10 @@ class AddressEntry(TimestampedModel):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.asset.code} {self.network} → {self.account}"
+
+    def to_reason(self) -> Message:
+        """Return why it is in its state: as typed, or a sentence still to be translated."""
+        return read_reason(self.reason, OWN_REASONS)
 
     def is_usable(self, now: datetime) -> bool:
         """Return whether it is approved and its cooling time is over."""
@@ -187,7 +193,7 @@ class RuleChange(models.Model):
     event = models.CharField(_("event"), max_length=16)
     before = models.JSONField(_("before"), default=dict)
     after = models.JSONField(_("after"), default=dict)
-    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -207,3 +213,7 @@ class RuleChange(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.name}"
+
+    def to_reason(self) -> Message:
+        """Return why it was done: as typed, or a sentence still to be translated."""
+        return read_reason(self.reason, OWN_REASONS)

@@ -12,11 +12,13 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext_noop as _
 
 from accounts.domain.addresses import (
     ADDRESS_TRANSITIONS,
     BLOCKED_STATES,
+    MISMATCH,
+    OWN_REASONS,
+    REPLACED,
     AddressEvent,
     AddressState,
     is_same_place,
@@ -48,6 +50,7 @@ from accounts.services.history import (
 from accounts.services.routes import Route
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.persistence.sentences import keep_words
 from arbplatform.wording import untranslated
 from markets.domain.funds import DepositAddress
 from markets.selectors import get_asset
@@ -55,9 +58,6 @@ from markets.selectors import get_asset
 logger = logging.getLogger(__name__)
 
 LABEL_LENGTH_MAX: Final = 64
-_REPLACED: Final = _("replaced by a newer entry")
-_MISMATCH: Final = _("the venue states another address")
-_OWN_REASONS: Final = frozenset({_REPLACED, _MISMATCH})
 
 
 def propose_address(
@@ -158,7 +158,8 @@ def revoke_address(
     entry = lock_address(entry_id)
     if entry.state == AddressState.REVOKED:
         raise IllegalTransition("The address {entry} is revoked already.", entry=str(entry))
-    return _step(entry, AddressEvent.REVOKE, user=person, clock=clock, reason=why)
+    kept = keep_words(why, OWN_REASONS)
+    return _step(entry, AddressEvent.REVOKE, user=person, clock=clock, reason=kept)
 
 
 def require_address(
@@ -197,7 +198,7 @@ def require_address(
         raise AddressBlocked(
             entry=str(entry),
             state=untranslated(AddressStateChoice(entry.state).label),
-            reason=Message(entry.reason) if entry.reason in _OWN_REASONS else entry.reason,
+            reason=entry.to_reason(),
         )
     if not is_same_place((entry.address, entry.tag), (route.address, route.tag)):
         _suspend(entry.pk, route, clock)
@@ -229,9 +230,9 @@ def _suspend(entry_id: int, route: Route, clock: Clock) -> None:
     entry = lock_address(entry_id)
     if not ADDRESS_TRANSITIONS.can(AddressState(entry.state), AddressEvent.SUSPEND):
         return  # somebody else saw it too
-    logger.error("%s is suspended: %s", entry, _MISMATCH)
+    logger.error("%s is suspended: %s", entry, MISMATCH)
     after = {"stated_address": route.address, "stated_tag": route.tag}
-    _step(entry, AddressEvent.SUSPEND, user=None, clock=clock, reason=_MISMATCH, seen=after)
+    _step(entry, AddressEvent.SUSPEND, user=None, clock=clock, reason=MISMATCH, seen=after)
 
 
 def _propose_automatically(
@@ -261,7 +262,7 @@ def _write(entry: AddressEntry, user: Person | None, clock: Clock) -> AddressEnt
     place = {"account_id": entry.account_id, "asset_id": entry.asset_id, "network": entry.network}
     current = AddressEntry.objects.exclude(state=AddressState.REVOKED)
     for old in current.filter(**place).select_for_update(of=("self",)):
-        _step(old, AddressEvent.REVOKE, user=user, clock=clock, reason=_REPLACED)
+        _step(old, AddressEvent.REVOKE, user=user, clock=clock, reason=REPLACED)
     entry.save(force_insert=True)
     _record(entry, AddressEvent.PROPOSE, before={}, user=user, clock=clock, reason="")
     return entry

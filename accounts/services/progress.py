@@ -26,7 +26,7 @@ from accounts.services.reservations import release
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import Amount
-from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.errors import ArbError
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence
 from arbplatform.wording import untranslated
@@ -77,8 +77,7 @@ def claim(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> bool:
     entry = entries.filter(pk__in=list(entry_id)).first()
     if entry is not None and entry.state in BLOCKED_STATES:
         state = untranslated(AddressStateChoice(entry.state).label)
-        reason = Message(entry.reason)
-        raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=reason)
+        raise AddressBlocked(entry=f"#{entry.pk}", state=state, reason=entry.to_reason())
     now = clock.now()
     rows = Transfer.objects.filter(pk=transfer_id, state__in=SENDABLE_STATES)
     claimed = rows.update(

@@ -9,6 +9,7 @@ from django.conf import settings
 from accounts.selectors import list_accounts
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.decimals import Amount, to_plain
+from arbplatform.core.errors import Message
 from arbplatform.core.histograms import Histogram
 from arbplatform.core.stages import Stage, merge_into
 from ledger.domain.orders import LIVE_STATES, OrderState
@@ -42,7 +43,7 @@ STOPPING_MAX = 1000
 def settle() -> None:
     """Stop every strategy and wait, for a bounded time, until nothing moves any more."""
     for strategy in list_strategies().filter(state=StrategyState.RUNNING):
-        stop_strategy(strategy_id=strategy.pk, user=None, reason="end of the demo")
+        stop_strategy(strategy_id=strategy.pk, user=None, reason=Message("The demo has ended."))
     deadline_ms = SYSTEM_CLOCK.monotonic_ms() + SETTLE_TIMEOUT_S * 1000
     while SYSTEM_CLOCK.monotonic_ms() < deadline_ms:
         for strategy_id in list_stopping(limit=STOPPING_MAX):

@@ -4,6 +4,7 @@ A column of text holds the template of a sentence and its values. What was kept 
 before is a sentence without values: it is shown as it was.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,8 @@ from arbplatform.persistence.fields import to_document
 
 _HEAD: Final = '{"template":'
 """How a column begins that holds a sentence, and no text of people or venues."""
+_AS_TYPED: Final = "{words}"
+"""What a person typed is a value: a template would be translated if the catalogue has such one."""
 
 
 def keep_sentence(message: Message) -> str:
@@ -38,13 +41,38 @@ def keep_document(message: Message) -> dict[str, Any]:
     return message_to_json(Message(redact(str(message)))) if _shows_secret(kept) else kept
 
 
-def keep_words(text: str) -> str:
+def keep_words(text: str, own: AbstractSet[str] = frozenset()) -> str:
     """Return what a column of sentences keeps of what a person typed: it comes back as it is.
 
     Args:
         text: nothing of it is masked; if it looks like a sentence that is kept, it is no such one.
+        own: bare texts that the platform itself writes into that column.
     """
-    return to_document(message_to_json(Message(text))) if text.startswith(_HEAD) else text
+    if text in own or text.startswith(_HEAD):
+        return to_document(message_to_json(Message(_AS_TYPED, {"words": text})))
+    return text
+
+
+def keep_reason(reason: Message | str, own: AbstractSet[str] = frozenset()) -> str:
+    """Return what a column keeps of a sentence of the platform, or of what a person typed.
+
+    Args:
+        reason: the one or the other.
+        own: as of ``keep_words``.
+    """
+    return keep_sentence(reason) if isinstance(reason, Message) else keep_words(reason, own)
+
+
+def read_reason(kept: str, own: AbstractSet[str] = frozenset()) -> Message:
+    """Return what ``keep_reason`` was given: what was typed is not translated.
+
+    Args:
+        kept: the column's content.
+        own: as of ``keep_words``.
+    """
+    said = read_sentence(kept)
+    is_typed = said.template == kept and kept not in own
+    return Message(_AS_TYPED, {"words": kept}) if is_typed and kept else said
 
 
 def read_sentence(text: str) -> Message:

@@ -1,14 +1,12 @@
 """Whether trading is allowed, and who changed that."""
 
-from typing import Final
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from arbplatform.core.errors import Message
-from arbplatform.persistence.sentences import read_sentence
+from arbplatform.persistence.sentences import read_reason
 from ledger.domain.halts import (
     PERSONAL_LEVELS,
     SELF_LIFTING_LEVELS,
@@ -16,8 +14,6 @@ from ledger.domain.halts import (
     TradingEvent,
     TradingState,
 )
-
-_AS_TYPED: Final = "{reason}"
 
 
 class TradingStateChoice(models.TextChoices):
@@ -81,7 +77,7 @@ class TradingHalt(models.Model):
 
     def to_reason(self) -> Message:
         """Return why it is so, still to be translated."""
-        return _read_reason(self.reason)
+        return read_reason(self.reason)
 
 
 class TradingChange(models.Model):
@@ -118,10 +114,4 @@ class TradingChange(models.Model):
 
     def to_reason(self) -> Message:
         """Return why it was done, still to be translated."""
-        return _read_reason(self.reason)
-
-
-def _read_reason(kept: str) -> Message:
-    """Return a sentence of the platform, or what a person typed: a value, which stays as it is."""
-    said = read_sentence(kept)
-    return Message(_AS_TYPED, {"reason": kept}) if said.template == kept else said
+        return read_reason(self.reason)

@@ -150,7 +150,7 @@ class Order(TimestampedModel):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.side} {self.market}"
+        return f"#{self.pk} {self.get_side_display()} {self.market}"
 
     @property
     def is_cancelling(self) -> bool:

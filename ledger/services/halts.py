@@ -28,7 +28,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message, NotFound
 from arbplatform.core.texts import storable
 from arbplatform.persistence.retries import retried
-from arbplatform.persistence.sentences import keep_sentence, keep_words
+from arbplatform.persistence.sentences import keep_reason
 from arbplatform.persistence.vendor import database_vendor
 from arbplatform.wording import untranslated
 from ledger.domain.halts import (
@@ -201,7 +201,7 @@ def change_trading(
     if not TRADING_TRANSITIONS.can(before, event):
         raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
-    halt.reason, halt.changed_at = _kept(reason), clock.now()
+    halt.reason, halt.changed_at = keep_reason(reason), clock.now()
     halt.changed_by = keep_author(user)
     halt.save()
     TradingChange.objects.create(
@@ -253,10 +253,6 @@ def _find_denial(wish: Wish, venue_id: int, halts: dict[str, TradingHalt]) -> Tr
     kind = TradingGuarded if halt.lifts_itself else TradingHalted
     state_name = untranslated(TradingStateChoice(halt.state).label)
     return kind(state=state_name, scope=name_of(halt), reason=halt.to_reason())
-
-
-def _kept(reason: str | Message) -> str:
-    return keep_sentence(reason) if isinstance(reason, Message) else keep_words(reason)
 
 
 def _lock_out_writers() -> None:

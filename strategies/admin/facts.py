@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
+from ledger.models import SideChoice
 from strategies.admin.panel import LINK, brief, when
 from strategies.admin.scanner import ScannerAdmin
 from strategies.models import Decision, Opportunity, Run
@@ -72,7 +72,7 @@ class RunAdmin(ReadOnlyAdmin):
     @display(description=_("stop reason"), ordering="stop_reason")
     def show_stop_reason(self, run: Run) -> str:
         """Show what a person gave as the reason, or in the reader's language what went wrong."""
-        return say_author(run.stop_reason) or render(run.to_fault())
+        return render(run.to_stop_reason())
 
     @display(description=_("parameters"))
     def show_params(self, run: Run) -> SafeString:
@@ -109,7 +109,7 @@ class OpportunityAdmin(ScannerAdmin):
         "run",
         "show_detected_at",
         "summary",
-        "route",
+        "show_route",
         "show_edge",
         "show_notional",
         "show_expected",
@@ -128,6 +128,13 @@ class OpportunityAdmin(ScannerAdmin):
     def show_detected_at(self, opportunity: Opportunity) -> str:
         """Show the moment to the second."""
         return when(opportunity.detected_at)
+
+    @display(description=_("route"))
+    def show_route(self, opportunity: Opportunity) -> str:
+        """Show side, market and venue of every leg."""
+        legs = (leg.partition(" ") for leg in opportunity.route.split(" > "))
+        sides = dict(SideChoice.choices)
+        return " → ".join(f"{sides.get(side, side)} {where}" for side, _space, where in legs)
 
     @display(description=_("edge [bps]"), ordering="edge_bps")
     def show_edge(self, opportunity: Opportunity) -> str:

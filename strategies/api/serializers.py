@@ -13,7 +13,6 @@ from arbplatform.api.fields import (
     SentenceField,
     SentenceValuesField,
 )
-from arbplatform.authors import say_author
 from arbplatform.wording import render
 from ledger.models import Fill, LogEntry
 from strategies.models import (
@@ -228,7 +227,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     def get_stop_reason(self, run: Run) -> str:
         """Return why it ended."""
-        return say_author(run.stop_reason) or render(run.to_fault())
+        return render(run.to_stop_reason())
 
 
 class RunRowSerializer(RunSerializer):

@@ -8,10 +8,12 @@ from django.utils.translation import pgettext_lazy
 from django_celery_beat.models import PeriodicTask
 
 from accounts.models import VenueAccount
+from arbplatform.authors import SYSTEM
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField, DocumentField
 from arbplatform.persistence.models import TimestampedModel
+from arbplatform.persistence.sentences import read_reason
 from markets.models import Asset
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 
@@ -145,7 +147,7 @@ class Run(TimestampedModel):
         related_name="+",
         verbose_name=_("started by"),
     )
-    stop_reason = models.CharField(_("stop reason"), max_length=200, blank=True)
+    stop_reason = models.TextField(_("stop reason"), blank=True)
     fault = models.JSONField(_("fault"), default=dict, editable=False)
     tick_count = models.PositiveIntegerField(_("ticks"), default=0)
     opportunity_count = models.PositiveIntegerField(_("opportunities"), default=0)
@@ -169,6 +171,11 @@ class Run(TimestampedModel):
     def to_fault(self) -> Message:
         """Return what ended it, still to be translated; empty if a person did."""
         return message_from_json(self.fault)
+
+    def to_stop_reason(self) -> Message:
+        """Return why it ended: as typed, or who wanted it, or what went wrong."""
+        kept = self.stop_reason
+        return read_reason(kept, frozenset({SYSTEM})) if kept else self.to_fault()
 
 
 class Decision(models.TextChoices):

@@ -9,11 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
-from arbplatform.authors import keep_author, tell_author
+from arbplatform.authors import SYSTEM, keep_author, tell_author
 from arbplatform.core.clock import Clock
+from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_reason
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
@@ -81,10 +83,16 @@ def stop_strategy(
     *,
     strategy_id: int,
     user: Person | None,
-    reason: str = "",
+    reason: Message | str = "",
     clock: Clock = DATABASE_CLOCK,
 ) -> Strategy:
     """Stop a strategy: switch its schedule off and let a running tick finish.
+
+    Args:
+        strategy_id: which.
+        user: who wants it; ``None``: the platform itself, or its command line.
+        reason: a sentence of the platform, or what a person typed; empty: nobody said why.
+        clock: tells when.
 
     Raises:
         StrategyNotFound: there is none with this id.
@@ -100,7 +108,8 @@ def stop_strategy(
     disable_schedule(strategy)
     run = get_open_run(strategy_id)
     if run is not None:
-        run.stop_reason = (reason or keep_author(user))[:REASON_LENGTH_MAX]
+        typed = reason if isinstance(reason, Message) else reason[:REASON_LENGTH_MAX]
+        run.stop_reason = keep_reason(typed, frozenset({SYSTEM})) if reason else keep_author(user)
         run.save(update_fields=["stop_reason", "updated_at"])
     write_log(
         strategy_id=strategy_id,

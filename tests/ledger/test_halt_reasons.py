@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import translation
 
@@ -83,6 +84,21 @@ def test_who_restricted_trading_is_named_in_the_readers_language(console, user_a
 def test_a_person_whose_name_is_a_word_of_the_catalogue_is_named_as_it_is():
     with translation.override("zh-hans"):
         assert (say_author("halted"), say_author("system")) == ("halted", "系统")
+
+
+@pytest.mark.parametrize("name", ["system", "System", "系统"])
+def test_a_person_who_is_called_like_the_platform_is_named_with_their_number(console, name):
+    user = get_user_model().objects.create_user(username=name)
+    change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm", user=user)
+
+    named = f"{name} (#{user.pk})"
+    assert TradingHalt.objects.get().changed_by == named
+    for language in LANGUAGES:
+        assert (
+            named in console.get(PAGES[2], headers={"Accept-Language": language}).content.decode()
+        )
+        with translation.override(language):
+            assert render(LogEntry.objects.get().to_message()).startswith(named)
 
 
 def test_a_log_line_about_a_halt_names_its_scope_in_the_readers_language(alpha):

@@ -9,7 +9,13 @@ from accounts.errors import AccountKeyRefused
 from arbplatform.core.errors import Message
 from arbplatform.logs import redact
 from arbplatform.management.error_codes import all_errors
-from arbplatform.persistence.sentences import keep_sentence, keep_words, read_sentence
+from arbplatform.persistence.sentences import (
+    keep_reason,
+    keep_sentence,
+    keep_words,
+    read_reason,
+    read_sentence,
+)
 from arbplatform.wording import render
 from markets.errors import VenueUnavailable
 
@@ -50,7 +56,18 @@ def test_values_come_back_as_they_are_shown():
     "typed", ["odd {it} of 100 %", '{"template":"x","context":{}}', '{"template":"token=abc"']
 )
 def test_what_a_person_typed_comes_back_as_it_is(typed):
-    assert read_sentence(keep_words(typed)) == Message(typed)
+    assert str(read_reason(keep_words(typed))) == typed
+
+
+def test_a_reason_is_translated_if_the_platform_gave_it_and_not_if_a_person_typed_it():
+    word, own = "halted", frozenset({"halted"})
+    assert keep_words("system", own) == "system"  # no longer than it has to be
+
+    with translation.override("zh-hans"):
+        assert render(read_reason(keep_reason(word))) == word
+        assert render(read_reason(keep_reason(word, own), own)) == word
+        assert render(read_reason(keep_reason(Message(word)))) == "已暂停"
+        assert render(read_reason(word, own)) == "已暂停"  # as the platform writes it there
 
 
 def test_nothing_is_kept_as_nothing():

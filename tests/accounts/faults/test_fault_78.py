@@ -5,7 +5,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from accounts.domain.addresses import AddressState
+from accounts.domain.addresses import MISMATCH, REPLACED, AddressState
 from accounts.errors import (
     AddressBlocked,
     AddressChanged,
@@ -18,6 +18,7 @@ from accounts.services.addresses import approve_address, propose_address, revoke
 from accounts.services.progress import claim
 from accounts.services.transfers import submit_transfer
 from arbplatform.core.errors import Denied, IllegalTransition, InvalidInput, Message
+from arbplatform.wording import render
 from markets.domain.funds import DepositAddress
 
 A = AddressState
@@ -180,6 +181,38 @@ def test_a_transfer_to_a_revoked_address_keeps_its_state_in_no_language(
 
     for message in (transfer.to_error(), late.value.message):
         assert message.context["state"] == Message("revoked")
+
+
+@pytest.mark.parametrize("typed", ["halted", "revoked", REPLACED, MISMATCH])
+def test_why_a_person_revoked_an_address_is_told_as_typed_in_every_language(
+    *, real, ask, approve, people, now, typed
+):
+    entry, asked = approve(), ask()
+    revoke_address(entry_id=entry.pk, reason=typed, user=people[0], clock=now)
+
+    with pytest.raises(AddressBlocked) as late:
+        claim(transfer_id=asked.pk, clock=now)
+    with pytest.raises(AddressBlocked) as anew:
+        ask(idempotency_key="key-2")
+
+    entry.refresh_from_db()
+    change = RuleChange.objects.filter(reason=entry.reason).get()
+    with translation.override("zh-hans"):
+        assert f"：{typed}。" in render(late.value.message)
+        assert f"：{typed}。" in render(anew.value.message)
+        assert render(entry.to_reason()) == render(change.to_reason()) == typed
+
+
+def test_why_the_platform_takes_an_address_out_of_use_is_told_in_the_readers_language(
+    *, real, approve, propose
+):
+    old = approve()
+    propose()
+
+    old.refresh_from_db()
+    with translation.override("zh-hans"):
+        assert render(old.to_reason()) == "已被更新的条目取代"
+    assert old.reason == REPLACED  # as every release has kept it
 
 
 def test_an_address_revoked_between_the_look_and_the_claim_is_not_claimed(

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 from django.utils import translation
+from django.utils.html import escape
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from arbplatform.core.errors import Conflict
+from arbplatform.core.errors import Conflict, Message
 from arbplatform.wording import render
 from strategies.models import Attribution, Execution, Opportunity
 from strategies.services.failures import explain
@@ -84,6 +85,27 @@ def test_runs_are_listed_newest_first_and_filtered(user_api, traded):
     assert [row["id"] for row in results(user_api, address, is_open="1")] == [newest["id"]]
     assert results(user_api, address, strategy_id=4711) == []
     assert results(user_api, address, since="2099-01-01T00:00:00Z") == []
+
+
+@pytest.mark.parametrize("typed", ["system", "halted", '{"template":"x","context":{}}'])
+def test_why_a_person_stopped_a_strategy_is_told_as_typed(user_api, console, traded, typed):
+    stop_strategy(strategy_id=traded.pk, user=None, reason=typed)
+
+    asked = {"headers": {"Accept-Language": "zh-hans"}}
+    (run,) = user_api.get("/api/runs", **asked).json()["data"]["results"]
+    assert run["stop_reason"] == typed
+    page = console.get(f"/admin/strategies/run/{run['id']}/change/", **asked)
+    assert escape(typed) in page.content.decode()
+
+
+def test_that_the_platform_stopped_a_strategy_is_told_in_the_readers_language(user_api, traded):
+    stop_strategy(strategy_id=traded.pk, user=None)
+    start_strategy(strategy_id=traded.pk, user=None)
+    stop_strategy(strategy_id=traded.pk, user=None, reason=Message("The demo has ended."))
+
+    asked = {"headers": {"Accept-Language": "zh-hans"}}
+    rows = user_api.get("/api/runs", **asked).json()["data"]["results"]
+    assert [row["stop_reason"] for row in rows] == ["演示已结束。", "系统"]
 
 
 def test_what_stopped_a_strategy_is_told_with_its_code_in_the_readers_language(user_api, traded):

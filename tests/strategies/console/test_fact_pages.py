@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from arbplatform.core.decimals import to_plain
+from ledger.models import Order
 from strategies.models import Attribution, Execution, Opportunity, Run
 from strategies.services.ticks import run_tick
 
@@ -160,3 +161,18 @@ def test_held_executions_are_acknowledged_in_the_list_and_others_are_refused(con
     assert "is not held, or its exposure was acknowledged already" in text_of(response)
     held.refresh_from_db()
     assert held.acknowledged_at is not None
+
+
+@pytest.mark.parametrize(
+    ("language", "buys", "sells"), [("en", "buy", "sell"), ("zh-hans", "买入", "卖出")]
+)
+def test_sides_are_told_in_the_readers_language(console, traded, language, buys, sells):
+    opportunity = Opportunity.objects.get(decision="executed")
+    order = Order.objects.filter(side="buy").order_by("pk")[0]
+    asked = {"headers": {"Accept-Language": language}}
+
+    page = text_of(console.get(f"/admin/strategies/opportunity/{opportunity.pk}/change/", **asked))
+    title = text_of(console.get(f"/admin/ledger/order/{order.pk}/change/", **asked))
+
+    assert f"{buys} {order.market.symbol} @ {order.market.venue.code} → {sells} " in page
+    assert f"#{order.pk} {buys} {order.market}" in title
