@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 
@@ -31,6 +32,18 @@ def render(message: Message | Promise | str) -> str:
         return gettext(str(message)) if isinstance(message, str) and message else str(message)
     context = {name: _present(value) for name, value in message.context.items()}
     return fill(gettext(message.template) if message.template else "", context)
+
+
+def in_each_language(message: Message | Promise | str) -> dict[str, str]:
+    """Return ``message`` in every language of the platform, by its code.
+
+    For readers who are many, and who get the same copy.
+    """
+    said = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            said[language] = render(message)
+    return said
 
 
 def untranslated(label: Promise | str) -> Message:

@@ -10,8 +10,8 @@ from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.sentences import keep_document
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
-from arbplatform.wording import fill
-from ledger.models import LogEntry, LogLevel, Order
+from arbplatform.wording import in_each_language, untranslated
+from ledger.models import LogEntry, LogLevel, Order, SideChoice
 
 
 def write_log(
@@ -67,7 +67,7 @@ def draft_order_log(
         event=event,
         template=template,
         order_id=order.pk,
-        side=order.side,
+        side=untranslated(SideChoice(order.side).label),
         quantity=order.quantity,
         market=str(order.market),
         cause=order.to_error(),
@@ -83,7 +83,7 @@ def _push(entry: LogEntry) -> None:
             "strategy_id": entry.strategy_id,
             "level": LogLevel(entry.level).name.lower(),
             "event": entry.event,
-            "message": fill(entry.template, entry.to_message().context),
+            "message": in_each_language(entry.to_message()),
             "created_at": entry.created_at,
         },
     )

@@ -7,7 +7,9 @@ from django.db import transaction
 
 from arbplatform.push.publisher import publish_many, publish_on_commit
 from arbplatform.push.topics import TopicKind
+from arbplatform.wording import in_each_language
 from strategies.models import Execution, Strategy
+from strategies.services.failures import Failure
 
 STARTED: Final = "started"
 STOPPING: Final = "stopping"
@@ -41,6 +43,9 @@ def announce_strategy(strategy: Strategy, event: str) -> None:
         strategy: as it is now.
         event: one of the words above.
     """
+    failure = None
+    if event == FAULTED:
+        failure = Failure(strategy.to_error(), strategy.last_error_code)
     publish_on_commit(
         TopicKind.STRATEGIES,
         {
@@ -48,13 +53,17 @@ def announce_strategy(strategy: Strategy, event: str) -> None:
             "event": event,
             "name": strategy.name,
             "state": strategy.state,
-            "error": str(strategy.to_error()) if event == FAULTED else "",
+            "error": _error(failure),
         },
     )
 
 
 def announce_decision(
-    strategy_id: int, *, opportunity_count: int, execution_count: int, error: str = ""
+    strategy_id: int,
+    *,
+    opportunity_count: int,
+    execution_count: int,
+    failure: Failure | None = None,
 ) -> None:
     """Tell that a strategy has looked, and in figures what it found.
 
@@ -62,27 +71,34 @@ def announce_decision(
         strategy_id: of the strategy.
         opportunity_count: that it wrote down.
         execution_count: that it carried out.
-        error: what went wrong; empty when nothing did.
+        failure: what went wrong; ``None``: nothing did.
     """
     publish_on_commit(
-        TopicKind.STRATEGIES, _decision(strategy_id, opportunity_count, execution_count, error)
+        TopicKind.STRATEGIES, _decision(strategy_id, opportunity_count, execution_count, failure)
     )
 
 
 def announce_quiet(strategy_ids: Collection[int]) -> None:
     """Tell that strategies have looked and found nothing to trade."""
-    messages = [(TopicKind.STRATEGIES, _decision(each, 0, 0, "")) for each in strategy_ids]
+    messages = [(TopicKind.STRATEGIES, _decision(each, 0, 0, None)) for each in strategy_ids]
     if messages:
         transaction.on_commit(lambda: publish_many(messages), robust=True)
 
 
 def _decision(
-    strategy_id: int, opportunity_count: int, execution_count: int, error: str
+    strategy_id: int, opportunity_count: int, execution_count: int, failure: Failure | None
 ) -> dict[str, object]:
     return {
         "id": strategy_id,
         "event": DECIDED,
         "opportunity_count": opportunity_count,
         "execution_count": execution_count,
-        "error": error,
+        "error": _error(failure),
     }
+
+
+def _error(failure: Failure | None) -> dict[str, object] | None:
+    """Return what went wrong for clients of whatever language: all of them get the same copy."""
+    if failure is None:
+        return None
+    return {"code": failure.code, "message": in_each_language(failure.message)}

@@ -70,7 +70,7 @@ def end_tick(*, claim: TickClaim, ending: TickEnding, clock: Clock) -> None:
         claim.strategy_id,
         opportunity_count=ending.opportunity_count,
         execution_count=ending.execution_count,
-        error="" if failure is None else str(failure.message),
+        failure=failure,
     )
     if failure is not None:
         _log_failure(claim.strategy_id, failure, now)

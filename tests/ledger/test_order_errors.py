@@ -113,3 +113,14 @@ def test_a_refusal_that_was_spooled_as_text_is_taken_as_it_was(order):
 
     assert isinstance(outcome, Refused)
     assert outcome.error.message == Message(OLD)
+
+
+def test_a_log_line_about_an_order_names_its_side_in_the_readers_language(refuse):
+    refuse(REFUSAL)
+
+    line = LogEntry.objects.get(event="order_rejected").to_message()
+
+    assert "(buy " in render(line)
+    with translation.override("zh-hans"):
+        assert "买入" in render(line)
+        assert "buy" not in render(line)

@@ -6,8 +6,9 @@ from django.db import transaction
 from arbplatform.core.errors import Message
 from ledger.models import LogEntry, LogLevel
 from ledger.services.logs import draft_log, write_log, write_logs
+from markets.errors import VenueUnavailable
 from strategies.services.acknowledgements import acknowledge_execution
-from strategies.services.failures import Failure
+from strategies.services.failures import Failure, explain
 from strategies.services.runs import fault_strategy, start_strategy, stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
 from tests.pushed import pushed  # noqa: F401  a fixture
@@ -37,7 +38,21 @@ def test_start_stop_and_fault_are_pushed(make_cross, calm, staff, pushed):  # no
         ("faulted", "faulted"),
     ]
     assert {message["id"] for message in messages} == {strategy.pk}
-    assert messages[-1]["error"] == "out of order"
+    said = {"zh-hans": "out of order", "en": "out of order"}  # not in the catalogue
+    assert messages[-1]["error"] == {"code": None, "message": said}
+    assert {message["error"] for message in messages[:-1]} == {None}
+
+
+def test_an_error_is_pushed_with_its_code_in_every_language(cross, pushed):  # noqa: F811
+    fault_strategy(strategy_id=cross.pk, failure=explain(VenueUnavailable(venue="a", cause="-")))
+
+    (message,) = pushed.wait_for("strategies", 1, event="faulted")
+
+    assert message["error"]["code"] == VenueUnavailable.code
+    assert message["error"]["message"] == {
+        "zh-hans": "无法连接交易所 a：-。未做任何更改，请稍后再试。",
+        "en": "The venue a cannot be reached: -. Nothing was changed; try again later.",
+    }
 
 
 def test_a_tick_pushes_its_decision_and_every_state_of_its_execution(cross, edge, pushed):  # noqa: F811
@@ -57,14 +72,15 @@ def test_a_tick_pushes_its_decision_and_every_state_of_its_execution(cross, edge
             "event": "decided",
             "opportunity_count": 1,
             "execution_count": 1,
-            "error": "",
+            "error": None,
         }
     ]
 
 
-def test_a_log_line_is_pushed_as_a_sentence(pushed):  # noqa: F811
+def test_a_log_line_is_pushed_as_a_sentence_in_every_language(pushed):  # noqa: F811
+    full = "{used} % of the disk of the data directory are in use."
     entry = write_log(
-        strategy_id=None, level=LogLevel.WARNING, event="disk", template="{used} % full", used=91
+        strategy_id=None, level=LogLevel.WARNING, event="disk", template=full, used=91
     )
     drafts = [
         draft_log(strategy_id=None, level=LogLevel.INFO, event="more", template="line {n}", n=n)
@@ -79,10 +95,13 @@ def test_a_log_line_is_pushed_as_a_sentence(pushed):  # noqa: F811
         "strategy_id": None,
         "level": "warning",
         "event": "disk",
-        "message": "91 % full",
+        "message": {
+            "zh-hans": "数据目录所在磁盘已使用 91%。",
+            "en": "91 % of the disk of the data directory are in use.",
+        },
         "created_at": entry.created_at.isoformat().replace("+00:00", "Z"),
     }
-    assert [each["message"] for each in messages[1:]] == ["line 1", "line 2"]
+    assert [each["message"]["en"] for each in messages[1:]] == ["line 1", "line 2"]
     assert [each["id"] for each in messages[1:]] == list(
         LogEntry.objects.filter(event="more").order_by("pk").values_list("pk", flat=True)
     )
