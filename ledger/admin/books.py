@@ -10,13 +10,15 @@ from django.utils.translation import gettext_noop
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.models import VenueAccount
+from accounts.models import VenueAccount, WalletChoice
 from accounts.selectors import list_accounts
 from arbplatform.console.admin import ReadOnlyAdmin, ReadOnlyInline, command_button, plain
 from arbplatform.core.decimals import Amount
 from arbplatform.core.errors import Message
+from arbplatform.wording import render
 from ledger.models import BookTotal, Entry, Posting
 from ledger.selectors import list_book_totals, list_entries, list_postings
+from ledger.services.decisions import BY_CONSOLE, memo_of
 from ledger.services.reconciliation import adopt_difference, compare_with_venue
 from markets.domain.funds import Wallet
 
@@ -49,7 +51,7 @@ class EntryAdmin(ReadOnlyAdmin):
     """The double-entry books."""
 
     inlines = (PostingInline,)
-    list_display = ("id", "occurred_at", "kind", "strategy", "show_movements", "memo", "key")
+    list_display = ("id", "occurred_at", "kind", "strategy", "show_movements", "show_memo", "key")
     empty_hint = _(
         "The first entry is the opening balance of a venue account: test its connection, or "
         "start a strategy on it."
@@ -65,13 +67,18 @@ class EntryAdmin(ReadOnlyAdmin):
         "execution",
         "transfer",
         "reverses",
-        "memo",
+        "show_memo",
     )
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
         """Return entries with their lines."""
         return list_entries()
+
+    @display(description=_("memo"))
+    def show_memo(self, entry: Entry) -> str:
+        """Show what it is about: as typed, or in the reader's language."""
+        return render(entry.to_memo()) or "–"
 
     @display(description=_("wallets"))
     def show_movements(self, entry: Entry) -> SafeString | str:
@@ -158,7 +165,7 @@ class BookTotalAdmin(ReadOnlyAdmin):
                 account_id=row.account_id,
                 wallet=Wallet(row.wallet),
                 asset=row.asset.code,
-                memo=f"{request.user.get_username()}: console",
+                memo=memo_of(request.user, BY_CONSOLE),
             )
             return Message("Booked as {key}.", {"key": entry.key})
 
@@ -178,7 +185,7 @@ def compare(account: VenueAccount) -> Message:
     if not differences:
         return Message("The books and the venue's statement are equal in every asset.")
     listed = "; ".join(
-        f"{row.wallet} {row.asset}: {plain(row.booked)} / {plain(row.stated)}"
+        f"{WalletChoice(row.wallet).label} {row.asset}: {plain(row.booked)} / {plain(row.stated)}"
         for row in differences
     )
     return Message(

@@ -27,7 +27,7 @@ from ledger.selectors.reconciliation import (
     list_reconciliations,
     list_runs,
 )
-from ledger.services.decisions import book_discrepancy, look_again
+from ledger.services.decisions import BY_CONSOLE, book_discrepancy, look_again
 from ledger.services.discrepancies import acknowledge
 from ledger.services.reconciler import reconcile_account
 
@@ -97,7 +97,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
                     "closed_at",
                     "acknowledged_by",
                     "acknowledged_at",
-                    "note",
+                    "show_note",
                 )
             },
         ),
@@ -111,6 +111,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         "show_booked",
         "show_stated",
         "show_evidence",
+        "show_note",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
@@ -166,6 +167,11 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         lines = ((name, value) for name, value in row.evidence.items() if value)
         return format_html_join("", "<div>{}: {}</div>", lines) or "–"
 
+    @display(description=_("note"))
+    def show_note(self, row: Discrepancy) -> str:
+        """Show what a person says it is: as typed, or in the reader's language."""
+        return render(row.to_note()) or "–"
+
     @admin.action(description=_("Look again"), permissions=["compare"])
     def look_again_selected(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
         """Compare the accounts of the chosen rows."""
@@ -199,7 +205,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         """Book the difference, or reverse the trade."""
 
         def book(row: Discrepancy) -> Message:
-            done = book_discrepancy(discrepancy_id=row.pk, note="console", user=request.user)
+            done = book_discrepancy(discrepancy_id=row.pk, note=BY_CONSOLE, user=request.user)
             return Message("Booked as {key}.", {"key": str(done.entry)})
 
         return self.apply_to_one(request, object_id, book)
@@ -308,7 +314,7 @@ def _compare(row: AccountReconciliation) -> Message:
 
 
 def _acknowledge(request: HttpRequest, row: Discrepancy) -> None:
-    acknowledge(discrepancy_id=row.pk, note="console", user=request.user)
+    acknowledge(discrepancy_id=row.pk, note=BY_CONSOLE, user=request.user)
 
 
 def _say(run: ReconciliationRun) -> Message:

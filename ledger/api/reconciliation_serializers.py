@@ -88,6 +88,9 @@ class DiscrepancySerializer(serializers.ModelSerializer[Discrepancy]):
     risk = serializers.SerializerMethodField(help_text="What is at risk.")
     action = serializers.SerializerMethodField(help_text="What the platform does.")
     choice = serializers.SerializerMethodField(help_text="What you can do.")
+    note = SentenceField(
+        source="to_note", help_text="What a person says it is: as typed, or where they said so."
+    )
     evidence = serializers.DictField(read_only=True, child=serializers.CharField(allow_blank=True))
     acknowledged_by = serializers.CharField(
         source="acknowledged_by.username", read_only=True, default=None, allow_null=True

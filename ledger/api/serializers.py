@@ -179,6 +179,9 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
         source="strategy.name", read_only=True, default=None, allow_null=True
     )
     kind = serializers.ChoiceField(choices=EntryKind.choices, read_only=True)
+    memo = SentenceField(
+        source="to_memo", help_text="What it is about: as typed, or in the reader's language."
+    )
     postings = PostingSerializer(many=True, read_only=True)
 
     class Meta:

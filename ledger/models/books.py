@@ -4,7 +4,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Transfer, VenueAccount, WalletChoice
+from arbplatform.core.errors import Message
 from arbplatform.persistence.fields import AmountField
+from arbplatform.persistence.sentences import read_reason
 from ledger.domain.postings import Book
 from markets.models import Asset
 
@@ -56,7 +58,7 @@ class Entry(models.Model):
         related_name="reversed_by",
         verbose_name=_("reverses"),
     )
-    memo = models.CharField(_("memo"), max_length=200, blank=True)
+    memo = models.TextField(_("memo"), blank=True)
     occurred_at = models.DateTimeField(_("occurred at"), db_index=True)
     created_at = models.DateTimeField(_("booked at"), auto_now_add=True)
 
@@ -68,6 +70,10 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    def to_memo(self) -> Message:
+        """Return what it is about: as typed, or a sentence still to be translated."""
+        return read_reason(self.memo)
 
 
 class BookKind(models.TextChoices):

@@ -9,7 +9,7 @@ from accounts.models import VenueAccount, WalletChoice
 from arbplatform.core.errors import Message
 from arbplatform.core.sentences import message_from_json
 from arbplatform.persistence.fields import AmountField, DocumentField
-from arbplatform.persistence.sentences import read_sentence
+from arbplatform.persistence.sentences import read_reason, read_sentence
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DiscrepancyKind,
@@ -236,7 +236,7 @@ class Discrepancy(models.Model):
         verbose_name=_("acknowledged by"),
     )
     acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
-    note = models.CharField(_("note"), max_length=200, blank=True)
+    note = models.TextField(_("note"), blank=True)
 
     class Meta:
         verbose_name = _("discrepancy")
@@ -257,3 +257,7 @@ class Discrepancy(models.Model):
     def to_message(self) -> Message:
         """Return the explanation, still to be translated and filled in."""
         return message_from_json({"template": self.template, "context": self.context})
+
+    def to_note(self) -> Message:
+        """Return what a person says it is: as typed, or a sentence still to be translated."""
+        return read_reason(self.note)

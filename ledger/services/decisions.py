@@ -1,10 +1,13 @@
 """What a person decides about a discrepancy: the only way in which one is booked unproven."""
 
+from typing import Final
+
 from django.db import transaction
 
-from arbplatform.authors import keep_author
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
+from arbplatform.persistence.sentences import keep_reason
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DISCREPANCY_TRANSITIONS,
@@ -18,10 +21,12 @@ from ledger.selectors.reconciliation import get_discrepancy, lock_discrepancy
 from ledger.services.discrepancies import check_note
 from ledger.services.entries import reverse_entry
 from ledger.services.halts import Person
-from ledger.services.movements import MEMO_LENGTH_MAX
 from ledger.services.reconciler import reconcile_account
 from ledger.services.reconciliation import adopt_difference
 from markets.domain.funds import Wallet
+
+BY_CONSOLE: Final = Message("decided in the console")
+"""What is noted where a person pressed a button, which asks for no words."""
 
 
 def look_again(*, discrepancy_id: int, clock: Clock = SYSTEM_CLOCK) -> ReconciliationRun:
@@ -37,7 +42,7 @@ def look_again(*, discrepancy_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconcili
 
 
 def book_discrepancy(
-    *, discrepancy_id: int, note: str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+    *, discrepancy_id: int, note: Message | str, user: Person | None, clock: Clock = SYSTEM_CLOCK
 ) -> Discrepancy:
     """Book a discrepancy because a person says what it was.
 
@@ -46,7 +51,7 @@ def book_discrepancy(
 
     Args:
         discrepancy_id: one that has not ended.
-        note: what it was.
+        note: what it was: typed, or a sentence of the platform.
         user: who says so.
         clock: tells when.
 
@@ -62,11 +67,21 @@ def book_discrepancy(
     row = get_discrepancy(discrepancy_id)
     if row.state not in ACTIVE_STATES:
         raise NothingToBook(id=discrepancy_id, cause=Message("it has ended."))
-    entry = _book(row, f"{keep_author(user)}: {note}"[:MEMO_LENGTH_MAX], clock)
+    entry = _book(row, memo_of(user, note), clock)
     return _mark_booked(row.pk, entry, note, user, clock)
 
 
-def _book(row: Discrepancy, memo: str, clock: Clock) -> Entry:
+def memo_of(user: Person | None, note: Message | str) -> Message:
+    """Return what an entry says that a person has decided on: who, and what it was.
+
+    Args:
+        user: who says so; ``None``: the command line.
+        note: what it was: typed, or a sentence of the platform.
+    """
+    return Message("{author}: {note}", {"author": tell_author(keep_author(user)), "note": note})
+
+
+def _book(row: Discrepancy, memo: Message, clock: Clock) -> Entry:
     if row.kind == DiscrepancyKind.BALANCE and row.stated is not None and row.booked is not None:
         return adopt_difference(
             account_id=row.account_id,
@@ -85,7 +100,7 @@ def _book(row: Discrepancy, memo: str, clock: Clock) -> Entry:
 
 @transaction.atomic
 def _mark_booked(
-    discrepancy_id: int, entry: Entry, note: str, user: Person | None, clock: Clock
+    discrepancy_id: int, entry: Entry, note: Message | str, user: Person | None, clock: Clock
 ) -> Discrepancy:
     row = lock_discrepancy(discrepancy_id)
     if row.state not in ACTIVE_STATES:
@@ -93,7 +108,7 @@ def _mark_booked(
     row.state = DISCREPANCY_TRANSITIONS.next_state(
         DiscrepancyState(row.state), DiscrepancyEvent.BOOK
     )
-    row.entry_id, row.note = entry.pk, note
+    row.entry_id, row.note = entry.pk, keep_reason(note)
     row.acknowledged_by_id = user.pk if user is not None else None
     row.acknowledged_at = row.closed_at = clock.now()
     row.save()

@@ -12,6 +12,7 @@ from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.persistence.sentences import keep_reason
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
@@ -122,7 +123,7 @@ def alarm_due(*, account: VenueAccount, clock: Clock) -> int:
 
 @transaction.atomic
 def acknowledge(
-    *, discrepancy_id: int, note: str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+    *, discrepancy_id: int, note: Message | str, user: Person | None, clock: Clock = SYSTEM_CLOCK
 ) -> Discrepancy:
     """Note that a person knows what a discrepancy is; nothing is booked.
 
@@ -130,7 +131,7 @@ def acknowledge(
 
     Args:
         discrepancy_id: one that has not ended.
-        note: what it is.
+        note: what it is: typed, or a sentence of the platform.
         user: who says so.
         clock: tells when.
 
@@ -149,7 +150,7 @@ def acknowledge(
         )
     row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), _E.EXPLAIN)
     row.acknowledged_by_id = user.pk if user is not None else None
-    row.acknowledged_at, row.note = clock.now(), note
+    row.acknowledged_at, row.note = clock.now(), keep_reason(note)
     row.save(update_fields=["state", "acknowledged_by", "acknowledged_at", "note"])
     write_log(
         strategy_id=None,
@@ -164,12 +165,14 @@ def acknowledge(
     return row
 
 
-def check_note(note: str) -> str:
-    """Return a note without blanks around it.
+def check_note(note: Message | str) -> Message | str:
+    """Return a note that was typed without blanks around it; a sentence as it is.
 
     Raises:
         InvalidInput: it is empty or too long.
     """
+    if isinstance(note, Message):
+        return note
     note = note.strip()
     if not note or len(note) > NOTE_LENGTH_MAX:
         message = Message("Give a reason of 1 to {max} characters.", {"max": NOTE_LENGTH_MAX})

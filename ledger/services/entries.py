@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
+from arbplatform.core.errors import Message
+from arbplatform.persistence.sentences import keep_reason
 from arbplatform.persistence.sequences import next_ids
 from ledger.domain.postings import Book, Line, check_balanced, reversal_lines
 from ledger.errors import ImmutableRecord
@@ -45,7 +47,7 @@ class EntryDraft:
         execution_id: the arbitrage it belongs to.
         transfer_id: the transfer it belongs to.
         reverses_id: the entry that it undoes.
-        memo: for people.
+        memo: for people, as ``keep_reason`` keeps it.
     """
 
     key: str
@@ -127,7 +129,7 @@ def book_entry(
     execution_id: int | None = None,
     transfer_id: int | None = None,
     reverses_id: int | None = None,
-    memo: str = "",
+    memo: Message | str = "",
 ) -> Entry:
     """Book one event, once: a second call with the same key returns the entry that is there.
 
@@ -140,7 +142,7 @@ def book_entry(
         execution_id: the arbitrage it belongs to.
         transfer_id: the transfer it belongs to.
         reverses_id: the entry that it undoes.
-        memo: for people.
+        memo: what it is about: a sentence of the platform, or what a person typed.
 
     Raises:
         Imbalanced: the lines do not balance; nothing is written.
@@ -158,7 +160,7 @@ def book_entry(
             execution_id=execution_id,
             transfer_id=transfer_id,
             reverses_id=reverses_id,
-            memo=memo,
+            memo=keep_reason(memo),
         )
         try:
             with transaction.atomic():
@@ -175,12 +177,12 @@ def book_entry(
     return booked
 
 
-def reverse_entry(*, entry_id: int, memo: str, clock: Clock = SYSTEM_CLOCK) -> Entry:
+def reverse_entry(*, entry_id: int, memo: Message | str, clock: Clock = SYSTEM_CLOCK) -> Entry:
     """Undo an entry by one with the opposite amounts, once.
 
     Args:
         entry_id: what to undo; it stays in the books.
-        memo: the reason.
+        memo: the reason: a sentence of the platform, or what a person typed.
         clock: tells when.
 
     Raises:

@@ -23,7 +23,7 @@ from ledger.services.entries import book_entry
 from ledger.services.fills import book_fills, is_fee_known, is_fee_plausible
 from ledger.services.listings import Listing, TradeKey
 from ledger.services.missing_fills import evidence_of, settle_missing
-from ledger.services.movements import MEMO_LENGTH_MAX, Candidate
+from ledger.services.movements import Candidate
 from ledger.services.venue_reads import Failed, Round
 from markets.domain.funds import Wallet
 from markets.domain.orders import VenueFill
@@ -189,7 +189,7 @@ def _book_correction(fill: Fill, movement: Movement) -> Entry:
         occurred_at=fill.executed_at,
         strategy_id=fill.strategy_id,
         execution_id=fill.order.execution_id,
-        memo=str(movement.what)[:MEMO_LENGTH_MAX],
+        memo=movement.what,
     )
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import from_ms
 from arbplatform.core.decimals import ZERO, Amount, Quantity, to_plain
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.wording import untranslated
 from ledger.domain.denials import Denial
 from ledger.domain.orders import OrderState
 from ledger.domain.postings import Book, Purse, fill_lines
@@ -24,7 +25,7 @@ from ledger.domain.reconciliation import (
     PurseKey,
     owner_of,
 )
-from ledger.models import Order
+from ledger.models import Order, SideChoice
 from ledger.selectors import find_orders
 from ledger.selectors.reconciliation import (
     find_orders_by_venue_id,
@@ -340,7 +341,14 @@ def _trade(listing: Listing, row: VenueFill) -> Movement:
         kind=_K.EXTERNAL_TRADE,
         at_ms=row.executed_at_ms,
         amounts=amounts,
-        what=Message(_TRADE, {**evidence_of(row), "symbol": row.symbol}),
+        what=Message(
+            _TRADE,
+            {
+                **evidence_of(row),
+                "side": untranslated(SideChoice(row.side).label),
+                "symbol": row.symbol,
+            },
+        ),
         evidence=evidence_of(row),
     )
 

@@ -8,11 +8,12 @@ from functools import partial
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
-from accounts.models import Transfer
+from accounts.models import Transfer, WalletChoice
 from arbplatform.core.clock import from_ms, to_ms
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
+from arbplatform.wording import untranslated
 from ledger.domain.postings import Line, Purse, external_lines
 from ledger.domain.reconciliation import DiscrepancyKind, Movement, PurseKey, Sighting, explain_gaps
 from ledger.models import Entry, EntryKind
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 ASSETS_MAX = 20
 """Assets whose histories of funds one round reads."""
 
-MEMO_LENGTH_MAX = 200
 
 _DEPOSIT = _("Deposit {id} of {amount} {asset} came without the platform.")
 _WITHDRAWAL = _("Withdrawal {id} of {amount} {asset}, fee included, left without the platform.")
@@ -276,7 +276,7 @@ def _returned(row: VenueTransfer, movement: Movement, booked: Entry) -> Candidat
         what=Message(_RETURNED, movement.what.context),
         evidence=movement.evidence,
     )
-    memo = f"withdrawal {row.venue_transfer_id} failed"[:MEMO_LENGTH_MAX]
+    memo = Message("The withdrawal {id} failed.", {"id": row.venue_transfer_id})
     return Candidate(back, partial(reverse_entry, entry_id=booked.pk, memo=memo))
 
 
@@ -294,8 +294,8 @@ def _find_moves(history: _History, own_ids: set[str]) -> list[Candidate]:
                 name="move",
                 amounts={(source, asset): -row.amount, (target, asset): row.amount},
                 template=_MOVE,
-                source=source.value,
-                target=target.value,
+                source=untranslated(WalletChoice(source).label),
+                target=untranslated(WalletChoice(target).label),
             )
             candidates.append(external(round_, movement))
     return candidates
@@ -309,7 +309,7 @@ def _movement(
     name: str,
     amounts: Mapping[PurseKey, Amount],
     template: str,
-    **more: str,
+    **more: Message,
 ) -> Movement:
     return Movement(
         key=f"external:{round_.account.pk}:{name}:{row.venue_transfer_id}"[:128],
@@ -350,5 +350,5 @@ def _book_external(account_id: int, movement: Movement) -> Entry:
         kind=EntryKind.EXTERNAL,
         lines=lines,
         occurred_at=from_ms(movement.at_ms),
-        memo=str(movement.what)[:MEMO_LENGTH_MAX],
+        memo=movement.what,
     )

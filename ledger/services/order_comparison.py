@@ -16,9 +16,10 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.decimals import ZERO, to_plain
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.wording import untranslated
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting, owner_of
-from ledger.models import Discrepancy, Order
+from ledger.models import Discrepancy, Order, SideChoice
 from ledger.selectors import get_order
 from ledger.selectors.reconciliation import (
     list_open_orders,
@@ -102,7 +103,7 @@ def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
             sighting = Sighting(
                 _K.FOREIGN_ORDER,
                 f"{report.symbol}|{report.venue_order_id}",
-                Message(_FOREIGN, context),
+                Message(_FOREIGN, {**context, "side": untranslated(SideChoice(report.side).label)}),
                 stated=report.quantity,
                 evidence=context,
                 is_explained=True,

@@ -9,6 +9,7 @@ from accounts.models import VenueAccount
 from accounts.selectors import get_account, get_account_with_secrets
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount
+from arbplatform.core.errors import Message
 from ledger.domain.postings import Purse, external_lines
 from ledger.errors import DifferenceChanged, NoDifference
 from ledger.models import AccountReconciliation, Entry, EntryKind
@@ -97,7 +98,7 @@ def adopt_difference(
     account_id: int,
     wallet: Wallet,
     asset: str,
-    memo: str,
+    memo: Message | str,
     expected: Amount | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Entry:

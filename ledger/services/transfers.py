@@ -128,9 +128,7 @@ def _book_external(transfer: Transfer, entries: dict[str, Entry]) -> None:
         )
         _book(transfer, EntryKind.TRANSFER_IN, lines, entries)
     if transfer.state == TransferState.FAILED and EntryKind.REVERSAL not in entries:
-        entries[EntryKind.REVERSAL] = reverse_entry(
-            entry_id=departure.pk, memo=str(transfer.to_error())[:200]
-        )
+        entries[EntryKind.REVERSAL] = reverse_entry(entry_id=departure.pk, memo=transfer.to_error())
 
 
 def _book(
@@ -142,7 +140,7 @@ def _book(
         lines=lines,
         occurred_at=_occurred_at(transfer, kind),
         transfer_id=transfer.pk,
-        memo=transfer.note[:200] if kind is EntryKind.TRANSFER_IN else "",
+        memo=transfer.note if kind is EntryKind.TRANSFER_IN else "",
     )
 
 

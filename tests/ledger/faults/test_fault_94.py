@@ -18,7 +18,7 @@ def test_it_is_imported_once_and_is_no_result_of_a_strategy(look, opened_books, 
     outcomes = [(run.outcome, run.booked_count) for run in (look(), look())]
 
     assert outcomes == [("clean", 2), ("clean", 0)]
-    memos = list(Entry.objects.filter(kind="external").values_list("memo", flat=True))
+    memos = [str(entry.to_memo()) for entry in Entry.objects.filter(kind="external")]
     assert all("sell 0.15 BTC/USDT at 50000" in memo for memo in memos)
     assert {row.evidence["venue_order_id"] for row in Discrepancy.objects.all()} == {"alpha-2"}
     assert Fill.objects.count() == 2

@@ -286,7 +286,7 @@ def test_a_trade_of_a_person_is_imported_to_the_last_decimal(look, opened_books,
     assert (run.outcome, run.booked_count) == ("clean", 2)
     entries = Entry.objects.filter(kind=EntryKind.EXTERNAL)
     assert entries.count() == 2
-    assert "without the platform: buy 0.05 BTC/USDT at 50000" in entries[0].memo
+    assert "without the platform: buy 0.05 BTC/USDT at 50000" in str(entries[0].to_memo())
     assert {row.state for row in Discrepancy.objects.all()} == {"booked"}
     assert not Fill.objects.exists()
     assert_equal_to(venue, opened_books)

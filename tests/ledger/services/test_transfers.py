@@ -112,8 +112,8 @@ def test_a_transfer_that_failed_on_its_way_is_taken_back(make_transfer, alpha, b
     assert move(transfer, T.FAILED, error=error) == ["transfer_out", "reversal"]
 
     assert (balances(alpha, beta), in_transit()) == ([D(0), D(0)], {})
-    memo = Entry.objects.get(kind=EntryKind.REVERSAL).memo
-    assert memo == "alpha reports that the transfer failed: by compliance."
+    memo = Entry.objects.get(kind=EntryKind.REVERSAL).to_memo()
+    assert str(memo) == "alpha reports that the transfer failed: by compliance."
     assert imbalances() == {}
 
 
