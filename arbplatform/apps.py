@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.decimals import use_exact_context
+from arbplatform.logs import install_hooks
 from arbplatform.persistence import sqlite
 
 
@@ -15,6 +16,7 @@ class PlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Prepare the process once, before any query."""
+        install_hooks()
         use_exact_context()
         sqlite.install()
         from arbplatform import celery, watch  # noqa: F401, PLC0415  binds our broker; needs models

@@ -1,46 +1,26 @@
 """How log lines look, and that no secret gets into them.
 
 Redaction works on the finished text, tracebacks included: whatever a library or a person puts
-into a message has to pass here.
+into a message has to pass here; what Python would print by itself does, too.
 """
 
 import json
 import logging
-import re
+import sys
+import threading
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Final
+from types import TracebackType
 
-MASK: Final = "***"
+from arbplatform.core.masking import redact
+
+logger = logging.getLogger(__name__)
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the web request that the present code serves."""
 task_id: ContextVar[str] = ContextVar("task_id", default="")
 """Id of the background task that the present code serves."""
-
-_NAMES: Final = (
-    r"[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|apikey|encryption[_-]?key|signature|credential)"
-    r"[\w-]*|authorization|cookie|sessionid|csrfmiddlewaretoken|x-mbx-apikey"
-    r"|(?:ok-access|bx|kc-api)-[\w-]+"
-)
-# name=value, name: value, "name": "value", 'name': b'value', and "Authorization: Token value"
-_PAIR: Final = re.compile(
-    rf"(?i)(?P<name>['\"]?\b(?:{_NAMES})['\"]?\s*(?:=>|[:=])\s*)"
-    r"(?P<value>(?:token|bearer|basic)\s+[^\s'\",;]+|b?'[^']*'|b?\"[^\"]*\"|[^\s'\"&,;)}\]]+)"
-)
-_URL_LOGIN: Final = re.compile(r"(?P<scheme>\w+://[^\s:/@]*):[^\s@/]+@")
-_FERNET: Final = re.compile(r"gAAAA[\w-]{60,}={0,2}")
-
-
-def redact(text: str) -> str:
-    """Return ``text`` with everything masked that looks like a secret.
-
-    Values of names such as ``api_secret`` or ``signature``, authorization headers, passwords in
-    URLs, and encrypted columns.
-    """
-    text = _PAIR.sub(lambda match: match["name"] + MASK, text)
-    text = _URL_LOGIN.sub(lambda match: f"{match['scheme']}:{MASK}@", text)
-    return _FERNET.sub(MASK, text)
 
 
 class LineFormatter(logging.Formatter):
@@ -80,3 +60,34 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(
             {name: value for name, value in fields.items() if value}, ensure_ascii=False
         )
+
+
+def install_hooks() -> None:
+    """Mask what Python prints of errors that nobody has caught, in every thread.
+
+    Hooks of others, for instance those of a test runner, are left alone.
+    """
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _print_error
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_crash
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _log_unraisable
+
+
+def _print_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _log_crash(crash: threading.ExceptHookArgs) -> None:
+    if crash.exc_value is None or isinstance(crash.exc_value, SystemExit):
+        return
+    name = crash.thread.name if crash.thread else ""
+    logger.error("The thread %s has crashed", name, exc_info=crash.exc_value)
+
+
+def _log_unraisable(failure: "sys.UnraisableHookArgs") -> None:
+    what = failure.err_msg or "Exception ignored in"
+    logger.error("%s: %r", what, failure.object, exc_info=failure.exc_value)

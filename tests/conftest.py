@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
+from arbplatform.core.masking import forget_secrets
 from ledger.services.waits import WAITS
 from tests.emptying import empty_the_database
 from tests.restartable import migrated_server, own_database
@@ -82,6 +83,12 @@ def empty_cache():
 def no_hanging_venues():
     """A venue that hung in one test hangs in no other: their codes are the same."""
     WAITS.forget()
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets():
+    """A secret of one test may be an ordinary word of the next."""
+    forget_secrets()
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ from django.db import transaction
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
-from arbplatform.core.sentences import message_to_json
 from arbplatform.notices.channels import find_heartbeat, withdraw
 from arbplatform.notices.models import Notice, NoticeChannel, NoticeKind
 from arbplatform.notices.rules import Severity
 from arbplatform.notices.selectors import lock_channel
+from arbplatform.persistence.sentences import keep_document
 
 DUE_MAX: Final = 50
 
@@ -40,7 +40,7 @@ def _write(channel_id: int, message: Message, clock: Clock) -> bool:
         channel=channel,
         kind=NoticeKind.HEARTBEAT,
         severity=Severity.NOTE,
-        message=message_to_json(message),
+        message=keep_document(message),
         created_at=now,
         due_at=now,
     )

@@ -9,7 +9,7 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
-from arbplatform.logs import redact
+from arbplatform.core.masking import redact
 from arbplatform.notices.models import Alarm, Notice, NoticeChannel, NoticeKind
 from arbplatform.notices.robots import ELLIPSIS
 from arbplatform.notices.rules import Severity

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 from arbplatform.core.errors import Unavailable
+from arbplatform.core.masking import know_secret
 
 
 class AmountField(models.DecimalField):  # type: ignore[type-arg]
@@ -129,6 +130,8 @@ def secret_box() -> MultiFernet:
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that is encrypted at rest and fails closed; no lookups but ``isnull``.
 
+    Whatever a process has read or written of it, it masks wherever it comes up again.
+
     To rotate: put a new key in front of FIELD_ENCRYPTION_KEYS, restart, run
     ``manage.py rotate_secrets``, then drop the old key.
     """
@@ -137,6 +140,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         """Return the ciphertext; the empty string stays empty."""
         if value in (None, ""):
             return value
+        know_secret(str(value))
         return secret_box().encrypt(str(value).encode()).decode()
 
     def from_db_value(
@@ -150,9 +154,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         if value is None or value == "":
             return None if value is None else Secret()
         try:
-            return Secret(secret_box().decrypt(value.encode()).decode())
+            secret = Secret(secret_box().decrypt(value.encode()).decode())
         except InvalidToken:
             raise SecretUnreadable from None
+        know_secret(secret)
+        return secret
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Refuse comparisons: equal plain texts have different ciphertexts."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 import orjson
 
 from arbplatform.core.errors import Message
+from arbplatform.core.masking import redact
 from arbplatform.core.sentences import message_from_json, message_to_json
-from arbplatform.logs import redact
 from arbplatform.persistence.fields import to_document
 
 _HEAD: Final = '{"template":'

@@ -3,6 +3,7 @@
 import platform
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
@@ -10,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from arbplatform.background.queues import QUEUES
+from arbplatform.core.masking import know_secret
 from arbplatform.settings.api import *  # noqa: F403
 from arbplatform.settings.console import *  # noqa: F403
 from arbplatform.settings.env import BASE_DIR, DATA_DIR, env, require_secrets, terminal_language
@@ -23,6 +25,8 @@ ARB_INSTALL_ID = env.str("ARB_INSTALL_ID")
 """A part of every client order id: two installations on one account tell their orders apart."""
 
 DEBUG = env.bool("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER = "arbplatform.console.error_reports.MaskingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "arbplatform.console.error_reports.MaskingFilter"
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -141,6 +145,12 @@ REDIS_SOCKET = DATA_DIR / "redis.sock"
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{REDIS_SOCKET}"
 
 
+def passwords_in(url: str) -> set[str]:
+    """Return the password of an address, quoted as it is and as it is meant."""
+    password = urlsplit(url).password or ""
+    return {password, unquote(password)}
+
+
 def broker_url(redis_url: str) -> str:
     """Return a redis-py URL in kombu's spelling."""
     if redis_url.startswith("unix://"):
@@ -166,6 +176,10 @@ CACHES = {
 
 BROKER_URL = env.str("BROKER_URL", default="")
 """Where messages go if not through Redis, for instance ``amqp://…`` of a RabbitMQ."""
+for _secret in {SECRET_KEY, *FIELD_ENCRYPTION_KEYS}.union(
+    *(passwords_in(url) for url in (DATABASE_URL, REDIS_URL, BROKER_URL))
+):
+    know_secret(_secret)
 CELERY_BROKER_URL = BROKER_URL or broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

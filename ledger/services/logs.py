@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from django.utils.functional import Promise
-
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.masking import redact
 from arbplatform.persistence.sentences import keep_document
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
@@ -106,7 +105,7 @@ def _fields(
 
 
 def as_context(context: Mapping[str, object]) -> dict[str, object]:
-    """Return the values of a sentence as JSON keeps them; numbers of money as exact text."""
+    """Return the values of a sentence as JSON keeps them: money as exact text, secrets masked."""
     return {name: _storable(value) for name, value in context.items()}
 
 
@@ -118,6 +117,6 @@ def _storable(value: object) -> object:
         return keep_document(value)
     if isinstance(value, Decimal):
         return to_plain(value)
-    if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Promise)):
+    if value is None or isinstance(value, bool | int):
         return value
-    return str(value)
+    return redact(str(value))

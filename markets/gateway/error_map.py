@@ -8,13 +8,15 @@ first, the ccxt class second, because one class stands for both kinds on differe
 import json
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import PurePath
 
 import ccxt
 
+from arbplatform.core import masking
 from arbplatform.core.errors import Message
+from arbplatform.core.masking import MASK
 from arbplatform.core.texts import one_line
 from markets.errors import (
     AnswerUnreadable,
@@ -88,7 +90,7 @@ def translate(
     was_sent: bool = True,
     quirks: Quirks = COMMON,
     known_codes: Mapping[str, type[BaseException]] | None = None,
-    secrets: Iterable[str] = (),
+    secrets: Collection[str] = (),
 ) -> VenueError:
     """Return our error for one that a call to a venue raised.
 
@@ -125,7 +127,7 @@ def translate(
         if target is OutcomeUnknown:
             return unreadable(error, venue)
         return target(venue=venue, cause=_cause_of_bug(error, was_sent=was_sent))
-    return target(venue=venue, cause=_cause_of(error, text, code))
+    return target(venue=venue, cause=_cause_of(error, text, code, secrets))
 
 
 def unreadable(error: BaseException, venue: str) -> AnswerUnreadable:
@@ -150,20 +152,15 @@ def code_of(error: BaseException) -> str:
     return _code_of(error, str(error)[:TEXT_LENGTH_MAX])
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` without secrets: known ones, query strings and values of telling names."""
+def redact(text: str, secrets: Collection[str] = ()) -> str:
+    """Return ``text``, cut, without the given secrets, query strings and what looks secret."""
     for secret in secrets:
         if len(secret) >= SECRET_LENGTH_MIN:
-            text = text.replace(secret, "***")
-    text = _QUERY.sub(r"\1", text[:TEXT_LENGTH_MAX])
-    return _TELLING.sub(r"\1=***", text)
+            text = text.replace(secret, MASK)
+    return masking.redact(_QUERY.sub(r"\1", text[:TEXT_LENGTH_MAX]))
 
 
 _QUERY = re.compile(r"((?:https?|wss?)://[^\s?\"']+)\?[^\s\"']*", re.IGNORECASE)
-_TELLING = re.compile(
-    r"""(?ix) \b ( [\w-]* (?: api[-_]?key | secret | signature | passphrase | password | token
-        | authorization ) [\w-]* ) ["']? \s* [=:] \s* (?: bearer\s+ )? ["']? [^\s"'&,;}]+ """
-)
 _CODE_KEYS = "sCode|retCode|ret_code|err_code|errCode|error_code|errorCode|err-code|label|code"
 _CODES = tuple(
     re.compile(rf'"{key}"\s*:\s*"?(-?[\w.]+)"?', re.ASCII) for key in _CODE_KEYS.split("|")
@@ -339,12 +336,12 @@ _OWN_CAUSES: tuple[tuple[type[BaseException], Message], ...] = (
 )
 
 
-def _cause_of(error: BaseException, text: str, code: str) -> object:
+def _cause_of(error: BaseException, text: str, code: str, secrets: Collection[str]) -> object:
     """Return what happened: the venue's words, ours for its silence, or the cleaned text."""
     stated = getattr(error, "cause", None)
     if isinstance(stated, Message):
         return stated
-    words = _words_in(text)
+    words = redact(_words_in(text), secrets)  # again: they may have been spelled otherwise
     if words:
         return _short(f"{words} [{code}]" if code and code != words else words)
     if not code:

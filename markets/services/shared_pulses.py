@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock, to_ms
 from arbplatform.core.errors import Message
-from arbplatform.core.sentences import message_from_json, message_to_json
+from arbplatform.core.sentences import message_from_json
+from arbplatform.persistence.sentences import keep_document
 from markets.domain.health import Pulse, VenueState
 from markets.feed.store import origin_of
 from markets.gateway.factory import list_pulses
@@ -116,7 +117,7 @@ def _to_json(pulse: Pulse) -> dict[str, Any]:
         "notice": pulse.notice,
         "noticed_at_ms": pulse.noticed_at_ms,
         "failed_at_ms": pulse.failed_at_ms,
-        "cause": message_to_json(cause),
+        "cause": keep_document(cause),
     }
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
-from arbplatform.core.sentences import message_from_json, message_to_json
+from arbplatform.core.masking import redact
+from arbplatform.core.sentences import message_from_json
 from arbplatform.core.texts import storable
 from arbplatform.persistence.sentences import keep_document
 from arbplatform.wording import render
@@ -141,8 +142,8 @@ def _intent_to_json(intent: Intent) -> dict[str, str]:
 def _rejection_to_json(rejection: Rejection) -> dict[str, Any]:
     edge_bps = rejection.edge_bps
     return {
-        "subject": storable(rejection.subject),
-        "code": storable(rejection.code),
+        "subject": storable(redact(rejection.subject)),
+        "code": storable(redact(rejection.code)),
         "edge_bps": None if edge_bps is None else to_plain(edge_bps),
-        "message": message_to_json(rejection.message),
+        "message": keep_document(rejection.message),
     }

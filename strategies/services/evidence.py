@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arbplatform.core.errors import ArbError, InvalidInput, Message
+from arbplatform.core.errors import InvalidInput, Message
 from strategies.domain.dust import carry_dust
 from strategies.domain.evidence import from_evidence, misdated_books
 from strategies.domain.intents import Intent, LegIntent
 from strategies.registry import get_plugin, validate_params
 from strategies.selectors import get_opportunity
+from strategies.services.failures import explain
 
 COMPARED = ("mode", "edge_bps", "notional", "expected_profit", "profit_asset")
 COMPARED_OF_LEG = (
@@ -58,8 +59,7 @@ def recompute(*, opportunity_id: int) -> Recomputation:
     except InvalidInput as error:
         return Recomputation((Message("The evidence cannot be evaluated: {error}", _of(error)),))
     except (LookupError, TypeError, ValueError) as error:
-        context = {"error": f"{type(error).__name__}: {error}"}
-        return Recomputation((Message("The evidence is damaged: {error}", context),))
+        return Recomputation((Message("The evidence is damaged: {error}", _of(error)),))
     misdated = tuple(
         Message("The age of {symbol} on {venue} does not follow from the evidence.", key._asdict())
         for key in misdated_books(opportunity.evidence)
@@ -95,5 +95,5 @@ def _step(leg: LegIntent) -> tuple[object, ...]:
     return (leg.venue, leg.symbol, leg.side)
 
 
-def _of(error: ArbError) -> dict[str, object]:
-    return {"error": error.message}
+def _of(error: Exception) -> dict[str, object]:
+    return {"error": explain(error).message}

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.masking import redact
 from arbplatform.core.sentences import message_from_json
 from arbplatform.core.texts import one_line
-from arbplatform.logs import redact
 from arbplatform.persistence.sentences import keep_document
 
 ERROR_LENGTH_MAX: Final = 2000

@@ -21,9 +21,9 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError
-from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
+from arbplatform.persistence.sentences import keep_document
 from ledger.models import LogLevel, Order
 from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
@@ -205,7 +205,7 @@ def _note(
     action = Action.HOLD if is_held else verdict.action
     step: dict[str, Any] = {
         "action": (action if order or is_held or verdict.order is None else Action.WAIT).value,
-        "message": message_to_json(verdict.reason),
+        "message": keep_document(verdict.reason),
         "loss_bps": None if verdict.loss_bps is None else f"{verdict.loss_bps:.4f}",
         "order_id": None,
     }

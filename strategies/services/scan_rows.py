@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from arbplatform.core.decimals import Bps, floor_to_step
+from arbplatform.core.masking import redact
 from arbplatform.push.publisher import publish
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
@@ -43,7 +44,7 @@ def to_rows(scan: Scan, sightings: Sequence[Sighting]) -> dict[str, Any]:
             {"venue": venue, "prices": source.value} for venue, source in sorted(scan.feeds.items())
         ],
         "venue_errors": [
-            {"venue": venue, "code": error.code, "message": render(error.message)}
+            {"venue": venue, "code": error.code, "message": redact(render(error.message))}
             for venue, error in sorted(scan.errors.items())
         ],
         "results": [_to_row(item) for item in sightings],

@@ -20,7 +20,8 @@ from arbplatform.background.redis_lease import RedisLease
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import ArbError
-from arbplatform.core.sentences import message_from_json, message_to_json
+from arbplatform.core.sentences import message_from_json
+from arbplatform.persistence.sentences import keep_document
 from markets.domain.orders import Side
 from strategies.domain.edge import Edge
 from strategies.domain.evidence import intent_from_json, intent_to_json
@@ -118,7 +119,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "nominated": scan.nominated,
         "sightings": [_sighting_to_json(item) for item in scan.sightings],
         "errors": {
-            venue: {"code": failure.code, "message": message_to_json(failure.message)}
+            venue: {"code": failure.code, "message": keep_document(failure.message)}
             for venue, failure in scan.errors.items()
         },
         "feeds": {venue: source.value for venue, source in scan.feeds.items()},
@@ -149,7 +150,7 @@ def _sighting_to_json(item: Sighting) -> dict[str, Any]:
         "steps": [[*step.key, step.side.value] for step in nomination.steps],
         "edge": [str(part) for part in nomination.edge],
         "intent": None if item.intent is None else intent_to_json(item.intent),
-        "refusal": None if item.refusal is None else message_to_json(item.refusal),
+        "refusal": None if item.refusal is None else keep_document(item.refusal),
         "profit": None if item.profit is None else to_plain(item.profit),
         "age_ms": item.age_ms,
         "book_at_ms": item.book_at_ms,

@@ -7,7 +7,8 @@ import pytest
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from arbplatform.logs import JsonFormatter, LineFormatter, redact, request_id, task_id
+from arbplatform.core.masking import redact
+from arbplatform.logs import JsonFormatter, LineFormatter, request_id, task_id
 from arbplatform.persistence.fields import Secret, secret_box
 
 PLANTED = "pl4nt3dS3cretValue0123456789"

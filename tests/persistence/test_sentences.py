@@ -7,7 +7,7 @@ from django.utils import translation
 
 from accounts.errors import AccountKeyRefused
 from arbplatform.core.errors import Message
-from arbplatform.logs import redact
+from arbplatform.core.masking import redact
 from arbplatform.management.error_codes import all_errors
 from arbplatform.persistence.sentences import (
     keep_reason,
