@@ -1,5 +1,7 @@
 """Finds out at the venues what has become of a transfer; only reads there, writes nothing here."""
 
+from datetime import timedelta
+
 from accounts.domain.matching import (
     SentFunds,
     find_deposit,
@@ -20,9 +22,13 @@ from accounts.services.progress import Sighting
 from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import Message
+from arbplatform.core.vigil import Vigil
 from markets.domain.funds import VenueTransfer, VenueTransferStatus, Wallet
 from markets.errors import OutcomeUnknown
 from markets.gateway.base import VenueGateway
+
+_SILENCES = Vigil()
+"""By transfer and when it was sent; the wall clock, which may jump, does not tell how long ago."""
 
 _NO_NEWS = {
     TransferState.SUBMITTED: TransferEvent.ACCEPT,
@@ -171,11 +177,13 @@ def _explain_absence(transfer: Transfer, sent: SentFunds, clock: Clock) -> Sight
     if state is not TransferState.UNKNOWN:
         return Sighting(_NO_NEWS[state])
     count = transfer.lookup_count + 1
-    age = clock.now() - (transfer.submitted_at or transfer.created_at)
-    is_long_ago = count >= ABSENT_LOOKUPS_MIN and age >= ABSENT_AGE_MIN
+    silence = timedelta(
+        milliseconds=_SILENCES.lasted_ms((transfer.pk, transfer.submitted_at), clock)
+    )
+    is_long_ago = count >= ABSENT_LOOKUPS_MIN and silence >= ABSENT_AGE_MIN
     venue = transfer.from_account.venue.code
     if is_long_ago and not _may_have_arrived(transfer, sent):
-        minutes = int(age.total_seconds() // 60)
+        minutes = int(silence.total_seconds() // 60)
         absent = TransferAbsent(venue=venue, count=count, minutes=minutes)
         return Sighting(TransferEvent.REFUSE, error=absent)
     cause = Message("the transfer is not in its history yet")

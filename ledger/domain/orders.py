@@ -132,17 +132,16 @@ def detail_delay_ms(count: int) -> int:
     return min(lookup_delay_ms(count) << doublings, DETAIL_DELAY_MAX_MS)
 
 
-def is_absence_proven(*, miss_count: int, first_missed_at_ms: int, now_ms: int) -> bool:
+def is_absence_proven(*, miss_count: int, missed_for_ms: float) -> bool:
     """Return whether an order that no look-up found was never accepted.
 
     One "not found" seconds after sending proves nothing: venues are eventually consistent.
 
     Args:
         miss_count: look-ups that found no trace, this one included.
-        first_missed_at_ms: when the first of them was [ms since epoch].
-        now_ms: when this one was [ms since epoch].
+        missed_for_ms: from one of them to this one, by a clock that does not jump [ms].
     """
-    return miss_count >= MISSES_MIN and now_ms - first_missed_at_ms >= MISS_SPAN_MIN_MS
+    return miss_count >= MISSES_MIN and missed_for_ms >= MISS_SPAN_MIN_MS
 
 
 def event_of(*, status: VenueOrderStatus, quantity: Quantity, filled: Quantity) -> OrderEvent:

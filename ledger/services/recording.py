@@ -11,6 +11,7 @@ from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.crashpoints import is_observed, reached
 from arbplatform.core.decimals import ZERO
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.vigil import Vigil
 from arbplatform.persistence.folded import folded_atomic
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence
@@ -50,6 +51,9 @@ _STATES = {
     OrderState.UNKNOWN: ("order_unknown", LogLevel.WARNING, _LOST),
 }
 
+_SILENCES = Vigil()
+"""By order and first miss. The wall clock of that miss only names it: a jump is no silence."""
+
 _UNDECIDED = frozenset({OrderState.SUBMITTING, OrderState.UNKNOWN})
 
 _FIELDS = (
@@ -75,6 +79,7 @@ class _Occasion:
 
     now: datetime
     is_lookup: bool
+    clock: Clock
 
     @property
     def now_ms(self) -> int:
@@ -108,7 +113,7 @@ def record(
     Raises:
         Unbookable: an amount has more digits than the books keep; nothing was written.
     """
-    occasion = _Occasion(clock.now(), is_lookup)
+    occasion = _Occasion(clock.now(), is_lookup, clock)
     locked = relock_orders(orders)
     booked, statements = draft_batch([(order, _fills_of(knowledge[order.pk])) for order in locked])
     logs = []
@@ -186,11 +191,8 @@ def _learn_missing(order: Order, occasion: _Occasion) -> None:
     order.first_missed_at = order.first_missed_at or occasion.now
     cause = Message("{count} look-ups", {"count": order.miss_count})
     error = OrderAbsent(venue=order.account.venue.code, cause=cause)
-    if not is_absence_proven(
-        miss_count=order.miss_count,
-        first_missed_at_ms=to_ms(order.first_missed_at),
-        now_ms=occasion.now_ms,
-    ):
+    missed_for_ms = _SILENCES.lasted_ms((order.pk, order.first_missed_at), occasion.clock)
+    if not is_absence_proven(miss_count=order.miss_count, missed_for_ms=missed_for_ms):
         _note(order, error)
         return
     # what was acknowledged once has ended; what never was, never existed

@@ -25,6 +25,7 @@ from markets.errors import (
     VenueUnavailable,
 )
 from tests.accounts.fakes import DONE
+from tests.jumping import JumpingClock
 
 S = TransferState
 
@@ -115,6 +116,23 @@ def test_a_transfer_that_never_shows_up_is_given_up_late(ask, alpha, now, commit
     assert "Check the balances of both accounts" in str(transfer.to_error())
     assert sent_tasks == [("ledger.book_transfer", {"transfer_id": transfer.pk})]
     assert alpha[1].count("withdraw") == 1
+
+
+def test_a_clock_that_jumps_gives_up_no_transfer(ask, alpha, now):
+    alpha[1].failures["withdraw"] = [OutcomeUnknown(venue="alpha", cause="timed out")]
+    transfer = submit_transfer(transfer_id=ask().pk, clock=now)
+    clock = JumpingClock(at_ms=now.at_ms)
+
+    def look_after(pause_ms):
+        clock.advance_ms(pause_ms)
+        return poll_transfer(transfer_id=transfer.pk, clock=clock).state
+
+    assert look_after(1_000) == S.UNKNOWN
+    clock.jump_ms(3_600_000)
+    for _look in range(14):
+        assert look_after(60_000) == S.UNKNOWN
+
+    assert look_after(60_000) == S.FAILED
 
 
 def test_it_is_not_given_up_while_a_deposit_may_be_it(ask, alpha, beta, now, poll_for):

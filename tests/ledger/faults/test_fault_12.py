@@ -12,6 +12,7 @@ from ledger.selectors import reserved_balances
 from ledger.services.journal import cancel_order, submit_orders
 from ledger.services.resolution import resolve_unknown
 from markets.errors import OrderAbsent, OutcomeUnknown
+from tests.jumping import JumpingClock
 
 
 @pytest.fixture
@@ -39,6 +40,37 @@ def test_not_found_seconds_after_sending_proves_nothing(lost, venue, clock):
     assert resolve_unknown(order_id=lost.pk, clock=clock).state == OrderState.FILLED
     assert Fill.objects.count() == 2
     assert len(venue.submissions) == 1
+
+
+@pytest.mark.parametrize("jump_ms", [60_000, 3_600_000, -3_600_000])
+def test_a_clock_that_jumps_proves_no_absence_and_delays_none(lost, venue, clock, jump_ms):
+    """Thirty seconds have to pass; that the wall clock was set meanwhile is no silence."""
+    venue.hides_orders = True
+    clock = JumpingClock(at_ms=clock.at_ms)
+
+    def look_after(pause_ms):
+        clock.advance_ms(pause_ms)
+        return resolve_unknown(order_id=lost.pk, clock=clock).state
+
+    assert look_after(500) == OrderState.UNKNOWN
+    clock.jump_ms(jump_ms)
+    for _look in range(5):
+        assert look_after(5_999) == OrderState.UNKNOWN
+
+    assert look_after(5) == OrderState.REJECTED
+
+
+def test_a_silence_that_was_broken_begins_anew(lost, venue, clock):
+    """An order that rested, was missed, seen and missed again was missed since the second time."""
+    venue.hides_orders = True
+    clock.advance_ms(1_000)
+    resolve_unknown(order_id=lost.pk, clock=clock)
+    Order.objects.update(miss_count=0, first_missed_at=None)
+    clock.advance_ms(60_000)
+
+    for _look in range(3):
+        clock.advance_ms(9_000)
+        assert resolve_unknown(order_id=lost.pk, clock=clock).state == OrderState.UNKNOWN
 
 
 def test_an_order_that_turns_up_after_it_was_given_up_is_adopted(lost, venue, clock):
