@@ -138,36 +138,42 @@ Part = Callable[[], Sequence[Statement]]
 """Drafts some of the statements of a transaction."""
 
 
-def run_parts(first: Part, *others: Part) -> None:
-    """Run the parts of a transaction one after the other, all or none; committed when it returns.
+def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
+    """Run the two parts of a transaction one after the other, all or none; committed on return.
 
-    On PostgreSQL each part is drafted while the server runs the one before, so that two processors
+    On PostgreSQL the second part is drafted while the server runs the first, so that two processors
     work on one decision. Only the first may therefore ask the database for something.
+
+    Args:
+        first: drafts what is run first.
+        second: drafts the rest.
+        meanwhile: is done while the server runs the second part, and on SQLite before. Must neither
+            ask the database nor raise: see ``done_meanwhile``.
 
     Raises:
         Unmet: a requirement did not hold; nothing was written.
         IntegrityError: the database refused a row; nothing was written.
-        ProgrammingError: a part after the first has asked the database; nothing was written.
+        ProgrammingError: the second part has asked the database; nothing was written.
     """
     database = connections[DEFAULT_DB_ALIAS]
     if database_vendor() == "sqlite" or database.in_atomic_block:
         with transaction.atomic(durable=True):
-            for part in (first, *others):
-                run_batch(part())
+            run_batch(first())
+            statements = second()
+            meanwhile()
+            run_batch(statements)
         return
     session = session_of(database)
     give_up(database)  # nothing is open here; if anything were, it would be committed below
     text = f"BEGIN; {_text_of(session, database, first())}"
     try:
         with _unmet_told():
-            for part in others:
-                upcoming = _Upcoming(session, database, part)
-                try:
-                    session.run(database, text, upcoming.draft)
-                finally:
-                    upcoming.raise_interruption()
-                text = upcoming.text()
-            cursor = session.run(database, f"{text}; COMMIT")
+            upcoming = _Upcoming(session, database, second)
+            try:
+                session.run(database, text, upcoming.draft)
+            finally:
+                upcoming.raise_interruption()
+            cursor = session.run(database, f"{upcoming.text()}; COMMIT", meanwhile)
     except BaseException:  # whatever it was: nothing may stay open, half of it least of all
         give_up(database)
         raise
@@ -177,7 +183,7 @@ def run_parts(first: Part, *others: Part) -> None:
 
 @dataclass(slots=True)
 class _Upcoming:
-    """The part of a transaction that is run next."""
+    """The second part of a transaction."""
 
     session: Session
     database: BaseDatabaseWrapper
@@ -199,7 +205,7 @@ class _Upcoming:
             self.ready = _text_of(self.session, self.database, self.statements)
 
     def raise_interruption(self) -> None:
-        """Raise what is meant to end more than this, whatever became of the part before."""
+        """Raise what is meant to end more than this, whatever became of the first part."""
         if self.error is not None and not isinstance(self.error, Exception):
             raise self.error
 

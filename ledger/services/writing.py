@@ -2,8 +2,8 @@
 
 There are two ways. ``write_orders`` joins the transaction of its caller and leaves orders that are
 PENDING until they are claimed. ``write_claimed`` is for the moment in which a decision was made:
-the caller's rows, the orders with their claim and the reservations are one transaction, whose parts
-are drafted while the database runs the ones before.
+the caller's rows, the orders with their claim and the reservations are one transaction, drafted
+while the database looks whether they may be written, and made ready to leave while it writes them.
 """
 
 import secrets
@@ -48,7 +48,6 @@ from ledger.services.reservations import (
     want_of,
 )
 from ledger.services.rows import as_if_read
-from ledger.services.senders import SENDERS, Task
 from markets.domain.orders import OrderKind, Side, TimeInForce
 from markets.models import Market
 
@@ -205,7 +204,7 @@ def write_claimed(
     batch = _Batch(draft, accounts, markets, doors or {}, clock, moments)
     for _attempt in range(ATTEMPTS_MAX):
         try:
-            opening = batch.write()
+            batch.write()
         except IntegrityError as error:
             if is_refusal(error):
                 raise explain_refusal([want_of(row, row.market) for row in batch.orders]) from error
@@ -218,17 +217,13 @@ def write_claimed(
                 require_trading(batch.wishes)
         else:
             # committed: whatever went wrong with the flight, nothing is written again
-            return batch.orders, opening.result()
+            return batch.orders, batch.flight()
     raise Unmet(TRADING_REQUIREMENT)
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Orders that are written in one transaction.
-
-    Attributes:
-        orders: those of the last attempt.
-    """
+    """Orders that are written in one transaction; ``orders`` are those of the last attempt."""
 
     draft: Callable[[], Draft]
     accounts: Mapping[int, VenueAccount]
@@ -240,19 +235,26 @@ class _Batch:
     _drafted: Draft = field(init=False)
     _claimed_at: datetime = field(init=False)
     _ids: Sequence[int] = ()
-    _opening: list[Task[Flight]] = field(default_factory=list)
+    _opened: list[Flight | BaseException] = field(default_factory=list)
 
     @retried
-    def write(self) -> Task[Flight]:
-        """Write everything in one transaction, or nothing; return what makes the orders ready."""
-        self._opening.clear()
+    def write(self) -> None:
+        """Write everything in one transaction, or nothing; make the orders ready meanwhile."""
+        self._opened.clear()
         try:
-            run_parts(self._require, self._write_orders, self._write_rest)
-        except BaseException:
-            for opening in self._opening:
-                opening.result().hold_back()
+            run_parts(self._require, self._draft_rows, self._make_ready)
+        except BaseException:  # whatever it was: they must not leave
+            for opened in self._opened:
+                if isinstance(opened, Flight):
+                    opened.hold_back()
             raise
-        return self._opening[0]  # committed: whether it leaves is for the caller to say
+
+    def flight(self) -> Flight:
+        """Return the orders that were written, ready to leave, or raise why they are not."""
+        [opened] = self._opened
+        if isinstance(opened, Flight):
+            return opened
+        raise opened
 
     @property
     def wishes(self) -> list[Wish]:
@@ -273,32 +275,27 @@ class _Batch:
         wishes = tuple([(scope, False) for scope in scopes])
         return [*trading_statements(wishes), *drafted.required]
 
-    def _write_orders(self) -> list[Statement]:
-        """Draft the orders with their reservations, and begin to make them ready."""
+    def _draft_rows(self) -> list[Statement]:
+        """Draft the orders, their reservations, and what the caller has written with them."""
         plans = self._drafted.plans()
         for plan in plans:
             self._check(plan)
         rows = _claim(plans, self._ids, self._claimed_at)
         self.orders = [self._order_of(row) for row in rows]
         own = tuple(rows[0])
-        statements = [
+        return [
             insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
             reservation_of([want_of(order, order.market) for order in self.orders]),
+            *self._drafted.statements(),
         ]
-        # a thread does that while this one has the rest written
-        call = partial(
-            open_flight,
-            self.orders,
-            doors=self.doors,
-            clock=self.clock,
-            moments=self.moments,
-            is_committed=False,
-        )
-        self._opening.append(SENDERS.start(call))
-        return statements
 
-    def _write_rest(self) -> Sequence[Statement]:
-        return self._drafted.statements()
+    def _make_ready(self) -> None:
+        """Have threads make the orders ready: before, they would take the interpreter from us."""
+        opening = partial(open_flight, self.orders, doors=self.doors, is_committed=False)
+        try:
+            self._opened.append(opening(clock=self.clock, moments=self.moments))
+        except BaseException as error:  # noqa: BLE001  raised when it is known what is committed
+            self._opened.append(error)
 
     def _check(self, plan: OrderPlan) -> None:
         _check(plan)

@@ -1,7 +1,6 @@
 """Orders that are claimed as they are written: what their writer holds, and what may leave."""
 
 import queue
-import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal as D
@@ -208,20 +207,18 @@ def test_what_opens_the_flight_never_makes_an_order_be_written_again(write, make
     assert Order.objects.get().state == OrderState.SUBMITTING
 
 
-def test_the_flight_is_opened_beside_the_writing_with_its_gateways_looked_up_before(
+def test_orders_are_made_ready_while_they_are_written_with_gateways_looked_up_before(
     write, make_plan, account, monkeypatch
 ):
     opened = []
 
     def note(orders, **options):
-        opened.append((threading.current_thread().name, dict(options["doors"])))
+        opened.append((orders, dict(options["doors"]), Order.objects.count()))
         return flights.open_flight(orders, **options)
 
     gateway = AskingGateway()
     monkeypatch.setattr(writing, "open_flight", note)
-    _orders, flight = write(gateway, [make_plan()])
+    orders, flight = write(gateway, [make_plan()])
     flight.hold_back()
 
-    [(thread, doors)] = opened
-    assert thread.startswith("order-sender-")
-    assert doors == {account.pk: gateway}
+    assert opened == [(orders, {account.pk: gateway}, 0)]
