@@ -10,6 +10,7 @@ from django.db import connections
 from django.utils import translation
 
 from arbplatform.asgi import application
+from markets.services.shared_pulses import share_beside
 
 GRACEFUL_SHUTDOWN_S = 3
 SOCKET_MESSAGE_BYTES_MAX = 262_144
@@ -42,6 +43,7 @@ def main(descriptor: int) -> None:
         ws_per_message_deflate=False,
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
     )
+    share_beside("web")
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

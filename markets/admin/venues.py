@@ -24,6 +24,7 @@ from markets.services.budgets import BudgetState, read_budget
 from markets.services.health import lift_block
 from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
+from markets.services.shared_pulses import list_bystanders
 from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
 
 STATE_LABELS = {
@@ -92,6 +93,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     readonly_fields = (
         "show_state_text",
         "show_state_reason",
+        "show_bystanders",
         "state_since",
         "state_until",
         "show_trading_text",
@@ -123,6 +125,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
                     "show_state_reason",
                     "state_since",
                     "state_until",
+                    "show_bystanders",
                     "show_trading_text",
                     "show_capabilities",
                     "show_budget",
@@ -186,6 +189,14 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def show_state_reason(self, venue: Venue) -> str:
         """Show why it is in its state, in the reader's language."""
         return render(venue.to_state_reason()) or "–"
+
+    @display(description=_("for web and scanner alone"))
+    def show_bystanders(self, venue: Venue) -> str:
+        """Show what the venue does to processes whose calls do not count for its state."""
+        if not venue.code:  # the form of a new one
+            return "-"
+        told = [f"{name}: {render(cause)}" for name, cause in list_bystanders(venue)]
+        return "; ".join(told) or "–"
 
     @display(description=_("synchronisation"), label={True: "danger", False: "success"})
     def show_error(self, venue: Venue) -> tuple[bool, Any]:

@@ -21,6 +21,7 @@ from arbplatform.background.heartbeat import SCANNER, Pulse
 from arbplatform.core.errors import ArbError
 from markets.domain.quote import Ticker
 from markets.feed.tickers import TickerHub
+from markets.services.shared_pulses import share_beside
 from strategies.services.live_scan import LiveScanner
 from strategies.services.scan_rows import publish_scan
 from strategies.services.scan_store import ScannerLease
@@ -142,5 +143,6 @@ def run_scanner() -> None:
             asyncio.get_running_loop().add_signal_handler(number, process.end)
         await process.run()
 
+    share_beside("scanner")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

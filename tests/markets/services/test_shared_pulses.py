@@ -1,10 +1,18 @@
 """What an engine's own calls to a venue meet counts for the state of the venue, through Redis."""
 
+import asyncio
+import socket
+import time
+
 import orjson
 import pytest
 import redis
+import uvicorn
+from django.urls import reverse
+from django.utils.html import escape
 
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
+from arbplatform.management import web
 from markets.domain.health import (
     FAILURES_MIN,
     NEWS_MS,
@@ -17,8 +25,15 @@ from markets.domain.health import (
 from markets.errors import VenueBlocked, VenueUnavailable
 from markets.gateway import factory
 from markets.models import Venue
+from markets.services import shared_pulses
 from markets.services.health import keep_health, lift_block, watch_venues
-from markets.services.shared_pulses import PulseSharing, read_shared_pulses
+from markets.services.shared_pulses import (
+    PulseSharing,
+    list_bystanders,
+    read_shared_pulses,
+    share_beside,
+)
+from strategies.engine import scanning
 from tests.markets.fakes.server import Reply, ScriptedServer
 from tests.processes import redis_server
 
@@ -182,3 +197,51 @@ def test_without_redis_nothing_is_told_and_nothing_breaks(venue, settings):
     PulseSharing("engine-a").share()
 
     assert read_shared_pulses(venue) == []
+
+
+def test_what_a_bystander_meets_is_shown_and_counts_for_nobodys_state(venue, console):
+    web = PulseSharing("web@there:1", is_bystander=True)
+    page = reverse("admin:markets_venue_change", args=[venue.pk])
+    call_in_vain(venue, FAILURES_MIN)
+    tell_and_leave(web)
+
+    shown = console.get(page).content.decode()
+    state = keep_health(venue=venue).state
+    [(name, cause)] = list_bystanders(venue)
+    web.share()  # it is answered again
+
+    assert state == VenueState.HEALTHY
+    assert read_shared_pulses(venue) == []
+    assert name == "web@there:1"
+    assert f"web@there:1: {escape(str(cause))}" in shown
+    assert list_bystanders(venue) == []
+    assert "web@there:1" not in console.get(page).content.decode()
+
+
+def test_web_and_scanner_tell_what_they_meet_as_long_as_they_live(venue, monkeypatch):
+    monkeypatch.setattr(shared_pulses, "SHARE_EVERY_S", 0.02)
+    call_in_vain(venue, FAILURES_MIN)
+
+    share_beside("web")
+
+    deadline = time.monotonic() + 10
+    while not list_bystanders(venue) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    [(name, _cause)] = list_bystanders(venue)
+    assert name.startswith("web@")
+
+
+def test_both_processes_begin_it(monkeypatch):
+    begun: list[str] = []
+    monkeypatch.setattr(web, "share_beside", begun.append)
+    monkeypatch.setattr(scanning, "share_beside", begun.append)
+    monkeypatch.setattr(web, "check_system", lambda: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _self, sockets: sockets[0].close())
+    monkeypatch.setattr(scanning.ScannerProcess, "run", lambda _self: asyncio.sleep(0))
+    here, there = socket.socketpair()
+
+    with there:
+        web.main(here.detach())
+    scanning.run_scanner()
+
+    assert begun == ["web", "scanner"]
