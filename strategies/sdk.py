@@ -127,6 +127,14 @@ class StrategyPlugin(ABC, Generic[ParamsT]):
         """How many levels of each side of a book ``evaluate`` looks at, at most."""
         return BOOK_DEPTH_DEFAULT
 
+    @property
+    def book_wait_ms(self) -> int | None:
+        """How long books are waited for once one has come [ms]; later that one is of no use.
+
+        ``None``: for as long as a venue may take.
+        """
+        return None
+
     @abstractmethod
     def subscriptions(self, scope: Scope) -> Sequence[MarketKey]:
         """Return the markets to watch; none means that the parameters fit nothing in ``scope``."""

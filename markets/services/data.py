@@ -4,8 +4,9 @@ A live book is taken only if something has proven a moment ago that it is curren
 Whoever wants to hear it from the venue itself says so.
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -148,6 +149,7 @@ def fetch_books(
     *,
     is_live_enough: bool = True,
     wait_ms: int | None = None,
+    late_ms: int | None = None,
 ) -> BooksReport:
     """Return many books, fetched at the same time; no query is made.
 
@@ -156,6 +158,8 @@ def fetch_books(
         depth: levels of each side, at most.
         is_live_enough: take live books where there are some; else every venue is asked.
         wait_ms: how long they are waited for, at most; ``None``: for as long as a venue may take.
+        late_ms: how long the others are waited for once one is there, which grows old meanwhile;
+            ``None``: as long as that one was.
 
     Returns:
         Every key once: with its book, or with the reason why there is none.
@@ -172,7 +176,9 @@ def fetch_books(
         if (spec.code, symbol) not in report.books
     }
     longest_s = settings.VENUE_TIMEOUT_MS / 1_000 + DEADLINE_S_EXTRA
-    done, late = wait(waiting, timeout=longest_s if wait_ms is None else wait_ms / 1_000)
+    if wait_ms is not None:
+        longest_s = wait_ms / 1_000
+    done, late = _wait(waiting, longest_s, late_ms, has_some=bool(report.books))
     for future in done:
         key = waiting[future]
         try:
@@ -185,6 +191,31 @@ def fetch_books(
         cause = Message("no answer within the time limit")
         report.errors[key] = VenueUnavailable(venue=venue_code, cause=cause)
     return report
+
+
+def _wait(
+    waiting: Mapping[Future[Book], BookKey],
+    longest_s: float,
+    late_ms: int | None,
+    *,
+    has_some: bool,
+) -> tuple[set[Future[Book]], set[Future[Book]]]:
+    """Return what came in time, and what did not.
+
+    A venue that refuses at once has brought no book that could grow old.
+    """
+    if late_ms is None:
+        return wait(waiting, timeout=longest_s)
+    ends_at, done = time.monotonic() + longest_s, set[Future[Book]]()
+    while not has_some and (left := waiting.keys() - done):
+        rest_s = max(0.0, ends_at - time.monotonic())
+        more, _late = wait(left, timeout=rest_s, return_when=FIRST_COMPLETED)
+        if not more:
+            break
+        done |= more
+        has_some = any(one.exception() is None for one in more)
+    rest_s = max(0.0, min(ends_at - time.monotonic(), late_ms / 1_000))
+    return wait(waiting, timeout=rest_s)
 
 
 def fetch_tickers(venues: Sequence[Venue]) -> TickersReport:

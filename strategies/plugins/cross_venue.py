@@ -99,6 +99,11 @@ class CrossVenue(StrategyPlugin[CrossVenueParams]):
         """How many levels of each side of a book ``evaluate`` looks at, at most."""
         return self.params.depth
 
+    @property
+    def book_wait_ms(self) -> int:
+        """How long books are waited for once one has come [ms]."""
+        return self.params.book_wait_ms
+
     def subscriptions(self, scope: Scope) -> Sequence[MarketKey]:
         """Return each symbol on every venue that trades it, if at least two do."""
         wanted: list[MarketKey] = []

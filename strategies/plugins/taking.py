@@ -110,6 +110,11 @@ class TakingParams(Params):
         description="Price levels of each side of an order book to look at.",
     )
 
+    @property
+    def book_wait_ms(self) -> int:
+        """How long books are waited for once one has come [ms]: some of its age is left then."""
+        return self.book_age_ms_max * 3 // 4
+
     @field_validator("max_edge_bps")
     @classmethod
     def _is_above_minimum(cls, value: Decimal, info: ValidationInfo) -> Decimal:

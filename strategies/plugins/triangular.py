@@ -129,6 +129,11 @@ class Triangular(StrategyPlugin[TriangularParams]):
         """How many levels of each side of a book ``evaluate`` looks at, at most."""
         return self.params.depth
 
+    @property
+    def book_wait_ms(self) -> int:
+        """How long books are waited for once one has come [ms]."""
+        return self.params.book_wait_ms
+
     def subscriptions(self, scope: Scope) -> Sequence[MarketKey]:
         """Return, of every venue, each market that is part of a way around from a start asset.
 

@@ -170,6 +170,7 @@ def _fetch(setup: Setup) -> tuple[dict[MarketKey, Book], list[BookFailure]]:
     report = fetch_books(
         [(market.venue, key.symbol) for key, market in markets.items()],
         depth=setup.plugin.book_depth,
+        late_ms=setup.plugin.book_wait_ms,
     )
     books = {MarketKey(*key): book for key, book in report.books.items()}
     failures = [BookFailure(MarketKey(*key), error) for key, error in report.errors.items()]

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from markets.domain.book import Book
 from markets.domain.quote import Candle, Ticker
 from markets.errors import UnknownSymbol, UnknownVenue, VenueDisabled, VenueUnavailable
 from markets.gateway.base import VenueSpec
@@ -144,6 +146,33 @@ def test_a_venue_that_hangs_keeps_no_thread_of_another(
 
     assert list(report.books) == [("fast", SYMBOL)]
     assert len(report.errors) == 100
+
+
+def test_once_a_book_is_there_others_are_waited_for_no_longer_than_it_may_grow_old(
+    venues: Venues,
+) -> None:
+    def later(code: str, after_s: float) -> Book:
+        time.sleep(after_s)
+        return make_book(code, SYMBOL)
+
+    release = threading.Event()
+    refused = VenueUnavailable(venue="down", cause="refused")
+    venues.answer("slow", fetch_book=lambda *_: release.wait(60) and make_book("slow", SYMBOL))
+    venues.answer("down", fetch_book=refused)
+    venues.answer("late", fetch_book=lambda *_: later("late", 0.6))
+    venues.answer("then", fetch_book=lambda *_: later("then", 0.8))
+    specs = [VenueSpec(code, "binance") for code in ("slow", "down", "late", "then")]
+
+    began = time.monotonic()
+    try:
+        report = data.fetch_books([(spec, SYMBOL) for spec in specs], late_ms=500)
+    finally:
+        release.set()
+
+    # it is the first book that is counted from, and not the first refusal
+    assert sorted(report.books) == [("late", SYMBOL), ("then", SYMBOL)]
+    assert report.errors[("down", SYMBOL)] is refused
+    assert 1.0 < time.monotonic() - began < 5
 
 
 def test_a_bug_in_a_gateway_is_not_hidden_as_a_venues_failure(venues: Venues) -> None:
