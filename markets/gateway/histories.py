@@ -203,6 +203,11 @@ class _Reader:
         """Read what has come in front since the last round: up to a row that is known.
 
         If that fails, the longer one of two pieces with a gap between them is read on.
+
+        Executions come newest first. Of orders that have ended kraken does not say by which time it
+        sorts them, and ccxt sorts each answer anew: one that rested long may come in behind what is
+        known, and stay unread until a round reads it all at once. So nothing may be concluded from
+        an order's absence; its own report and the executions tell.
         """
         newer = _Kept(kept.session, kept.since_ms, PAGES_MAX)
         try:
