@@ -278,13 +278,16 @@ class FakeVenues:
 
 
 class SkewedClock(SystemClock):
-    """The system's clock, which a test can put forward."""
+    """The system's clock after more time than a test has waited."""
 
     def __init__(self):
         self.ahead_ms = 0
 
     def now(self):
         return super().now() + timedelta(milliseconds=self.ahead_ms)
+
+    def monotonic_ms(self):
+        return super().monotonic_ms() + self.ahead_ms
 
     def advance_ms(self, duration_ms):
         self.ahead_ms += duration_ms
