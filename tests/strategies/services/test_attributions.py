@@ -18,6 +18,7 @@ from strategies.domain.attribution import value_movements
 from strategies.domain.states import ExecutionState
 from strategies.models import PARTS, Attribution, Execution, Opportunity
 from strategies.selectors import sum_attributions
+from strategies.services.repairs import repair_execution
 from strategies.services.settlement import settle_execution
 from strategies.services.ticks import run_tick
 
@@ -54,6 +55,12 @@ def report(order, **changes):
         executed_at_ms=1_767_225_600_000,
     )
     return replace(fill, **changes)
+
+
+def settle(execution):
+    """Settle an execution as news about it has it done: with the repair that they ask for."""
+    if settle_execution(execution_id=execution.pk).state == ExecutionState.INCOMPLETE:
+        repair_execution(execution_id=execution.pk, clock=SYSTEM_CLOCK)
 
 
 def test_an_execution_as_planned_made_what_was_expected(cross, edge):
@@ -147,7 +154,7 @@ def test_a_late_fill_derives_the_attribution_anew(cross, edge):
     order = execution.orders.get(side="sell")
     book_fills(order=order, fills=[report(order)])
 
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
 
     row = attribution_of(execution)
     assert (row.revision, row.is_exact) == (before.revision + 1, True)
@@ -160,11 +167,11 @@ def test_a_fee_that_comes_late_makes_the_attribution_final(cross, edge):
     order = execution.orders.get(side="sell")
     fill = report(order, fee=None, fee_asset=None)
     book_fills(order=order, fills=[fill])
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
     pending = attribution_of(execution)
 
     book_fills(order=order, fills=[replace(fill, fee=D("0.5"), fee_asset="USDT")])
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
 
     row = attribution_of(execution)
     assert (pending.has_pending_fees, row.has_pending_fees) == (True, False)
@@ -180,12 +187,12 @@ def test_a_fee_in_another_coin_is_valued_at_its_last_known_price_and_keeps_it(cr
     )
     order = execution.orders.get(side="sell")
     book_fills(order=order, fills=[report(order, fee=D("0.01"), fee_asset="BNB")])
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
     before = attribution_of(execution)
 
     price.price = D(700)
     price.save()
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
 
     row = attribution_of(execution)
     assert row.marks["BNB"] == "600"
@@ -197,7 +204,7 @@ def test_a_fee_in_a_coin_without_a_price_is_named(cross, edge):
     order = execution.orders.get(side="sell")
     book_fills(order=order, fills=[report(order, fee=D("0.01"), fee_asset="XYZ")])
 
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
 
     assert attribution_of(execution).unpriced == ["XYZ"]
 
@@ -207,7 +214,7 @@ def test_a_reversed_fill_is_in_neither_of_the_two_accounts(cross, edge):
     fill = Fill.objects.filter(order__execution=execution, side="sell").get()
 
     reverse_entry(entry_id=fill.entry_id, memo="busted by the venue")
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
 
     row = attribution_of(execution)
     assert row.is_exact
@@ -231,8 +238,8 @@ def test_an_entry_that_no_fill_explains_is_an_anomaly_that_is_not_smoothed_over(
         execution_id=execution.pk,
     )
 
-    settle_execution(execution_id=execution.pk)
-    settle_execution(execution_id=execution.pk)
+    settle(execution)
+    settle(execution)
 
     row = attribution_of(execution)
     assert not row.is_exact
