@@ -33,9 +33,11 @@ class Advice(StrEnum):
     """What is best done about dust."""
 
     NOTHING = "nothing"
-    """It is a shortage that the stock of the accounts covers."""
+    """It is a shortage that the stock covers, less than any venue takes as an order."""
     NEXT_SALE = "next_sale"
     """The next sale of the strategy takes it along."""
+    BUY = "buy"
+    """So much was sold that was not bought that it can be bought back by hand."""
     SELL = "sell"
     """It is enough for an order by hand."""
     CONVERT = "convert"
@@ -45,6 +47,10 @@ class Advice(StrEnum):
 ADVICE: Mapping[Advice, str] = {
     Advice.NOTHING: (
         "More was sold than bought. The stock of the accounts covers it: there is nothing to do."
+    ),
+    Advice.BUY: (
+        "More was sold than bought, and the stock of the accounts has shrunk by it: {quantity} of "
+        "{symbol} can be bought back on {venue} by hand."
     ),
     Advice.NEXT_SALE: "The strategy sells it with its next sale of {asset}.",
     Advice.SELL: (
@@ -94,13 +100,13 @@ def advise(
     advice = Advice.CONVERT
     if amount <= 0:
         advice = Advice.NOTHING
-    elif is_running and any(amount >= outlet.rules.lot for outlet in outlets):
+    if amount > 0 and is_running and any(amount >= outlet.rules.lot for outlet in outlets):
         advice = Advice.NEXT_SALE
     else:
         for outlet in outlets:
-            quantity = floor_to_step(amount, outlet.rules.lot)
+            quantity = floor_to_step(abs(amount), outlet.rules.lot)
             if _is_order(quantity, outlet):
-                advice = Advice.SELL
+                advice = Advice.SELL if amount > 0 else Advice.BUY
                 context = {
                     "quantity": to_plain(quantity),
                     "symbol": outlet.rules.symbol,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from arbplatform.core.decimals import Quantity, to_decimal
+from arbplatform.core.decimals import ZERO, Amount, Quantity, to_decimal
 from arbplatform.core.errors import Message
 from ledger.domain.orders import LIVE_STATES, OrderState
 
@@ -53,3 +53,35 @@ def are_as_planned(outcomes: Sequence[Outcome], plan: Sequence[Mapping[str, Any]
         and order.filled == order.quantity
         for index, (order, leg) in enumerate(zip(outcomes, plan, strict=True))
     )
+
+
+def is_short(movements: Mapping[str, Amount], profit_asset: str) -> bool:
+    """Return whether more left than arrived of anything but the asset of the profit.
+
+    What is not may have been planned, or be a fee in a coin of its own: the leg table tells.
+
+    Args:
+        movements: net of every asset over all venues, fees included [units of the asset].
+        profit_asset: code.
+    """
+    return any(amount < 0 for code, amount in movements.items() if code != profit_asset)
+
+
+def planned_leftovers(
+    plan: Sequence[Mapping[str, Any]], pairs: Sequence[tuple[str, str]]
+) -> dict[str, Amount]:
+    """Return what a plan leaves over by itself, without the dust that it takes along, by asset.
+
+    Lots are the reason: what was bought need not be what a venue sells.
+
+    Args:
+        plan: legs as they were decided.
+        pairs: base and quote of each leg's market.
+    """
+    left: dict[str, Amount] = {}
+    for leg, (base, quote) in zip(plan, pairs, strict=True):
+        spent, received = (quote, base) if leg["side"] == "buy" else (base, quote)
+        left[spent] = left.get(spent, ZERO) - to_decimal(leg["expected_spent"])
+        left[received] = left.get(received, ZERO) + to_decimal(leg["expected_received"])
+        left[base] += to_decimal(leg.get("carried", "0"))
+    return left

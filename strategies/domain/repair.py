@@ -13,7 +13,7 @@ exposure really cost, fees included. Nothing is decided while the end of any leg
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from arbplatform.core.decimals import ONE, ZERO, Amount, Bps, Price, Quantity
@@ -151,6 +151,7 @@ class Situation:
         is_live: the end of some order is not known.
         is_empty: no order was filled, not even in part.
         is_as_planned: every planned leg was filled wholly and nothing else was sent.
+        planned: what the plan itself leaves over, by asset; negative is short [units of the asset].
         is_reversed: some order against the planned direction was filled.
     """
 
@@ -160,6 +161,7 @@ class Situation:
     is_live: bool = False
     is_empty: bool = False
     is_as_planned: bool = False
+    planned: Mapping[str, Amount] = field(default_factory=dict)
     is_reversed: bool = False
 
 
@@ -184,6 +186,8 @@ def find_exposures(situation: Situation) -> list[Exposure]:
     """Return what is not zero, the assets in the order in which the legs touch them.
 
     A coin that no leg trades, such as one that only fees are paid in, is a cost and no exposure.
+    Where every leg was filled as planned, what the plan left over is none either. What is missing
+    beyond that is one, as far as a venue takes it: only fees that are higher than planned do this.
     """
     exposures: dict[str, Exposure] = {}
     for leg in situation.legs:
@@ -192,7 +196,8 @@ def find_exposures(situation: Situation) -> list[Exposure]:
             if asset == situation.profit_asset or not amount or asset in exposures:
                 continue
             exposures[asset] = Exposure(asset, amount, _unit_value(situation, asset, amount))
-    return list(exposures.values())
+    found = list(exposures.values())
+    return _find_missing(situation, found) if situation.is_as_planned else found
 
 
 def find_routes(situation: Situation, exposure: Exposure) -> list[Route]:
@@ -238,12 +243,32 @@ def settle(situation: Situation) -> Verdict | None:
         return Verdict(
             Action.WAIT, Message("The end of an order is not known yet: nothing is sent.")
         )
-    exposures = [] if situation.is_as_planned else find_exposures(situation)
+    exposures = find_exposures(situation)
     if not exposures:
         return Verdict(Action.DONE, Message("The legs match."))
     if all(is_dust(situation, exposure) for exposure in exposures):
         return Verdict(Action.DUST, Message(DUST_LEFT))
     return None
+
+
+def _find_missing(situation: Situation, exposures: Sequence[Exposure]) -> list[Exposure]:
+    """Return what legs that went as planned are short of although the plan did not say so."""
+    missing = []
+    for exposure in exposures:
+        beyond = exposure.amount - situation.planned.get(exposure.asset, ZERO)
+        amount = max(exposure.amount, beyond)
+        if amount < 0 and any(
+            _is_enough(leg, exposure.asset, abs(amount)) for leg in situation.legs
+        ):
+            missing.append(replace(exposure, amount=amount))
+    return missing
+
+
+def _is_enough(leg: LegState, asset: str, amount: Amount) -> bool:
+    """Return whether a leg's market takes so much of an asset, at the price of the plan."""
+    if asset == leg.rules.base:
+        return is_tradable(Hop(leg), amount)
+    return asset == leg.rules.quote and is_tradable(Hop(leg), amount / leg.limit_price)
 
 
 def _unit_value(situation: Situation, asset: str, amount: Amount) -> Amount:

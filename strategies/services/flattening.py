@@ -23,6 +23,7 @@ from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.retries import retried
 from ledger.domain.halts import EVERYTHING, TradingState
 from ledger.models import LogLevel
+from ledger.selectors import execution_movements
 from ledger.selectors.halts import list_halts
 from ledger.services.halts import (
     Person,
@@ -216,7 +217,13 @@ def _reopen(row: Flattening, reason: str, user: Person | None, clock: Clock) -> 
         update_fields=["steps", "fence", "deadline_at", "lease_expires_at", "updated_at"]
     )
     if is_held:
-        apply_event(execution, ExecutionEvent.REOPEN, cause=Message(""), clock=clock)
+        apply_event(
+            execution,
+            ExecutionEvent.REOPEN,
+            cause=Message(""),
+            clock=clock,
+            movements=execution_movements(execution.pk),
+        )
     write_log(
         strategy_id=execution.strategy_id,
         level=LogLevel.WARNING,

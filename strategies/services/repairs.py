@@ -25,6 +25,7 @@ from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_document
 from ledger.models import LogLevel, Order
+from ledger.selectors import execution_movements
 from ledger.services.halts import share_trading_lock
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
 from ledger.services.logs import write_log
@@ -168,7 +169,8 @@ def _write(claim: RepairClaim, scene: Scene, verdict: Verdict, clock: Clock) -> 
     execution.lease_expires_at = now + lease()
     execution.save(update_fields=["steps", "lease_expires_at", "updated_at"])
     if event is not None and EXECUTION_TRANSITIONS.can(ExecutionState(execution.state), event):
-        apply_event(execution, event, cause=verdict.reason, clock=clock)
+        movements = execution_movements(execution.pk)
+        apply_event(execution, event, cause=verdict.reason, clock=clock, movements=movements)
     return order
 
 

@@ -1,20 +1,20 @@
 """Say how an execution ended, from its orders and the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
-from arbplatform.core.decimals import ZERO, to_plain
+from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import Message
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.selectors import count_entries, execution_movements
 from ledger.services.logs import write_log
-from strategies.domain.outcomes import Outcome, are_as_planned
+from strategies.domain.outcomes import Outcome, are_as_planned, is_short
 from strategies.domain.repair import judge
 from strategies.domain.states import (
     EXECUTION_TRANSITIONS,
@@ -44,8 +44,9 @@ _LOG_LINES = {
     ExecutionState.INCOMPLETE: (
         LogLevel.WARNING,
         _(
-            "{summary} fell short: some leg was not wholly filled. {asset} moved by {profit}, "
-            "and these are left over: {residuals}. What is missing is sent, or the rest reversed."
+            "{summary} fell short: some leg was not wholly filled, or cost a higher fee than was "
+            "planned. {asset} moved by {profit}, and these are left over: {residuals}. What is "
+            "missing is sent, or the rest reversed."
         ),
     ),
     ExecutionState.UNWOUND: (
@@ -104,18 +105,24 @@ def settle_execution(
         return execution
     # counted before anything is read: what is booked meanwhile is seen to be missing by the sweep
     execution.entries_seen = count_entries([execution_id]).get(execution_id, 0)
-    orders = list_outcomes(execution_id)
+    orders, movements = list_outcomes(execution_id), execution_movements(execution_id)
     apply_event(
         execution,
-        _judge(execution, orders),
+        _judge(execution, orders, movements),
         cause=_causes(orders),
         clock=clock,
+        movements=movements,
     )
     return execution
 
 
 def apply_event(
-    execution: Execution, event: ExecutionEvent, *, cause: Message, clock: Clock
+    execution: Execution,
+    event: ExecutionEvent,
+    *,
+    cause: Message,
+    clock: Clock,
+    movements: Mapping[str, Amount],
 ) -> None:
     """Write down what became of an execution, whose row the caller has locked.
 
@@ -124,12 +131,12 @@ def apply_event(
         event: changes the state unless it says nothing new.
         cause: what its orders or its repair say about it, for the log.
         clock: tells the time.
+        movements: what it moved, by asset, read in this transaction.
     """
     now = clock.now()
     before = ExecutionState(execution.state)
     residuals_before = execution.residuals
     dust_before = dust_of(before, residuals_before)
-    movements = execution_movements(execution.pk)
     asset = execution.profit_asset.code
     execution.realised_profit = movements.get(asset, ZERO)
     execution.residuals = {
@@ -186,13 +193,17 @@ def is_leased(execution: Execution, clock: Clock) -> bool:
     return expires_at is not None and expires_at > clock.now()
 
 
-def _judge(execution: Execution, orders: Sequence[Outcome]) -> ExecutionEvent:
+def _judge(
+    execution: Execution, orders: Sequence[Outcome], movements: Mapping[str, Amount]
+) -> ExecutionEvent:
     """Return what the orders say; the leg table is only asked when they do not say it plainly."""
     if any(order.is_open for order in orders):
         return ExecutionEvent.LOSE_TRACK
     if not any(order.filled for order in orders):
         return ExecutionEvent.FAIL
-    if are_as_planned(orders, execution.plan):
+    if are_as_planned(orders, execution.plan) and not is_short(
+        movements, execution.profit_asset.code
+    ):
         return ExecutionEvent.COMPLETE
     return judge(read_scene(execution).situation)
 

@@ -19,7 +19,7 @@ from markets.domain.orders import Side
 from markets.errors import InsufficientFunds
 from markets.models import Market
 from markets.services.data import fetch_books
-from strategies.domain.outcomes import are_as_planned
+from strategies.domain.outcomes import are_as_planned, planned_leftovers
 from strategies.domain.repair import Action, LegState, Situation
 from strategies.domain.repricing import Means
 from strategies.models import Execution
@@ -77,6 +77,9 @@ def read_scene(execution: Execution) -> Scene:
         is_live=any(outcome.is_open for outcome in outcomes),
         is_empty=not filled,
         is_as_planned=are_as_planned(outcomes, execution.plan),
+        planned=planned_leftovers(
+            execution.plan, [(market.base.code, market.quote.code) for market in markets]
+        ),
         is_reversed=any(order.side != execution.plan[order.leg_index]["side"] for order in filled),
     )
     account_ids = {order.market.venue.code: order.account_id for order in orders}

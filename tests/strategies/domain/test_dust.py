@@ -131,7 +131,9 @@ def outlet(**changes):
 @pytest.mark.parametrize(
     ("amount", "is_running", "advice"),
     [
-        ("-1", True, Advice.NOTHING),
+        ("-0.19", True, Advice.NOTHING),
+        ("-0.2", True, Advice.BUY),
+        ("-1", False, Advice.BUY),
         ("0.1", True, Advice.NEXT_SALE),
         ("0.09", True, Advice.CONVERT),
         ("0.2", False, Advice.SELL),

@@ -6,7 +6,12 @@ import pytest
 
 from arbplatform.core.errors import Message
 from ledger.domain.orders import LIVE_STATES, OrderState
-from strategies.domain.outcomes import Outcome, are_as_planned
+from strategies.domain.outcomes import (
+    Outcome,
+    are_as_planned,
+    is_short,
+    planned_leftovers,
+)
 
 PLAN = [
     {"side": "buy", "quantity": "0.4"},
@@ -54,3 +59,26 @@ def test_an_order_without_an_end_is_open(state):
 def test_an_order_is_open_until_all_that_it_filled_is_booked():
     assert ALL[0]._replace(booked=D("0.39")).is_open
     assert not ALL[0].is_open
+
+
+def test_a_plan_says_what_it_leaves_over_without_the_dust_that_it_takes_along():
+    plan = [
+        {"side": "buy", "expected_spent": "100", "expected_received": "0.999"},
+        {"side": "sell", "expected_spent": "1.1", "expected_received": "120", "carried": "0.2"},
+    ]
+
+    left = planned_leftovers(plan, [("BTC", "USDT"), ("BTC", "USDT")])
+
+    assert left == {"BTC": D("0.099"), "USDT": D(20)}
+
+
+@pytest.mark.parametrize(
+    ("movements", "expected"),
+    [
+        ({"USDT": "-5", "BTC": "0"}, False),
+        ({"USDT": "5", "BTC": "0.1"}, False),
+        ({"USDT": "5", "BTC": "-0.00000001"}, True),
+    ],
+)
+def test_an_execution_is_short_of_what_left_and_did_not_come_back(movements, expected):
+    assert is_short({code: D(amount) for code, amount in movements.items()}, "USDT") is expected

@@ -170,6 +170,41 @@ def test_legs_filled_as_planned_are_done_whatever_the_lots_left_over():
     assert judge(situation) is ExecutionEvent.COMPLETE
 
 
+def short_of(amount, planned=0):
+    situation = replace(make_pair(D(10), D(9)), is_as_planned=True, planned={"BTC": D(planned)})
+    return replace(situation, movements={**situation.movements, "BTC": D(amount)})
+
+
+@pytest.mark.parametrize(
+    ("amount", "planned", "missing"),
+    [
+        ("-0.2", "0", "-0.2"),
+        # what the plan left over covers a part of it
+        ("-0.2", "0.01", "-0.2"),
+        # what the plan itself was short of is not missing
+        ("-0.5", "-0.3", "-0.2"),
+    ],
+)
+def test_legs_filled_as_planned_that_lost_more_than_planned_fell_short(amount, planned, missing):
+    situation = short_of(amount, planned)
+
+    assert [(row.asset, row.amount) for row in find_exposures(situation)] == [("BTC", D(missing))]
+    assert judge(situation) is ExecutionEvent.FALL_SHORT
+    assert look(situation, make_means()).action is Action.PROCEED
+
+
+@pytest.mark.parametrize(
+    ("amount", "planned"),
+    # less than a venue takes, as much as the plan said, and more than is there at the plan's end
+    [("-0.09", "0"), ("-0.3", "-0.3"), ("-0.3", "-0.25"), ("0.2", "0.9")],
+)
+def test_legs_filled_as_planned_are_done_when_too_little_is_missing(amount, planned):
+    situation = short_of(amount, planned)
+
+    assert find_exposures(situation) == []
+    assert judge(situation) is ExecutionEvent.COMPLETE
+
+
 def test_no_fill_at_all_is_a_failure():
     assert judge(make_pair(D(0), D(0))) is ExecutionEvent.FAIL
 
