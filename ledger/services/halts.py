@@ -195,8 +195,15 @@ def change_trading(
         raise NotFound("There is nothing called {key}.", key=scope.key)
     _lock_out_writers()
     name = name_scope(scope)
-    halt = TradingHalt.objects.select_for_update().filter(key=scope.key).first()
-    halt = halt or TradingHalt(key=scope.key, level=scope.level, target_id=scope.target_id)
+    # who did not get the trading lock may meet another press that makes the same row
+    halt, _is_new = TradingHalt.objects.select_for_update().get_or_create(
+        key=scope.key,
+        defaults={
+            "level": scope.level,
+            "target_id": scope.target_id,
+            "changed_at": clock.now(),
+        },
+    )
     before = TradingState(halt.state)
     if not TRADING_TRANSITIONS.can(before, event):
         raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
@@ -269,6 +276,8 @@ def _lock_out_writers() -> None:
             with transaction.atomic():
                 cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MS_MAX}")
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TRADING_LOCK])
+                # nothing after it may fail for having to wait: the press would be lost
+                cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
         except OperationalError:
             logger.warning("somebody holds the trading lock; the state is changed all the same")
 

@@ -176,6 +176,41 @@ def test_a_process_that_hangs_in_the_middle_does_not_keep_anybody_from_halting(d
     assert TradingHalt.objects.get().state == "halted"
 
 
+@needs_postgres
+@pytest.mark.parametrize("is_holding_the_lock", [True, False])
+def test_a_press_that_meets_another_one_in_the_middle_is_not_lost(is_holding_the_lock):
+    """The first hangs for longer than a lock is waited for, with or without the trading lock."""
+    is_pressed, pressed = threading.Event(), []
+
+    def hang():
+        with closing(connection), transaction.atomic():
+            if is_holding_the_lock:
+                change_trading(event=TradingEvent.REDUCE, scope=EVERYTHING, reason="first")
+            else:
+                now = SYSTEM_CLOCK.now()
+                TradingHalt.objects.create(
+                    key=EVERYTHING.key, level=EVERYTHING.level, state="reducing", changed_at=now
+                )
+            is_pressed.set()
+            time.sleep(3 * WAIT_MS_MAX / 1_000)
+
+    def press():
+        with closing(connection):
+            pressed.append(
+                change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="second").reason
+            )
+
+    first, second = threading.Thread(target=hang), threading.Thread(target=press)
+    first.start()
+    assert is_pressed.wait(PATIENCE_S)
+    second.start()
+    for thread in (first, second):
+        thread.join(PATIENCE_S)
+
+    assert pressed == ["second"]
+    assert TradingHalt.objects.get().state == "halted"
+
+
 def test_a_halt_is_seen_by_a_connection_that_was_open_before(account):
     assert read_denials([]) == []
     seen = []
