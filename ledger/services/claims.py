@@ -60,6 +60,7 @@ def _restrict(strategy_id: int, account: VenueAccount, asset: str, clock: Clock)
                 "Reconciliation: {asset} of {account} was moved without the platform.",
                 {"asset": asset, "account": str(account)},
             ),
+            is_only_stricter=True,
             clock=clock,
         )
     except IllegalTransition:

@@ -236,6 +236,7 @@ def _restrict(account: VenueAccount, what: Message, clock: Clock) -> None:
             event=TradingEvent.REDUCE,
             scope=HaltScope(HaltLevel.ACCOUNT, account.pk),
             reason=Message("Reconciliation: {what}", {"what": what}),
+            is_only_stricter=True,
             clock=clock,
         )
     except IllegalTransition:

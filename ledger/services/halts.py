@@ -172,6 +172,7 @@ def change_trading(
     scope: HaltScope,
     reason: str | Message,
     user: Person | None = None,
+    is_only_stricter: bool = False,
     clock: Clock = SYSTEM_CLOCK,
 ) -> TradingHalt:
     """Change the state of one scope, and write down who did so, when and why.
@@ -182,12 +183,14 @@ def change_trading(
         reason: why, for people: what somebody typed, which must not be empty, or a sentence of the
             platform itself, which each reader gets in their own language.
         user: who asks; ``None``: the platform itself or its command line.
+        is_only_stricter: whether what is halted must stay so: who halted it decides.
         clock: tells the time.
 
     Raises:
         InvalidInput: there is no reason, or it is too long.
         NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
-        IllegalTransition: nothing is halted that could be resumed, or it only reduces already.
+        IllegalTransition: nothing is halted that could be resumed, it only reduces already, or it
+            would be eased and must not be.
     """
     if isinstance(reason, str):
         reason = checked_reason(reason)
@@ -205,7 +208,8 @@ def change_trading(
         },
     )
     before = TradingState(halt.state)
-    if not TRADING_TRANSITIONS.can(before, event):
+    is_eased = before is TradingState.HALTED and event is not TradingEvent.HALT
+    if (is_eased and is_only_stricter) or not TRADING_TRANSITIONS.can(before, event):
         raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
     halt.reason, halt.changed_at = keep_reason(reason), clock.now()

@@ -13,11 +13,14 @@ import pytest
 from django.db import connection, transaction
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from ledger.domain.halts import EVERYTHING, TradingEvent
+from arbplatform.core.errors import Message
+from ledger.domain.halts import EVERYTHING, HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.errors import TradingHalted
 from ledger.models import Order, TradingHalt
 from ledger.selectors import imbalances
+from ledger.services import claims
+from ledger.services.discrepancies import _restrict
 from ledger.services.halts import (
     WAIT_MS_MAX,
     change_trading,
@@ -208,6 +211,27 @@ def test_a_press_that_meets_another_one_in_the_middle_is_not_lost(is_holding_the
         thread.join(PATIENCE_S)
 
     assert pressed == ["second"]
+    assert TradingHalt.objects.get().state == "halted"
+
+
+def test_reconciliation_eases_no_halt_of_a_person(account):
+    scope = HaltScope(HaltLevel.ACCOUNT, account.pk)
+    change_trading(event=TradingEvent.HALT, scope=scope, reason="a person")
+
+    _restrict(account, Message("differs"), SYSTEM_CLOCK)
+
+    assert (TradingHalt.objects.get().state, TradingHalt.objects.get().reason) == (
+        "halted",
+        "a person",
+    )
+
+
+def test_a_claim_that_broke_eases_no_halt_of_a_person(account, strategy):
+    scope = HaltScope(HaltLevel.STRATEGY, strategy.pk)
+    change_trading(event=TradingEvent.HALT, scope=scope, reason="a person")
+
+    claims._restrict(strategy.pk, account, "BTC", SYSTEM_CLOCK)
+
     assert TradingHalt.objects.get().state == "halted"
 
 
