@@ -41,7 +41,9 @@ class StrategyBodySerializer(BodySerializer):
         max_length=TYPE_LENGTH_MAX, help_text="A slug from /api/strategies/types."
     )
     params = serializers.DictField(
-        required=False, help_text="As the type's schema says; amounts as strings."
+        required=False,
+        help_text="As the type's schema says; amounts as strings. What is left out gets its "
+        "default; PATCH lets it stay.",
     )
     accounts = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=ID_MAX),

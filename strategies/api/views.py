@@ -111,7 +111,10 @@ class StrategyView(APIView):
 
     @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
     def put(self, request: Request, pk: int) -> Response:
-        """Replace the configuration of a strategy at rest."""
+        """Replace the configuration of a strategy at rest.
+
+        Every one of the `params` that is left out gets the default of the type's schema.
+        """
         get_strategy(pk)
         body = _parse(StrategyBodySerializer(data=request.data))
         strategies.update_strategy(strategy_id=pk, **_arguments(body, is_whole=True))
@@ -119,10 +122,15 @@ class StrategyView(APIView):
 
     @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
     def patch(self, request: Request, pk: int) -> Response:
-        """Change a part of the configuration of a strategy at rest."""
+        """Change a part of the configuration of a strategy at rest; what is not named stays.
+
+        This holds for each of the `params`, too, unless the type changes. A parameter is set back
+        by naming its default; null is refused where the type's schema does not allow it.
+        """
         get_strategy(pk)
         body = _parse(StrategyBodySerializer(data=request.data, partial=True))
-        strategies.update_strategy(strategy_id=pk, **_arguments(body, is_whole=False))
+        changes = _arguments(body, is_whole=False)
+        strategies.update_strategy(strategy_id=pk, is_params_whole=False, **changes)
         return Response(_detail(pk))
 
     @extend_schema(responses={204: None})

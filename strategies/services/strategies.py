@@ -94,11 +94,23 @@ def update_strategy(
     name: str | None = None,
     slug: str | None = None,
     params: Mapping[str, object] | None = None,
+    is_params_whole: bool = True,
     account_ids: Sequence[int] | None = None,
     interval_ms: int | None = None,
     driver: StrategyDriver | None = None,
 ) -> Strategy:
     """Change a strategy that is at rest; what is ``None`` stays.
+
+    Args:
+        strategy_id: which.
+        name: as in ``create_strategy``, and so are the others.
+        slug: the strategy type.
+        params: its parameters.
+        is_params_whole: whether parameters that ``params`` leaves out get their defaults instead
+            of staying as they are; those of another type never stay.
+        account_ids: its accounts.
+        interval_ms: time between two ticks [ms].
+        driver: what makes it decide.
 
     Raises:
         StrategyNotFound: there is none with this id.
@@ -107,6 +119,8 @@ def update_strategy(
     """
     strategy = lock_strategy(strategy_id)
     _check_at_rest(strategy)
+    if params is not None and not is_params_whole and slug in (None, strategy.type):
+        params = {**strategy.params, **params}
     draft = check_strategy(
         strategy_id=strategy_id,
         name=strategy.name if name is None else name,

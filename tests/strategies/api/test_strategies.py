@@ -289,6 +289,60 @@ def test_put_replaces_and_patch_changes_a_part(staff_api, make_cross, body):
     assert (patch["name"], patch["interval_ms"]) == ("new", 700)
 
 
+def test_patch_keeps_each_parameter_that_it_does_not_name(staff_api, make_cross):
+    strategy = make_cross(max_notional="123", max_loss_bps="3", min_edge_bps="9")
+    before = strategy.params
+
+    changes = {"params": {"min_edge_bps": "11"}}
+    response = staff_api.patch(f"{LIST}/{strategy.pk}", changes, format="json")
+
+    assert response.status_code == 200
+    assert response.json()["data"]["params"] == {**before, "min_edge_bps": "11"}
+    strategy.refresh_from_db()
+    assert strategy.params == {**before, "min_edge_bps": "11"}
+
+
+def test_put_sets_parameters_that_it_does_not_name_to_their_defaults(staff_api, make_cross, body):
+    strategy = make_cross(max_loss_bps="3")
+    default = make_cross(name="other").params["max_loss_bps"]
+
+    staff_api.put(f"{LIST}/{strategy.pk}", {**body, "name": "new"}, format="json")
+
+    strategy.refresh_from_db()
+    assert strategy.params["max_loss_bps"] == default != "3"
+
+
+@pytest.mark.parametrize("params", [{"max_loss_bps": None}, {"max_loss_bps": "-1"}, {"luck": 1}])
+def test_patch_refuses_a_parameter_that_the_schema_refuses_and_writes_nothing(
+    staff_api, make_cross, params
+):
+    strategy = make_cross(max_loss_bps="3")
+
+    response = staff_api.patch(f"{LIST}/{strategy.pk}", {"params": params}, format="json")
+
+    assert refusal(response) == (400, 5002)
+    assert set(response.json()["data"]["fields"]) == {f"params.{name}" for name in params}
+    before = strategy.params
+    strategy.refresh_from_db()
+    assert strategy.params == before
+
+
+def test_patch_to_another_type_takes_no_parameters_of_the_former_one(staff_api, make_cross):
+    strategy = make_cross(max_loss_bps="3")
+    changes = {
+        "type": "triangular",
+        "params": {"assets": ["BTC", "ETH", "USDT"]},
+        "accounts": [strategy.accounts.order_by("pk")[0].pk],
+    }
+
+    response = staff_api.patch(f"{LIST}/{strategy.pk}", changes, format="json")
+
+    assert response.status_code == 200
+    params = response.json()["data"]["params"]
+    assert "symbols" not in params
+    assert params["max_loss_bps"] != "3"
+
+
 def test_put_asks_for_everything(staff_api, make_cross):
     response = staff_api.put(f"{LIST}/{make_cross().pk}", {"name": "x"}, format="json")
 
