@@ -335,6 +335,16 @@ class VenueAccountAdmin(PlatformAdmin):
         made = accounts.create_account(venue=form.cleaned_data["venue"], **values, **typed)
         obj.pk = made.pk
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Let an account take its balances along, though nobody may delete those one by one.
+
+        Of what cannot be deleted the service says why before anybody confirms it.
+        """
+        for account in objs:
+            accounts.check_unused(account)
+        objects, counts, _missing, _protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), []
+
     def delete_model(self, request: HttpRequest, obj: VenueAccount) -> None:
         """Remove the account through its service."""
         accounts.delete_account(account_id=obj.pk)

@@ -192,11 +192,20 @@ def delete_account(*, account_id: int) -> None:
         AccountInUse: strategies, orders, transfers or bookings depend on it.
     """
     account = lock_account(account_id)
+    check_unused(account)
+    account.delete()
+
+
+def check_unused(account: VenueAccount) -> None:
+    """Refuse an account that cannot be deleted because something depends on it; delete nothing.
+
+    Raises:
+        AccountInUse: strategies, orders, transfers or bookings depend on it.
+    """
     users = list_account_users(account)
     if users:
         text = ", ".join(f"{count} {name}" for name, count in users)
         raise AccountInUse(account=str(account), users=text)
-    account.delete()
 
 
 def test_connection(

@@ -18,14 +18,20 @@ from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from markets.admin.faults import FaultPages
 from markets.domain.capabilities import Capabilities, ClientIdLookup
-from markets.models import FeeModeChoice, Market, Venue, VenueStateChoice
+from markets.models import FeeModeChoice, Venue, VenueStateChoice
 from markets.selectors import list_venues
 from markets.services.budgets import BudgetState, read_budget
 from markets.services.health import lift_block
 from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
 from markets.services.shared_pulses import list_bystanders
-from markets.services.venues import check_protocol, create_venue, delete_venue, update_venue
+from markets.services.venues import (
+    check_protocol,
+    check_unused,
+    create_venue,
+    delete_venue,
+    update_venue,
+)
 
 STATE_LABELS = {
     VenueStateChoice.HEALTHY.value: "success",
@@ -308,9 +314,14 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         obj.__dict__.update(saved.__dict__)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Let a venue take its markets along, though nobody may delete those one by one."""
-        objects, counts, missing, protected = super().get_deleted_objects(objs, request)
-        return objects, counts, missing - {Market._meta.verbose_name}, protected
+        """Let a venue take its markets along, though nobody may delete those one by one.
+
+        Of what cannot be deleted the service says why before anybody confirms it.
+        """
+        for venue in objs:
+            check_unused(venue)
+        objects, counts, _missing, _protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Venue) -> None:
         """Delete through the service."""

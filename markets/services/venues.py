@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import ProtectedError, RestrictedError
+from django.db.models.deletion import Collector
 
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.errors import InvalidInput, Message
@@ -109,9 +110,18 @@ def delete_venue(*, venue_id: int) -> None:
         VenueInUse: accounts or history depend on it; nothing was deleted.
     """
     venue = lock_venue(venue_id)
+    check_unused(venue)
+    venue.delete()
+
+
+def check_unused(venue: Venue) -> None:
+    """Refuse a venue that cannot be deleted because something depends on it; delete nothing.
+
+    Raises:
+        VenueInUse: accounts or history depend on it.
+    """
     try:
-        with transaction.atomic():
-            venue.delete()
+        Collector(using=DEFAULT_DB_ALIAS).collect([venue])
     except ProtectedError as error:
         raise VenueInUse(venue=venue.code, users=_names(error.protected_objects)) from None
     except RestrictedError as error:

@@ -238,6 +238,15 @@ def test_a_venue_in_use_is_not_deleted(console: Client, alpha: Venue) -> None:
     assert Venue.objects.filter(pk=alpha.pk).exists()
 
 
+def test_a_venue_in_use_is_explained_before_anybody_confirms(console: Client, alpha: Venue) -> None:
+    VenueAccount.objects.create(venue=alpha, label="main", api_key="k", api_secret="s")
+
+    response = console.get(_url("venue_delete", alpha.pk))
+
+    assert response.status_code == 302
+    assert "in use by 1 venue accounts and cannot be deleted. Disable it" in _said(response)[0]
+
+
 def test_what_came_into_use_meanwhile_is_explained(
     console: Client, alpha: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

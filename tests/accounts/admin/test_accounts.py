@@ -35,7 +35,6 @@ def test_every_page_opens_in_both_languages(console, ask, alpha, now, language):
             ("venueaccount", "changelist", ()),
             ("venueaccount", "add", ()),
             ("venueaccount", "change", (alpha[0].pk,)),
-            ("venueaccount", "delete", (alpha[0].pk,)),
             ("venueaccount", "history", (alpha[0].pk,)),
             ("balance", "changelist", ()),
             ("balance", "change", (Balance.objects.earliest("pk").pk,)),
@@ -264,6 +263,28 @@ def test_an_account_in_use_is_not_deleted_and_the_reason_is_said(console, alpha)
         )
     ]
     assert VenueAccount.objects.exists()
+
+
+def test_an_account_in_use_is_explained_before_anybody_confirms(console, alpha):
+    Strategy.objects.create(name="s", type="cross-venue").accounts.add(alpha[0])
+
+    answer = console.get(f"{ACCOUNTS}{alpha[0].pk}/delete/")
+
+    assert answer["Location"] == f"{ACCOUNTS}{alpha[0].pk}/change/"
+    assert "cannot be deleted. Disable it instead." in said(answer)[0][1]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_an_account_takes_its_balances_along(console, alpha, language):
+    console.cookies["django_language"] = language
+    sync_balances(account_id=alpha[0].pk)
+
+    page = console.get(f"{ACCOUNTS}{alpha[0].pk}/delete/")
+    console.post(f"{ACCOUNTS}{alpha[0].pk}/delete/", {"post": "yes"})
+
+    assert page.status_code == 200
+    assert not page.context["perms_lacking"]
+    assert not VenueAccount.objects.exists()
 
 
 def test_bulk_deletion_is_not_offered(console, alpha):
