@@ -70,7 +70,9 @@ def name_scope(scope: HaltScope) -> Message:
         row = model._default_manager.filter(pk=scope.target_id).first()  # noqa: SLF001
     if row is None:
         raise NotFound(
-            "There is no {level} with the id {id}.", level=scope.level.value, id=scope.target_id
+            "There is no {level} with the id {id}.",
+            level=Message(scope.level.value),
+            id=scope.target_id,
         )
     return Message(template, {"name": row.code if isinstance(row, Venue) else str(row)})
 

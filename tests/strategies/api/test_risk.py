@@ -4,9 +4,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
+from arbplatform.core.errors import NotFound
+from arbplatform.wording import render
+from ledger.domain.halts import HaltLevel, HaltScope
 from ledger.errors import TradingHalted
 from ledger.models import Order, TradingChange, TradingHalt
+from ledger.selectors.halts import name_scope
 from ledger.services.journal import OrderPlan, submit_orders, write_orders
 from markets.domain.orders import Side
 from markets.models import Market, Venue
@@ -197,6 +202,14 @@ def test_the_command_halts_one_strategy_alone(make_cross):
 
     assert f"the strategy {strategy.name}" in said
     assert TradingHalt.objects.get().key == f"strategy:{strategy.pk}"
+
+
+def test_what_was_not_found_is_named_in_chinese(db):
+    with pytest.raises(NotFound) as refusal:
+        name_scope(HaltScope(HaltLevel.VENUE, 99))
+
+    with translation.override("zh-hans"):
+        assert render(refusal.value.message) == "没有编号为 99 的交易所。"
 
 
 @pytest.mark.parametrize(
