@@ -11,6 +11,7 @@ import threading
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import TracebackType
 
 from arbplatform.core.masking import redact
@@ -60,6 +61,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(
             {name: value for name, value in fields.items() if value}, ensure_ascii=False
         )
+
+
+class RefusalFilter(logging.Filter):
+    """Takes the traceback off what says that a person may not do something: that is no fault."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass; one of a 403 without the traceback."""
+        if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
+            record.exc_info = record.exc_text = None
+        return True
 
 
 def install_hooks() -> None:

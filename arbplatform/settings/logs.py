@@ -17,11 +17,13 @@ LOGGING: dict[str, Any] = {
         },
         "json": {"()": "arbplatform.logs.JsonFormatter"},
     },
+    "filters": {"refusals": {"()": "arbplatform.logs.RefusalFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Django's own handlers would print the same records a second time, unredacted
         "django": {"handlers": [], "propagate": True},
+        "django.request": {"filters": ["refusals"]},
         "django.server": {"handlers": [], "propagate": True},
         "axes": {"level": "WARNING"},
         # One line per message sent, received and done would bury what matters: ticks come by the

@@ -124,3 +124,15 @@ def test_every_handler_of_the_product_masks():
     assert classes == {LineFormatter, JsonFormatter}
     handlers = settings.LOGGING["handlers"].values()
     assert all(handler["formatter"] in settings.LOGGING["formatters"] for handler in handlers)
+
+
+@pytest.mark.django_db
+def test_a_refusal_of_the_console_is_one_line_in_the_log(client, django_user_model, caplog):
+    client.force_login(django_user_model.objects.create_user("reader", is_staff=True))
+
+    assert client.get("/admin/markets/venue/").status_code == 403
+
+    lines = [line for line in caplog.records if line.name == "django.request"]
+    assert [LineFormatter().format(line) for line in lines] == [
+        "Forbidden (Permission denied): /admin/markets/venue/"
+    ]
