@@ -61,7 +61,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "`Accept-Language` asks for. The HTTP status is the real one; with 429, `Retry-After` says "
         "how many seconds to wait. Log in by `POST /api/auth/login` and send "
         "`Authorization: Token …`. Amounts of money are strings of plain digits; times are ISO "
-        "8601 in UTC."
+        "8601 in UTC, but for names that end with `_ms`: whole milliseconds, those of a moment "
+        "(`opened_at_ms` of a bar, as venues give it) since 1970-01-01 UTC."
     ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api",
