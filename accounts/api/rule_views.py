@@ -25,7 +25,8 @@ from accounts.api.rule_serializers import (
 )
 from accounts.api.serializers import TransferSerializer
 from accounts.domain.limits import TransferLimits
-from accounts.domain.routes import list_ways
+from accounts.domain.routes import explain_no_way, is_unstated, list_ways
+from accounts.errors import InvalidTransfer
 from accounts.models import AddressEntry, TransferLimit, VenueNetwork
 from accounts.selectors import (
     get_account_with_secrets,
@@ -173,7 +174,11 @@ class WaysView(APIView):
         responses=WaySerializer(many=True),
     )
     def get(self, request: Request, pk: int) -> Response:
-        """Ask both venues which networks lead there, what they cost, and whether they are open."""
+        """Ask both venues which networks lead there, what they cost, and whether they are open.
+
+        If none does, the error says what each venue lists. An empty list: simulated venues that
+        say nothing about networks and use their own; leave `network` out of the transfer.
+        """
         query = self.query_class(data=request.query_params)
         query.is_valid(raise_exception=True)
         values = query.validated_data
@@ -181,7 +186,10 @@ class WaysView(APIView):
         target = get_account_with_secrets(values["to_account"])
         asset = get_asset(values["asset"]).code  # a venue's list without it looks like a broken one
         sides = read_sides(source=source, target=target, asset=asset)
-        return Response(WaySerializer(list_ways(*sides), many=True).data)
+        ways = list_ways(*sides)
+        if not ways and not is_unstated(*sides):
+            raise InvalidTransfer(cause=explain_no_way(*sides, asset=asset))
+        return Response(WaySerializer(ways, many=True).data)
 
 
 class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):

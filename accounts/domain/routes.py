@@ -109,6 +109,8 @@ def choose_way(source: Side, target: Side, *, wanted: str, asset: str) -> Way:
             return way
     if _is_silent(source) and _is_silent(target):
         return Way(network, wanted, wanted, None, None)
+    if not ways:
+        raise InvalidTransfer(cause=explain_no_way(source, target, asset=asset))
     raise InvalidTransfer(
         cause=Message(
             "{asset} does not travel from {source} to {target} on the network {network}. "
@@ -122,6 +124,27 @@ def choose_way(source: Side, target: Side, *, wanted: str, asset: str) -> Way:
             },
         )
     )
+
+
+def explain_no_way(source: Side, target: Side, *, asset: str) -> Message:
+    """Return why no network leads from one venue to the other, and what to do about it."""
+    return Message(
+        "no network is known by which {asset} travels from {source} to {target}. {source} lists: "
+        "{source_names}; {target} lists: {target_names}. Confirm what each venue calls one that "
+        "both list (POST /api/networks), or choose another account.",
+        {
+            "asset": asset,
+            "source": source.venue,
+            "target": target.venue,
+            "source_names": _names(state.network for state in source.states or ()),
+            "target_names": _names(state.network for state in target.states or ()),
+        },
+    )
+
+
+def is_unstated(source: Side, target: Side) -> bool:
+    """Return whether neither venue says anything about networks: their default is used."""
+    return _is_silent(source) and _is_silent(target)
 
 
 def check_open(way: Way, source: Side, target: Side, *, asset: str) -> None:

@@ -144,6 +144,17 @@ def test_the_ways_between_two_accounts_say_what_they_cost(apis, alpha, beta, dat
     assert refusal(apis[0].get(path)) == (400, 1001, ["asset", "to_account"])
 
 
+def test_where_no_network_leads_the_answer_says_what_each_venue_lists(apis, alpha, beta):
+    alpha[1].networks["BTC"] = [alpha[1].network("BTC")]
+    beta[1].networks["BTC"] = [beta[1].network("BSC")]
+    path = f"/api/accounts/{alpha[0].pk}/ways"
+
+    response = apis[0].get(path, {"to_account": beta[0].pk, "asset": "BTC"})
+
+    assert (response.status_code, response.json()["code"]) == (400, 3005)
+    assert "alpha lists: BTC; beta lists: BSC. Confirm what each" in response.json()["msg"]
+
+
 def test_ways_of_an_asset_that_nobody_knows_are_not_looked_for(apis, alpha, beta, refusal):
     query = {"to_account": beta[0].pk, "asset": "NOPE"}
 

@@ -44,6 +44,15 @@ def test_a_network_that_one_venue_does_not_list_is_refused(ask, usdt, beta, is_u
     assert (Transfer.objects.count(), is_unsent()) == (0, True)
 
 
+def test_where_there_is_no_network_to_choose_it_says_what_to_do(ask, usdt, beta, is_unsent):
+    beta[1].networks["USDT"] = [beta[1].network("BSC")]
+
+    with pytest.raises(InvalidTransfer, match=r"beta lists: BSC\. Confirm what each venue calls"):
+        ask(asset="USDT", network="TRX")
+
+    assert (Transfer.objects.count(), is_unsent()) == (0, True)
+
+
 def test_a_name_that_looks_right_is_not_enough_at_a_real_venue(ask, usdt, real, people, is_unsent):
     with pytest.raises(NetworkUnconfirmed, match=r"alpha calls the network TRX\. It lists: TRC20"):
         ask(asset="USDT", network="TRX")
