@@ -7,7 +7,7 @@ reason for an alarm.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,7 +73,7 @@ def compare_orders(round_: Round, markets: Sequence[Market]) -> None:
     read = round_.read(round_.gateway.fetch_open_orders)
     if isinstance(read, Failed):
         return
-    reports = {report.venue_order_id: report for report in read.value}
+    reports = _by_venue_id(read.value)
     round_.cover(_K.FOREIGN_ORDER)
     _see_foreign(round_, read.value)
     is_all_told = True
@@ -83,9 +83,14 @@ def compare_orders(round_: Round, markets: Sequence[Market]) -> None:
         if isinstance(listed, Failed):
             is_all_told = is_all_told and listed.is_unsupported
         else:
-            reports = {report.venue_order_id: report for report in listed.value} | reports
+            reports = _by_venue_id(listed.value) | reports
     if _compare(round_, list(reports.values())) and is_all_told:
         round_.cover(_K.ORDER_STATE)
+
+
+def _by_venue_id(reports: Iterable[VenueOrder]) -> dict[tuple[str, str], VenueOrder]:
+    """Return orders by symbol and the venue's id: some venues count in each market anew."""
+    return {(report.symbol, report.venue_order_id): report for report in reports}
 
 
 def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
@@ -167,24 +172,35 @@ def _list_doubts(round_: Round, reports: Sequence[VenueOrder]) -> Iterator[_Doub
     for client_order_id, report in marked.items():
         if client_order_id not in journal and _is_new(round_, report):
             round_.sightings.append(see_unknown_order(stranger_of(report)))
-    listed = {report.venue_order_id: report for report in reports}
+    listed = _by_venue_id(reports)
     for order in journal.values():
         report = marked[order.client_order_id]
         if order.account_id == round_.account.pk and _differs(order, report):
             yield _Doubt(order, report)
-    unlisted = [
-        order
-        for order in list_open_orders(
-            round_.account.pk, acknowledged_before=round_.started_at - GRACE
-        )
-        if order.client_order_id not in marked and order.venue_order_id not in listed
-    ]
-    yield from map(_Doubt, unlisted)
-    looked_at = {order.pk for order in unlisted}
-    for row, order in list_watched_orders(round_.account.pk):
-        is_listed = order.client_order_id in marked or order.venue_order_id in listed
-        if not is_listed and order.pk not in looked_at:
-            yield _Doubt(order, seen=row)
+    for doubt in _list_expected(round_):
+        if doubt.order.client_order_id not in marked:
+            yield from _doubt_by_venue_id(doubt, listed)
+
+
+def _doubt_by_venue_id(
+    doubt: _Doubt, listed: Mapping[tuple[str, str], VenueOrder]
+) -> Iterator[_Doubt]:
+    """Yield what is left of a doubt: a list may show an order without our id of it."""
+    order = doubt.order
+    shown = listed.get((order.market.symbol, order.venue_order_id))
+    if shown is None:
+        yield doubt
+    elif _differs(order, shown):
+        yield _Doubt(order, shown)
+
+
+def _list_expected(round_: Round) -> Iterable[_Doubt]:
+    """Return the orders that the lists should show, as if none did."""
+    started_before = round_.started_at - GRACE
+    open_orders = list_open_orders(round_.account.pk, acknowledged_before=started_before)
+    watched = list_watched_orders(round_.account.pk)
+    expected = {order.pk: _Doubt(order, seen=row) for row, order in watched}
+    return (expected | {order.pk: _Doubt(order) for order in open_orders}).values()
 
 
 def _look_again(round_: Round, doubt: _Doubt) -> bool:

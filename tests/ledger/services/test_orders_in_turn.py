@@ -157,6 +157,53 @@ def test_what_a_person_has_acknowledged_of_an_order_is_not_asked_for(
     assert "fetch_order" not in venue.calls
 
 
+def test_a_list_that_leaves_our_id_of_an_order_out_does_not_make_it_equal(look, other, venue):
+    told = venue.orders[other.venue_order_id]
+    venue.orders[other.venue_order_id] = replace(told, client_order_id=None)
+
+    assert look().outcome == "different"
+
+    assert found() == ("open", 2)
+    row = Discrepancy.objects.get(kind="order_state")
+    assert (row.booked, row.stated) == (D("0.5"), D("0.1"))
+    venue.orders[other.venue_order_id] = replace(
+        told, client_order_id=None, filled_quantity=other.filled_quantity
+    )
+    assert look().outcome == "clean"
+    assert found()[0] == "closed"
+
+
+def test_an_open_order_that_is_listed_otherwise_without_our_id_is_looked_up(look, resting, venue):
+    told = venue.orders[resting.venue_order_id]
+    venue.orders[resting.venue_order_id] = replace(
+        told, client_order_id=None, status=VenueOrderStatus.CANCELED
+    )
+
+    look()
+
+    resting.refresh_from_db()
+    assert resting.state == "canceled"
+
+
+def test_an_order_of_another_market_with_the_same_id_does_not_stand_for_ours(look, other, venue):
+    """Some venues count in each market anew."""
+    venue.hidden.add(other.venue_order_id)
+    told = venue.orders[other.venue_order_id]
+    stranger = replace(
+        told,
+        symbol="ETH/USDT",
+        client_order_id="web-1",
+        status=VenueOrderStatus.OPEN,
+        filled_quantity=other.filled_quantity,
+    )
+    venue.fetch_open_orders = lambda: [stranger]
+
+    look()
+
+    row = Discrepancy.objects.get(kind="order_state")
+    assert (row.state, row.seen_count, row.context["listed_state"]) == ("open", 2, told.status)
+
+
 def test_an_order_that_was_refused_and_is_listed_is_asked_for_by_the_venues_id(
     look, opened_books, make_plan, venue, clock
 ):
