@@ -74,26 +74,22 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
     """
     try:
         report = _by_id(gateway, search) or _among_open(gateway, search)
-        if report is not None:
-            check_echo(gateway, search.request, report)
-            if not search.venue_order_id:
-                check_size(gateway, search.request, report)
-            return _detailed(gateway, search, report)
-        if search.venue_order_id:
+        if report is None and search.venue_order_id:
             return Missing(
                 read_fills(gateway, search.request.symbol, search.venue_order_id, search.sent_at_ms)
             )
-        report = _by_executions(gateway, search)
+        report = report or _by_executions(gateway, search)
+        if report is None:
+            return Missing()
+        check_echo(gateway, search.request, report)
+        if not search.venue_order_id:
+            check_size(gateway, search.request, report)
+        return with_details(gateway, search.request, report, sent_at_ms=search.sent_at_ms)
     except ArbError as error:
         return Unreachable(error)
     except Exception as error:
         logger.exception("Order %s: look-up failed", search.request.client_order_id)
         return Unreachable(VenueUnavailable(venue=gateway.venue, cause=type(error).__name__))
-    return Missing() if report is None else _detailed(gateway, search, report)
-
-
-def _detailed(gateway: VenueGateway, search: Search, report: VenueOrder) -> Reported:
-    return with_details(gateway, search.request, report, sent_at_ms=search.sent_at_ms)
 
 
 def _by_id(gateway: VenueGateway, search: Search) -> VenueOrder | None:

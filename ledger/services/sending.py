@@ -265,12 +265,15 @@ def check_size(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
 
     Ids come again when an old backup of the database was restored: what was sent after it bears
     the id of another order then, and must not be booked as that one. Some venues state of an order
-    that ended short what it filled as its size.
+    that they ended short what it filled as its size: one that was filled is as large as it says.
 
     Raises:
         OutcomeUnknown: it is another order.
     """
-    is_cut = report.quantity == report.filled_quantity < request.quantity
+    is_cut = (
+        report.status is VenueOrderStatus.CANCELED
+        and report.quantity == report.filled_quantity < request.quantity
+    )
     if report.quantity != request.quantity and not is_cut:
         raise OutcomeUnknown(
             venue=gateway.venue,

@@ -43,7 +43,10 @@ class VenueOrderStatus(StrEnum):
     OPEN = "open"
     FILLED = "filled"
     CANCELED = "canceled"
-    """Ended without being wholly filled: cancelled, expired, IOC remainder."""
+    """Ended without being wholly filled: cancelled, expired, IOC remainder.
+
+    A venue that states of such an order what it filled as its size says so all the same.
+    """
     REJECTED = "rejected"
 
 

@@ -217,7 +217,7 @@ def _status(word: object, quantity: Decimal, filled: Decimal) -> VenueOrderStatu
     if word == "rejected":
         return VenueOrderStatus.REJECTED
     if word in _ENDED_WORDS:
-        return VenueOrderStatus.FILLED if filled >= quantity else VenueOrderStatus.CANCELED
+        return VenueOrderStatus.CANCELED  # the quantity may be what was left of it
     return VenueOrderStatus.OPEN
 
 

@@ -52,11 +52,15 @@ def test_a_duplicate_that_cannot_be_read_now_is_unknown_and_never_rejected(wire)
     wire.assert_exact()
 
 
-def test_what_an_old_backup_has_forgotten_is_not_booked_as_another_order_of_the_same_id(wire):
+@pytest.mark.parametrize("quantity", ["0.3", "0.9"])
+def test_what_an_old_backup_has_forgotten_is_not_booked_as_another_order_of_the_same_id(
+    wire, quantity
+):
+    """Be it larger than ours or smaller: it was filled, so it is as large as its venue says."""
     wire.fault("drop_answer")
     order = wire.send()
     forget(order)
-    Order.objects.filter(pk=order.pk).update(quantity=D("0.3"))
+    Order.objects.filter(pk=order.pk).update(quantity=D(quantity))
 
     (again,) = submit_orders(order_ids=[order.pk])
 

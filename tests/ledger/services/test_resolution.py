@@ -208,6 +208,19 @@ def test_an_execution_refutes_absence(lost, venue, clock):
     assert (order.state, order.venue_order_id, Fill.objects.count()) == (S.FILLED, order_id, 2)
 
 
+@pytest.mark.parametrize("quantity", ["0.3", "0.9"])
+def test_an_order_of_another_size_that_its_executions_lead_to_is_not_ours(
+    lost, venue, clock, quantity
+):
+    venue.knows_client_id = False
+    Order.objects.filter(pk=lost.pk).update(quantity=D(quantity))
+
+    order, _ = sweep(clock, after_ms=500)
+
+    assert (order.state, order.miss_count, Fill.objects.count()) == (S.UNKNOWN, 0, 0)
+    assert "about another order" in str(order.to_error())
+
+
 def test_among_alike_orders_none_is_chosen(lost, venue, clock):
     venue.knows_client_id = False
     order_id = venue.client_ids[lost.client_order_id]

@@ -52,7 +52,7 @@ def _parse(**changes: Any) -> Any:
         ("closed", "0.5", VenueOrderStatus.FILLED),
         ("closed", "0.2", VenueOrderStatus.CANCELED),
         ("canceled", "0.2", VenueOrderStatus.CANCELED),
-        ("canceled", "0.5", VenueOrderStatus.FILLED),
+        ("canceled", "0.5", VenueOrderStatus.CANCELED),
         ("expired", "0", VenueOrderStatus.CANCELED),
         ("rejected", "0", VenueOrderStatus.REJECTED),
     ],
