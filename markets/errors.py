@@ -147,6 +147,16 @@ class UnknownVenueClass(InvalidInput):
     summary = "{ccxt_id} is not an exchange id of ccxt. Use one such as binance, okx or kraken."
 
 
+class SecretsInOptions(InvalidInput):
+    """Options of a venue hold what belongs to an account."""
+
+    code = 2057
+    summary = (
+        "{names}: credentials belong to an account, where they are encrypted. Remove them from the "
+        "options and enter them at the account."
+    )
+
+
 class VenueInUse(Conflict):
     """Accounts or history depend on the venue."""
 

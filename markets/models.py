@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.clock import to_ms
 from arbplatform.core.errors import Message
+from arbplatform.core.masking import know_secret
 from arbplatform.persistence.fields import AmountField
 from arbplatform.persistence.models import TimestampedModel
 from arbplatform.persistence.sentences import read_sentence
@@ -14,6 +15,7 @@ from markets.domain.clocks import ClockReading
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.health import VenueHealth, VenueState
 from markets.domain.rules import MarketRules
+from markets.domain.venue_options import list_secrets
 from markets.gateway.base import VenueSpec
 from markets.gateway.capabilities import capabilities_of
 from markets.gateway.origins import is_local
@@ -140,7 +142,9 @@ class Venue(TimestampedModel):
         return self.state == VenueStateChoice.HEALTHY
 
     def to_spec(self) -> VenueSpec:
-        """Return how to reach the venue."""
+        """Return how to reach the venue; what is secret of it is masked from now on."""
+        for secret in list_secrets(self.options):
+            know_secret(secret)
         return VenueSpec(
             code=self.code,
             ccxt_id=self.ccxt_id,

@@ -1,5 +1,6 @@
 """Venues in the console."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from arbplatform.core.errors import InvalidInput, Message
 from arbplatform.wording import render
 from markets.admin.faults import FaultPages
 from markets.domain.capabilities import Capabilities, ClientIdLookup
+from markets.domain.venue_options import mask_options, unmask_options
 from markets.models import FeeModeChoice, Venue, VenueStateChoice
 from markets.selectors import list_venues
 from markets.services.budgets import BudgetState, read_budget
@@ -34,12 +36,9 @@ from markets.services.venues import (
 )
 
 STATE_LABELS = {
+    **dict.fromkeys(VenueStateChoice.values, "warning"),
+    **dict.fromkeys((VenueStateChoice.BANNED.value, VenueStateChoice.BLOCKED.value), "danger"),
     VenueStateChoice.HEALTHY.value: "success",
-    VenueStateChoice.DEGRADED.value: "warning",
-    VenueStateChoice.CANCEL_ONLY.value: "warning",
-    VenueStateChoice.MAINTENANCE.value: "warning",
-    VenueStateChoice.BANNED.value: "danger",
-    VenueStateChoice.BLOCKED.value: "danger",
 }
 
 
@@ -63,13 +62,20 @@ class VenueForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
             "ws_origin": UnfoldAdminTextInputWidget,
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "options" in self.initial:
+            self.initial["options"] = mask_options(self.initial["options"])
+
     def clean(self) -> dict[str, Any]:
         """Add what only the service knows: ccxt's classes and what options may hold."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "ccxt_id" not in cleaned or "options" not in cleaned:
             return cleaned
+        kept = self.instance.options if self.instance.pk else None
+        cleaned["options"] = unmask_options(cleaned["options"], kept)
         try:
-            check_protocol(ccxt_id=cleaned["ccxt_id"], options=cleaned["options"])
+            check_protocol(ccxt_id=cleaned["ccxt_id"], options=cleaned["options"], kept=kept)
         except InvalidInput as error:
             for field, texts in (error.fields or {"ccxt_id": [error.message]}).items():
                 for text in texts:
@@ -108,6 +114,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "show_clock",
         "synced_at",
         "show_sync_error",
+        "show_options",
         "created_at",
         "updated_at",
     )
@@ -157,8 +164,13 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         return list_venues()
 
     def get_fieldsets(self, request: HttpRequest, obj: Venue | None = None) -> Any:
-        """Leave out what is only known of a venue that is there."""
-        return self.fieldsets if obj else self.fieldsets[:2]
+        """Leave out what is only known of a venue that is there; show readers masked options."""
+        first, place, *others = self.fieldsets
+        if obj is None:
+            return (first, place)
+        if not self.has_change_permission(request, obj):
+            place = (place[0], {**place[1], "fields": ("rest_origin", "ws_origin", "show_options")})
+        return (first, place, *others)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Venue | None = None) -> Any:
         """Keep the code of an existing venue: strategies name venues by it."""
@@ -195,6 +207,11 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def show_state_reason(self, venue: Venue) -> str:
         """Show why it is in its state, in the reader's language."""
         return render(venue.to_state_reason()) or "–"
+
+    @display(description=_("options"))
+    def show_options(self, venue: Venue) -> str:
+        """Show its options to those who may not change them, passwords masked."""
+        return json.dumps(mask_options(venue.options), ensure_ascii=False)
 
     @display(description=_("for web and scanner alone"))
     def show_bystanders(self, venue: Venue) -> str:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
 from markets.domain.capabilities import Certification, ClientIdLookup
 from markets.domain.symbols import split_symbol
+from markets.domain.venue_options import mask_options
 from markets.models import FeeModeChoice, Market, Venue
 from markets.services.budgets import BudgetState, read_budget
 
@@ -21,6 +22,14 @@ ORIGIN_LENGTH_MAX = 200
 NAME_LENGTH_MAX = 64
 
 
+class OptionsField(serializers.JSONField):
+    """Options of a venue; passwords in them are masked."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Return them as they may be shown."""
+        return super().to_representation(mask_options(value))
+
+
 class VenueSerializer(serializers.ModelSerializer[Venue]):
     """A venue."""
 
@@ -31,6 +40,7 @@ class VenueSerializer(serializers.ModelSerializer[Venue]):
         help_text="Active markets; null where they were not counted.",
     )
 
+    options = OptionsField(read_only=True, help_text="Passwords in them are masked.")
     sync_error = SentenceField(source="to_sync_error")
     state_reason = SentenceField(source="to_state_reason")
     is_tradable = serializers.BooleanField(
@@ -152,7 +162,8 @@ class UpdateVenueSerializer(BodySerializer):
     options = serializers.DictField(
         child=serializers.JSONField(),
         default=dict,
-        help_text="Extra ccxt options; no secrets here.",
+        help_text="Extra ccxt options; no credentials here. What is shown masked may be sent back "
+        "masked, and stays as it is.",
     )
 
 

@@ -11,17 +11,17 @@ from django.db.models.deletion import Collector
 from arbplatform.background.commit import enqueue_on_commit
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.capabilities import OPERATOR_OPTION
-from markets.errors import VenueInUse
+from markets.domain.venue_options import (
+    find_credentials,
+    has_mask,
+    unmask_options,
+)
+from markets.errors import SecretsInOptions, VenueInUse
 from markets.gateway.client import has_spot
 from markets.models import Venue
 from markets.selectors import lock_venue
 
 OPTIONS_SIZE_MAX = 50
-SECRET_OPTIONS = frozenset(
-    {"apikey", "secret", "password", "passphrase", "uid", "privatekey", "walletaddress", "token"}
-)
-"""ccxt options that hold credentials: those belong to an account, where they are encrypted."""
-
 EDITABLE = frozenset({"name", "ccxt_id", "is_enabled", "rest_origin", "ws_origin", "options"})
 WIRE_FIELDS = frozenset({"ccxt_id", "is_enabled", "rest_origin", "options"})
 """A change of one of these may change the list of markets."""
@@ -47,10 +47,11 @@ def create_venue(
         is_enabled: whether it may be used.
         rest_origin: replaces scheme, host, port and path prefix of every REST address.
         ws_origin: the same for WebSocket addresses.
-        options: extra ccxt options, without secrets.
+        options: extra ccxt options, without credentials.
 
     Raises:
         UnknownVenueClass: ccxt has no such class.
+        SecretsInOptions: the options hold credentials.
         InvalidInput: a field is not valid, or the code is taken.
     """
     venue = Venue(
@@ -76,11 +77,13 @@ def update_venue(*, venue_id: int, **changes: Any) -> Venue:
 
     Args:
         venue_id: which.
-        changes: new values of ``EDITABLE`` fields; ``code`` may be repeated unchanged.
+        changes: new values of ``EDITABLE`` fields; ``code`` may be repeated unchanged. What is
+            masked in ``options``, as they are shown, stays as it is.
 
     Raises:
         UnknownVenue: there is none with this id.
         UnknownVenueClass: ccxt has no such class.
+        SecretsInOptions: the new options hold credentials.
         InvalidInput: a field is not valid, or the code would change.
     """
     venue = lock_venue(venue_id)
@@ -90,10 +93,13 @@ def update_venue(*, venue_id: int, **changes: Any) -> Venue:
     unknown = sorted(changes.keys() - EDITABLE)
     if unknown:
         raise InvalidInput(fields={name: [Message("There is no such field.")] for name in unknown})
+    kept = venue.options
+    if "options" in changes:
+        changes["options"] = unmask_options(changes["options"], kept)
     changed = {name for name, value in changes.items() if getattr(venue, name) != value}
     for name in changed:
         setattr(venue, name, changes[name])
-    _check(venue)
+    _check(venue, kept)
     if changed:
         venue.save(update_fields=[*sorted(changed), "updated_at"])
     if changed & WIRE_FIELDS:
@@ -128,21 +134,24 @@ def check_unused(venue: Venue) -> None:
         raise VenueInUse(venue=venue.code, users=_names(error.restricted_objects)) from None
 
 
-def check_protocol(*, ccxt_id: str, options: object) -> None:
+def check_protocol(*, ccxt_id: str, options: object, kept: object = None) -> None:
     """Refuse what ccxt could not speak, or what belongs elsewhere.
 
     Args:
         ccxt_id: the ccxt class.
         options: extra ccxt options.
+        kept: those of the venue so far; they may stay, whatever they hold.
 
     Raises:
         UnknownVenueClass: ccxt has no such class.
-        InvalidInput: the class has no spot markets, or the options are none or hold secrets.
+        SecretsInOptions: the options hold credentials.
+        InvalidInput: the class has no spot markets, or the options are none.
     """
     if not has_spot(ccxt_id):
         text = Message("{ccxt_id} has no spot markets.", {"ccxt_id": ccxt_id})
         raise InvalidInput(fields={"ccxt_id": [text]})
-    _check_options(options)
+    if kept is None or options != kept:
+        _check_options(options)
 
 
 def _announce(venue: Venue) -> None:
@@ -150,7 +159,7 @@ def _announce(venue: Venue) -> None:
         enqueue_on_commit("markets.sync_markets", venue_id=venue.pk)
 
 
-def _check(venue: Venue) -> None:
+def _check(venue: Venue, kept: object = None) -> None:
     """Refuse a venue that could not be saved or used.
 
     Raises:
@@ -166,7 +175,7 @@ def _check(venue: Venue) -> None:
                 for name, texts in error.message_dict.items()
             }
         ) from None
-    check_protocol(ccxt_id=venue.ccxt_id, options=venue.options)
+    check_protocol(ccxt_id=venue.ccxt_id, options=venue.options, kept=kept)
 
 
 def _check_options(options: object) -> None:
@@ -176,12 +185,12 @@ def _check_options(options: object) -> None:
     if not isinstance(options.get(OPERATOR_OPTION, False), bool):
         text = Message("{name} must be true or false.", {"name": OPERATOR_OPTION})
         raise InvalidInput(fields={"options": [text]})
-    secrets = sorted(key for key in options if str(key).lower() in SECRET_OPTIONS)
-    if secrets:
-        text = Message(
-            "{names}: credentials belong to an account, where they are encrypted.",
-            {"names": ", ".join(secrets)},
-        )
+    if credentials := find_credentials(options):
+        names = ", ".join(credentials)
+        text = Message(SecretsInOptions.summary, {"names": names})
+        raise SecretsInOptions(fields={"options": [text]}, names=names)
+    if has_mask(options):
+        text = Message("Enter the password of the proxy again: what it belongs to has changed.")
         raise InvalidInput(fields={"options": [text]})
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -260,3 +261,45 @@ def test_what_came_into_use_meanwhile_is_explained(
     assert response.status_code == 302
     assert "in use by 1 venue accounts" in _said(response)[0]
     assert Venue.objects.filter(pk=alpha.pk).exists()
+
+
+def test_passwords_in_options_are_on_no_page_and_stay_when_saved(
+    console: Client, alpha: Venue
+) -> None:
+    kept = {"httpsProxy": "http://user:planted@proxy:1", "options": {"secret": "planted"}}
+    Venue.objects.filter(pk=alpha.pk).update(options=kept)
+
+    page = console.get(_url("venue_change", alpha.pk))
+    shown = page.context["adminform"].form["options"].value()
+    saved = console.post(
+        _url("venue_change", alpha.pk), {**FORM, "name": "New name", "options": shown}
+    )
+
+    assert "planted" not in page.content.decode()
+    assert "http://user:***@proxy:1" in shown
+    assert saved.status_code == 302
+    alpha.refresh_from_db()
+    assert (alpha.name, alpha.options) == ("New name", kept)
+
+
+def test_a_change_beside_a_masked_password_keeps_it(console: Client, alpha: Venue) -> None:
+    Venue.objects.filter(pk=alpha.pk).update(options={"httpsProxy": "http://u:planted@proxy:1"})
+    options = '{"httpsProxy": "http://u:***@proxy:1", "rateLimit": 9}'
+
+    saved = console.post(_url("venue_change", alpha.pk), {**FORM, "options": options})
+
+    assert saved.status_code == 302
+    alpha.refresh_from_db()
+    assert alpha.options == {"httpsProxy": "http://u:planted@proxy:1", "rateLimit": 9}
+
+
+def test_who_may_only_look_reads_no_password_in_options(client: Client, alpha: Venue) -> None:
+    Venue.objects.filter(pk=alpha.pk).update(options={"httpsProxy": "http://u:planted@proxy:1"})
+    reader = User.objects.create_user("reader", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_venue"))
+    client.force_login(reader)
+
+    page = client.get(_url("venue_change", alpha.pk)).content.decode()
+
+    assert "http://u:***@proxy:1" in page
+    assert "planted" not in page

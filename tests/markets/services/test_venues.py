@@ -6,7 +6,9 @@ from django.contrib.auth.models import User
 
 from accounts.models import VenueAccount
 from arbplatform.core.errors import InvalidInput
-from markets.errors import UnknownVenue, UnknownVenueClass, VenueInUse
+from arbplatform.core.masking import redact
+from markets.domain.venue_options import mask_options
+from markets.errors import SecretsInOptions, UnknownVenue, UnknownVenueClass, VenueInUse
 from markets.models import Market, Venue
 from markets.services.venues import create_venue, delete_venue, update_venue
 
@@ -170,3 +172,55 @@ def test_a_venue_in_use_stays_and_its_users_are_named(alpha: Venue, staff: User)
 def test_deleting_what_is_not_there_says_so() -> None:
     with pytest.raises(UnknownVenue):
         delete_venue(venue_id=12)
+
+
+PROXY = "http://user:planted-0123@proxy.example:3128"
+MASKED = PROXY.replace("planted-0123", "***")
+
+
+@pytest.mark.parametrize(
+    "options", [{"apiKey": "k"}, {"options": {"secret": "s"}}, {"headers": {"Api-Key": "k"}}]
+)
+def test_credentials_among_the_options_are_refused_and_it_is_said_where_they_belong(
+    options: dict[str, Any],
+) -> None:
+    with pytest.raises(SecretsInOptions, match="credentials belong to an account") as refusal:
+        create_venue(**{**GOOD, "options": options})
+
+    assert refusal.value.code == 2057
+    assert not Venue.objects.exists()
+
+
+def test_a_venue_that_holds_credentials_from_before_goes_on_and_takes_no_others() -> None:
+    venue = create_venue(**GOOD)
+    old = {"options": {"secret": "old"}}
+    Venue.objects.update(options=old)
+
+    changed = update_venue(venue_id=venue.pk, name="New", options=mask_options(old))
+    with pytest.raises(SecretsInOptions):
+        update_venue(venue_id=venue.pk, options={"options": {"secret": "new"}})
+
+    assert (changed.name, changed.to_spec().options) == ("New", old)
+    assert Venue.objects.get().options == old
+
+
+def test_what_is_sent_back_masked_stays_and_goes_to_no_other_proxy() -> None:
+    venue = create_venue(**{**GOOD, "options": {"httpsProxy": PROXY}})
+
+    changed = update_venue(venue_id=venue.pk, options={"httpsProxy": MASKED, "rateLimit": 9})
+    with pytest.raises(InvalidInput) as refusal:
+        update_venue(venue_id=venue.pk, options={"httpsProxy": MASKED.replace("proxy.", "evil.")})
+
+    assert changed.options == {"httpsProxy": PROXY, "rateLimit": 9}
+    assert "Enter the password of the proxy again" in str(refusal.value.fields["options"][0])
+    assert Venue.objects.get().options == changed.options
+
+
+def test_the_password_of_a_proxy_is_masked_wherever_it_comes_up_once_it_is_used() -> None:
+    venue = create_venue(**{**GOOD, "options": {"httpsProxy": PROXY}})
+    said = "the proxy refuses planted-0123"
+    assert redact(said) == said
+
+    venue.to_spec()
+
+    assert redact(said) == "the proxy refuses ***"
