@@ -90,7 +90,11 @@ class _Known:
     def _forget(self, secret: str) -> None:
         del self.secrets[secret]
         for text in _spellings_of(secret):
-            self._by_head.get(_head_of(text), set()).discard(text)
+            head = _head_of(text)
+            spellings = self._by_head.get(head, set())
+            spellings.discard(text)
+            if not spellings:
+                self._by_head.pop(head, None)
 
 
 _KNOWN = _Known()

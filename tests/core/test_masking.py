@@ -77,6 +77,14 @@ def test_of_more_secrets_than_are_remembered_the_oldest_are_forgotten(monkeypatc
     assert redact(said) == "secret-number-1 *** ***"
 
 
+def test_nothing_is_left_of_a_secret_that_is_forgotten(monkeypatch):
+    monkeypatch.setattr(masking, "KNOWN_MAX", 1)
+    for number in range(20):
+        know_secret(f"{number}-secret-{number}")
+
+    assert list(masking._KNOWN._by_head) == ["19-secre"]
+
+
 def test_the_longer_of_two_secrets_is_masked_as_a_whole():
     know_secret("planted0")
     know_secret("planted0-and-more")
