@@ -144,17 +144,21 @@ def is_absence_proven(*, miss_count: int, missed_for_ms: float) -> bool:
     return miss_count >= MISSES_MIN and missed_for_ms >= MISS_SPAN_MIN_MS
 
 
-def event_of(*, status: VenueOrderStatus, quantity: Quantity, filled: Quantity) -> OrderEvent:
+def event_of(
+    *, status: VenueOrderStatus, quantity: Quantity, filled: Quantity, is_filled_known: bool
+) -> OrderEvent:
     """Return what a venue's report means for the order.
 
     Args:
         status: as reported.
         quantity: ordered [base].
         filled: executed so far, by report and by fills, whichever is more [base].
+        is_filled_known: whether that may be all. If not, an order that ended stays open: what it
+            filled is asked for again.
     """
     if status is VenueOrderStatus.FILLED or filled >= quantity:
         return OrderEvent.FILL
-    if status is VenueOrderStatus.OPEN:
+    if status is VenueOrderStatus.OPEN or not is_filled_known:
         return OrderEvent.ACKNOWLEDGE
     if status is VenueOrderStatus.REJECTED and filled == ZERO:
         return OrderEvent.REFUSE

@@ -6,6 +6,7 @@ much was filled; those of others are candidates that the account's balances must
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
@@ -119,10 +120,21 @@ def _settle_own(
         if isinstance(read.error, OrderAbsent):
             listing.note_denial(venue_order_id)
         _see_unread(listing, rows, read.error)
-    elif _book_confirmed(listing, order, read.value, rows):
+    else:
+        _settle_reported(listing, order, read.value, rows)
+
+
+def _settle_reported(
+    listing: Listing, order: Order, report: VenueOrder, rows: Sequence[VenueFill]
+) -> None:
+    """Book what our order's own report confirms, or does not speak of; note it if that is less."""
+    venue_order_id = rows[0].venue_order_id
+    if not report.is_filled_stated:
+        report = replace(report, filled_quantity=_missing_of(order, rows)[1])
+    if _book_confirmed(listing, order, report, rows):
         listing.forget_denial(venue_order_id)
     else:
-        _note_less(listing, order, read.value, venue_order_id)
+        _note_less(listing, order, report, venue_order_id)
 
 
 def _note_less(listing: Listing, order: Order, report: VenueOrder, venue_order_id: str) -> None:
@@ -276,10 +288,8 @@ def _settle_marked(
 ) -> None:
     if order.state in _PENDING:
         listing.round.is_moving = True
-    elif _book_confirmed(listing, order, report, rows):
-        listing.forget_denial(rows[0].venue_order_id)
     else:
-        _note_less(listing, order, report, rows[0].venue_order_id)
+        _settle_reported(listing, order, report, rows)
 
 
 def _see_unread(listing: Listing, rows: Sequence[VenueFill], error: ArbError) -> None:

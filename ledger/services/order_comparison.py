@@ -293,7 +293,10 @@ def _differs(order: Order, report: VenueOrder) -> bool:
         return False  # its sender writes it down
     is_open_there = report.status is VenueOrderStatus.OPEN
     is_live_here = order.state in LIVE_STATES
-    return is_open_there != is_live_here or order.filled_quantity != report.filled_quantity
+    is_filled_otherwise = (
+        report.is_filled_stated and order.filled_quantity != report.filled_quantity
+    )
+    return is_open_there != is_live_here or is_filled_otherwise
 
 
 def _is_new(round_: Round, report: VenueOrder) -> bool:

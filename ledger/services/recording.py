@@ -122,7 +122,7 @@ def record(
         before = OrderState(order.state)
         _learn(order, knowledge[order.pk], booked[order.pk], occasion)
         _doubt_key(order, knowledge[order.pk])
-        _schedule(order, booked[order.pk], occasion)
+        _schedule(order, knowledge[order.pk], booked[order.pk], occasion)
         order.updated_at = occasion.now
         rows.append([order.pk, *[getattr(order, name) for name in _FIELDS]])
         if order.state != before:
@@ -176,7 +176,12 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
     # an end that was concluded from silence is none: the report tells
     state = OrderState.UNKNOWN if order.error_code == OrderAbsent.code else OrderState(order.state)
     order.error_code, order.error = None, ""
-    event = event_of(status=report.status, quantity=order.quantity, filled=order.filled_quantity)
+    event = event_of(
+        status=report.status,
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        is_filled_known=reported.is_filled_known,
+    )
     order.state = absorb(state, event)
     end = explain_end(order, report)
     if end is not None:
@@ -211,8 +216,9 @@ def _note(order: Order, error: ArbError) -> None:
     order.error_code, order.error = error.code, keep_sentence(error.message)
 
 
-def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:
+def _schedule(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occasion) -> None:
     """Say when the order is looked at next: never, once nothing is left to be learned."""
+    may_fill_late = order.cancel_requested_at is not None or _may_be_more(order, knowledge)
     delay_ms: int | None = None
     if order.state in LIVE_STATES:
         order.finished_at = None
@@ -223,11 +229,22 @@ def _schedule(order: Order, booked: Booked, occasion: _Occasion) -> None:
             delay_ms = detail_delay_ms(order.lookup_count)
         elif _is_watched(order, occasion):
             delay_ms = WATCH_DELAY_MS
-        elif order.cancel_requested_at and _is_recent(order.finished_at, occasion):
+        elif may_fill_late and _is_recent(order.finished_at, occasion):
             delay_ms = lookup_delay_ms(order.lookup_count)
     order.next_lookup_at = (
         None if delay_ms is None else occasion.now + timedelta(milliseconds=delay_ms)
     )
+
+
+def _may_be_more(order: Order, knowledge: Knowledge) -> bool:
+    """Return whether an order that ended may have filled more than was learned this time.
+
+    Where a venue does not say how much was filled, its list of executions may lag behind. That it
+    did not answer takes nothing from the reason why it was asked.
+    """
+    is_counted = isinstance(knowledge, Reported) and knowledge.is_counted
+    is_short = order.state != OrderState.FILLED
+    return is_short and (is_counted or isinstance(knowledge, Unreachable))
 
 
 def _is_watched(order: Order, occasion: _Occasion) -> bool:

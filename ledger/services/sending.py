@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -80,10 +80,18 @@ class Reported:
     Attributes:
         order: its report.
         fills: executions, as far as they could be read.
+        is_counted: the venue does not say how much was filled, but these are all executions that
+            it lists. It may list some later.
     """
 
     order: VenueOrder
     fills: tuple[VenueFill, ...]
+    is_counted: bool = False
+
+    @property
+    def is_filled_known(self) -> bool:
+        """Whether it follows from this how much was filled."""
+        return self.order.is_filled_stated or self.is_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +193,9 @@ def with_details(
 ) -> Reported:
     """Return a report with what the venue left out of it, as far as it can be read now.
 
-    Some venues answer with a bare id: an order that cannot rest is then read once. What cannot
-    be read is looked up later, so no failure here matters.
+    Some venues answer with a bare id: an order that cannot rest is then read once. Some say of an
+    order that ended nothing about what it filled: its executions tell. What cannot be read is
+    looked up later, so no failure here matters.
 
     Args:
         gateway: of the order's account.
@@ -200,6 +209,8 @@ def with_details(
             fresh = gateway.fetch_order(symbol=request.symbol, venue_order_id=report.venue_order_id)
             check_echo(gateway, request, fresh)
             report, fills = fresh, fresh.fills or fills
+        if report.status is not VenueOrderStatus.OPEN and not report.is_filled_stated:
+            return count(gateway, report, sent_at_ms=sent_at_ms)
         if sum((fill.quantity for fill in fills), ZERO) < report.filled_quantity:
             fills = _read_reported(gateway, report, sent_at_ms)
     except ArbError as error:
@@ -208,6 +219,22 @@ def with_details(
         # the order is acknowledged: a broken detail must not make its outcome unknown
         logger.exception("Details of order %s come later", request.client_order_id)
     return Reported(report, tuple(fills))
+
+
+def count(gateway: VenueGateway, report: VenueOrder, *, sent_at_ms: int) -> Reported:
+    """Return a report that does not say what was filled with the sum of the order's executions.
+
+    Args:
+        gateway: of the order's account.
+        report: what the venue said.
+        sent_at_ms: when the order was claimed for sending [ms since epoch].
+
+    Raises:
+        ArbError: the executions since then cannot be read: it is not known what was filled.
+    """
+    fills = read_fills(gateway, report.symbol, report.venue_order_id, sent_at_ms)
+    filled = sum((fill.quantity for fill in fills), ZERO)
+    return Reported(replace(report, filled_quantity=filled), fills, is_counted=True)
 
 
 def read_fills(

@@ -160,7 +160,9 @@ def to_fact(order: Order, outcome: Outcome, at_ms: int) -> dict[str, Any]:
                 "status": report.status.value,
                 "quantity": to_plain(report.quantity),
                 "filled_quantity": to_plain(report.filled_quantity),
+                "is_filled_stated": report.is_filled_stated,
             },
+            "is_counted": outcome.is_counted,
             "fills": [_fill_to_json(fill) for fill in outcome.fills],
         }
     error = outcome.error
@@ -186,8 +188,10 @@ def to_outcome(fact: Fact) -> Outcome:
             status=VenueOrderStatus(report["status"]),
             quantity=Quantity(report["quantity"]),
             filled_quantity=Quantity(report["filled_quantity"]),
+            is_filled_stated=report.get("is_filled_stated", True),  # older facts do not have it
         )
-        return Reported(order, tuple(_fill_from_json(fill) for fill in fact["fills"]))
+        fills = tuple(_fill_from_json(fill) for fill in fact["fills"])
+        return Reported(order, fills, is_counted=fact.get("is_counted", False))
     # its class is not known any more, and nothing depends on it: code and words are written down
     message = read_sentence(str(fact["error"]))
     error = ArbError(message.template, **message.context)

@@ -158,13 +158,14 @@ class VenueOrder:
         side: buy or sell.
         status: reduced state.
         quantity: ordered [base].
-        filled_quantity: executed so far [base].
+        filled_quantity: executed so far [base]; zero where the venue does not say.
         price: limit [quote per base].
         average_price: of the executed part [quote per base].
         fills: executions that came with the answer; empty when the venue sends none.
         updated_at_ms: [ms since epoch, venue clock].
         end_cause: why it ended short, if the venue says and it matters.
         end_words: the venue's own words for that; may be empty.
+        is_filled_stated: whether the venue says how much was executed.
     """
 
     venue_order_id: str
@@ -180,3 +181,4 @@ class VenueOrder:
     updated_at_ms: int | None = None
     end_cause: EndCause | None = None
     end_words: str = ""
+    is_filled_stated: bool = True

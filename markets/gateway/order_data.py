@@ -132,7 +132,9 @@ def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | Non
     quantity = size_or_none(order.get("amount"), "quantity") or (
         request.quantity if request else None
     )
-    filled = size_or_none(order.get("filled"), "filled quantity") or ZERO
+    # by ccxt also what follows from the rest that is left, or from the executions that came along
+    stated = size_or_none(order.get("filled"), "filled quantity")
+    filled = stated or ZERO
     side = _side(order.get("side") or (request.side.value if request else None))
     client_id = order.get("clientOrderId") or (request.client_order_id if request else None)
     if quantity is None:
@@ -154,6 +156,7 @@ def _order(order: Mapping[str, Any], *, symbol: str, request: OrderRequest | Non
         updated_at_ms=time_or_none(order.get("lastUpdateTimestamp") or order.get("timestamp")),
         end_cause=_end_cause(words),
         end_words=words,
+        is_filled_stated=stated is not None,
     )
 
 

@@ -92,7 +92,17 @@ def test_a_report_changes_only_what_it_can(state, event, after):
     ],
 )
 def test_what_a_report_means(status, filled, event):
-    assert event_of(status=status, quantity=D(1), filled=D(filled)) is event
+    meant = event_of(status=status, quantity=D(1), filled=D(filled), is_filled_known=True)
+
+    assert meant is event
+
+
+@pytest.mark.parametrize("status", [V.CANCELED, V.REJECTED])
+def test_an_end_of_which_nobody_knows_what_was_filled_is_none(status):
+    def meant(filled):
+        return event_of(status=status, quantity=D(1), filled=D(filled), is_filled_known=False)
+
+    assert [meant(filled) for filled in ("0", "0.4", "1")] == [E.ACKNOWLEDGE] * 2 + [E.FILL]
 
 
 def test_lookups_of_a_live_order_widen_to_half_a_minute():

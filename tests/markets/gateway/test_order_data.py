@@ -3,6 +3,7 @@
 from decimal import Decimal as D
 from typing import Any
 
+import ccxt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,39 @@ def test_words_for_the_state_of_an_order_are_reduced(
     word: Any, filled: Any, expected: VenueOrderStatus
 ) -> None:
     assert _parse(status=word, filled=filled).status is expected
+
+
+@pytest.mark.parametrize("word", ["canceled", "expired", "rejected", "open", None])
+def test_that_nothing_was_filled_is_told_from_an_answer_that_does_not_say(word: Any) -> None:
+    silent, stated = _parse(status=word, filled=None), _parse(status=word, filled="0")
+
+    assert (silent.filled_quantity, silent.is_filled_stated) == (D(0), False)
+    assert (stated.filled_quantity, stated.is_filled_stated) == (D(0), True)
+    assert silent.status is stated.status
+
+
+@pytest.mark.parametrize(
+    ("answer", "filled"),
+    [
+        ({"remaining": "0.3"}, D("0.2")),
+        ({"remaining": "0.5"}, D(0)),
+        ({"trades": [{**TRADE, "info": {}, "amount": "0.2"}]}, D("0.2")),
+        ({"filled": "0"}, D(0)),
+        ({}, None),
+        ({"average": "60000", "cost": "12000"}, None),
+    ],
+    ids=["rest", "all_is_left", "executions", "zero", "nothing", "cost_alone"],
+)
+def test_what_ccxt_concludes_from_a_venues_own_figures_is_stated(
+    answer: dict[str, Any], filled: D | None
+) -> None:
+    bare = {name: value for name, value in ORDER.items() if name != "filled"}
+    row = ccxt.Exchange().safe_order({**bare, "type": "limit", "status": "canceled", **answer})
+
+    order = order_data.parse_new_order(row, REQUEST)
+
+    assert order.is_filled_stated is (filled is not None)
+    assert order.filled_quantity == (filled or 0)
 
 
 @pytest.mark.parametrize(
