@@ -17,7 +17,8 @@ from arbplatform.persistence.fields import to_document
 _HEAD: Final = '{"template":'
 """How a column begins that holds a sentence, and no text of people or venues."""
 _AS_TYPED: Final = "{words}"
-"""What a person typed is a value: a template would be translated if the catalogue has such one."""
+"""What a person typed is a value: a template would be translated if the catalogue has such one.
+Wherever such a sentence stands nothing of it is masked: it is shown as it was typed."""
 
 
 def keep_sentence(message: Message) -> str:
@@ -41,6 +42,11 @@ def keep_document(message: Message) -> dict[str, Any]:
     return message_to_json(Message(redact(str(message)))) if _shows_secret(kept) else kept
 
 
+def as_typed(text: str) -> Message:
+    """Return what a person typed as a value of a sentence: neither translated nor masked."""
+    return Message(_AS_TYPED, {"words": text})
+
+
 def keep_words(text: str, own: AbstractSet[str] = frozenset()) -> str:
     """Return what a column of sentences keeps of what a person typed: it comes back as it is.
 
@@ -49,7 +55,7 @@ def keep_words(text: str, own: AbstractSet[str] = frozenset()) -> str:
         own: bare texts that the platform itself writes into that column.
     """
     if text in own or text.startswith(_HEAD):
-        return to_document(message_to_json(Message(_AS_TYPED, {"words": text})))
+        return to_document(message_to_json(as_typed(text)))
     return text
 
 
@@ -72,7 +78,7 @@ def read_reason(kept: str, own: AbstractSet[str] = frozenset()) -> Message:
     """
     said = read_sentence(kept)
     is_typed = said.template == kept and kept not in own
-    return Message(_AS_TYPED, {"words": kept}) if is_typed and kept else said
+    return as_typed(kept) if is_typed and kept else said
 
 
 def read_sentence(text: str) -> Message:
@@ -92,6 +98,8 @@ def read_sentence(text: str) -> Message:
 def _masked(sentence: dict[str, Any]) -> dict[str, Any]:
     """Mask each part by itself: within JSON the quotes of a venue's text stand escaped."""
     template, context = sentence["template"], sentence["context"]
+    if template == _AS_TYPED:
+        return sentence
     return {
         # where a value follows, the mask would swallow half of its placeholder
         "template": template if context else redact(template),
@@ -105,10 +113,21 @@ def _masked_value(value: Any) -> Any:
     return redact(value) if isinstance(value, str) else value
 
 
+def _without_typed(sentence: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what people typed: a word of ours before it makes no secret of it."""
+    if sentence["template"] == _AS_TYPED:
+        return {"template": "", "context": {}}
+    context = {
+        name: _without_typed(value) if isinstance(value, dict) else value
+        for name, value in sentence["context"].items()
+    }
+    return {"template": sentence["template"], "context": context}
+
+
 def _shows_secret(sentence: dict[str, Any]) -> bool:
     """Return whether a secret stands beside its name, with each of them in a part of its own."""
     try:
-        said = str(message_from_json(sentence))
+        said = str(message_from_json(_without_typed(sentence)))
     except (LookupError, ValueError, AttributeError, TypeError):
         return True  # a template that wants more than texts and numbers: it is finished at once
     return redact(said) != said

@@ -25,8 +25,10 @@ from redis.retry import Retry
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import Message
 from arbplatform.push.errors import UnknownTopic
 from arbplatform.push.topics import Delivery, Topic, parse_topic
+from arbplatform.wording import in_each_language
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +45,10 @@ LAST_WORDS_S: Final = 0.5
 """How long a process that ends waits for what it has published [s]."""
 
 Payload = Mapping[str, Any]
-"""Plain values: text, numbers, ``Decimal``, moments, lists and mappings. It must not change after
-it was published."""
+"""Plain values: text, numbers, ``Decimal``, moments, lists and mappings; and sentences, which the
+publisher's thread tells in every language. It must not change after it was published."""
+_AS_API: Final = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+"""How moments are written, and that a sentence is told instead of taken apart."""
 Carrier = Callable[[list[tuple[str, bytes]]], None]
 """Takes channels with ready frames to where clients are."""
 
@@ -250,7 +254,7 @@ def carry_to_redis(frames: list[tuple[str, bytes]]) -> None:
 def _frame(topic: Topic, at_ms: int, payload: Payload) -> tuple[str, bytes] | None:
     message = {"topic": topic.name, "at_ms": at_ms, "data": payload}
     try:
-        return topic.channel, orjson.dumps(message, default=_plain, option=orjson.OPT_UTC_Z)
+        return topic.channel, orjson.dumps(message, default=_plain, option=_AS_API)
     except (TypeError, ValueError):
         logger.exception("A message to %s cannot be written as JSON and is dropped.", topic.name)
         return None
@@ -259,6 +263,8 @@ def _frame(topic: Topic, at_ms: int, payload: Payload) -> tuple[str, bytes] | No
 def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return to_plain(value)
+    if isinstance(value, Message):
+        return in_each_language(value)  # all clients of a topic get the same copy
     raise TypeError(f"{type(value).__name__} is no plain value")
 
 

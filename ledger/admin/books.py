@@ -58,6 +58,8 @@ class EntryAdmin(ReadOnlyAdmin):
     )
     list_filter = ("kind", "strategy", ("occurred_at", RangeDateTimeFilter))
     search_fields = ("key", "memo", "strategy__name")
+    # a memo of the platform is kept as a template and its values, which are what is found of it
+    search_help_text = _("Key, strategy, or an id, a name or typed words in the memo")
     fields = (
         "key",
         "kind",

@@ -7,7 +7,7 @@ from django.db import transaction
 from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
-from arbplatform.persistence.sentences import keep_reason
+from arbplatform.persistence.sentences import as_typed, keep_reason
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DISCREPANCY_TRANSITIONS,
@@ -78,7 +78,9 @@ def memo_of(user: Person | None, note: Message | str) -> Message:
         user: who says so; ``None``: the command line.
         note: what it was: typed, or a sentence of the platform.
     """
-    return Message("{author}: {note}", {"author": tell_author(keep_author(user)), "note": note})
+    said = note if isinstance(note, Message) else as_typed(note)
+    # a name before a colon would make a secret of the first word, were somebody called "token"
+    return Message("{note} (by {author})", {"note": said, "author": tell_author(keep_author(user))})
 
 
 def _book(row: Discrepancy, memo: Message, clock: Clock) -> Entry:

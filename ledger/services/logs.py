@@ -9,7 +9,7 @@ from arbplatform.core.masking import redact
 from arbplatform.persistence.sentences import keep_document
 from arbplatform.push.publisher import publish_on_commit
 from arbplatform.push.topics import TopicKind
-from arbplatform.wording import in_each_language, untranslated
+from arbplatform.wording import untranslated
 from ledger.models import LogEntry, LogLevel, Order, SideChoice
 
 
@@ -82,7 +82,7 @@ def _push(entry: LogEntry) -> None:
             "strategy_id": entry.strategy_id,
             "level": LogLevel(entry.level).name.lower(),
             "event": entry.event,
-            "message": in_each_language(entry.to_message()),
+            "message": entry.to_message(),
             "created_at": entry.created_at,
         },
     )

@@ -7,7 +7,6 @@ from django.db import transaction
 
 from arbplatform.push.publisher import publish_many, publish_on_commit
 from arbplatform.push.topics import TopicKind
-from arbplatform.wording import in_each_language
 from strategies.models import Execution, Strategy
 from strategies.services.failures import Failure
 
@@ -98,7 +97,7 @@ def _decision(
 
 
 def _error(failure: Failure | None) -> dict[str, object] | None:
-    """Return what went wrong for clients of whatever language: all of them get the same copy."""
+    """Return what went wrong as messages bring it."""
     if failure is None:
         return None
-    return {"code": failure.code, "message": in_each_language(failure.message)}
+    return {"code": failure.code, "message": failure.message}

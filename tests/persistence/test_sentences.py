@@ -10,6 +10,7 @@ from arbplatform.core.errors import Message
 from arbplatform.core.masking import redact
 from arbplatform.management.error_codes import all_errors
 from arbplatform.persistence.sentences import (
+    as_typed,
     keep_reason,
     keep_sentence,
     keep_words,
@@ -127,6 +128,13 @@ def test_a_secret_beside_its_name_is_masked_wherever_the_two_stand(sentence, is_
     assert "5up3r5ecret" not in text
     # whoever books or halts by it writes it out in English
     assert str(read_sentence(text)) == redact(str(sentence))
+
+
+@pytest.mark.parametrize("typed", ["token: was a bet", "was a bet"])
+def test_what_a_person_typed_is_masked_nowhere_within_a_sentence(typed):
+    said = Message("the token: {note}, {cause}", {"note": as_typed(typed), "cause": "key"})
+
+    assert str(read_sentence(keep_sentence(said))) == f"the token: {typed}, key"
 
 
 def test_a_template_that_wants_more_than_texts_is_kept_as_a_finished_text():

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from threading import Event
+from unittest.mock import Mock
 
 import orjson
 import pytest
 import redis
 from django.db import transaction
 
+from arbplatform.core.errors import Message
 from arbplatform.push import publisher as module
 from arbplatform.push.publisher import (
     BATCH_MAX,
@@ -23,6 +25,7 @@ from arbplatform.push.publisher import (
     read_figures,
 )
 from arbplatform.push.topics import ticker_topic
+from arbplatform.wording import in_each_language
 from tests.processes import redis_server, wait_until  # noqa: F401  a fixture
 
 TICKER = ticker_topic("alpha", "BTC/USDT")
@@ -130,6 +133,19 @@ def test_exact_amounts_moments_and_choices_are_written_as_the_api_writes_them(pu
     assert carrier.data == [
         {"a": "0.000000001", "b": "2026-01-01T00:00:00Z", "c": "red", "d": None}
     ]
+
+
+def test_a_sentence_is_told_in_every_language_and_only_when_it_is_carried(
+    publisher, carrier, monkeypatch
+):
+    tell = Mock(wraps=in_each_language)
+    monkeypatch.setattr(module, "in_each_language", tell)
+
+    publisher.publish("logs", {"message": Message("halted")})
+
+    assert not tell.called  # whoever publishes is on the way of orders
+    publisher.carry()
+    assert carrier.data == [{"message": {"en": "halted", "zh-hans": "已暂停"}}]
 
 
 def test_what_cannot_be_written_is_dropped_and_the_others_are_not(publisher, carrier, caplog):

@@ -31,7 +31,7 @@ def test_a_difference_is_booked_as_moved_outside(gap, opened_books, superuser, c
     done = book(gap, superuser, clock)
 
     assert (done.state, done.acknowledged_by, done.note) == ("booked", superuser, "a bet")
-    assert (done.entry.kind, str(done.entry.to_memo())) == ("external", "root: a bet")
+    assert (done.entry.kind, str(done.entry.to_memo())) == ("external", "a bet (by root)")
     assert wallet_balances(opened_books.pk)["USDT"] == D(99_999)
     assert imbalances() == {}
     assert reconcile_account(account_id=opened_books.pk, clock=clock).outcome == "clean"

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from arbplatform.authors import keep_author
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from ledger.models import Discrepancy, Entry
@@ -85,3 +86,36 @@ def test_a_note_by_a_button_is_told_in_the_readers_language(
     row.refresh_from_db()
     with translation.override("zh-hans"):
         assert render(row.to_note()) == "在控制台中决定"
+
+
+@pytest.mark.parametrize("name", ["token", "secret", "system"])
+@pytest.mark.parametrize("typed", ["was a bet", "the token: sold by hand", "halted"])
+def test_memo_and_note_keep_what_was_typed_whoever_typed_it(
+    opened_books, venue, superuser, name, typed
+):
+    superuser.username = name
+    superuser.save()
+    venue.balances[Wallet.SPOT]["USDT"] -= D(1)
+    reconcile_account(account_id=opened_books.pk)
+    row = Discrepancy.objects.get()
+
+    book_discrepancy(discrepancy_id=row.pk, note=typed, user=superuser)
+
+    row.refresh_from_db()
+    author = keep_author(superuser)
+    memo = Entry.objects.latest("pk").to_memo()
+    assert str(row.to_note()) == typed
+    assert str(memo) == f"{typed} (by {author})"
+    with translation.override("zh-hans"):
+        assert render(memo) == f"{typed}（{author}）"
+
+
+def test_an_entry_is_found_by_what_was_typed_about_it(opened_books, venue, superuser, console):
+    venue.balances[Wallet.SPOT]["USDT"] -= D(1)
+    reconcile_account(account_id=opened_books.pk)
+    book_discrepancy(discrepancy_id=Discrepancy.objects.get().pk, note="lost a bet", user=superuser)
+
+    page = console.get("/admin/ledger/entry/?q=bet", **ASKED).content.decode()
+
+    assert "lost a bet" in page
+    assert "摘要中的编号、名称或手工输入的文字" in page
