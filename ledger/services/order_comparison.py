@@ -8,7 +8,7 @@ reason for an alarm.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from django.conf import settings
@@ -45,6 +45,9 @@ LOOKUPS_MAX = 20
 _K = DiscrepancyKind
 
 _SUBJECT = "order|"
+
+UNLISTED = "unlisted"
+"""Evidence that no list shows an order any more: only its own report can end the difference."""
 
 _NOT_LISTED = _(
     "Order {order_id} is open in the journal, but the venue's list of open orders does not show "
@@ -84,7 +87,8 @@ def compare_orders(round_: Round, markets: Sequence[Market]) -> None:
             is_all_told = is_all_told and listed.is_unsupported
         else:
             reports = _by_venue_id(listed.value) | reports
-    if _compare(round_, list(reports.values())) and is_all_told:
+    doubts = _list_doubts(round_, list(reports.values()), is_all_told=is_all_told)
+    if _compare(round_, doubts) and is_all_told:
         round_.cover(_K.ORDER_STATE)
 
 
@@ -124,11 +128,13 @@ class _Doubt:
         order: as the journal has it.
         report: as a list shows it; ``None``: none does.
         seen: what an earlier round has seen of it, if no list shows it any more.
+        is_unlisted: whether all lists were told and none shows it.
     """
 
     order: Order
     report: VenueOrder | None = None
     seen: Discrepancy | None = None
+    is_unlisted: bool = False
 
     @property
     def subject(self) -> str:
@@ -136,13 +142,13 @@ class _Doubt:
         return f"{_SUBJECT}{self.order.pk}"
 
 
-def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
+def _compare(round_: Round, found: Iterable[_Doubt]) -> bool:
     """Look up what differs; what differs still afterwards was seen.
 
     Returns:
         Whether all of it was looked at.
     """
-    doubts = {doubt.subject: doubt for doubt in _list_doubts(round_, reports)}
+    doubts = {doubt.subject: doubt for doubt in found}
     for name in round_.known_denials:
         if name.startswith(_SUBJECT) and name not in doubts:
             forget_denial(round_, name)  # should it differ once more, that is something new
@@ -160,7 +166,9 @@ def _compare(round_: Round, reports: Sequence[VenueOrder]) -> bool:
     return turns.is_all
 
 
-def _list_doubts(round_: Round, reports: Sequence[VenueOrder]) -> Iterator[_Doubt]:
+def _list_doubts(
+    round_: Round, reports: Sequence[VenueOrder], *, is_all_told: bool
+) -> Iterator[_Doubt]:
     """Yield our orders that the lists show otherwise, or do not show any more."""
     marked = {
         report.client_order_id: report
@@ -179,7 +187,7 @@ def _list_doubts(round_: Round, reports: Sequence[VenueOrder]) -> Iterator[_Doub
             yield _Doubt(order, report)
     for doubt in _list_expected(round_):
         if doubt.order.client_order_id not in marked:
-            yield from _doubt_by_venue_id(doubt, listed)
+            yield from _doubt_by_venue_id(replace(doubt, is_unlisted=is_all_told), listed)
 
 
 def _doubt_by_venue_id(
@@ -213,7 +221,7 @@ def _look_again(round_: Round, doubt: _Doubt) -> bool:
         fresh = get_order(order_id)
     report = doubt.report
     if report is None and doubt.seen is None:
-        left = _Doubt(fresh) if fresh.state == OrderState.OPEN else None
+        left = replace(doubt, order=fresh) if fresh.state == OrderState.OPEN else None
     else:
         left = _ask_itself(round_, fresh, doubt)
     if left is not None:
@@ -233,8 +241,8 @@ def _ask_itself(round_: Round, fresh: Order, doubt: _Doubt) -> _Doubt | None:
         report = read.value
     fresh = get_order(fresh.pk)
     if report is not None:
-        return _Doubt(fresh, report) if _differs(fresh, report) else None
-    return _Doubt(fresh, seen=doubt.seen)
+        return replace(doubt, order=fresh, report=report) if _differs(fresh, report) else None
+    return replace(doubt, order=fresh)
 
 
 def _id_of(order: Order, doubt: _Doubt) -> dict[str, str]:
@@ -253,7 +261,7 @@ def _sighting_of(doubt: _Doubt) -> Sighting:
         return _see_other_report(doubt, report)
     if doubt.seen is None:
         what = Message(_NOT_LISTED, {"order_id": order.pk})
-        return Sighting(_K.ORDER_STATE, doubt.subject, what)
+        return Sighting(_K.ORDER_STATE, doubt.subject, what, evidence=_note_listing(doubt))
     context = {
         "order_id": order.pk,
         "state": order.state,
@@ -265,8 +273,12 @@ def _sighting_of(doubt: _Doubt) -> Sighting:
         Message(_NOT_CONFIRMED, context),
         booked=doubt.seen.booked,
         stated=doubt.seen.stated,
-        evidence=doubt.seen.evidence,
+        evidence=doubt.seen.evidence | _note_listing(doubt),
     )
+
+
+def _note_listing(doubt: _Doubt) -> dict[str, str]:
+    return {UNLISTED: "yes"} if doubt.is_unlisted else {}
 
 
 def _see_other_report(doubt: _Doubt, report: VenueOrder) -> Sighting:
@@ -283,7 +295,11 @@ def _see_other_report(doubt: _Doubt, report: VenueOrder) -> Sighting:
         Message(_DIFFERENT, context),
         booked=doubt.order.filled_quantity,
         stated=report.filled_quantity,
-        evidence={"venue_order_id": report.venue_order_id, "symbol": report.symbol},
+        evidence={
+            "venue_order_id": report.venue_order_id,
+            "symbol": report.symbol,
+            **_note_listing(doubt),
+        },
     )
 
 

@@ -54,7 +54,7 @@ from ledger.services.movements import (
     list_purses_on_their_way,
 )
 from ledger.services.openings import opening_key
-from ledger.services.order_comparison import compare_orders
+from ledger.services.order_comparison import UNLISTED, compare_orders
 from ledger.services.reconciliation import Comparison, Difference, compare_balances
 from ledger.services.round_memory import recall, remember
 from ledger.services.venue_reads import Failed, Round
@@ -300,13 +300,15 @@ def _subject(row: Difference) -> str:
 def _since(until: datetime | None, opened_at: datetime, account_id: int, now: datetime) -> datetime:
     """Return from when on histories are read: what they may still solve stays in sight.
 
-    That is no open order of somebody else, and nothing that a person has acknowledged: either may
-    stay for weeks, and a busy account has done much since then.
+    That is no open order of somebody else, no order of ours that no list shows any more, and
+    nothing that a person has acknowledged: each may stay for weeks, and a busy account has done
+    much since then.
     """
     oldest = (
         Discrepancy.objects.filter(account_id=account_id, state__in=ACTIVE_STATES)
         .filter(acknowledged_at=None)
         .exclude(kind=DiscrepancyKind.FOREIGN_ORDER)
+        .exclude(kind=DiscrepancyKind.ORDER_STATE, evidence__has_key=UNLISTED)
         .order_by("first_seen_at")
         .values_list("first_seen_at", flat=True)
         .first()

@@ -6,14 +6,15 @@ from decimal import Decimal as D
 
 import pytest
 
-from ledger.domain.reconciliation import ROUNDS_MIN
+from arbplatform.core.clock import to_ms
+from ledger.domain.reconciliation import OVERLAP, ROUNDS_MIN
 from ledger.models import AccountReconciliation, Discrepancy, Order
 from ledger.services import order_comparison
 from ledger.services.discrepancies import acknowledge
 from ledger.services.journal import submit_orders, write_orders
 from markets.domain.funds import Wallet
 from markets.domain.orders import OrderKind, TimeInForce, VenueOrderStatus
-from markets.errors import OrderAbsent, VenueUnavailable
+from markets.errors import OrderAbsent, VenueRejected, VenueUnavailable
 
 
 def differ(venue, order):
@@ -183,6 +184,40 @@ def test_an_open_order_that_is_listed_otherwise_without_our_id_is_looked_up(look
 
     resting.refresh_from_db()
     assert resting.state == "canceled"
+
+
+def test_an_order_that_no_list_shows_any_more_holds_no_history_back(look, other, venue, clock):
+    venue.hidden.add(other.venue_order_id)
+    look()
+    clock.advance_ms(86_400_000)
+    before = look()
+    Order.objects.update(updated_at=clock.now())
+    AccountReconciliation.objects.update(activity=None)  # as if a round had seen it happen
+
+    look()
+
+    assert Discrepancy.objects.get(kind="order_state").seen_count == 4
+    assert venue.asked_since_ms["fetch_orders"] == to_ms(before.started_at - OVERLAP)
+
+
+def test_an_order_that_is_listed_otherwise_holds_histories_in_sight(look, other, venue, clock):
+    row = Discrepancy.objects.get(kind="order_state")
+    clock.advance_ms(86_400_000)
+    Order.objects.update(updated_at=clock.now())
+    AccountReconciliation.objects.update(activity=None)
+
+    look()
+
+    assert venue.asked_since_ms["fetch_orders"] == to_ms(row.first_seen_at - 2 * OVERLAP)
+
+
+def test_a_list_that_was_not_told_does_not_count_as_one_without_the_order(look, other, venue):
+    venue.failures["fetch_orders"] = [VenueRejected(venue="alpha", cause="busy")]
+
+    look()
+
+    assert found() == ("open", 2)
+    assert "unlisted" not in Discrepancy.objects.get(kind="order_state").evidence
 
 
 def test_an_order_of_another_market_with_the_same_id_does_not_stand_for_ours(look, other, venue):
