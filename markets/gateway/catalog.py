@@ -4,7 +4,7 @@ import decimal
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ccxt
@@ -27,6 +27,12 @@ MARKETS_AGE_MS_MAX = 6 * 3_600_000
 
 RELOAD_PAUSE_MS = 60_000
 """Shortest time between two loads that nobody asked for [ms]."""
+
+_NETWORK_TABLES = (
+    "networks", "networksById", "networkNamesByChainIds", "networkChainIdsByNames",
+)  # fmt: skip
+"""Options in which some classes keep what a list of networks said: only the instance that read it
+has them, and goes by them in whatever names a network."""
 
 
 Work = Callable[[], None]
@@ -74,6 +80,7 @@ class Catalog:
         self._renewing = threading.Lock()
         self._clock = ClockReading(offset_ms=0, measured_at_ms=0)
         self._currencies: dict[str, Any] | None = None
+        self._network_tables: dict[str, dict[str, Any]] = {}
 
     def prepare(self, client: Client, *, is_waiting: bool = False) -> None:
         """Give ``client`` markets and clock offset.
@@ -137,8 +144,13 @@ class Catalog:
         if isinstance(venue_ms, int) and ended_ms - started_ms <= ROUND_TRIP_MS_MAX:
             self._clock = ClockReading((started_ms + ended_ms) // 2 - venue_ms, ended_ms)
 
-    def keep_currencies(self, currencies: dict[str, Any]) -> None:
-        """Go by a list of networks that was just read: fees and what is open change."""
+    def keep_currencies(self, client: Client, currencies: dict[str, Any]) -> None:
+        """Go by a list of networks that ``client`` has just read: fees and what is open change."""
+        self._network_tables = {
+            name: dict(client.options[name])
+            for name in _NETWORK_TABLES
+            if isinstance(client.options.get(name), Mapping)
+        }
         self._currencies = currencies
 
     def load_currencies(self, client: Client) -> None:
@@ -148,13 +160,15 @@ class Catalog:
         """
         if self._currencies is None and getattr(type(client), "fetch_currencies", None):
             try:
-                self._currencies = client.fetch_currencies() or {}
+                self.keep_currencies(client, client.fetch_currencies() or {})
             except ccxt.BaseError:
                 logger.warning("%s gives no list of currencies; going without", self.spec.code)
                 return
         if self._currencies:
             client.currencies = {**(client.currencies or {}), **self._currencies}
             client.currencies_by_id = client.index_by(list(client.currencies.values()), "id")
+            # copies, since a class may write to its own
+            client.options.update({name: {**table} for name, table in self._network_tables.items()})
 
     def close(self) -> None:
         """Give the connection back."""

@@ -373,6 +373,7 @@ class CcxtRestGateway(ConditionCalls):
     ) -> Sequence[VenueTransfer]:
         with self._session.call(Effect.READ) as client:
             self._session.need(client, ability)
+            self._session.load_networks(client)  # rows name their networks
             rows = list_funds(
                 self._session, client, method, asset, since_ms, self._quirks.funds_rows_max
             )

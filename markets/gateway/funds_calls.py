@@ -1,7 +1,7 @@
 """The call that sends funds away, and what must be known before."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -10,6 +10,7 @@ import ccxt
 
 from arbplatform.core.decimals import Amount, to_decimal
 from arbplatform.core.errors import Message
+from markets.domain.book_side import UNREADABLE
 from markets.domain.funds import DepositAddress, NetworkState
 from markets.errors import VenueRejected
 from markets.gateway.account_data import parse_deposit_address, parse_networks
@@ -42,7 +43,7 @@ def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
             answer, asset=asset, mode=client.precisionMode, quirks=session.quirks
         )
         # the fee that was looked at is the one that a withdrawal goes by
-        session.catalog.keep_currencies(answer)
+        session.catalog.keep_currencies(client, answer)
         return found
 
 
@@ -55,8 +56,8 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
         network: the venue's name of the network; ``None``: its default.
 
     Returns:
-        The address, on the network that the venue's answer names: in the words of the question
-        where both mean the same to the venue. Whoever sends there has to compare the two.
+        The address, on the network that the venue's answer names, if any: in the words of the
+        question where both mean the same to the venue. Whoever sends there has to compare the two.
 
     Raises:
         VenueRejected: it is not clear which of the venue's methods of deposit is meant.
@@ -69,6 +70,8 @@ def fetch_deposit_address(session: Session, asset: str, network: str | None) -> 
             params = {"method": _deposit_method(session, client, asset, network)}
         answer = session.timed(client, lambda: client.fetch_deposit_address(asset, params))
         stated = parse_deposit_address(answer, asset=asset)
+        if not session.quirks.states_deposit_network:
+            return replace(stated, network=None)
         if network and _means_the_same(client, asset, network, stated.network):
             return replace(stated, network=network)
         return stated
@@ -82,13 +85,25 @@ def _means_the_same(client: Client, asset: str, asked: str, stated: str | None) 
 
 
 def _names_of(client: Client, asset: str, name: str) -> set[str]:
-    venue_name = client.network_code_to_id(name, asset)
+    venue_name = _translated(client.network_code_to_id, name, asset)
     names = {
         name,
         venue_name,
-        *(client.network_id_to_code(one, asset) for one in (name, venue_name)),
+        *(_translated(client.network_id_to_code, one, asset) for one in (name, venue_name)),
     }
     return {one for one in names if one}
+
+
+def _translated(
+    translate: Callable[[str, str], str | None], name: str | None, asset: str
+) -> str | None:
+    """Return another name of a network; ``None`` where ccxt knows none or stumbles over it."""
+    if name is None:
+        return None
+    try:
+        return translate(name, asset)
+    except (ccxt.BaseError, *UNREADABLE):
+        return None
 
 
 def _deposit_method(session: Session, client: Client, asset: str, network: str | None) -> str:

@@ -88,6 +88,7 @@ class Quirks:
         needs_currencies: withdrawals and deposit addresses want the venue's list of networks.
         has_deposit_methods: deposit addresses belong to methods, which name their networks in words
             of their own; ccxt takes another one where it does not find the network's name.
+        states_deposit_network: an answer names the network of a deposit address; else ccxt guesses.
         is_withdrawal_fee_on_top: ``withdraw`` takes what shall arrive; the fee leaves besides.
         is_withdrawal_amount_net: its history states what arrives, not what left.
         fee_mode: the coin of the fee, where ccxt does not say or says it wrongly.
@@ -128,6 +129,7 @@ class Quirks:
     withdraw_params: Mapping[str, Any] = field(default_factory=dict)
     needs_currencies: bool = True
     has_deposit_methods: bool = False
+    states_deposit_network: bool = True
     is_withdrawal_fee_on_top: bool = False
     is_withdrawal_amount_net: bool = False
     fee_mode: FeeMode | None = None
@@ -164,6 +166,7 @@ _BINANCE = Quirks(
     withdraw_id_param="withdrawOrderId",
     withdraw_id_key="withdrawOrderId",
     needs_currencies=False,
+    states_deposit_network=False,  # ccxt takes the last network with the address's explorer
     is_withdrawal_amount_net=True,
     fee_mode=FeeMode.RECEIVED,
     paging=Paging.FORWARD,

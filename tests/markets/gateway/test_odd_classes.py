@@ -266,3 +266,18 @@ def test_an_address_is_on_the_network_that_the_venue_says_whatever_was_asked_for
     Odd.answers["fetch_deposit_address"]["network"] = stated
 
     assert _gateway().fetch_deposit_address("USDT", asked).network == told
+
+
+@pytest.mark.parametrize("error", [KeyError("a table"), ccxt.ExchangeError("load the markets")])
+def test_a_class_that_stumbles_over_the_name_of_a_network_does_not_know_it(
+    addresses: None, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def stumble(*_names: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(Odd, "network_id_to_code", stumble)
+    monkeypatch.setattr(Odd, "network_code_to_id", stumble)
+
+    for stated in ("TRC20", "ERC20"):
+        Odd.answers["fetch_deposit_address"]["network"] = stated
+        assert _gateway().fetch_deposit_address("USDT", "TRC20").network == stated
