@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from accounts.errors import WithdrawRightRefused
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
-from accounts.services.accounts import create_account, test_connection
+from accounts.services.accounts import create_account, test_connection, update_account
 from accounts.services.balances import sync_balances
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.management.bootstrap import describe_database
@@ -119,6 +120,9 @@ def _ensure_account(row: Mapping[str, Any], simulator_url: str) -> VenueAccount:
             # its key may withdraw; only where simulated venues count as real ones is it asked for
             allows_transfers=True,
         )
+    elif account.test_error_code == WithdrawRightRefused.code and not account.allows_transfers:
+        # made by a release that asked for no transfers, and refused for it: no start gets past that
+        update_account(account_id=account.pk, allows_transfers=True, is_enabled=True)
     test_connection(account_id=account.pk)
     sync_balances(account_id=account.pk)
     return account

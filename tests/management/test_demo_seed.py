@@ -1,6 +1,7 @@
 import pytest
 from django_celery_beat.models import PeriodicTask
 
+from accounts.errors import WithdrawRightRefused
 from accounts.models import VenueAccount
 from arbplatform.core.errors import Unavailable
 from arbplatform.management import demo_seed
@@ -75,6 +76,24 @@ def test_a_first_start_may_treat_simulated_venues_as_real_ones(data_dir, start_s
     assert demo_seed.ensure_demo(start_simulator())
 
     assert VenueAccount.objects.filter(is_enabled=True).count() == 3
+
+
+def test_accounts_that_were_refused_by_an_older_release_are_taken_up(
+    data_dir, start_simulator, settings
+):
+    settings.TRANSFER_TRUST_LOCAL = False
+    url = start_simulator()
+    demo_seed.ensure_demo(url)
+    (data_dir / "simulator" / demo_seed.SEEDED_FILE).unlink()
+    refused = VenueAccount.objects.filter(venue__code="alpha")
+    refused.update(
+        allows_transfers=False, is_enabled=False, test_error_code=WithdrawRightRefused.code
+    )
+
+    assert demo_seed.ensure_demo(url)
+
+    account = refused.get()
+    assert (account.is_enabled, account.test_error_code) == (True, None)
 
 
 def test_a_later_start_leaves_alone_what_a_person_has_changed(data_dir, start_simulator):
