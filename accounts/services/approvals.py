@@ -8,6 +8,7 @@ from accounts.models import Transfer
 from accounts.selectors import lock_transfer
 from accounts.services.history import Person, check_reason, require_second_person, require_staff
 from accounts.services.progress import Sighting, has_ended, has_passed, record
+from arbplatform.authors import keep_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import IllegalTransition, Message
 from arbplatform.persistence.retries import retried
@@ -70,7 +71,7 @@ def cancel_transfer(
         IllegalTransition: it was sent, or may have been, or has ended.
     """
     person = require_staff(user)
-    note = f"{person.get_username()}: {check_reason(reason)}"
+    note = f"{keep_author(person)}: {check_reason(reason)}"
     transfer = lock_transfer(transfer_id)
     if transfer.state not in UNSENT_STATES:
         raise IllegalTransition(

@@ -11,6 +11,7 @@ from accounts.selectors import lock_transfer
 from accounts.services.accounts import is_simulated
 from accounts.services.history import Person, require_second_person
 from accounts.services.progress import Sighting, record
+from arbplatform.authors import keep_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
 from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
@@ -69,7 +70,7 @@ def settle_transfer(
     }
     transfer.settlement_by_id = user.pk
     if _takes_one_person(transfer):
-        return _apply(transfer, user.get_username(), clock)
+        return _apply(transfer, keep_author(user), clock)
     transfer.save(update_fields=["settlement", "settlement_by", "updated_at"])
     return transfer
 
@@ -92,7 +93,7 @@ def confirm_settlement(
         raise IllegalTransition("Nobody has proposed yet how the transfer ended.")
     second = require_second_person(user, transfer.settlement_by_id)
     first = transfer.settlement_by
-    names = f"{first.get_username() if first else ''}, {second.get_username()}"
+    names = f"{keep_author(first) if first else ''}, {keep_author(second)}"
     return _apply(transfer, names, clock)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
+from arbplatform.authors import keep_author
 from arbplatform.console.admin import ReadOnlyInline, coloured, command_button, plain
 from arbplatform.console.tables import table
 from arbplatform.push.topics import TopicKind
@@ -257,7 +258,7 @@ class ExecutionAdmin(FlattenAdmin):
             return "–"
         moment = when(execution.acknowledged_at)
         person = execution.acknowledged_by
-        return moment if person is None else f"{person.get_username()}, {moment}"
+        return moment if person is None else f"{keep_author(person)}, {moment}"
 
     @admin.action(description=_("Acknowledge the selected exposures"), permissions=["acknowledge"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:

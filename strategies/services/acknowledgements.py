@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
+from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
@@ -38,7 +39,7 @@ def acknowledge_execution(
         event="exposure_acknowledged",
         template=_("{user} acknowledged the exposure of execution {execution_id}: {residuals}."),
         execution_id=execution_id,
-        user=user.get_username(),
+        user=tell_author(keep_author(user)),
         residuals=", ".join(f"{amount} {code}" for code, amount in execution.residuals.items()),
     )
     return execution

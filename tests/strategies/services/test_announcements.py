@@ -122,3 +122,12 @@ def test_an_acknowledgement_is_pushed(held, staff, pushed):  # noqa: F811
     (told,) = pushed.wait_for("executions", 1, is_acknowledged=True)
 
     assert (told["id"], told["state"]) == (held.pk, "held")
+
+
+def test_who_is_called_as_the_platform_is_named_with_their_number(held, staff):
+    staff.username = "system"
+
+    acknowledge_execution(execution_id=held.pk, user=staff)
+
+    line = LogEntry.objects.get(event="exposure_acknowledged")
+    assert f"system (#{staff.pk}) acknowledged" in str(line.to_message())
