@@ -309,8 +309,8 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "arbplatform.api.handlers.csrf_failure"
 
-LANGUAGE_CODE = env.str("ARB_LANGUAGE", default="zh-hans")
-COMMAND_LANGUAGE = env.str("ARB_LANGUAGE", default=terminal_language())
+LANGUAGE_CODE = env.str("ARB_LANGUAGE", default="") or "zh-hans"
+COMMAND_LANGUAGE = env.str("ARB_LANGUAGE", default="") or terminal_language()
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "arbplatform" / "locale"]
 USE_I18N = True

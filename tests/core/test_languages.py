@@ -10,6 +10,9 @@ from arbplatform.core.languages import find_language
         ({"LANG": "C.UTF-8"}, ""),
         ({"LANG": "zh_CN.UTF-8"}, "zh_Hans"),
         ({"LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, ""),
+        ({"ARB_LANGUAGE": "en", "LC_ALL": "zh_CN.UTF-8"}, ""),
+        ({"ARB_LANGUAGE": "zh-hans", "LC_ALL": "en_US.UTF-8"}, "zh_Hans"),
+        ({"ARB_LANGUAGE": "", "LANG": "zh_CN.UTF-8"}, "zh_Hans"),
         ({"LC_ALL": "", "LC_MESSAGES": "zh_CN.UTF-8", "LANG": "en_US.UTF-8"}, "zh_Hans"),
     ],
 )

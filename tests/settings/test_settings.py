@@ -126,6 +126,7 @@ def test_a_first_run_needs_nothing_from_the_environment(tmp_path):
         ({"LC_ALL": "zh_CN.UTF-8"}, "zh-hans"),
         ({"LC_ALL": "en_US.UTF-8", "ARB_LANGUAGE": "zh-hans"}, "zh-hans"),
         ({"LC_ALL": "zh_CN.UTF-8", "ARB_LANGUAGE": "en"}, "en"),
+        ({"LC_ALL": "en_US.UTF-8", "ARB_LANGUAGE": ""}, "en"),
     ],
 )
 def test_commands_speak_as_the_terminal_does_unless_a_language_was_chosen(
