@@ -9,6 +9,11 @@ from typing import Final
 from arbplatform.core.errors import Message
 
 FORMER: Final = (
+    # 4007
+    Message(
+        "The books of {account} are not opened yet: its balances could not be read. "
+        "Test its connection and try again."
+    ),
     # 4008
     Message(
         "Trading is {state} for {scope}: {reason} Nothing was sent. "
@@ -24,4 +29,18 @@ FORMER: Final = (
         "The book of {symbol} on {venue} is not decided on, since its feed is {state}: {reason}. "
         "It is read anew by itself; if that lasts, look at the page of the feeds."
     ),
+    # reasons against an intent
+    Message("The order book of {symbol} from {venue} is {value} ms old; {limit} ms are allowed."),
+    Message("The order books of the legs are {value} ms apart; {limit} ms are allowed."),
+    # log lines
+    Message(
+        "The books say that the {wallet} wallet holds {booked} {asset}; the venue states {stated}, "
+        "which is {gap} more. Nothing was booked."
+    ),
+    Message(
+        "The fee {fee} {asset} of trade {trade_id} is more than 2 % of what was traded. It is "
+        "booked; check the account's fee level at the venue."
+    ),
+    # why a residual was closed in this way
+    Message("Completing at break-even or better: a loss of {loss} bps."),
 )

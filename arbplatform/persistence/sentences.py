@@ -5,6 +5,7 @@ before is a sentence without values: it is shown as it was.
 """
 
 from collections.abc import Set as AbstractSet
+from string import Formatter
 from typing import Any, Final
 
 import orjson
@@ -90,9 +91,28 @@ def read_sentence(text: str) -> Message:
     if not text.startswith(_HEAD):
         return Message(text)
     try:
-        return message_from_json(orjson.loads(text))
+        said = message_from_json(orjson.loads(text))
+        return said if _is_ours(said) else Message(text)
     except (TypeError, ValueError):
         return Message(text)  # no such one, or cut off
+
+
+def _is_ours(sentence: Message) -> bool:
+    """Return whether a sentence only wants its values as they are, as each that is kept does.
+
+    An older release kept what people typed as it stood: that may reach into values, or ask for more
+    blanks than there is memory.
+
+    Raises:
+        ValueError: the template has no proper form.
+    """
+    if not sentence.context:
+        return True  # it is shown as it is
+    for _text, name, form, _conversion in Formatter().parse(sentence.template):
+        if name is not None and (form or name not in sentence.context):
+            return False
+    parts = (value for value in sentence.context.values() if isinstance(value, Message))
+    return all(map(_is_ours, parts))
 
 
 def _masked(sentence: dict[str, Any]) -> dict[str, Any]:

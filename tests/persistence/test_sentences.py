@@ -71,6 +71,12 @@ def test_a_reason_is_translated_if_the_platform_gave_it_and_not_if_a_person_type
         assert render(read_reason(word, own)) == "已暂停"  # as the platform writes it there
 
 
+def test_a_value_may_be_kept_in_quotes():
+    said = Message("{value!r} is not a number.", {"value": "x"})
+
+    assert read_sentence(keep_sentence(said)) == said
+
+
 def test_nothing_is_kept_as_nothing():
     assert keep_sentence(Message("")) == ""
     assert read_sentence("") == Message("")
@@ -85,6 +91,12 @@ def test_nothing_is_kept_as_nothing():
         '{"template":"cut in the mid',
         '{"template":"x","context":5}',
         '{"template":"x","context":"typed"}',
+        '{"template":"{a.__class__}","context":{"a":1}}',
+        '{"template":"{a[0]}","context":{"a":"typed"}}',
+        '{"template":"{a:>99999999999999}","context":{"a":"typed"}}',
+        '{"template":"{b}","context":{"a":"typed"}}',
+        '{"template":"{a","context":{"a":"typed"}}',
+        '{"template":"{a}","context":{"a":{"template":"{b:9}","context":{"b":1}}}}',
     ],
 )
 def test_an_old_text_is_shown_as_it_was(text):
