@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from arbplatform.core.decimals import ZERO, Amount, Quantity, to_decimal
 from arbplatform.core.errors import Message
 from ledger.domain.orders import LIVE_STATES, OrderState
+from markets.domain.rules import MarketRules
 
 
 class Outcome(NamedTuple):
@@ -65,6 +66,31 @@ def is_short(movements: Mapping[str, Amount], profit_asset: str) -> bool:
         profit_asset: code.
     """
     return any(amount < 0 for code, amount in movements.items() if code != profit_asset)
+
+
+def is_other_exposure(
+    changes: Mapping[str, Amount],
+    plan: Sequence[Mapping[str, Any]],
+    rules: Sequence[MarketRules],
+) -> bool:
+    """Return whether what is left over has changed by more than a small fee would change it.
+
+    Half a lot is the measure: no fill is less than a lot, and no fee takes half of one. A coin that
+    no leg trades is a cost and no exposure.
+
+    Args:
+        changes: of what is left over, by asset [units of the asset].
+        plan: legs as they were decided.
+        rules: of the market of each leg.
+    """
+    for leg, market in zip(plan, rules, strict=True):
+        base_min = market.lot / 2
+        quote_min = base_min * to_decimal(leg["limit_price"])
+        if abs(changes.get(market.base, ZERO)) >= base_min:
+            return True
+        if abs(changes.get(market.quote, ZERO)) >= quote_min:
+            return True
+    return False
 
 
 def planned_leftovers(

@@ -7,14 +7,14 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import Clock
-from arbplatform.core.decimals import ZERO, Amount, to_plain
+from arbplatform.core.decimals import ZERO, Amount, to_decimal, to_plain
 from arbplatform.core.errors import Message
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from ledger.models import LogLevel
 from ledger.selectors import count_entries, execution_movements
 from ledger.services.logs import write_log
-from strategies.domain.outcomes import Outcome, are_as_planned, is_short
+from strategies.domain.outcomes import Outcome, are_as_planned, is_other_exposure, is_short
 from strategies.domain.repair import judge
 from strategies.domain.states import (
     EXECUTION_TRANSITIONS,
@@ -23,7 +23,8 @@ from strategies.domain.states import (
     ExecutionState,
 )
 from strategies.models import Execution
-from strategies.selectors import list_outcomes, lock_execution
+from strategies.sdk import MarketKey
+from strategies.selectors import list_markets_of, list_outcomes, lock_execution
 from strategies.services.announcements import announce_execution
 from strategies.services.attributions import derive_attribution
 from strategies.services.claims import TickClaim
@@ -185,6 +186,22 @@ def apply_event(
         announce_execution(execution)
         reload_refusing_venues(execution_id=execution.pk, clock=clock)
         _log(execution, cause)
+
+
+def _is_other_exposure(execution: Execution, before: Mapping[str, str]) -> bool:
+    """Return whether an execution has another exposure than before, by more than small fees."""
+    after = execution.residuals
+    if after == before:
+        return False
+    changes = {
+        code: to_decimal(after.get(code, "0")) - to_decimal(before.get(code, "0"))
+        for code in after.keys() | before.keys()
+    }
+    keys = [MarketKey(leg["venue"], leg["symbol"]) for leg in execution.plan]
+    found = list_markets_of(keys)
+    if len(found) < len(set(keys)):
+        return True  # a market that is gone cannot say what is little
+    return is_other_exposure(changes, execution.plan, [found[key].to_rules() for key in keys])
 
 
 def is_leased(execution: Execution, clock: Clock) -> bool:

@@ -13,6 +13,7 @@ from ledger.models import EntryKind, LogEntry, Order
 from ledger.services.entries import book_entry
 from ledger.services.journal import resolve_unknown
 from markets.domain.orders import Side
+from markets.models import Asset
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution, Opportunity
 from strategies.services import sweeps
@@ -66,6 +67,20 @@ def buy_late(edge, quantity):
     resolve_unknown(order_id=order.pk)
 
 
+def book_late_fee(execution, code, fee):
+    """Book a fee that a venue states long after the purchase."""
+    Asset.objects.get_or_create(code=code)
+    order = Order.objects.filter(side=Side.BUY).earliest("pk")
+    book_entry(
+        key="late-fee",
+        kind=EntryKind.FEE,
+        lines=fee_lines(purse=Purse(order.account_id), fee=D(fee), fee_asset=code),
+        occurred_at=timezone.now(),
+        strategy_id=order.strategy_id,
+        execution_id=execution.pk,
+    )
+
+
 def test_what_is_filled_after_a_person_took_note_is_held_anew(held, cross, edge, accounts):
     buy_late(edge, "0.3")
 
@@ -85,15 +100,7 @@ def test_what_is_filled_after_a_person_took_note_is_held_anew(held, cross, edge,
 
 
 def test_a_late_fee_in_the_profit_asset_leaves_the_note_of_an_exposure_alone(held):
-    order = Order.objects.filter(side=Side.BUY).earliest("pk")
-    book_entry(
-        key="late-fee",
-        kind=EntryKind.FEE,
-        lines=fee_lines(purse=Purse(order.account_id), fee=D("0.5"), fee_asset="USDT"),
-        occurred_at=timezone.now(),
-        strategy_id=order.strategy_id,
-        execution_id=held.pk,
-    )
+    book_late_fee(held, "USDT", "0.5")
 
     sweeps.sweep()
 
@@ -101,6 +108,38 @@ def test_a_late_fee_in_the_profit_asset_leaves_the_note_of_an_exposure_alone(hel
     held.refresh_from_db()
     assert held.realised_profit == before - D("0.5")
     assert held.acknowledged_at is not None
+
+
+@pytest.mark.parametrize(("code", "fee"), [("BTC", "0.0000002"), ("BNB", "1")])
+def test_a_late_fee_that_is_no_exposure_leaves_the_note_of_one_alone(held, code, fee):
+    book_late_fee(held, code, fee)
+
+    sweeps.sweep()
+
+    held.refresh_from_db()
+    assert D(held.residuals[code]) in (D("0.1998") - D(fee), -D(fee))
+    assert held.acknowledged_at is not None
+    assert LogEntry.objects.filter(event="execution_held").count() == 1
+
+
+def test_a_late_fee_of_a_lot_is_held_anew(held):
+    lot = Order.objects.filter(side=Side.BUY).earliest("pk").market.lot
+    book_late_fee(held, "BTC", str(lot))
+
+    sweeps.sweep()
+
+    held.refresh_from_db()
+    assert held.acknowledged_at is None
+
+
+def test_a_late_fill_of_one_lot_is_held_anew(held, edge):
+    lot = Order.objects.filter(side=Side.BUY).earliest("pk").market.lot
+    buy_late(edge, str(lot))
+
+    sweeps.sweep()
+
+    held.refresh_from_db()
+    assert held.acknowledged_at is None
 
 
 def test_more_than_was_ordered_is_an_exposure_and_no_dust(cross, edge, accounts):
