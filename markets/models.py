@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from arbplatform.core.clock import to_ms
+from arbplatform.core.decimals import Fraction
 from arbplatform.core.errors import Message
 from arbplatform.core.masking import know_secret
 from arbplatform.persistence.fields import AmountField
@@ -12,7 +13,7 @@ from arbplatform.persistence.models import TimestampedModel
 from arbplatform.persistence.sentences import read_sentence
 from markets.domain.capabilities import OPERATOR_OPTION, Capabilities
 from markets.domain.clocks import ClockReading
-from markets.domain.fees import FeeMode, FeeSchedule
+from markets.domain.fees import FEE_MODES, FeeMode, FeeSchedule
 from markets.domain.health import VenueHealth, VenueState
 from markets.domain.rules import MarketRules
 from markets.domain.venue_options import list_secrets
@@ -180,7 +181,11 @@ class FeeModeChoice(models.TextChoices):
 
 
 class Market(TimestampedModel):
-    """One symbol on one venue, with its rules."""
+    """One symbol on one venue, with its rules.
+
+    Maker and taker fee are those of the venue's public list. The own ones are the highest that it
+    told for an account of ours (``services/own_fees``); a synchronisation leaves them alone.
+    """
 
     venue = models.ForeignKey(
         Venue, on_delete=models.CASCADE, related_name="markets", verbose_name=_("venue")
@@ -202,6 +207,9 @@ class Market(TimestampedModel):
     fee_mode = models.CharField(
         _("fee mode"), max_length=16, choices=FeeModeChoice, default=FeeModeChoice.RECEIVED
     )
+    own_maker_fee = AmountField(_("own maker fee"), null=True, editable=False)
+    own_taker_fee = AmountField(_("own taker fee"), null=True, editable=False)
+    own_fees_at = models.DateTimeField(_("own fees told at"), null=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     synced_at = models.DateTimeField(_("synchronised at"))
 
@@ -216,6 +224,25 @@ class Market(TimestampedModel):
     def __str__(self) -> str:
         return f"{self.symbol} @ {self.venue.code}"
 
+    @property
+    def planned_maker_fee(self) -> Fraction:
+        """What resting orders are planned with: the own fee if it was told, or the list's."""
+        own: Fraction | None = self.own_maker_fee
+        listed: Fraction = self.maker_fee
+        return listed if own is None else own
+
+    @property
+    def planned_taker_fee(self) -> Fraction:
+        """What crossing orders are planned with: the own fee if it was told, or the list's."""
+        own: Fraction | None = self.own_taker_fee
+        listed: Fraction = self.taker_fee
+        return listed if own is None else own
+
+    def to_fees(self) -> FeeSchedule:
+        """Return the fees that are planned with."""
+        mode = FEE_MODES[self.fee_mode]
+        return FeeSchedule(self.planned_maker_fee, self.planned_taker_fee, mode)
+
     def to_rules(self) -> MarketRules:
         """Return the market's rules as a value; reads base, quote and venue."""
         return MarketRules(
@@ -228,8 +255,6 @@ class Market(TimestampedModel):
             quantity_min=self.quantity_min,
             quantity_max=self.quantity_max,
             notional_min=self.notional_min,
-            fees=FeeSchedule(
-                maker=self.maker_fee, taker=self.taker_fee, mode=FeeMode(self.fee_mode)
-            ),
+            fees=self.to_fees(),
             is_active=self.is_active,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from arbplatform.core.errors import NotFound
 from markets.domain.health import VenueState
@@ -143,6 +143,14 @@ def list_markets(
     if venue_code is not None:
         markets = markets.filter(venue=get_venue(venue_code))
     return markets if is_active is None else markets.filter(is_active=is_active)
+
+
+def list_symbols_by_fee_age(venue_id: int, symbols: Collection[str]) -> list[str]:
+    """Return those of ``symbols`` that a venue trades, those first whose own fees are oldest."""
+    rows = Market.objects.filter(venue_id=venue_id, is_active=True)
+    rows = rows.order_by(F("own_fees_at").asc(nulls_first=True), "symbol")
+    wanted = frozenset(symbols)
+    return [symbol for symbol in rows.values_list("symbol", flat=True) if symbol in wanted]
 
 
 def list_rules(venue_codes: Iterable[str]) -> dict[tuple[str, str], MarketRules]:

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from arbplatform.background.single import alone
 from arbplatform.core.errors import NotFound
 from strategies.errors import StrategyNotFound
-from strategies.services import batch_ticks, pegs, repairs, result_audits, sweeps, ticks
+from strategies.services import batch_ticks, own_fees, pegs, repairs, result_audits, sweeps, ticks
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ TICK_HARD_LIMIT_S = 120
 """A tick's own steps are bounded by the venues' time-outs; these stop one that hangs elsewhere."""
 SWEEP_EXPIRES_S = 5
 AUDIT_LONGEST_S = 600
+FEES_LONGEST_S = 1800
 
 
 @shared_task(
@@ -80,3 +81,10 @@ def measure_pegs() -> int:
 def audit_results() -> None:
     """Compare totals of results with what they add up, of those strategies whose turn it is."""
     result_audits.audit_results()
+
+
+@shared_task(name="strategies.read_own_fees", ignore_result=True)
+@alone(longest_s=FEES_LONGEST_S)
+def read_own_fees() -> None:
+    """Ask venues what our accounts pay on the markets of running strategies."""
+    own_fees.read_all_own_fees()

@@ -244,6 +244,7 @@ CELERY_TASK_ROUTES = {
             "markets.sync_markets",
             "retention.prune",
             "strategies.audit_results",
+            "strategies.read_own_fees",
         ),
     }.items()
     for task in tasks
@@ -280,6 +281,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         (gettext_noop("strategies: sweep runs and executions"), "strategies.sweep", 5),
         (gettext_noop("strategies: measure pegs"), "strategies.measure_pegs", 30),
         (gettext_noop("strategies: audit results"), "strategies.audit_results", 60),
+        (gettext_noop("strategies: read own fees"), "strategies.read_own_fees", 3600),
         (gettext_noop("notices: find alarms and send what is due"), "notices.sweep", 10),
         (gettext_noop("retention: remove what is old"), "retention.prune", 300),
     )

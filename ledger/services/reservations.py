@@ -25,7 +25,6 @@ from ledger.domain.reservations import left_to_spend, most_spent, spends_quote
 from ledger.models import Order
 from ledger.selectors import read_purse
 from ledger.services.batches import Statement, insertion, insertions, run_batch
-from markets.domain.fees import FEE_MODES, FeeSchedule
 from markets.domain.funds import Wallet
 from markets.domain.orders import SIDES, Side
 from markets.models import Market
@@ -67,7 +66,7 @@ def want_of(order: Order, market: Market, *, quantity: Quantity | None = None) -
         side=side,
         quantity=order.quantity if quantity is None else quantity,
         price=order.price,
-        fees=FeeSchedule(market.maker_fee, market.taker_fee, FEE_MODES[market.fee_mode]),
+        fees=market.to_fees(),
     )
     if amount is None:
         amount = _all_that_is_free(account_id, asset_id)

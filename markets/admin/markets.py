@@ -1,10 +1,12 @@
 """Assets and markets in the console."""
 
 from django.contrib import admin
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, plain
+from arbplatform.core.decimals import Fraction
 from markets.admin.feeds import FeedPage
 from markets.models import Asset, Market
 
@@ -45,6 +47,8 @@ class MarketAdmin(FeedPage):
         "show_quantity_max",
         "show_notional_min",
         "show_fees",
+        "show_own_fees",
+        "own_fees_at",
         "fee_mode",
         "synced_at",
     )
@@ -88,4 +92,15 @@ class MarketAdmin(FeedPage):
     @display(description=_("maker / taker fee"), ordering="taker_fee")
     def show_fees(self, market: Market) -> str:
         """Show the fees of resting and of crossing orders [%]."""
-        return f"{plain(market.maker_fee * 100)} % / {plain(market.taker_fee * 100)} %"
+        return _say_fees(market.maker_fee, market.taker_fee)
+
+    @display(description=_("own maker / taker fee"))
+    def show_own_fees(self, market: Market) -> str:
+        """Show the highest fees that the venue told for an account of ours [%]."""
+        if market.own_maker_fee is None or market.own_taker_fee is None:
+            return gettext("not told by the venue: the list's fees are planned with")
+        return _say_fees(market.own_maker_fee, market.own_taker_fee)
+
+
+def _say_fees(maker: Fraction, taker: Fraction) -> str:
+    return f"{plain(maker * 100)} % / {plain(taker * 100)} %"

@@ -197,8 +197,16 @@ class MarketSerializer(serializers.Serializer[Market]):
     quantity_min = AmountField()
     quantity_max = AmountField(allow_null=True)
     notional_min = AmountField(help_text="Smallest quantity x price [quote].")
-    maker_fee = AmountField(help_text="Fraction of the amount traded.")
-    taker_fee = AmountField(help_text="Fraction of the amount traded.")
+    maker_fee = AmountField(help_text="Of the venue's list, a fraction of the amount traded.")
+    taker_fee = AmountField(help_text="Of the venue's list, a fraction of the amount traded.")
+    planned_maker_fee = AmountField(help_text="Fraction of the amount traded.")
+    planned_taker_fee = AmountField(
+        help_text="Strategies plan with it: the highest own fee, or the list's if none was told."
+    )
+    own_fees_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the venue last told what our accounts pay; null: the list's are planned.",
+    )
     fee_mode = serializers.ChoiceField(choices=FeeModeChoice.choices)
     is_active = serializers.BooleanField()
     synced_at = serializers.DateTimeField()

@@ -39,6 +39,7 @@ from strategies.services.announcements import (
     announce_strategy,
 )
 from strategies.services.failures import Failure
+from strategies.services.own_fees import read_own_fees
 from strategies.services.schedules import disable_schedule, enable_schedule
 from strategies.services.setups import build_setup
 
@@ -52,7 +53,8 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = DATA
     """Start a strategy: open a run, and switch its schedule on or leave it to the engines.
 
     Everything that could make every tick fail is checked before: parameters, accounts, markets,
-    and that the books of its accounts are opened, which reads their balances at the venues.
+    and that the books of its accounts are opened, which reads their balances at the venues. What
+    the accounts pay there is asked for as well; a venue that does not tell prevents no start.
 
     Raises:
         StrategyNotFound: there is none with this id.
@@ -67,6 +69,8 @@ def start_strategy(*, strategy_id: int, user: Person | None, clock: Clock = DATA
     setup = build_setup(strategy)
     for account in setup.accounts.values():
         _check_enabled(strategy, account)
+    # the run builds its own setup, with what is told now
+    read_own_fees(setup.markets.values())
     for account in setup.accounts.values():
         ensure_opened(account_id=account.pk)
     prepare(account_ids=[account.pk for account in setup.accounts.values()], now=clock.now())

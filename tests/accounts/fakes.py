@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal as D
 
 from arbplatform.core.decimals import Amount
+from markets.domain.fees import FeeSchedule
 from markets.domain.funds import (
     DepositAddress,
     NetworkState,
@@ -41,6 +42,7 @@ class FakeVenue:
         prices: last prices by symbol.
         sent_to: destinations of withdrawals, in the words of the sender.
         asked_networks: networks that deposit addresses were asked for.
+        fees: the account's own, by symbol.
     """
 
     def __init__(self, venue: str, *, fee: str = "0.0001") -> None:
@@ -67,6 +69,7 @@ class FakeVenue:
         self.on_call: Callable[[str], None] = lambda name: None
         self.status_of_transfers = DONE
         self.now_ms: int | None = None
+        self.fees: dict[str, FeeSchedule] = {}
 
     def count(self, name: str) -> int:
         """How often a method was called."""
@@ -80,6 +83,10 @@ class FakeVenue:
             code: VenueBalance(code, self.wallets[wallet].get(code, D(0)), held.get(code, D(0)))
             for code in codes
         }
+
+    def fetch_fees(self, symbols: Sequence[str]) -> Mapping[str, FeeSchedule]:
+        self._begin("fetch_fees")
+        return {symbol: self.fees[symbol] for symbol in symbols if symbol in self.fees}
 
     def fetch_permissions(self) -> Sequence[PermissionFinding]:
         self._begin("fetch_permissions")

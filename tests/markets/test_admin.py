@@ -94,6 +94,18 @@ def test_market_numbers_are_plain_digits(console: Client, alpha: Venue) -> None:
     assert "0.000100" not in detail
 
 
+def test_a_market_shows_own_fees_beside_those_of_the_list(console: Client, alpha: Venue) -> None:
+    market = Market.objects.get(symbol="BTC/USDT")
+    page = console.get(_url("market_change", market.pk)).content.decode()
+    assert "not told by the venue" in page
+
+    Market.objects.filter(pk=market.pk).update(own_maker_fee="0.003", own_taker_fee="0.008")
+
+    page = console.get(_url("market_change", market.pk)).content.decode()
+    assert "0.08 % / 0.1 %" in page
+    assert "0.3 % / 0.8 %" in page
+
+
 @pytest.mark.parametrize("model", ["asset", "market"])
 def test_facts_can_be_looked_at_and_not_changed(console: Client, btc: Market, model: str) -> None:
     pk = btc.pk if model == "market" else btc.base_id

@@ -33,10 +33,17 @@ def test_a_sweep_task_reports_how_many_rows_failed(cross, calm):
 
 
 def test_tasks_have_the_names_that_the_schedule_and_other_apps_use():
-    named = (tasks.tick, tasks.settle_execution, tasks.sweep, tasks.audit_results)
+    named = (
+        tasks.tick,
+        tasks.settle_execution,
+        tasks.sweep,
+        tasks.audit_results,
+        tasks.read_own_fees,
+    )
     assert {task.name for task in named} == {
         "strategies.tick",
         "strategies.settle_execution",
         "strategies.sweep",
         "strategies.audit_results",
+        "strategies.read_own_fees",
     }

@@ -38,6 +38,20 @@ def test_symbols_are_listed_with_exact_rules(
     assert first["fee_mode"] == "received"
 
 
+def test_symbols_say_the_fees_that_are_planned_with(user_api: APIClient, alpha: Venue) -> None:
+    told_at = alpha.created_at
+    Market.objects.filter(symbol="BTC/USDT").update(
+        own_maker_fee="0.003", own_taker_fee="0.008", own_fees_at=told_at
+    )
+
+    own, listed = user_api.get("/api/markets/symbols").json()["data"]["results"]
+
+    assert (own["planned_maker_fee"], own["planned_taker_fee"]) == ("0.003", "0.008")
+    assert (own["taker_fee"], listed["planned_taker_fee"]) == ("0.001", "0.001")
+    assert own["own_fees_at"] is not None
+    assert listed["own_fees_at"] is None
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

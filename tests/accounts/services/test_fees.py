@@ -1,0 +1,130 @@
+"""What accounts pay on markets, as their venue tells."""
+
+from decimal import Decimal as D
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import VenueAccount
+from accounts.services.fees import read_fees
+from markets.domain.fees import FeeSchedule
+from markets.errors import VenueAuthFailed, VenueUnavailable
+from markets.models import Market
+from markets.services.markets import _store
+
+pytestmark = pytest.mark.django_db
+
+SYMBOL = "BTC/USDT"
+
+
+@pytest.fixture
+def market(alpha, assets):
+    """A market at alpha, 0.1 % by the list."""
+    return Market.objects.create(
+        venue=alpha[0].venue,
+        symbol=SYMBOL,
+        base=assets["BTC"],
+        quote=assets["USDT"],
+        tick=D("0.01"),
+        lot=D("0.0001"),
+        quantity_min=D("0.0001"),
+        notional_min=D(5),
+        maker_fee=D("0.001"),
+        taker_fee=D("0.001"),
+        synced_at=timezone.now(),
+    )
+
+
+@pytest.fixture
+def other(make_account):
+    """A second account at alpha."""
+    return make_account("alpha", label="other")
+
+
+def pays(account, maker, taker):
+    account[1].fees[SYMBOL] = FeeSchedule(D(maker), D(taker))
+
+
+def read(market):
+    moved = read_fees(venue_id=market.venue_id, symbols={SYMBOL})
+    market.refresh_from_db()
+    return moved, market.planned_maker_fee, market.planned_taker_fee
+
+
+def stamp(market):
+    market.venue.refresh_from_db()
+    return market.venue.updated_at
+
+
+def test_of_two_accounts_the_higher_fees_count(market, alpha, other):
+    pays(alpha, "0.0002", "0.008")
+    pays(other, "0.0005", "0.0004")
+
+    assert read(market) == (1, D("0.0005"), D("0.008"))
+    assert (market.maker_fee, market.taker_fee) == (D("0.001"), D("0.001"))
+
+
+def test_the_venue_is_stamped_only_when_other_fees_are_planned_with(market, alpha):
+    pays(alpha, "0.001", "0.001")
+    before = stamp(market)
+    assert read(market) == (0, D("0.001"), D("0.001"))
+    assert stamp(market) == before
+    assert market.own_fees_at is not None
+
+    pays(alpha, "0.001", "0.002")
+    assert read(market)[0] == 1
+    assert stamp(market) > before
+
+
+@pytest.mark.parametrize("error", [VenueUnavailable, VenueAuthFailed])
+def test_an_account_that_was_not_told_makes_nothing_cheaper(market, alpha, other, error):
+    pays(alpha, "0.0002", "0.0003")
+    other[1].failures["fetch_fees"] = [error(venue="alpha", cause="no")]
+    assert read(market)[1:] == (D("0.001"), D("0.001"))
+
+    pays(alpha, "0.0002", "0.008")
+    other[1].failures["fetch_fees"] = [error(venue="alpha", cause="no")]
+    assert read(market)[1:] == (D("0.001"), D("0.008"))
+
+
+def test_an_account_whose_key_was_refused_is_not_asked(market, alpha, other):
+    pays(alpha, "0.0002", "0.0003")
+    VenueAccount.objects.filter(pk=other[0].pk).update(sync_error_code=VenueAuthFailed.code)
+
+    assert read(market) == (0, D("0.001"), D("0.001"))
+    assert other[1].count("fetch_fees") == 0
+
+
+def test_a_disabled_account_does_not_count(market, alpha, other):
+    pays(alpha, "0.0002", "0.0003")
+    pays(other, "0.5", "0.5")
+    VenueAccount.objects.filter(pk=other[0].pk).update(is_enabled=False)
+
+    assert read(market) == (1, D("0.0002"), D("0.0003"))
+
+
+def test_a_venue_that_fails_changes_nothing(market, alpha):
+    pays(alpha, "0.002", "0.008")
+    read(market)
+    told_at = market.own_fees_at
+    alpha[1].failures["fetch_fees"] = [VenueUnavailable(venue="alpha", cause="no")]
+
+    assert read(market) == (0, D("0.002"), D("0.008"))
+    assert market.own_fees_at == told_at
+
+
+def test_what_can_be_no_fee_is_left_out(market, alpha):
+    pays(alpha, "0.001", "1")
+
+    assert read(market) == (0, D("0.001"), D("0.001"))
+    assert market.own_fees_at is None
+
+
+def test_a_synchronisation_leaves_own_fees_alone(market, alpha):
+    listed = market.to_rules()
+    pays(alpha, "0.002", "0.008")
+    read(market)
+    _store(market.venue_id, [listed])
+
+    market.refresh_from_db()
+    assert market.to_rules().fees == FeeSchedule(D("0.002"), D("0.008"))
