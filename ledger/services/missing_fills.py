@@ -39,6 +39,7 @@ from ledger.services.movements import external
 from ledger.services.recording import record
 from ledger.services.sending import Reported
 from ledger.services.strangers import (
+    is_another,
     see_other_installation,
     see_unknown_order,
     stranger_of,
@@ -120,6 +121,8 @@ def _settle_own(
         if isinstance(read.error, OrderAbsent):
             listing.note_denial(venue_order_id)
         _see_unread(listing, rows, read.error)
+    elif order.venue_order_id != venue_order_id and is_another(listing, order, read.value):
+        _settle_stranger(listing, stranger_of(read.value), rows)
     else:
         _settle_reported(listing, order, read.value, rows)
 
@@ -252,7 +255,7 @@ def _settle_unknown(listing: Listing, rows: Sequence[VenueFill], denial: Denial 
     owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
     if owner is Owner.US:
         order = find_orders([report.client_order_id or ""]).get(report.client_order_id or "")
-        if order is not None:
+        if order is not None and not is_another(listing, order, report):
             _settle_marked(listing, order, report, rows)
             return
     if owner is Owner.UNSAID and may_be_unlinked(

@@ -7,7 +7,7 @@ from functools import partial
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.decimals import ZERO
+from arbplatform.core.decimals import ZERO, Quantity
 from arbplatform.core.errors import ArbError, Message
 from ledger.domain.moments import Moments
 from ledger.domain.orders import SEND_DEADLINE_MS
@@ -291,21 +291,33 @@ def check_size(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
     """Refuse an order that was found by our client id and is of another size than ours.
 
     Ids come again when an old backup of the database was restored: what was sent after it bears
-    the id of another order then, and must not be booked as that one. Some venues state of an order
-    that they ended short what it filled as its size: one that was filled is as large as it says.
+    the id of another order then, and must not be booked as that one.
 
     Raises:
         OutcomeUnknown: it is another order.
     """
-    is_cut = (
-        report.status is VenueOrderStatus.CANCELED
-        and report.quantity == report.filled_quantity < request.quantity
-    )
-    if report.quantity != request.quantity and not is_cut:
+    if not may_be_sized(report, request.quantity):
         raise OutcomeUnknown(
             venue=gateway.venue,
             cause=Message("the answer is about another order, {id}", {"id": report.venue_order_id}),
         )
+
+
+def may_be_sized(report: VenueOrder, quantity: Quantity) -> bool:
+    """Return whether a report may be about an order of a size.
+
+    Some venues state of an order that they ended short what it filled as its size: one that was
+    filled is as large as it says.
+
+    Args:
+        report: of an order.
+        quantity: that was ordered [base].
+    """
+    is_cut = (
+        report.status is VenueOrderStatus.CANCELED
+        and report.quantity == report.filled_quantity < quantity
+    )
+    return is_cut or report.quantity == quantity
 
 
 def _find_deadline(dispatch: Dispatch, clock: Clock) -> float:

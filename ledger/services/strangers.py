@@ -4,7 +4,9 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.errors import Message
 from ledger.domain.reconciliation import DiscrepancyKind, Sighting
-from ledger.services.listings import Stranger
+from ledger.models import Order
+from ledger.services.listings import Listing, Stranger
+from ledger.services.sending import may_be_sized
 from markets.domain.orders import VenueOrder
 
 _K = DiscrepancyKind
@@ -22,6 +24,19 @@ _OTHER = _(
 def stranger_of(report: VenueOrder) -> Stranger:
     """Return what is kept of an order that is not in the journal."""
     return report.venue_order_id, report.client_order_id or "", report.symbol
+
+
+def is_another(listing: Listing, order: Order, report: VenueOrder) -> bool:
+    """Return whether what bears the client id of our order is another order all the same.
+
+    Ids come again when an old backup of the database was restored.
+    """
+    return (
+        (order.account_id, order.market_id) != (listing.round.account.pk, listing.market.pk)
+        or order.side != report.side.value
+        or order.venue_order_id not in ("", report.venue_order_id)
+        or not may_be_sized(report, order.quantity)
+    )
 
 
 def see_other_installation(stranger: Stranger) -> Sighting:

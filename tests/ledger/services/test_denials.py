@@ -286,7 +286,7 @@ def test_our_order_that_only_its_mark_tells_is_booked_once_its_report_confirms_i
         look()
     venue_order_id = venue.client_ids[known_by_mark.client_order_id]
     told = venue.orders[venue_order_id]
-    venue.orders[venue_order_id] = replace(told, quantity=D("0.75"), filled_quantity=D("0.75"))
+    venue.orders[venue_order_id] = replace(told, filled_quantity=D("0.75"))
 
     look()
     assert Fill.objects.count() == 0  # a minute is not enough: it rests
