@@ -1,6 +1,6 @@
 """Halts trading from the command line, without Redis, a worker or the web.
 
-What it says is in the language of the settings, as everything that nobody asks for in a browser.
+What it says is in the language of the terminal.
 """
 
 from argparse import ArgumentParser
