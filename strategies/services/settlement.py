@@ -151,7 +151,7 @@ def apply_event(
     is_news = after is not before
     if after is ExecutionState.HELD and execution.acknowledged_at is not None:
         # whoever took note of an exposure took note of no other one
-        is_news = is_news or execution.residuals != residuals_before
+        is_news = is_news or _is_other_exposure(execution, residuals_before)
         if is_news:
             execution.acknowledged_at, execution.acknowledged_by_id = None, None
     if after not in FINISHED_STATES:

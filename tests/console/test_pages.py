@@ -140,6 +140,10 @@ def test_every_page_opens_and_speaks_one_language(browser, page, language):
     for address in addresses(page):
         response = browser.get(address, HTTP_ACCEPT_LANGUAGE=language)
 
+        if response.status_code == 302:  # what is in use is not deleted: its own page says so
+            assert address.endswith("/delete/")
+            assert response["Location"] == address.replace("/delete/", "/change/")
+            continue
         assert response.status_code in {200, 403}, address
         if response.status_code == 200:
             assert response["Content-Language"] == language

@@ -274,11 +274,11 @@ def test_a_difference_that_a_person_explains_is_booked(console, venue):
 
     entry = Entry.objects.get(kind="external")
     assert texts(response) == [f"{row}: Booked as {entry.key}."]
-    assert str(entry.to_memo()) == "root: decided in the console"
+    assert str(entry.to_memo()) == "decided in the console (by root)"
     page = console.get(
         reverse("admin:ledger_entry_changelist"), headers={"Accept-Language": "zh-hans"}
     )
-    assert "root: 在控制台中决定" in page.content.decode()
+    assert "在控制台中决定（root）" in page.content.decode()
     assert BookTotal.objects.get(pk=row.pk).total == row.total + D("0.01")
     assert "there is nothing to book" in texts(again)[0]
 

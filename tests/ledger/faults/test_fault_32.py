@@ -49,7 +49,7 @@ def test_a_person_has_it_reversed(look, opened_books, busted, venue, superuser):
 
     entry = Entry.objects.get(kind="reversal")
     assert entry.reverses == Fill.objects.get(venue_trade_id=busted.venue_trade_id).entry
-    assert str(entry.to_memo()) == "root: voided, says the venue"
+    assert str(entry.to_memo()) == "voided, says the venue (by root)"
     assert_equal_to(venue, opened_books)
     assert look().outcome == "clean"
     assert Fill.objects.count() == 2
