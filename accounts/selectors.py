@@ -366,6 +366,6 @@ def list_networks() -> QuerySet[VenueNetwork]:
     return VenueNetwork.objects.select_related("venue", "confirmed_by")
 
 
-def list_rule_changes(*, kind: RuleKind, target_id: int) -> QuerySet[RuleChange]:
-    """Return who changed what of one rule, the oldest change first."""
+def list_rule_changes(*, kind: RuleKind, target_id: int | None) -> QuerySet[RuleChange]:
+    """Return who changed what of one rule, or of those for all, the oldest change first."""
     return RuleChange.objects.filter(kind=kind, target_id=target_id).order_by("pk")

@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from arbplatform.console.admin import GuardedActions
 from arbplatform.console.foreign_names import CLEANUP, say_schedule
+from arbplatform.console.stale_forms import CarefulForms
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from strategies.services.schedules import TICK_TASK
@@ -32,7 +33,7 @@ for model in (User, Group, PeriodicTask, CrontabSchedule, AuthToken):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not at run time
+class UserAdmin(CarefulForms, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not at run time
     """People who may log in."""
 
     form = UserChangeForm
@@ -55,7 +56,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not a
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(CarefulForms, DjangoGroupAdmin, ModelAdmin):
     """Sets of permissions that people share; superusers alone say what is in them."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
@@ -77,7 +78,7 @@ class PeriodicTaskForm(BeatPeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(GuardedActions, CarefulForms, BeatPeriodicTaskAdmin, ModelAdmin):
     """What runs by the clock. A strategy's task is switched by starting and stopping it."""
 
     form = PeriodicTaskForm
@@ -129,7 +130,7 @@ class PeriodicTaskAdmin(GuardedActions, BeatPeriodicTaskAdmin, ModelAdmin):
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(ModelAdmin):
+class CrontabScheduleAdmin(CarefulForms, ModelAdmin):
     """Times of day and week. Beat's own page adds an explanation that exists in English only."""
 
     list_display = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")

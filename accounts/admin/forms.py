@@ -28,6 +28,7 @@ class AccountForm(SecretsForm):
     """An account. The stored secrets are no fields of it, so that they cannot get into the page."""
 
     names: ClassVar[Mapping[str, str]] = {name.removeprefix("new_"): name for name in SECRET_INPUTS}
+    watched: ClassVar[Mapping[str, str]] = dict.fromkeys(SECRET_INPUTS, "api_key_tail")
 
     new_api_key = SecretField(label=_("API key"), max_length=KEY_LENGTH_MAX, required=False)
     new_api_secret = SecretField(label=_("API secret"), max_length=KEY_LENGTH_MAX, required=False)

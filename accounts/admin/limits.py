@@ -7,8 +7,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.domain.limits import LIMIT_NAMES, TransferLimits
-from accounts.models import TransferLimit
-from accounts.selectors import list_limits
+from accounts.domain.rules import RuleKind
+from accounts.models import RuleChange, TransferLimit
+from accounts.selectors import list_limits, list_rule_changes
 from accounts.services.limits import save_limits
 from arbplatform.console.limits import LimitsAdmin
 
@@ -30,15 +31,15 @@ class TransferLimitAdmin(LimitsAdmin):
         """Return the limits that are set."""
         return list_limits()
 
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: TransferLimit,
-        form: "ModelForm[TransferLimit]",
-        change: bool,
+    def list_history(self, row: TransferLimit) -> QuerySet[RuleChange]:
+        """Return who changed them."""
+        changes = list_rule_changes(kind=RuleKind.LIMITS, target_id=row.account_id)
+        return changes.order_by("-pk")
+
+    def store(
+        self, request: HttpRequest, row: TransferLimit, form: "ModelForm[TransferLimit]"
     ) -> None:
         """Save through the service."""
         values = {name: form.cleaned_data[name] for name in LIMIT_NAMES}
         limits = TransferLimits(**values)
-        row = save_limits(account_id=obj.account_id, limits=limits, user=request.user)
-        obj.pk = row.pk
+        row.pk = save_limits(account_id=row.account_id, limits=limits, user=request.user).pk

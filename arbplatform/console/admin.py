@@ -30,6 +30,7 @@ from arbplatform.console.refusals import (
     remember_refusal,
     with_refusal,
 )
+from arbplatform.console.stale_forms import CarefulForms
 from arbplatform.core.decimals import to_plain
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.wording import render
@@ -59,7 +60,7 @@ class GuardedActions:
         }
 
 
-class PlatformAdmin(GuardedActions, ModelAdmin):
+class PlatformAdmin(GuardedActions, CarefulForms, ModelAdmin):
     """A page of the console whose state-changing actions go through services.
 
     Attributes:

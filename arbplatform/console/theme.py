@@ -9,6 +9,7 @@ from unfold.admin import StackedInline as ThemedStackedInline
 from unfold.admin import TabularInline as ThemedTabularInline
 
 from arbplatform.console.admin import GuardedActions
+from arbplatform.console.stale_forms import CarefulForms
 
 
 def theme_the_rest(site: AdminSite) -> None:
@@ -27,7 +28,9 @@ def theme_the_rest(site: AdminSite) -> None:
 def themed(page: "type[ModelAdmin[Any]]") -> "type[ModelAdmin[Any]]":
     """Return ``page`` in the theme, with its inlines; who may only look may only look."""
     inlines = [_themed_inline(inline) for inline in page.inlines]
-    return type(page.__name__, (GuardedActions, page, ThemedAdmin), {"inlines": inlines})
+    return type(
+        page.__name__, (GuardedActions, CarefulForms, page, ThemedAdmin), {"inlines": inlines}
+    )
 
 
 def _themed_inline(

@@ -106,6 +106,15 @@ class IllegalTransition(Conflict):
     summary = "This is not possible in the present state."
 
 
+class ChangedMeanwhile(Conflict):
+    """Somebody else has changed what was to be changed: which of the two is meant to last?"""
+
+    code = 1025
+    summary = (
+        "This was changed since you read it. Nothing was saved; read it again and decide anew."
+    )
+
+
 class Denied(ArbError):
     """The caller is known but may not do this."""
 

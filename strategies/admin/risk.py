@@ -15,6 +15,7 @@ from arbplatform.console.admin import ReadOnlyAdmin
 from arbplatform.console.limits import LimitsAdmin
 from strategies.domain.risk import Limits
 from strategies.models import RiskLimits, RiskLimitsChange
+from strategies.selectors import list_limit_changes
 from strategies.services.risk import LIMIT_NAMES, save_limits
 
 
@@ -36,14 +37,15 @@ class RiskLimitsAdmin(LimitsAdmin):
         """Return all limits, the defaults first."""
         return RiskLimits.objects.select_related("strategy").order_by("key")
 
-    def save_model(
-        self, request: HttpRequest, obj: RiskLimits, form: "ModelForm[RiskLimits]", change: bool
-    ) -> None:
+    def list_history(self, row: RiskLimits) -> list[RiskLimitsChange]:
+        """Return who changed them."""
+        return list_limit_changes(row.key)
+
+    def store(self, request: HttpRequest, row: RiskLimits, form: "ModelForm[RiskLimits]") -> None:
         """Save through the service."""
         values = {name: form.cleaned_data[name] for name in LIMIT_NAMES}
-        strategy_id = obj.strategy_id
-        row = save_limits(strategy_id=strategy_id, limits=Limits(**values), user=request.user)
-        obj.pk = row.pk
+        strategy_id = row.strategy_id
+        row.pk = save_limits(strategy_id=strategy_id, limits=Limits(**values), user=request.user).pk
 
 
 @admin.register(RiskLimitsChange)
