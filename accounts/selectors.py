@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
-from accounts.domain.transfers import LIVE_STATES, SENT_STATES, TransferState
+from accounts.domain.transfers import LIVE_STATES, PLANNED_MAX, SENT_STATES, TransferState
 from accounts.errors import AccountNotFound, AddressNotFound, TransferNotFound
 from accounts.models import (
     AddressEntry,
@@ -286,9 +286,14 @@ def list_limits() -> QuerySet[TransferLimit]:
 
 
 def list_due_transfer_ids(*, now: datetime, limit: int) -> list[int]:
-    """Return the live transfers that should be looked at now, the longest due first."""
+    """Return the live transfers that should be looked at now, the longest due first.
+
+    Of what was sent also those that a clock which was ahead has put off, see ``is_due``.
+    """
+    is_due = Q(state__in=LIVE_STATES, next_lookup_at__lte=now)
+    is_put_off = Q(state__in=SENT_STATES, next_lookup_at__gt=now + PLANNED_MAX)
     return list(
-        Transfer.objects.filter(state__in=LIVE_STATES, next_lookup_at__lte=now)
+        Transfer.objects.filter(is_due | is_put_off)
         .order_by("next_lookup_at", "pk")
         .values_list("pk", flat=True)[:limit]
     )

@@ -11,6 +11,9 @@ CLOCK_SKEW_MAX_MS: Final = 300_000
 """How far a venue's clock may be off ours, so that its record still counts as later than our
 request [ms]."""
 
+CLOCK_JUMP_MAX_MS: Final = 86_400_000
+"""How far a clock of ours that had jumped may have been ahead as the venue was asked [ms]."""
+
 
 @dataclass(frozen=True, slots=True)
 class SentFunds:
@@ -18,7 +21,7 @@ class SentFunds:
 
     Attributes:
         amount: what leaves the source, network fee included [units of asset].
-        sent_at_ms: when the venue was asked [ms since epoch, our clock].
+        sent_at_ms: when the venue was asked [ms since epoch, our clock], which may have jumped.
         client_transfer_id: ours; ``None`` where the venue takes none (between wallets).
         venue_transfer_id: the source's id, once known.
         address: where to; ``None`` between wallets.
@@ -36,8 +39,13 @@ class SentFunds:
 
     @property
     def since_ms(self) -> int:
-        """The earliest time that a record about these funds may bear [ms since epoch]."""
+        """From when on a record is late enough to be about these funds [ms since epoch]."""
         return self.sent_at_ms - CLOCK_SKEW_MAX_MS
+
+    @property
+    def doubted_since_ms(self) -> int:
+        """The same if our clock was ahead, which an id or a doubt has to allow for."""
+        return self.sent_at_ms - CLOCK_JUMP_MAX_MS
 
 
 def find_withdrawal(
@@ -58,7 +66,28 @@ def find_withdrawal(
     if sent.venue_transfer_id:
         return None
     candidates = (record for record in records if record.venue_transfer_id not in taken_ids)
-    return next((record for record in candidates if _looks_sent_by_us(sent, record)), None)
+    return next(
+        (r for r in candidates if _looks_sent_by_us(sent, r) and _is_late_enough(sent, r)), None
+    )
+
+
+def may_have_left(
+    sent: SentFunds, records: Sequence[VenueTransfer], taken_ids: Collection[str] = ()
+) -> bool:
+    """Return whether a withdrawal may be the funds, if only our clock was ahead.
+
+    Args:
+        sent: the funds.
+        records: what the source lists.
+        taken_ids: ids of records that are known to be about other transfers.
+    """
+    return any(
+        record.venue_transfer_id not in taken_ids
+        and record.status is not VenueTransferStatus.FAILED
+        and _looks_sent_by_us(sent, record)
+        and _is_late_enough(sent, record, is_clock_doubted=True)
+        for record in records
+    )
 
 
 def find_deposit(
@@ -92,6 +121,8 @@ def may_have_arrived(
 ) -> bool:
     """Return whether a deposit may stem from funds that the source does not list.
 
+    If only our clock was ahead, it may.
+
     Args:
         sent: the funds; fee and id on the network are not known.
         records: what the destination lists.
@@ -102,7 +133,7 @@ def may_have_arrived(
         and record.status is not VenueTransferStatus.FAILED
         and record.amount <= sent.amount
         and _is_same_address(sent.address, record.address)
-        and _is_late_enough(sent, record)
+        and _is_late_enough(sent, record, is_clock_doubted=True)
         for record in records
     )
 
@@ -113,7 +144,6 @@ def _looks_sent_by_us(sent: SentFunds, record: VenueTransfer) -> bool:
         not (sent.client_transfer_id and record.client_transfer_id)
         and _is_same_address(sent.address, record.address)
         and sent.amount in {record.amount, record.amount + (record.fee or 0)}
-        and _is_late_enough(sent, record)
     )
 
 
@@ -133,8 +163,11 @@ def _is_same_address(ours: str | None, theirs: str | None) -> bool:
     return not ours or not theirs or ours.lower() == theirs.lower()
 
 
-def _is_late_enough(sent: SentFunds, record: VenueTransfer) -> bool:
-    return record.updated_at_ms is None or record.updated_at_ms >= sent.since_ms
+def _is_late_enough(
+    sent: SentFunds, record: VenueTransfer, *, is_clock_doubted: bool = False
+) -> bool:
+    since_ms = sent.doubted_since_ms if is_clock_doubted else sent.since_ms
+    return record.updated_at_ms is None or record.updated_at_ms >= since_ms
 
 
 def _plain_tx_id(tx_id: str) -> str:

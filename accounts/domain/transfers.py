@@ -1,6 +1,6 @@
 """The life of a transfer."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -88,6 +88,10 @@ BOOKED_STATES: Final = frozenset({_S.SUBMITTED, _S.IN_TRANSIT, _S.DISPUTED, _S.A
 SUBMITTING_MAX: Final = timedelta(seconds=60)
 """Longer than any call to a venue may take: whoever claimed a transfer earlier is not alive."""
 
+PLANNED_MAX: Final = timedelta(minutes=5)
+"""No look-up at what was sent is planned further ahead, even by a machine whose clock differs a
+little: what seems to be was planned by a clock that had jumped."""
+
 SWEEP_AFTER: Final = timedelta(seconds=10)
 """A requested transfer that nobody has claimed by then has lost its message."""
 
@@ -163,6 +167,16 @@ def lookup_delay(count: int) -> timedelta:
     """
     is_early = count < len(LOOKUP_DELAYS_S)
     return timedelta(seconds=LOOKUP_DELAYS_S[count] if is_early else LOOKUP_DELAY_MAX_S)
+
+
+def is_due(planned_at: datetime, now: datetime) -> bool:
+    """Return whether it is time to look at what was sent.
+
+    Args:
+        planned_at: when it is to be looked at, as far as the clock was right that said so.
+        now: the time.
+    """
+    return planned_at <= now or planned_at > now + PLANNED_MAX
 
 
 def expected_within(state: TransferState, network: str) -> timedelta:

@@ -1,12 +1,15 @@
 """Finds out at the venues what has become of a transfer; only reads there, writes nothing here."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from accounts.domain.matching import (
     SentFunds,
     find_deposit,
     find_withdrawal,
     may_have_arrived,
+    may_have_left,
 )
 from accounts.domain.transfers import (
     ABSENT_AGE_MIN,
@@ -28,7 +31,7 @@ from markets.errors import OutcomeUnknown
 from markets.gateway.base import VenueGateway
 
 _SILENCES = Vigil()
-"""By transfer and when it was sent; the wall clock, which may jump, does not tell how long ago."""
+"""By transfer and when it was made; the wall clock, which may jump, does not tell how long ago."""
 
 _NO_NEWS = {
     TransferState.SUBMITTED: TransferEvent.ACCEPT,
@@ -47,22 +50,26 @@ def look_up(transfer: Transfer, *, clock: Clock) -> Sighting:
         SecretUnreadable: the configured keys do not open the secrets.
     """
     source = open_gateway(get_account_with_secrets(transfer.from_account_id), even_if_disabled=True)
-    sent = to_sent_funds(transfer)
+    sent = to_sent_funds(transfer, clock)
     taken, _deposits = list_claimed_venue_ids(transfer)
-    found = find_withdrawal(sent, _list_sent(source, transfer, sent), taken)
+    found, listed = _search(
+        sent, partial(_list_sent, source, transfer), lambda rows: find_withdrawal(sent, rows, taken)
+    )
     if found is None:
-        return _explain_absence(transfer, sent, clock)
+        is_doubted = may_have_left(sent, listed, taken)
+        return _explain_absence(transfer, sent, clock, is_doubted=is_doubted)
     if transfer.is_internal:
         return judge_wallet_transfer(transfer, found)
     sighting = judge_withdrawal(transfer, found)
     if sighting.event is not TransferEvent.DEPART:
         return sighting
-    return _seek_arrival(transfer, sighting)
+    return _seek_arrival(transfer, sent, sighting)
 
 
-def to_sent_funds(transfer: Transfer) -> SentFunds:
+def to_sent_funds(transfer: Transfer, clock: Clock) -> SentFunds:
     """Return what is known about a transfer that was claimed, as the matching wants it."""
-    moment = transfer.submitted_at or transfer.created_at
+    # one that is to come was told by a clock that was ahead
+    moment = min(transfer.submitted_at or transfer.created_at, clock.now())
     return SentFunds(
         amount=transfer.amount,
         sent_at_ms=to_ms(moment),
@@ -101,28 +108,47 @@ def judge_withdrawal(transfer: Transfer, stated: VenueTransfer) -> Sighting:
     )
 
 
-def _list_sent(gateway: VenueGateway, transfer: Transfer, sent: SentFunds) -> list[VenueTransfer]:
+def _search(
+    sent: SentFunds,
+    ask: Callable[[int], list[VenueTransfer]],
+    find: Callable[[Sequence[VenueTransfer]], VenueTransfer | None],
+) -> tuple[VenueTransfer | None, Sequence[VenueTransfer]]:
+    """Look through a history from when the funds were sent, then from much earlier.
+
+    A clock that was ahead does not hide them then; among those earlier ones only an id tells.
+
+    Returns:
+        The record, if there is one, and what the history showed.
+    """
+    listed = ask(sent.since_ms)
+    found = find(listed)
+    if found is None:
+        listed = ask(sent.doubted_since_ms)
+        found = find(listed)
+    return found, listed
+
+
+def _list_sent(gateway: VenueGateway, transfer: Transfer, since_ms: int) -> list[VenueTransfer]:
     asset = transfer.asset.code
     if not transfer.is_internal:
-        return list(gateway.fetch_withdrawals(asset, since_ms=sent.since_ms))
+        return list(gateway.fetch_withdrawals(asset, since_ms=since_ms))
     return list(
         gateway.fetch_wallet_transfers(
             asset,
             from_wallet=Wallet(transfer.from_wallet),
             to_wallet=Wallet(transfer.to_wallet),
-            since_ms=sent.since_ms,
+            since_ms=since_ms,
         )
     )
 
 
-def _list_received(transfer: Transfer, sent: SentFunds) -> list[VenueTransfer]:
+def _list_received(transfer: Transfer, since_ms: int) -> list[VenueTransfer]:
     target = open_gateway(get_account_with_secrets(transfer.to_account_id), even_if_disabled=True)
-    return list(target.fetch_deposits(transfer.asset.code, since_ms=sent.since_ms))
+    return list(target.fetch_deposits(transfer.asset.code, since_ms=since_ms))
 
 
-def _seek_arrival(transfer: Transfer, departed: Sighting) -> Sighting:
+def _seek_arrival(transfer: Transfer, known: SentFunds, departed: Sighting) -> Sighting:
     """Return the arrival of funds that left the source, or that they are still on their way."""
-    known = to_sent_funds(transfer)
     sent = SentFunds(
         amount=known.amount,
         sent_at_ms=known.sent_at_ms,
@@ -131,7 +157,9 @@ def _seek_arrival(transfer: Transfer, departed: Sighting) -> Sighting:
         tx_id=departed.tx_id or known.tx_id,
     )
     _withdrawals, taken = list_claimed_venue_ids(transfer)
-    deposit = find_deposit(sent, _list_received(transfer, sent), taken)
+    deposit, _listed = _search(
+        sent, partial(_list_received, transfer), lambda rows: find_deposit(sent, rows, taken)
+    )
     if deposit is None or deposit.status is not VenueTransferStatus.DONE:
         return departed
     fee = sent.fee if sent.fee is not None else transfer.amount - deposit.amount
@@ -167,22 +195,22 @@ def _find_difference(transfer: Transfer, sent: SentFunds, arrived: Amount) -> Ar
     )
 
 
-def _explain_absence(transfer: Transfer, sent: SentFunds, clock: Clock) -> Sighting:
+def _explain_absence(
+    transfer: Transfer, sent: SentFunds, clock: Clock, *, is_doubted: bool
+) -> Sighting:
     """Return what it means that the source does not list the transfer.
 
     One it had accepted is not doubted. One whose reply was lost is given up only after many
-    look-ups over a long time, and only if nothing at the destination can be it.
+    look-ups over a long time, and only if nothing at either venue can be it.
     """
     state = TransferState(transfer.state)
     if state is not TransferState.UNKNOWN:
         return Sighting(_NO_NEWS[state])
     count = transfer.lookup_count + 1
-    silence = timedelta(
-        milliseconds=_SILENCES.lasted_ms((transfer.pk, transfer.submitted_at), clock)
-    )
+    silence = timedelta(milliseconds=_SILENCES.lasted_ms((transfer.pk, transfer.created_at), clock))
     is_long_ago = count >= ABSENT_LOOKUPS_MIN and silence >= ABSENT_AGE_MIN
     venue = transfer.from_account.venue.code
-    if is_long_ago and not _may_have_arrived(transfer, sent):
+    if is_long_ago and not is_doubted and not _may_have_arrived(transfer, sent):
         minutes = int(silence.total_seconds() // 60)
         absent = TransferAbsent(venue=venue, count=count, minutes=minutes)
         return Sighting(TransferEvent.REFUSE, error=absent)
@@ -194,7 +222,8 @@ def _may_have_arrived(transfer: Transfer, sent: SentFunds) -> bool:
     if transfer.is_internal:
         return False
     _withdrawals, taken = list_claimed_venue_ids(transfer)
-    return may_have_arrived(sent, _list_received(transfer, sent), taken)
+    received = _list_received(transfer, sent.doubted_since_ms)
+    return may_have_arrived(sent, received, taken)
 
 
 def _refused(transfer: Transfer, stated: VenueTransfer) -> Sighting:

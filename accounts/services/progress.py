@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -130,10 +130,7 @@ def record(
     else:
         delay = SWEEP_DELAYS.get(after, lookup_delay(transfer.lookup_count))
         transfer.next_lookup_at = now + delay
-    if after is TransferState.ARRIVED:
-        transfer.arrived_at = now
-    if sighting.event in {TransferEvent.APPROVE, TransferEvent.RELEASE}:
-        transfer.released_at = now
+    _keep_times(transfer, sighting, now)
     if not _save(transfer):
         return lock_transfer(transfer_id)
     if after is TransferState.FAILED:
@@ -205,6 +202,16 @@ def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
     error = sighting.error
     transfer.error_code = None if error is None else error.code
     transfer.error = "" if error is None else keep_sentence(error.message)
+
+
+def _keep_times(transfer: Transfer, sighting: Sighting, now: datetime) -> None:
+    if transfer.state == TransferState.ARRIVED:
+        transfer.arrived_at = now
+    if sighting.event in {TransferEvent.APPROVE, TransferEvent.RELEASE}:
+        transfer.released_at = now
+    if transfer.submitted_at is not None:
+        # one that is still to come was told by a clock that was ahead
+        transfer.submitted_at = min(transfer.submitted_at, now)
 
 
 def _announce(transfer: Transfer, state: TransferState) -> None:

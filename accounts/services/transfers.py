@@ -10,6 +10,7 @@ from accounts.domain.transfers import (
     UNSENT_STATES,
     TransferEvent,
     TransferState,
+    is_due,
 )
 from accounts.errors import NetworkSuspended, TransferExpired
 from accounts.models import Transfer
@@ -90,7 +91,8 @@ def poll_transfer(*, transfer_id: int, clock: Clock = SYSTEM_CLOCK) -> Transfer:
             return _conclude(transfer_id, TransferEvent.REFUSE, TransferExpired(), clock)
         return transfer  # it waits for somebody, or for its test amount
     if state is TransferState.SUBMITTING:
-        if transfer.next_lookup_at is not None and transfer.next_lookup_at > clock.now():
+        planned_at = transfer.next_lookup_at
+        if planned_at is not None and not is_due(planned_at, clock.now()):
             return transfer  # somebody is sending it right now
         lost = Sighting(TransferEvent.LOSE_TRACK, error=_interrupted(transfer))
         transfer = record(transfer_id=transfer_id, sighting=lost, clock=clock)

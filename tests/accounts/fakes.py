@@ -155,17 +155,17 @@ class FakeVenue:
 
     def fetch_withdrawals(self, asset: str, since_ms: int | None = None) -> Sequence[VenueTransfer]:
         self._begin("fetch_withdrawals")
-        return [row for row in self.withdrawals if row.asset == asset]
+        return _listed(self.withdrawals, asset, since_ms)
 
     def fetch_deposits(self, asset: str, since_ms: int | None = None) -> Sequence[VenueTransfer]:
         self._begin("fetch_deposits")
-        return [row for row in self.deposits if row.asset == asset]
+        return _listed(self.deposits, asset, since_ms)
 
     def fetch_wallet_transfers(
         self, asset: str, *, from_wallet: Wallet, to_wallet: Wallet, since_ms: int | None = None
     ) -> Sequence[VenueTransfer]:
         self._begin("fetch_wallet_transfers")
-        return [row for row in self.wallet_transfers if row.asset == asset]
+        return _listed(self.wallet_transfers, asset, since_ms)
 
     def close(self) -> None:
         self._begin("close")
@@ -215,3 +215,14 @@ class FakeWorld:
     def __call__(self, spec: VenueSpec, credentials: Credentials | None) -> VenueGateway:
         assert credentials is not None, "accounts never look at a venue without a key"
         return self.by_key[credentials.api_key]  # type: ignore[return-value]  # what accounts use
+
+
+def _listed(
+    rows: Sequence[VenueTransfer], asset: str, since_ms: int | None
+) -> Sequence[VenueTransfer]:
+    """Return what a venue lists that is asked for what happened since some moment."""
+    return [
+        row
+        for row in rows
+        if row.asset == asset and (row.updated_at_ms or since_ms or 0) >= (since_ms or 0)
+    ]

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.domain.matching import (
+    CLOCK_JUMP_MAX_MS,
     CLOCK_SKEW_MAX_MS,
     SentFunds,
     find_deposit,
     find_withdrawal,
     may_have_arrived,
+    may_have_left,
 )
 from markets.domain.funds import VenueTransfer, VenueTransferStatus
 
@@ -133,12 +135,31 @@ def test_a_deposit_of_another_transfer_is_passed_over():
         ({"amount": D("1.6")}, set(), False),
         ({"address": "0xdef"}, set(), False),
         ({"status": VenueTransferStatus.FAILED}, set(), False),
-        ({"updated_at_ms": NOW_MS - CLOCK_SKEW_MAX_MS - 1}, set(), False),
+        ({"updated_at_ms": NOW_MS - CLOCK_JUMP_MAX_MS}, set(), True),
+        ({"updated_at_ms": NOW_MS - CLOCK_JUMP_MAX_MS - 1}, set(), False),
         ({}, {"d1"}, False),
     ],
 )
 def test_any_deposit_that_may_be_ours_speaks_against_absence(change, taken, expected):
     assert may_have_arrived(SENT, [replace(DEPOSIT, **change)], taken) is expected
+
+
+@pytest.mark.parametrize(
+    ("change", "taken", "expected"),
+    [
+        ({}, set(), True),
+        ({"amount": D("1.3")}, set(), False),
+        ({"address": "0xdef"}, set(), False),
+        ({"client_transfer_id": "of somebody else"}, set(), False),
+        ({"status": VenueTransferStatus.FAILED}, set(), False),
+        ({"updated_at_ms": None}, set(), True),
+        ({"updated_at_ms": NOW_MS - CLOCK_JUMP_MAX_MS}, set(), True),
+        ({"updated_at_ms": NOW_MS - CLOCK_JUMP_MAX_MS - 1}, set(), False),
+        ({}, {"w1"}, False),
+    ],
+)
+def test_any_withdrawal_that_may_be_ours_speaks_against_absence(change, taken, expected):
+    assert may_have_left(SENT, [replace(RECORD, **change)], taken) is expected
 
 
 ids = st.sampled_from(["w1", "w2", "w3"])
