@@ -168,11 +168,13 @@ def test_an_empty_list_says_what_to_do(console, path):
 def test_limits_are_set_and_have_a_history(console):
     form = {"account": "", "transfer_max": "5", "account_day_max": "", "total_day_max": ""}
     console.post("/admin/accounts/transferlimit/add/", form | {"approval_above": "1"})
+    row = TransferLimit.objects.get()
     answer = console.post(
-        "/admin/accounts/transferlimit/add/", form | {"transfer_max": "-5", "approval_above": ""}
+        f"/admin/accounts/transferlimit/{row.pk}/change/",
+        form | {"transfer_max": "-5", "approval_above": ""},
     )
 
-    row = TransferLimit.objects.get()
+    row.refresh_from_db()
     assert (row.account, row.transfer_max, row.approval_above) == (None, 5, 1)
     page = text(answer)
     assert "Give a number that is not below zero." in page
