@@ -172,6 +172,12 @@ class Transfer(TimestampedModel):
     submitted_at = models.DateTimeField(_("submitted at"), null=True, editable=False)
     arrived_at = models.DateTimeField(_("arrived at"), null=True, editable=False)
     lookup_count = models.PositiveIntegerField(_("look-ups"), default=0, editable=False)
+    silence_ms = models.PositiveBigIntegerField(
+        _("not found for [ms]"),
+        default=0,
+        editable=False,
+        help_text=_("So long the venues answered and did not list it, by clocks that do not jump."),
+    )
     next_lookup_at = models.DateTimeField(
         _("next look-up at"), null=True, editable=False, db_index=True
     )

@@ -1,7 +1,7 @@
 """Finds out at the venues what has become of a transfer; only reads there, writes nothing here."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from accounts.domain.matching import (
@@ -46,9 +46,17 @@ def look_up(transfer: Transfer, *, clock: Clock) -> Sighting:
     Also disabled accounts are asked: switching one off must not hide funds that are on their way.
 
     Raises:
-        VenueError: a venue did not tell.
+        VenueError: a venue did not tell: no silence of it counts until it has answered again.
         SecretUnreadable: the configured keys do not open the secrets.
     """
+    try:
+        return _look_up(transfer, clock)
+    except Exception:
+        _SILENCES.interrupt(_name(transfer), clock)
+        raise
+
+
+def _look_up(transfer: Transfer, clock: Clock) -> Sighting:
     source = open_gateway(get_account_with_secrets(transfer.from_account_id), even_if_disabled=True)
     sent = to_sent_funds(transfer, clock)
     taken, _deposits = list_claimed_venue_ids(transfer)
@@ -207,7 +215,8 @@ def _explain_absence(
     if state is not TransferState.UNKNOWN:
         return Sighting(_NO_NEWS[state])
     count = transfer.lookup_count + 1
-    silence = timedelta(milliseconds=_SILENCES.lasted_ms((transfer.pk, transfer.created_at), clock))
+    silence_ms = int(_SILENCES.lasted_ms(_name(transfer), clock, kept_ms=transfer.silence_ms))
+    silence = timedelta(milliseconds=silence_ms)
     is_long_ago = count >= ABSENT_LOOKUPS_MIN and silence >= ABSENT_AGE_MIN
     venue = transfer.from_account.venue.code
     if is_long_ago and not is_doubted and not _may_have_arrived(transfer, sent):
@@ -215,7 +224,12 @@ def _explain_absence(
         absent = TransferAbsent(venue=venue, count=count, minutes=minutes)
         return Sighting(TransferEvent.REFUSE, error=absent)
     cause = Message("the transfer is not in its history yet")
-    return Sighting(_NO_NEWS[state], error=OutcomeUnknown(venue=venue, cause=cause))
+    unknown = OutcomeUnknown(venue=venue, cause=cause)
+    return Sighting(_NO_NEWS[state], error=unknown, silence_ms=silence_ms)
+
+
+def _name(transfer: Transfer) -> tuple[int, datetime]:
+    return transfer.pk, transfer.created_at
 
 
 def _may_have_arrived(transfer: Transfer, sent: SentFunds) -> bool:

@@ -50,6 +50,7 @@ class Sighting:
         arrived_amount: what the destination credited [units of asset].
         error: why it failed, or why its outcome is not known.
         note: what a person who ended it by hand had to say.
+        silence_ms: for how long the venues have been asked and showed nothing of it [ms].
     """
 
     event: TransferEvent
@@ -60,6 +61,7 @@ class Sighting:
     arrived_amount: Amount | None = None
     error: ArbError | None = None
     note: str | None = None
+    silence_ms: int = 0
 
 
 @retried
@@ -199,6 +201,8 @@ def _keep_facts(transfer: Transfer, sighting: Sighting) -> None:
         value = getattr(sighting, name)
         if value is not None:
             setattr(transfer, name, value)
+    # another process may have kept more meanwhile
+    transfer.silence_ms = max(transfer.silence_ms, sighting.silence_ms)
     error = sighting.error
     transfer.error_code = None if error is None else error.code
     transfer.error = "" if error is None else keep_sentence(error.message)

@@ -1,7 +1,7 @@
 """How long something has gone on, where a clock that jumps must not shorten it.
 
 A row can keep a moment of the wall clock only, which an operator, NTP or a virtual machine may set
-an hour on. Whoever concludes something from a long silence has listened for so long itself.
+an hour on. Whoever concludes something from a long silence goes by what processes have listened.
 """
 
 import threading
@@ -19,8 +19,8 @@ FORGOTTEN_AFTER_MS: Final = 3_600_000
 class Vigil:
     """Remembers, in this process, since when it has known of things, by the monotonic clock.
 
-    What is forgotten, with the process or because it is asked about no more, begins anew: a
-    conclusion comes later for it, never earlier.
+    What is forgotten, with the process or because it is asked about no more, begins anew, or from
+    what was kept of it: a conclusion comes later for it, never earlier.
     """
 
     def __init__(self, capacity: int = WATCHED_MAX) -> None:
@@ -31,24 +31,40 @@ class Vigil:
                 if it took another's place, of too many none would ever last.
         """
         self._capacity = capacity
-        # since when, and when last asked about, by the monotonic clock [ms]
+        # how long it had lasted, and when that was, by the monotonic clock [ms]
         self._watched: dict[Hashable, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def lasted_ms(self, thing: Hashable, clock: Clock) -> float:
-        """Return how long ago this was first asked about the thing [ms]; the first time zero.
+    def lasted_ms(self, thing: Hashable, clock: Clock, *, kept_ms: float = 0.0) -> float:
+        """Return for how long the thing is known to have gone on [ms].
+
+        Several processes may ask about one thing, and keep what they are told: what two of them
+        listened at the same time is not counted twice, since each only adds to what was kept when
+        it asked last.
 
         Args:
             thing: what goes on; another name for each time that it begins.
             clock: whose monotonic reading counts.
+            kept_ms: for how long any process has known it to go on [ms]; what is returned first.
         """
+        return self._hear(thing, clock, kept_ms, is_counted=True)
+
+    def interrupt(self, thing: Hashable, clock: Clock) -> None:
+        """Do not count the time since this was last asked about the thing: nobody could listen."""
+        if thing in self._watched:
+            self._hear(thing, clock, 0.0, is_counted=False)
+
+    def _hear(self, thing: Hashable, clock: Clock, kept_ms: float, *, is_counted: bool) -> float:
         reading_ms = clock.monotonic_ms()
         with self._lock:
-            since_ms, _asked_ms = self._watched.pop(thing, (reading_ms, reading_ms))
+            lasted_ms, heard_ms = self._watched.pop(thing, (kept_ms, reading_ms))
+            if is_counted:
+                lasted_ms += reading_ms - heard_ms
+            lasted_ms = max(lasted_ms, kept_ms)
             if len(self._watched) >= self._capacity:
                 longest_ago = next(iter(self._watched))
                 if reading_ms - self._watched[longest_ago][1] <= FORGOTTEN_AFTER_MS:
-                    return 0.0
+                    return kept_ms
                 del self._watched[longest_ago]
-            self._watched[thing] = since_ms, reading_ms  # last: in the order of being asked about
-        return reading_ms - since_ms
+            self._watched[thing] = lasted_ms, reading_ms  # last: in the order of being asked about
+        return lasted_ms

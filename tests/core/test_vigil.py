@@ -25,7 +25,45 @@ def test_one_too_many_waits_for_its_turn_and_takes_nobodys():
         for thing in ("a", "b", "c"):
             lasted_ms = vigil.lasted_ms(thing, clock)
             assert lasted_ms == (0 if thing == "c" else clock.monotonic_ms())
+        assert vigil.lasted_ms("c", clock, kept_ms=5) == 5
         clock.advance_ms(10)
+
+
+def test_what_was_kept_of_it_counts_and_the_time_since_is_not_known():
+    clock, vigil = JumpingClock(at_ms=50), Vigil()
+
+    assert vigil.lasted_ms("a", clock, kept_ms=700) == 700
+    clock.advance_ms(100)
+    assert vigil.lasted_ms("a", clock, kept_ms=700) == 800
+
+
+def test_two_who_listen_at_once_do_not_count_the_same_time_twice():
+    """Whatever turns they take, and whichever of them begins anew."""
+    clock, vigils, kept_ms = JumpingClock(at_ms=0), [Vigil(), Vigil()], 0.0
+    for turn, pause_ms in enumerate([10, 70, 20, 20, 1, 300, 5] * 3):
+        clock.advance_ms(pause_ms)
+        if turn % 6 == 5:
+            vigils[turn % 2] = Vigil()
+        kept_ms = vigils[turn % 3 % 2].lasted_ms("a", clock, kept_ms=kept_ms)
+
+        assert kept_ms <= clock.monotonic_ms() - 10  # since the first one asked
+
+    assert kept_ms >= clock.monotonic_ms() / 2
+
+
+def test_time_in_which_nobody_could_listen_does_not_count():
+    clock, vigil = JumpingClock(at_ms=0), Vigil()
+    vigil.interrupt("a", clock)
+    clock.advance_ms(30)
+    assert vigil.lasted_ms("a", clock) == 0
+    clock.advance_ms(10)
+    assert vigil.lasted_ms("a", clock) == 10
+
+    clock.advance_ms(500)
+    vigil.interrupt("a", clock)
+    clock.advance_ms(3)
+
+    assert vigil.lasted_ms("a", clock) == 13
 
 
 def test_what_is_asked_about_no_more_makes_room_and_begins_anew():

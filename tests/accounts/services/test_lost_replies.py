@@ -10,6 +10,7 @@ from accounts.errors import (
     TransferNotFound,
 )
 from accounts.models import Transfer
+from accounts.services import lookups
 from accounts.services.lookups import look_up
 from accounts.services.progress import claim, record
 from accounts.services.transfers import (
@@ -17,6 +18,7 @@ from accounts.services.transfers import (
     poll_transfers,
     submit_transfer,
 )
+from arbplatform.core.vigil import Vigil
 from markets.domain.funds import VenueTransfer
 from markets.errors import (
     DuplicateClientId,
@@ -133,6 +135,66 @@ def test_a_clock_that_jumps_gives_up_no_transfer(ask, alpha, now):
         assert look_after(60_000) == S.UNKNOWN
 
     assert look_after(60_000) == S.FAILED
+
+
+@pytest.fixture
+def restart(monkeypatch):
+    """Go on as another process, which remembers nothing."""
+    return lambda: monkeypatch.setattr(lookups, "_SILENCES", Vigil())
+
+
+@pytest.fixture
+def vanished(ask, alpha, now):
+    """A transfer that never arrived at its venue, and whose reply was lost."""
+    alpha[1].failures["withdraw"] = [OutcomeUnknown(venue="alpha", cause="timed out")]
+    return submit_transfer(transfer_id=ask().pk, clock=now)
+
+
+def test_it_is_given_up_as_well_where_workers_are_restarted_every_few_minutes(
+    vanished, alpha, poll_for, restart
+):
+    for _life in range(4):
+        assert poll_for(vanished, minutes=4).state == S.UNKNOWN
+        restart()
+
+    transfer = poll_for(vanished, minutes=6)
+
+    assert (transfer.state, transfer.error_code) == (S.FAILED, 3010)
+    assert alpha[1].count("withdraw") == 1
+
+
+def test_what_only_wall_clocks_say_between_two_processes_is_no_silence(
+    vanished, now, poll_for, restart
+):
+    poll_for(vanished, minutes=4)
+    for _life in range(10):
+        restart()
+        now.advance_ms(3_600_000)  # to the first look of the next process
+        poll_for(vanished, seconds=30)
+
+    assert Transfer.objects.get().state == S.UNKNOWN
+    assert Transfer.objects.get().silence_ms < 4 * 60_000
+
+
+def test_time_in_which_the_venue_does_not_answer_is_no_silence(vanished, alpha, poll_for):
+    assert poll_for(vanished, minutes=5).state == S.UNKNOWN
+    alpha[1].failures["fetch_withdrawals"] = [
+        VenueUnavailable(venue="alpha", cause="down") for _ in range(1000)
+    ]
+    poll_for(vanished, minutes=40)
+    alpha[1].failures.clear()
+
+    assert poll_for(vanished, minutes=8).state == S.UNKNOWN
+    assert poll_for(vanished, minutes=4).state == S.FAILED
+
+
+def test_a_look_up_that_comes_late_takes_nothing_from_what_another_process_kept(vanished, now):
+    before = Transfer.objects.get()
+    Transfer.objects.update(silence_ms=700)
+
+    sighting = look_up(before, clock=now)
+
+    assert record(transfer_id=before.pk, sighting=sighting, clock=now).silence_ms == 700
 
 
 def test_it_is_not_given_up_while_a_deposit_may_be_it(ask, alpha, beta, now, poll_for):
