@@ -27,6 +27,7 @@ from markets.errors import VenueDisabled
 from markets.gateway.base import VenueGateway
 from markets.gateway.factory import gateway_for
 from markets.models import Venue
+from markets.services.own_fees import doubt_low_fees
 
 MASK: Final = "••••"
 TAIL_LENGTH: Final = 4
@@ -132,6 +133,8 @@ def create_account(
         is_enabled=is_enabled,
         allows_transfers=allows_transfers,
     )
+    if is_enabled:
+        doubt_low_fees(venue_id=venue.pk)  # before its row, which keeps the venue's from a lock
     _save(account)
     if is_enabled:
         enqueue_on_commit("accounts.test_connection", account_id=account.pk)
@@ -168,6 +171,7 @@ def update_account(
     if label is not None:
         account.label = _check_label(label)
         fields.append("label")
+    joins = is_enabled is True and not account.is_enabled
     if is_enabled is not None:
         account.is_enabled = is_enabled
         fields.append("is_enabled")
@@ -177,6 +181,8 @@ def update_account(
         fields += _replace_secrets(account, fresh)
     if account.is_enabled and (is_enabled or allows_transfers is False):
         _check_rights(account, from_json(account.permissions))
+    if joins or (fresh and account.is_enabled):
+        doubt_low_fees(venue_id=account.venue_id)
     _save(account, fields)
     if fresh and account.is_enabled:
         enqueue_on_commit("accounts.test_connection", account_id=account.pk)

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Collection, Mapping
 
+from django.db import transaction
+
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts, list_syncable_account_ids
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import ArbError
 from markets.domain.fees import FeeSchedule
 from markets.gateway.factory import gateway_for
-from markets.selectors import list_symbols_by_fee_age
+from markets.selectors import list_symbols_by_fee_age, lock_venue
 from markets.services.own_fees import keep_own_fees
 
 logger = logging.getLogger(__name__)
@@ -30,16 +32,27 @@ def read_fees(*, venue_id: int, symbols: Collection[str], clock: Clock = SYSTEM_
         On how many markets other fees are planned with than before.
     """
     wanted = list_symbols_by_fee_age(venue_id, symbols)
-    accounts = list(
-        list_accounts().filter(venue_id=venue_id, is_enabled=True, venue__is_enabled=True)
-    )
+    accounts = _list_paying(venue_id)
     if not wanted or not accounts:
         return 0
     askable = set(list_syncable_account_ids())
     told = [_ask(account, wanted) if account.pk in askable else {} for account in accounts]
     if not any(told):
         return 0
-    return keep_own_fees(venue_id=venue_id, told=told, told_at=clock.now())
+    with transaction.atomic():
+        lock_venue(venue_id)  # accounts join others under this lock
+        if set(map(_name, _list_paying(venue_id))) != set(map(_name, accounts)):
+            return 0  # nobody has asked for one that is there now: the next time does
+        return keep_own_fees(venue_id=venue_id, told=told, told_at=clock.now())
+
+
+def _list_paying(venue_id: int) -> list[VenueAccount]:
+    rows = list_accounts().filter(venue_id=venue_id, is_enabled=True, venue__is_enabled=True)
+    return list(rows)
+
+
+def _name(account: VenueAccount) -> tuple[int, str]:
+    return account.pk, account.api_key_tail
 
 
 def _ask(account: VenueAccount, symbols: list[str]) -> Mapping[str, FeeSchedule]:

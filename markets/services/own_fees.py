@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from markets.domain.fees import FeeSchedule
-from markets.models import Market
+from markets.models import Market, Venue
 from markets.selectors import lock_venue
 
 BATCH_SIZE = 500
@@ -49,15 +49,46 @@ def keep_own_fees(
         market.own_fees_at = market.updated_at = told_at
         markets.append(market)
         moved += market.to_fees() != before
+    _store(venue, markets, is_moved=bool(moved))
+    return moved
+
+
+@transaction.atomic
+def doubt_low_fees(*, venue_id: int) -> int:
+    """Plan with no less than the venue's list says, until it tells of all accounts again.
+
+    For an account that joins others there: it may pay more than those that were told.
+
+    Args:
+        venue_id: of the venue.
+
+    Returns:
+        On how many markets higher fees are planned with now. Strategies that run read them anew.
+
+    Raises:
+        UnknownVenue: there is none with this id.
+    """
+    venue = lock_venue(venue_id)
+    markets = []
+    for market in Market.objects.filter(venue=venue).exclude(own_fees_at=None):
+        before = market.to_fees()
+        market.own_maker_fee = max(before.maker, market.maker_fee)
+        market.own_taker_fee = max(before.taker, market.taker_fee)
+        if market.to_fees() != before:
+            markets.append(market)
+    _store(venue, markets, is_moved=bool(markets))
+    return len(markets)
+
+
+def _store(venue: Venue, markets: Sequence[Market], *, is_moved: bool) -> None:
     Market.objects.bulk_update(
         markets,
         ["own_maker_fee", "own_taker_fee", "own_fees_at", "updated_at"],
         batch_size=BATCH_SIZE,
     )
-    if moved:
+    if is_moved:
         # the stamp by which setups and shelves notice that they are out of date
         venue.save(update_fields=["updated_at"])
-    return moved
 
 
 def _is_plausible(fees: FeeSchedule) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import VenueAccount
+from accounts.services.accounts import create_account, update_account
 from accounts.services.fees import read_fees
 from markets.domain.fees import FeeSchedule
 from markets.errors import VenueAuthFailed, VenueUnavailable
@@ -93,6 +94,57 @@ def test_an_account_whose_key_was_refused_is_not_asked(market, alpha, other):
 
     assert read(market) == (0, D("0.001"), D("0.001"))
     assert other[1].count("fetch_fees") == 0
+
+
+def join(how, alpha):
+    """Have another account join that at alpha; the venue tells nothing of what it pays."""
+    if how == "new key":
+        update_account(account_id=alpha[0].pk, api_key="planted-key-of-another-account")
+        return
+    joined = create_account(
+        venue=alpha[0].venue,
+        label="joined",
+        api_key="planted-key-of-joined",
+        api_secret="planted-secret-of-joined",
+        is_enabled=how == "made",
+    )
+    if how == "enabled":
+        update_account(account_id=joined.pk, is_enabled=True)
+
+
+@pytest.mark.parametrize("how", ["made", "enabled", "new key"])
+@pytest.mark.parametrize(
+    ("told", "planned"), [("0.0002", "0.001"), ("0.008", "0.008")], ids=["lower", "higher"]
+)
+def test_an_account_that_joins_others_does_not_get_their_lower_fees(
+    market, alpha, how, told, planned
+):
+    pays(alpha, told, told)
+    read(market)
+    before = stamp(market)
+
+    join(how, alpha)
+
+    market.refresh_from_db()
+    assert market.to_fees() == FeeSchedule(D(planned), D(planned))
+    assert (stamp(market) > before) is (told != planned)
+
+
+def test_what_is_changed_with_an_account_besides_its_key_leaves_its_fees_alone(market, alpha):
+    pays(alpha, "0.0002", "0.0002")
+    read(market)
+
+    update_account(account_id=alpha[0].pk, label="renamed", is_enabled=True)
+
+    market.refresh_from_db()
+    assert market.planned_taker_fee == D("0.0002")
+
+
+def test_an_account_that_joins_while_others_are_asked_does_not_get_their_lower_fees(market, alpha):
+    pays(alpha, "0.0002", "0.0002")
+    alpha[1].on_call = lambda _name: join("made", alpha)
+
+    assert read(market) == (0, D("0.001"), D("0.001"))
 
 
 def test_a_disabled_account_does_not_count(market, alpha, other):
