@@ -1,5 +1,8 @@
 """The routes of the address book, of networks, and of the ways between accounts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -24,7 +27,7 @@ from accounts.api.rule_serializers import (
     WaySerializer,
 )
 from accounts.api.serializers import TransferSerializer
-from accounts.domain.limits import TransferLimits
+from accounts.domain.limits import LIMIT_NAMES, TransferLimits
 from accounts.domain.routes import explain_no_way, is_unstated, list_ways
 from accounts.errors import InvalidTransfer
 from accounts.models import AddressEntry, TransferLimit, VenueNetwork
@@ -43,6 +46,7 @@ from accounts.services.limits import save_limits
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.routes import read_sides
 from accounts.services.settlement import confirm_settlement, settle_transfer
+from arbplatform.api.versions import VersionedView, as_read, versioned
 from markets.selectors import get_asset, get_venue
 
 
@@ -192,7 +196,7 @@ class WaysView(APIView):
         return Response(WaySerializer(ways, many=True).data)
 
 
-class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
+class TransferLimitsView(VersionedView, ListModelMixin, GenericAPIView[TransferLimit]):
     """Limits of transfers."""
 
     write_permission = "accounts.change_transferlimit"
@@ -205,7 +209,13 @@ class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
         """Return the limits that are set."""
         return list_limits()
 
+    def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
+        """Return all limits: the address names none of them."""
+        rows = list_limits().select_for_update(of=("self",)) if is_locking else list_limits()
+        return {row.key: [getattr(row, name) for name in LIMIT_NAMES] for row in rows}
+
     @extend_schema(operation_id="transfer_limits_list")
+    @versioned
     def get(self, request: Request) -> Response:
         """List the limits: for all accounts, and for single ones."""
         return self.list(request)
@@ -215,6 +225,7 @@ class TransferLimitsView(ListModelMixin, GenericAPIView[TransferLimit]):
         request=SetLimitsSerializer,
         responses=TransferLimitSerializer,
     )
+    @as_read
     def put(self, request: Request) -> Response:
         """Set the limits of one account, or those for all."""
         body = SetLimitsSerializer(data=request.data)

@@ -1,5 +1,6 @@
 """The routes under ``/api/accounts`` and ``/api/transfers``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -29,6 +30,7 @@ from accounts.selectors import (
     list_accounts,
     list_balances,
     list_transfers,
+    lock_account,
 )
 from accounts.services.accounts import (
     create_account,
@@ -38,6 +40,7 @@ from accounts.services.accounts import (
 )
 from accounts.services.requests import request_transfer
 from arbplatform.api.permissions import write_permissions
+from arbplatform.api.versions import VersionedView, as_read, versioned
 from arbplatform.core.errors import InvalidInput, Message
 from markets.domain.funds import Wallet
 from markets.selectors import get_venue
@@ -77,12 +80,20 @@ class AccountListView(ListModelMixin, GenericAPIView[VenueAccount]):
         return Response(AccountSerializer(account).data, status=status.HTTP_201_CREATED)
 
 
-class AccountView(APIView):
+class AccountView(VersionedView):
     """One account."""
 
     write_permission = write_permissions("accounts.venueaccount")
 
+    def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
+        """Return what can be set; of its secrets, which nobody can read, the end of the key."""
+        get_one = lock_account if is_locking else get_account
+        account = get_one(place["pk"])
+        names = ("label", "is_enabled", "allows_transfers", "api_key_tail")
+        return {name: getattr(account, name) for name in names}
+
     @extend_schema(operation_id="accounts_retrieve", responses=AccountSerializer)
+    @versioned
     def get(self, request: Request, pk: int) -> Response:
         """Show an account."""
         return Response(AccountSerializer(get_account(pk)).data)
@@ -92,6 +103,7 @@ class AccountView(APIView):
         request=UpdateAccountSerializer,
         responses=AccountSerializer,
     )
+    @as_read
     def put(self, request: Request, pk: int) -> Response:
         """Change an account; secrets that are not sent, or empty, stay as they are."""
         return self._update(request, pk, is_partial=False)
@@ -101,11 +113,13 @@ class AccountView(APIView):
         request=UpdateAccountSerializer(partial=True),
         responses=AccountSerializer,
     )
+    @as_read
     def patch(self, request: Request, pk: int) -> Response:
         """Change parts of an account."""
         return self._update(request, pk, is_partial=True)
 
     @extend_schema(operation_id="accounts_destroy", responses={204: None})
+    @as_read
     def delete(self, request: Request, pk: int) -> Response:
         """Remove an account that nothing depends on."""
         delete_account(account_id=pk)

@@ -32,6 +32,7 @@ PERSONS_MAX: Final = 1_000
 _RELEASING: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
+        HTTPStatus.PRECONDITION_FAILED,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -20,6 +20,7 @@ from arbplatform.api.envelope import EnvelopeRenderer, error_envelope
 from arbplatform.core.errors import (
     ArbError,
     Bug,
+    ChangedMeanwhile,
     Denied,
     ErrorKind,
     InvalidInput,
@@ -51,6 +52,7 @@ STATUS_OF_KIND: Mapping[ErrorKind, int] = {
 _STATUS_OF_CLASS: Mapping[type[ArbError], int] = {
     errors.UnsupportedContentType: 415,
     errors.BodyTooLarge: 413,
+    ChangedMeanwhile: 412,
 }
 
 FIELD_MESSAGES_MAX = 100

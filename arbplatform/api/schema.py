@@ -33,11 +33,14 @@ class EnvelopeSchema(AutoSchema):
         return str(self.get_description()).partition("\n")[0].rstrip(".")
 
     def get_override_parameters(self) -> list[Any]:
-        """Return the header that names a write, wherever it is understood."""
+        """Return the headers of all views, wherever they are understood."""
+        handler = getattr(self.view, self.method.lower(), None)
+        found: list[Any] = list(getattr(handler, "version_headers", ()))
         is_write = self.method not in SAFE_METHODS and self.view.authentication_classes
         if not is_write or not getattr(self.view, "takes_keys", False):
-            return []
+            return found
         return [
+            *found,
             OpenApiParameter(
                 "Idempotency-Key",
                 {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
@@ -46,7 +49,7 @@ class EnvelopeSchema(AutoSchema):
                     "Your name for this request. Sent again within 24 h, it is not carried out "
                     "again: you get the first answer, with `Idempotent-Replayed: true`."
                 ),
-            )
+            ),
         ]
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:

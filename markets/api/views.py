@@ -1,5 +1,6 @@
 """The routes under ``/api/venues`` and ``/api/markets``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arbplatform.api.permissions import write_permissions
+from arbplatform.api.versions import VersionedView, as_read, versioned
 from arbplatform.core.clock import to_ms
 from markets.api.filters import MarketFilter, VenueFilter
 from markets.api.serializers import (
@@ -29,11 +31,11 @@ from markets.api.serializers import (
     VenueSerializer,
 )
 from markets.models import Market, Venue
-from markets.selectors import find_venue, list_markets, list_venues
+from markets.selectors import find_venue, list_markets, list_venues, lock_venue
 from markets.services.data import fetch_book, fetch_candles, fetch_ticker
 from markets.services.health import lift_block
 from markets.services.markets import sync_markets
-from markets.services.venues import create_venue, delete_venue, update_venue
+from markets.services.venues import EDITABLE, create_venue, delete_venue, update_venue
 
 VENUES = ["venues"]
 MARKETS = ["markets"]
@@ -70,12 +72,20 @@ class VenueListView(ListModelMixin, GenericAPIView[Venue]):
         return Response(VenueSerializer(venue).data, status=status.HTTP_201_CREATED)
 
 
-class VenueView(APIView):
+class VenueView(VersionedView):
     """One venue, by code or id."""
 
     write_permission = write_permissions("markets.venue")
 
+    def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
+        """Return what can be set."""
+        venue = find_venue(place["key"])
+        if is_locking:
+            venue = lock_venue(venue.pk)
+        return {name: getattr(venue, name) for name in EDITABLE}
+
     @extend_schema(operation_id="venues_retrieve", tags=VENUES, responses=VenueDetailSerializer)
+    @versioned
     def get(self, request: Request, key: str) -> Response:
         """Show a venue and what it still allows."""
         return Response(VenueDetailSerializer(find_venue(key)).data)
@@ -86,6 +96,7 @@ class VenueView(APIView):
         request=UpdateVenueSerializer,
         responses=VenueSerializer,
     )
+    @as_read
     def put(self, request: Request, key: str) -> Response:
         """Change a venue; what is not sent gets its default."""
         return self._update(request, key, is_partial=False)
@@ -96,11 +107,13 @@ class VenueView(APIView):
         request=UpdateVenueSerializer(partial=True),
         responses=VenueSerializer,
     )
+    @as_read
     def patch(self, request: Request, key: str) -> Response:
         """Change parts of a venue."""
         return self._update(request, key, is_partial=True)
 
     @extend_schema(operation_id="venues_destroy", tags=VENUES, responses={204: None})
+    @as_read
     def delete(self, request: Request, key: str) -> Response:
         """Delete a venue that nothing depends on."""
         delete_venue(venue_id=find_venue(key).pk)

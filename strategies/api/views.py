@@ -1,5 +1,6 @@
 """Strategies over HTTP: parse, one service or selector, serialize."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -11,6 +12,7 @@ from rest_framework.views import APIView
 
 from arbplatform.api.parameters import known_parameters, refuse_unknown
 from arbplatform.api.permissions import write_permissions
+from arbplatform.api.versions import VersionedView, as_read, versioned
 from arbplatform.core.errors import InvalidInput, Message
 from strategies.api.execution_serializers import (
     ExecutionDetailSerializer,
@@ -51,6 +53,7 @@ from strategies.selectors import (
     list_opportunities,
     list_runs,
     list_strategies,
+    lock_strategy,
 )
 from strategies.services import runs, strategies
 from strategies.services.acknowledgements import acknowledge_execution
@@ -99,17 +102,27 @@ class StrategyListView(generics.ListAPIView[Strategy]):
         return Response(_detail(created.pk), status=status.HTTP_201_CREATED)
 
 
-class StrategyView(APIView):
+class StrategyView(VersionedView):
     """One strategy with its parameters, decision, PnL, logs and trades."""
 
     write_permission = write_permissions("strategies.strategy")
 
+    def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
+        """Return its configuration."""
+        get_one = lock_strategy if is_locking else get_strategy
+        strategy = get_one(place["pk"])
+        names = ("name", "type", "params", "driver", "interval_ms")
+        accounts = sorted(account.pk for account in strategy.accounts.all())
+        return {**{name: getattr(strategy, name) for name in names}, "accounts": accounts}
+
     @extend_schema(responses=StrategyDetailSerializer)
+    @versioned
     def get(self, request: Request, pk: int) -> Response:
         """Return the strategy."""
         return Response(_detail(pk))
 
     @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
+    @as_read
     def put(self, request: Request, pk: int) -> Response:
         """Replace the configuration of a strategy at rest.
 
@@ -121,6 +134,7 @@ class StrategyView(APIView):
         return Response(_detail(pk))
 
     @extend_schema(request=StrategyBodySerializer, responses=StrategyDetailSerializer)
+    @as_read
     def patch(self, request: Request, pk: int) -> Response:
         """Change a part of the configuration of a strategy at rest; what is not named stays.
 
@@ -134,6 +148,7 @@ class StrategyView(APIView):
         return Response(_detail(pk))
 
     @extend_schema(responses={204: None})
+    @as_read
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a strategy that is at rest and never traded."""
         strategies.delete_strategy(strategy_id=pk)

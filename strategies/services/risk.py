@@ -175,10 +175,7 @@ def save_limits(
     """
     _check(limits)
     strategy = None if strategy_id is None else get_strategy(strategy_id)
-    key = _key_of(strategy_id)
-    row, _is_new = RiskLimits.objects.select_for_update().get_or_create(
-        key=key, defaults={"strategy_id": strategy_id}
-    )
+    row = lock_limits(strategy_id)
     before = _to_json(row)
     for name in LIMIT_NAMES:
         setattr(row, name, getattr(limits, name))
@@ -186,7 +183,7 @@ def save_limits(
     after = _to_json(row)
     if before != after:
         RiskLimitsChange.objects.create(
-            key=key,
+            key=row.key,
             name=strategy.name if strategy else "",
             before=before,
             after=after,
@@ -194,6 +191,22 @@ def save_limits(
             changed_by=keep_author(user),
             changed_at=clock.now(),
         )
+    return row
+
+
+def lock_limits(strategy_id: int | None) -> RiskLimits:
+    """Return the limits of a strategy, or the defaults, that nobody else changes until the commit.
+
+    Where nobody has set any there is a row without any from now on.
+
+    Raises:
+        StrategyNotFound: there is none with this id.
+    """
+    if strategy_id is not None:
+        get_strategy(strategy_id)
+    row, _is_new = RiskLimits.objects.select_for_update().get_or_create(
+        key=_key_of(strategy_id), defaults={"strategy_id": strategy_id}
+    )
     return row
 
 
