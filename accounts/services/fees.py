@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -12,16 +14,20 @@ from arbplatform.core.errors import ArbError
 from markets.domain.fees import FeeSchedule
 from markets.gateway.factory import gateway_for
 from markets.selectors import list_symbols_by_fee_age, lock_venue
-from markets.services.own_fees import keep_own_fees
+from markets.services.own_fees import doubt_low_fees, keep_own_fees
 
 logger = logging.getLogger(__name__)
+
+TOLD_FOR: Final = timedelta(days=1)
+"""For so long what a venue told is planned with while it tells nothing new."""
 
 
 def read_fees(*, venue_id: int, symbols: Collection[str], clock: Clock = SYSTEM_CLOCK) -> int:
     """Ask for the own fees of every enabled account at a venue, and keep the highest.
 
     A venue that tells them market by market is asked about some of the markets only, those whose
-    fees are oldest; the next time comes to the others. One that tells nothing changes nothing.
+    fees are oldest; the next time comes to the others. One that tells nothing changes nothing, but
+    for discounts that it has told of more than ``TOLD_FOR`` ago: these are planned with no more.
 
     Args:
         venue_id: of the venue.
@@ -38,7 +44,7 @@ def read_fees(*, venue_id: int, symbols: Collection[str], clock: Clock = SYSTEM_
     askable = set(list_syncable_account_ids())
     told = [_ask(account, wanted) if account.pk in askable else {} for account in accounts]
     if not any(told):
-        return 0
+        return doubt_low_fees(venue_id=venue_id, told_before=clock.now() - TOLD_FOR)
     with transaction.atomic():
         lock_venue(venue_id)  # accounts join others under this lock
         if set(map(_name, _list_paying(venue_id))) != set(map(_name, accounts)):

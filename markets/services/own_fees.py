@@ -54,13 +54,15 @@ def keep_own_fees(
 
 
 @transaction.atomic
-def doubt_low_fees(*, venue_id: int) -> int:
-    """Plan with no less than the venue's list says, until it tells of all accounts again.
+def doubt_low_fees(*, venue_id: int, told_before: datetime | None = None) -> int:
+    """Plan with no less than the venue's list says, until it tells of its accounts again.
 
-    For an account that joins others there: it may pay more than those that were told.
+    For an account that joins others there, which may pay more than those that were told, and for
+    what was told long ago: discounts end.
 
     Args:
         venue_id: of the venue.
+        told_before: only what was told before this moment; ``None``: all.
 
     Returns:
         On how many markets higher fees are planned with now. Strategies that run read them anew.
@@ -70,7 +72,10 @@ def doubt_low_fees(*, venue_id: int) -> int:
     """
     venue = lock_venue(venue_id)
     markets = []
-    for market in Market.objects.filter(venue=venue).exclude(own_fees_at=None):
+    told = Market.objects.filter(venue=venue).exclude(own_fees_at=None)
+    if told_before is not None:
+        told = told.filter(own_fees_at__lt=told_before)
+    for market in told:
         before = market.to_fees()
         market.own_maker_fee = max(before.maker, market.maker_fee)
         market.own_taker_fee = max(before.taker, market.taker_fee)

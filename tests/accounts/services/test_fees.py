@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from accounts.models import VenueAccount
 from accounts.services.accounts import create_account, update_account
-from accounts.services.fees import read_fees
+from accounts.services.fees import TOLD_FOR, read_fees
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock, to_ms
 from markets.domain.fees import FeeSchedule
 from markets.errors import VenueAuthFailed, VenueUnavailable
 from markets.models import Market
@@ -46,8 +47,8 @@ def pays(account, maker, taker):
     account[1].fees[SYMBOL] = FeeSchedule(D(maker), D(taker))
 
 
-def read(market):
-    moved = read_fees(venue_id=market.venue_id, symbols={SYMBOL})
+def read(market, clock=SYSTEM_CLOCK):
+    moved = read_fees(venue_id=market.venue_id, symbols={SYMBOL}, clock=clock)
     market.refresh_from_db()
     return moved, market.planned_maker_fee, market.planned_taker_fee
 
@@ -163,6 +164,26 @@ def test_a_venue_that_fails_changes_nothing(market, alpha):
 
     assert read(market) == (0, D("0.002"), D("0.008"))
     assert market.own_fees_at == told_at
+
+
+@pytest.mark.parametrize(
+    ("told", "planned"), [("0.0002", "0.001"), ("0.008", "0.008")], ids=["lower", "higher"]
+)
+def test_a_discount_that_the_venue_tells_of_no_more_is_planned_with_for_a_day(
+    market, alpha, told, planned
+):
+    pays(alpha, told, told)
+    read(market)
+    clock = FixedClock(at_ms=to_ms(market.own_fees_at + TOLD_FOR))
+    alpha[1].fees.clear()
+    assert read(market, clock) == (0, D(told), D(told))
+
+    clock.advance_ms(1)
+    assert read(market, clock) == (int(told != planned), D(planned), D(planned))
+    assert read(market, clock) == (0, D(planned), D(planned))
+
+    pays(alpha, told, told)
+    assert read(market, clock)[1:] == (D(told), D(told))
 
 
 def test_what_can_be_no_fee_is_left_out(market, alpha):
