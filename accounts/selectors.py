@@ -73,10 +73,13 @@ def list_accounts_with_secrets(account_ids: Collection[int]) -> list[VenueAccoun
 def lock_account(account_id: int) -> VenueAccount:
     """Return an account, locked until the transaction ends.
 
+    Rows that refer to it can be written meanwhile: no order waits for this.
+
     Raises:
         AccountNotFound: no account has this id.
     """
-    return _one_account(list_accounts().select_for_update(of=("self",)), account_id)
+    rows = list_accounts().select_for_update(of=("self",), no_key=True)
+    return _one_account(rows, account_id)
 
 
 def _one_account(rows: QuerySet[VenueAccount], account_id: int) -> VenueAccount:

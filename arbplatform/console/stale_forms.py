@@ -103,7 +103,9 @@ class CarefulForms:
         rows = self.model.objects  # type: ignore[attr-defined]
         with transaction.atomic(using=router.db_for_write(self.model)):  # type: ignore[attr-defined]
             if row is not None:
-                rows.select_for_update(of=("self",)).filter(pk=row.pk).values("pk").first()
+                # without its key: orders that refer to it can be written meanwhile
+                rows = rows.select_for_update(of=("self",), no_key=True)
+                rows.filter(pk=row.pk).values("pk").first()
             yield
 
 

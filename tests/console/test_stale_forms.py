@@ -329,7 +329,7 @@ def test_the_row_is_kept_from_the_comparison_until_it_is_saved(console):
         console.post(address_of(row), mine | {"day_loss_max": "50"})
 
     about = [query["sql"] for query in captured if "risklimits" in query["sql"]]
-    lock, *later = about[next(n for n, sql in enumerate(about) if "FOR UPDATE" in sql) :]
+    lock, *later = about[next(n for n, sql in enumerate(about) if "FOR NO KEY UPDATE" in sql) :]
     assert "day_loss_max" not in lock  # it is not yet the service's own
     assert later[0].startswith("SELECT")
     assert "day_loss_max" in later[0]

@@ -1,14 +1,17 @@
 """Orders that are claimed as they are written: what their writer holds, and what may leave."""
 
 import queue
+import threading
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, OperationalError
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
 
 from accounts.models import Reservation
+from accounts.selectors import lock_account
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.orders import SUBMIT_TIMEOUT_MS, OrderState
 from ledger.errors import InvalidOrderPlan, TradingHalted
@@ -222,3 +225,26 @@ def test_orders_are_made_ready_while_they_are_written_with_gateways_looked_up_be
     flight.hold_back()
 
     assert opened == [(orders, {account.pk: gateway}, 0)]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_no_order_waits_for_who_writes_down_what_its_account_holds(write, make_plan, account):
+    is_kept, may_end, waited = threading.Event(), threading.Event(), []
+
+    def keep():
+        with closing(connection), transaction.atomic():
+            lock_account(account.pk)
+            is_kept.set()
+            waited.append(not may_end.wait(WAIT_S / 4))
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        assert is_kept.wait(WAIT_S)
+        _orders, flight = write(AskingGateway(), [make_plan(0)])
+        flight.hold_back()
+    finally:
+        may_end.set()
+        thread.join(WAIT_S)
+    assert waited == [False]
