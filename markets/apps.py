@@ -19,4 +19,5 @@ class MarketsConfig(AppConfig):
             timeout_ms=settings.VENUE_TIMEOUT_MS,
             redis_url=settings.BUDGET_REDIS_URL,
             address=settings.OUTGOING_ADDRESS,
+            warm_count=settings.VENUE_WARM_CONNECTIONS,
         )

@@ -361,6 +361,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)
 """Whether whoever asks from this machine may read ``/metrics``. Not behind a proxy on it."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
+VENUE_WARM_CONNECTIONS = env.int("VENUE_WARM_CONNECTIONS", default=3)
+"""So many connections to a venue each process keeps open while it could send orders there."""
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")
 """Machines with the same name share what venues allow to one address."""
 NOTICES_PRIVATE = env.bool("NOTICES_PRIVATE", default=False)

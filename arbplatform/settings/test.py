@@ -17,6 +17,7 @@ LANGUAGE_CODE = COMMAND_LANGUAGE = "en"
 REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"] = []
 CELERY_BROKER_URL = "memory://"
 BUDGET_REDIS_URL = ""
+VENUE_WARM_CONNECTIONS = 0  # tests count what venues are asked
 REDIS_URL = "memory://"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads and processes of one test share it as they do in the product.

@@ -8,7 +8,7 @@ leaves before; if the commit fails, nothing leaves at all.
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 
@@ -168,12 +168,17 @@ class Flight:
 
 
 def open_doors(accounts: Iterable[VenueAccount]) -> dict[int, Door]:
-    """Return the gateways of accounts by id; nothing is sent.
+    """Return the gateways of accounts by id; their connections are opened meanwhile, if need be.
 
     Args:
         accounts: with their venues and secrets.
     """
-    return {account.pk: _open(account) for account in accounts}
+    doors = {account.pk: _open(account) for account in accounts}
+    for door in doors.values():
+        keep_warm: Callable[[], None] | None = getattr(door, "keep_warm", None)
+        if keep_warm is not None:
+            keep_warm()
+    return doors
 
 
 def complete_doors(

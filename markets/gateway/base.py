@@ -65,7 +65,8 @@ class VenueGateway(Protocol):
 
     A gateway may have an attribute ``asks_before_sending``. If it is true, ``submit_order`` calls
     ``OrderRequest.let_go`` when the request is ready and leaves it to that to write it: then an
-    order can be made ready before it is known whether it may leave.
+    order can be made ready before it is known whether it may leave. It may have a method
+    ``keep_warm``, which says that orders could follow within the next minutes and returns at once.
     """
 
     @property

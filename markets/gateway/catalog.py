@@ -1,4 +1,4 @@
-"""What all connections of this process to one venue share: markets, clock offset, rate limit."""
+"""What all calls of this process to one venue share: markets, clock, rate limit, connections."""
 
 import decimal
 import logging
@@ -15,10 +15,12 @@ from markets.domain.clocks import ROUND_TRIP_MS_MAX, ClockReading
 from markets.gateway.base import VenueSpec
 from markets.gateway.budget import Budget, Redis, SharedLimiter, budget_for
 from markets.gateway.client import Client, build_client, exchange_class
+from markets.gateway.connections import Connections, Lender
 from markets.gateway.error_map import Malformed
 from markets.gateway.limiter import Limiter, RateLimiter
 from markets.gateway.origins import is_local
 from markets.gateway.pulses import PulseCounter
+from markets.gateway.warming import Warmer
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ def _in_a_thread(work: Work) -> None:
 
 
 class Catalog:
-    """Markets, clock offset and rate limiter of one venue.
+    """Markets, clock offset, rate limiter and open connections of one venue.
 
     Markets that are there are renewed beside the calls: a list of thousands takes seconds, an order
     that waited for it would not leave any more, and the order of the other leg has left by then.
@@ -53,6 +55,7 @@ class Catalog:
         timeout_ms: of every request [ms].
         store: where rates are kept with other processes; ``None`` for this process alone.
         address: name of this machine's outgoing address.
+        warm_count: connections that are kept open while somebody trades there.
         start: has something done beside the calls.
     """
 
@@ -63,6 +66,7 @@ class Catalog:
         timeout_ms: int,
         store: Redis | None = None,
         address: str = "",
+        warm_count: int = 0,
         start: Callable[[Work], None] = _in_a_thread,
     ) -> None:
         self.spec = spec
@@ -70,6 +74,13 @@ class Catalog:
         self.limiter = _limiter(spec, store, address)
         self.store = store
         self.pulse = PulseCounter()
+        self.connections = Connections()
+        self.warmer = Warmer(
+            self.connections,
+            self._client,
+            count=warm_count,
+            is_barred=lambda: self.pulse.is_blocked,
+        )
         self._lock = threading.Lock()
         self._source: Client = None
         self._version = 0
@@ -171,9 +182,9 @@ class Catalog:
             client.options.update({name: {**table} for name, table in self._network_tables.items()})
 
     def close(self) -> None:
-        """Give the connection back."""
-        if self._source is not None:
-            self._source.session.close()
+        """Close the connections, those that are in use as they come back."""
+        self.warmer.stop()
+        self.connections.close()
 
     def _see_to_markets(self, *, is_waiting: bool) -> None:
         """Load the markets if there are none, or if they are due; else at most one thread does."""
@@ -217,14 +228,12 @@ class Catalog:
                     "%s: markets could not be renewed; the old ones stay", self.spec.code
                 )
                 return
-            previous, self._source = self._source, source
+            self._source = source
             self._version += 1
             self._loaded_at_ms = _monotonic_ms()
-        if previous is not None:
-            previous.session.close()
 
     def _fresh_source(self) -> Client:
-        source = build_client(self.spec, None, timeout_ms=self.timeout_ms, limiter=self.limiter)
+        source = self._client(self.connections)
         # The list of currencies is a second, sometimes private call that trading does not need.
         source.has = {**source.has, "fetchCurrencies": False}
         source.begin_call()
@@ -235,6 +244,15 @@ class Catalog:
         if "timeDifference" in source.options:
             self.measure_clock(source)
         return source
+
+    def _client(self, connections: Lender) -> Client:
+        return build_client(
+            self.spec,
+            None,
+            timeout_ms=self.timeout_ms,
+            limiter=self.limiter,
+            connections=connections,
+        )
 
 
 def budget_of(spec: VenueSpec, address: str) -> Budget | None:

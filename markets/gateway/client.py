@@ -21,6 +21,7 @@ from markets.domain.orders import LetGo, Write
 from markets.errors import UnknownVenueClass
 from markets.gateway.base import Credentials, VenueSpec
 from markets.gateway.budget import account_key
+from markets.gateway.connections import Lender
 from markets.gateway.error_map import Malformed, TooLate
 from markets.gateway.last_door import LastDoor
 from markets.gateway.leaving import is_never_sent, write_in_time
@@ -246,6 +247,7 @@ def build_client(
     *,
     timeout_ms: int,
     limiter: Limiter | None = None,
+    connections: Lender | None = None,
 ) -> Client:
     """Return a ready ccxt instance; nothing is sent yet.
 
@@ -254,6 +256,7 @@ def build_client(
         credentials: whose account, or ``None`` for public data only.
         timeout_ms: for connecting and for each wait for data [ms].
         limiter: paces the requests; ``None`` for no limit.
+        connections: over which requests leave; ``None`` for some of its own.
 
     Raises:
         UnknownVenueClass: ccxt has no such class.
@@ -267,7 +270,7 @@ def build_client(
     client.is_nonce_strict = quirks_for(spec.ccxt_id).is_nonce_strict
     client.session = PlainSession(is_environment_trusted=client.session.trust_env)
     for scheme in ("http://", "https://"):
-        client.session.mount(scheme, LastDoor(client))
+        client.session.mount(scheme, LastDoor(client, connections))
     if spec.rest_origin or spec.ws_origin:
         rewritten = rewrite_urls(
             client.urls, rest_origin=spec.rest_origin, ws_origin=spec.ws_origin

@@ -22,6 +22,10 @@ class ConditionCalls:
         if health is not None:
             self._session.catalog.pulse.heed(health.state, health.since_ms)
 
+    def keep_warm(self) -> None:
+        """Keep connections to the venue open for the next minutes; nothing waits for that."""
+        self._session.catalog.warmer.want()
+
     def fetch_status(self) -> VenueState:
         """Return what the venue says about itself: healthy or under maintenance."""
         with self._session.call(Effect.READ) as client:

@@ -65,6 +65,7 @@ class _Factory:
         self.timeout_ms = TIMEOUT_MS
         self.redis_url = ""
         self.address = ADDRESS
+        self.warm_count = 0
         self.store: Redis | None = None
         self.builder: Builder | None = None
         self.forget()
@@ -102,7 +103,11 @@ class _Factory:
         return self._catalogs.take(
             venue_key,
             lambda: Catalog(
-                spec, timeout_ms=self.timeout_ms, store=self.store, address=self.address
+                spec,
+                timeout_ms=self.timeout_ms,
+                store=self.store,
+                address=self.address,
+                warm_count=self.warm_count,
             ),
         )
 
@@ -144,15 +149,19 @@ _FACTORY = _Factory()
 os.register_at_fork(after_in_child=_FACTORY.forget)
 
 
-def configure(*, timeout_ms: int, redis_url: str = "", address: str = ADDRESS) -> None:
+def configure(
+    *, timeout_ms: int, redis_url: str = "", address: str = ADDRESS, warm_count: int = 0
+) -> None:
     """Set how gateways that are made from now on wait for a venue and share its rates.
 
     Args:
         timeout_ms: for connecting and for each wait for data [ms].
         redis_url: where rates are kept with other processes; empty for this process alone.
         address: name of this machine's outgoing address; machines of one name share the rates.
+        warm_count: connections to a venue that are kept open while somebody trades there.
     """
     _FACTORY.timeout_ms, _FACTORY.address = timeout_ms, address
+    _FACTORY.warm_count = warm_count
     _FACTORY.connect(redis_url)
 
 

@@ -13,15 +13,12 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from markets.domain.orders import Write
+from markets.gateway.connections import Connections, Lender, Origin
 
 Ask = Callable[[Write], None]
 """Has a request written, or raises if it must not leave."""
 
 _SCHEME_LENGTH_MAX = len("https://")
-
-
-_Origin = tuple[str, Any, Any]
-"""Scheme and host of an address, and how its certificate is checked and ours shown."""
 
 
 class LastDoor(HTTPAdapter):
@@ -33,12 +30,15 @@ class LastDoor(HTTPAdapter):
 
     Args:
         client: whose requests.
+        connections: over which they leave; ``None`` for some of their own.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, connections: Lender | None = None) -> None:
         # weak: the client holds the session that holds this
         self._ask = partial(_ask, weakref.ref(client))
-        self._pools: dict[_Origin, Any] = {}
+        self._has_own = connections is None
+        self._connections: Lender = Connections() if connections is None else connections
+        self._pools: dict[Origin, Any] = {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -61,7 +61,7 @@ class LastDoor(HTTPAdapter):
             # connections to a proxy are not of our making: these are asked for before
             self._ask(_write_nothing)
             return pool
-        pool.ask = self._ask
+        pool.ask, pool.connections, pool.origin = self._ask, self._connections, origin
         if len(self._pools) >= DEFAULT_POOLSIZE:
             self._pools.clear()  # one of them is closed now
         self._pools[origin] = pool
@@ -72,9 +72,11 @@ class LastDoor(HTTPAdapter):
         return str(request.path_url) if not proxies else super().request_url(request, proxies)
 
     def close(self) -> None:
-        """Close all connections; the next request opens new ones."""
+        """Close all connections of its own; the next request opens new ones."""
         self._pools.clear()
         super().close()
+        if self._has_own:
+            self._connections.clear()
 
 
 def _ask(reference: "weakref.ref[Any]", write: Write) -> None:
@@ -122,15 +124,22 @@ class _Asks:
 
 
 class _HandsOut:
-    """What the connections to one address are taught."""
+    """What the pool of connections to one address is taught: they are kept elsewhere."""
 
     ask: Ask
+    connections: Lender
+    origin: Origin
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        pool: Any = super()
-        connection = pool._get_conn(timeout)  # noqa: SLF001  made to be overridden
+        connection = self.connections.take(self.origin)
+        if connection is None:
+            connection = self._new_conn()  # type: ignore[attr-defined]
         connection.ask = self.ask
         return connection
+
+    def _put_conn(self, connection: Any) -> None:
+        if connection is not None:  # else its request failed, and it is closed
+            self.connections.put(self.origin, connection)
 
 
 class _Connection(_Asks, HTTPConnection):

@@ -237,6 +237,7 @@ class Session:
             self._credentials,
             timeout_ms=self.catalog.timeout_ms,
             limiter=self.catalog.limiter,
+            connections=self.catalog.connections,
         )
 
     def _need_markets(self, client: Client, symbols: tuple[str, ...], effect: Effect) -> None:

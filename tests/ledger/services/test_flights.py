@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal as D
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -263,3 +264,20 @@ def test_a_thread_makes_one_call_after_the_other():
 
     assert "order-sender-1" in names
     assert names <= {"order-sender-1", threading.current_thread().name}
+
+
+def test_whose_doors_are_opened_has_its_connections_opened(monkeypatch):
+    asked = []
+
+    class Warm(Gateway):
+        def keep_warm(self):
+            asked.append(self.venue)
+
+    gateways: dict[int, Any] = {1: Warm(venue="alpha"), 2: Gateway(venue="beta")}  # it has none
+    monkeypatch.setattr(flights, "open_gateway", lambda account: gateways[account.pk])
+
+    accounts: list[Any] = [SimpleNamespace(pk=1), SimpleNamespace(pk=2)]
+    doors: Any = flights.open_doors(accounts)
+
+    assert doors == gateways
+    assert asked == ["alpha"]

@@ -116,6 +116,17 @@ class ScriptedServer:
         with self._lock:
             self._misbehaviours.extend((kind, at) for kind in kinds)
 
+    def hang_up(self) -> None:
+        """Close every connection that is open, as venues do with those that are silent."""
+        for connection in list(self._http.open):
+            with suppress(OSError):  # it has gone by itself
+                connection.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def open_count(self) -> int:
+        """Connections that are open."""
+        return len(self._http.open)
+
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
 
@@ -137,6 +148,10 @@ class _Server(ThreadingHTTPServer):
     scripted: ScriptedServer
     connections = 0
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.open: set[socket.socket] = set()
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -147,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.server.connections += 1
         self.number = self.server.connections
+        self.server.open.add(self.connection)
 
     def do_GET(self) -> None:
         self._answer()
@@ -229,6 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def finish(self) -> None:
+        self.server.open.discard(self.connection)
         with suppress(ConnectionError, ValueError, OSError):
             super().finish()
 
