@@ -240,11 +240,13 @@ def _may_be_more(order: Order, knowledge: Knowledge) -> bool:
     """Return whether an order that ended may have filled more than was learned this time.
 
     Where a venue does not say how much was filled, its list of executions may lag behind. That it
-    did not answer takes nothing from the reason why it was asked.
+    did not answer, in whole or in part, takes nothing from the reason why it was asked.
     """
-    is_counted = isinstance(knowledge, Reported) and knowledge.is_counted
-    is_short = order.state != OrderState.FILLED
-    return is_short and (is_counted or isinstance(knowledge, Unreachable))
+    if isinstance(knowledge, Reported):
+        is_told = knowledge.order.is_filled_stated
+    else:
+        is_told = not isinstance(knowledge, Unreachable | Missing)
+    return order.state != OrderState.FILLED and not is_told
 
 
 def _is_watched(order: Order, occasion: _Occasion) -> bool:

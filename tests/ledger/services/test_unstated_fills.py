@@ -17,7 +17,7 @@ from ledger.services.journal import (
 from ledger.services.sending import Reported
 from ledger.services.spooling import to_fact, to_outcome
 from markets.domain.orders import TimeInForce, VenueOrderStatus
-from markets.errors import NotSupportedByVenue, OutcomeUnknown, VenueUnavailable
+from markets.errors import NotSupportedByVenue, OrderAbsent, OutcomeUnknown, VenueUnavailable
 from tests.ledger.fakes import FakeVenue
 
 S = OrderState
@@ -147,17 +147,26 @@ def test_a_cancellation_does_not_lose_what_was_filled_before(resting, venue, clo
     assert venue.failures["fetch_fills"] == []
 
 
-def test_executions_that_a_venue_lists_late_are_booked(order, venue, clock):
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("fetch_order", AWAY),
+        ("fetch_fills", AWAY),
+        ("fetch_order", OrderAbsent(venue="alpha", cause="Order does not exist.")),
+    ],
+)
+def test_executions_that_a_venue_lists_late_are_booked(*, order, venue, clock, call, error):
     """No figure says that one is missing, and one look-up that fails does not end the watch."""
     venue.fill_fraction = D("0.4")
     ask = venue.fetch_fills
     shown: list[bool] = []
-    venue.fetch_fills = lambda *args, **kwargs: shown and ask(*args, **kwargs)
+    venue.fetch_fills = lambda *args, **kwargs: (ask(*args, **kwargs), [])[not shown]
     done = submit(order, clock)
     assert (done.state, done.filled_quantity) == (S.CANCELED, D(0))
 
-    venue.failures["fetch_order"] = [AWAY]
+    venue.failures[call] = [error]
     sweep(clock, after_ms=500)
+    assert venue.failures[call] == []
     shown.append(True)
     done = sweep(clock, after_ms=2_000)
 
