@@ -102,6 +102,23 @@ class SelfTradePrevented(Conflict):
     )
 
 
+class OrderDisowned(Conflict):
+    """A person has said that an order never came to be, since another one bears its client id."""
+
+    code = 4073
+    summary = (
+        "Ended by {author}, since it never came to be: {note}. Its client id is that of another "
+        "order at the venue, {id}."
+    )
+
+
+class NotDisownable(Conflict):
+    """An order that nobody may end by their word."""
+
+    code = 4074
+    summary = "The order {id} stays as it is: {cause}"
+
+
 class DiscrepancyNotFound(NotFound):
     """No discrepancy has this id."""
 

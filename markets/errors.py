@@ -76,6 +76,17 @@ class OutcomeUnknown(VenueError):
     )
 
 
+class OtherOrderFound(OutcomeUnknown):
+    """Another order bears our client id at the venue: of ours it says nothing."""
+
+    code = 2058
+    summary = (
+        "{venue} answers about another order, {id} ({side} {quantity} {symbol}), that bears our "
+        "client id. It is booked nowhere, and ours is looked up on. If ours never came to be, a "
+        "person can end it on its page."
+    )
+
+
 class OrderAbsent(VenueError):
     """The venue says that it knows no such order; seconds after sending that proves nothing."""
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from arbplatform.console.admin import (
     ReadOnlyAdmin,
@@ -17,13 +19,17 @@ from arbplatform.console.admin import (
     command_button,
     plain,
 )
+from arbplatform.console.fields import DialogForm
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Fill, Order, OrderStateChoice, SideChoice
 from ledger.selectors import list_fills, list_orders
+from ledger.services.discrepancies import NOTE_LENGTH_MAX
+from ledger.services.disowning import disown_order
 from ledger.services.journal import cancel_order, resolve_unknown
+from markets.errors import OtherOrderFound
 
 STATE_LABELS = {
     OrderStateChoice.PENDING.value: "info",
@@ -35,6 +41,16 @@ STATE_LABELS = {
     OrderStateChoice.UNKNOWN.value: "danger",
 }
 SIDE_LABELS = {SideChoice.BUY.value: "success", SideChoice.SELL.value: "danger"}
+
+
+class NoteForm(DialogForm):
+    """Why a person decides so."""
+
+    note = forms.CharField(
+        label=_("Reason"),
+        max_length=NOTE_LENGTH_MAX,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
 
 
 class FillColumns:
@@ -123,7 +139,7 @@ class OrderAdmin(ReadOnlyAdmin):
     live_topics = TopicKind.EXECUTIONS.value
     search_fields = ("client_order_id", "venue_order_id", "market__symbol", "strategy__name")
     actions = ("look_up_selected", "cancel_selected")
-    actions_detail = ("look_up_one", "cancel_one")
+    actions_detail = ("look_up_one", "cancel_one", "disown_one")
     fieldsets = (
         (
             None,
@@ -181,11 +197,18 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def is_offered(self, action: str, row: Order) -> bool:
         """Offer to ask the venue only about orders whose end is not known."""
+        if action == "disown_one":
+            is_other_there = row.error_code == OtherOrderFound.code
+            return row.state == OrderStateChoice.UNKNOWN and is_other_there
         return OrderState(row.state) in LIVE_STATES
 
     def has_operate_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Return whether the person may ask venues about orders."""
         return request.user.has_perm("ledger.change_order")
+
+    def has_decide_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Return whether the person's word about what the venue has may be taken."""
+        return request.user.has_perm("ledger.add_entry")
 
     @display(description=_("state"), ordering="state")
     def show_state(self, order: Order) -> SafeString:
@@ -262,6 +285,28 @@ class OrderAdmin(ReadOnlyAdmin):
     def cancel_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Ask the venue to cancel the order."""
         return self.apply_to_one(request, object_id, cancel)
+
+    @command_button(
+        description=_("It never came to be"),
+        question=_(
+            "Another order bears its client id at the venue. You have looked there and are sure "
+            "that ours is not there: it is ended, and what is set aside for it is free again. The "
+            "venue is asked once more before."
+        ),
+        icon="link_off",
+        permissions=("decide",),
+        form_class=NoteForm,
+    )
+    def disown_one(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
+        """End the order by the person's word."""
+        note = form.cleaned_data["note"]
+
+        def command(order: Order) -> Message:
+            done = disown_order(order_id=order.pk, note=note, user=request.user)
+            self.log_change(request, order, note)
+            return _tell_state(done)
+
+        return self.apply_to_one(request, object_id, command, form=form)
 
 
 @admin.register(Fill)

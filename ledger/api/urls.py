@@ -3,6 +3,7 @@
 from arbplatform.api.routes import route
 from ledger.api import reconciliation_views as reconciliation
 from ledger.api.views import (
+    DisownOrderView,
     EntryListView,
     EntryView,
     EquityView,
@@ -17,6 +18,7 @@ urlpatterns = [
     route("trades", TradeListView.as_view(), name="trades"),
     route("orders", OrderListView.as_view(), name="orders"),
     route("orders/<int:pk>", OrderView.as_view(), name="order"),
+    route("orders/<int:pk>/disown", DisownOrderView.as_view(), name="order-disown"),
     route("entries", EntryListView.as_view(), name="entries"),
     route("entries/<int:pk>", EntryView.as_view(), name="entry"),
     route("reconciliation", reconciliation.StandingListView.as_view(), name="reconciliation"),

@@ -20,6 +20,7 @@ from ledger.api.filters import (
     LogFilter,
     OrderFilter,
 )
+from ledger.api.reconciliation_serializers import NoteBodySerializer
 from ledger.api.serializers import (
     EntrySerializer,
     EquitySerializer,
@@ -38,6 +39,7 @@ from ledger.selectors import (
     list_orders,
     thin_out_equity,
 )
+from ledger.services.disowning import disown_order
 
 POINTS_DEFAULT = 240
 POINTS_MAX = 1_000
@@ -101,6 +103,22 @@ class OrderView(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """Show an order."""
         return Response(OrderSerializer(get_order(pk)).data)
+
+
+class DisownOrderView(APIView):
+    """End an order that never came to be."""
+
+    write_permission = "ledger.add_entry"
+
+    @extend_schema(
+        operation_id="orders_disown", request=NoteBodySerializer, responses=OrderSerializer
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """End an order of unknown outcome whose client id is that of another order."""
+        body = NoteBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        order = disown_order(order_id=pk, note=body.validated_data["note"], user=request.user)
+        return Response(OrderSerializer(order).data)
 
 
 class EntryListView(ListAPIView[Entry]):

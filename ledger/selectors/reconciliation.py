@@ -13,7 +13,7 @@ from accounts.selectors import list_syncable_account_ids
 from arbplatform.core.decimals import Amount, Quantity
 from ledger.domain.orders import OrderState
 from ledger.domain.reconciliation import ACTIVE_STATES, UNSOLVED_STATES, DiscrepancyKind
-from ledger.errors import DiscrepancyNotFound
+from ledger.errors import DiscrepancyNotFound, OrderDisowned
 from ledger.models import (
     AccountReconciliation,
     Discrepancy,
@@ -25,7 +25,7 @@ from ledger.models import (
 from ledger.selectors.orders import list_live_ids, list_orders, without_secrets
 from ledger.selectors.traded import MARKETS_MAX
 from markets.domain.funds import Wallet
-from markets.errors import OrderAbsent
+from markets.errors import OrderAbsent, OtherOrderFound
 from markets.models import Market
 
 _LEAVING = (
@@ -165,7 +165,16 @@ def map_states(client_order_ids: Collection[str]) -> dict[str, Order]:
     A venue lists all that a busy account sent within minutes: with account, market and assets of
     each order of its own, thousands of them took the memory of a whole process.
     """
-    compared = ("account_id", "client_order_id", "venue_order_id", "state", "filled_quantity")
+    compared = (
+        "account_id",
+        "market_id",
+        "client_order_id",
+        "venue_order_id",
+        "side",
+        "quantity",
+        "state",
+        "filled_quantity",
+    )
     rows = Order.objects.only(*compared)
     return rows.in_bulk(list(client_order_ids), field_name="client_order_id")
 
@@ -207,7 +216,8 @@ def may_be_unlinked(
         quantity=quantity,
         submitted_at__gte=since,
     )
-    return alike.filter(Q(state__in=_MOVING_STATES) | Q(error_code=OrderAbsent.code)).exists()
+    concluded = [OrderAbsent.code, OrderDisowned.code]
+    return alike.filter(Q(state__in=_MOVING_STATES) | Q(error_code__in=concluded)).exists()
 
 
 def list_open_orders(account_id: int, *, acknowledged_before: datetime) -> list[Order]:
@@ -215,6 +225,13 @@ def list_open_orders(account_id: int, *, acknowledged_before: datetime) -> list[
     ids = list_live_ids([account_id]).get(account_id, [])
     rows = list_orders().filter(pk__in=ids, state=OrderState.OPEN)
     return list(rows.filter(acknowledged_at__lt=acknowledged_before))
+
+
+def list_doubtful_orders(account_id: int) -> list[Order]:
+    """Return the orders of unknown outcome whose client id another order bears at the venue."""
+    ids = list_live_ids([account_id]).get(account_id, [])
+    rows = Order.objects.filter(pk__in=ids, state=OrderState.UNKNOWN)
+    return list(rows.filter(error_code=OtherOrderFound.code))
 
 
 def list_moving_assets(account_id: int) -> set[str]:

@@ -9,7 +9,8 @@ from ledger.services.sending import (
     CLOCK_TOLERANCE_MS,
     Reported,
     check_echo,
-    check_size,
+    check_found,
+    is_alike,
     read_fills,
     with_details,
 )
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 CANDIDATES_MAX = 5
 """Foreign orders that one look-up reads in search of ours."""
+
+ALIKE_READ_MAX = 50
+"""As many are read once, before a person's word that ours is not there is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,41 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
         report = report or _by_executions(gateway, search)
         if report is None:
             return Missing()
-        check_echo(gateway, search.request, report)
-        if not search.venue_order_id:
-            check_size(gateway, search.request, report)
+        check = check_echo if search.venue_order_id else check_found
+        check(gateway, search.request, report)
         return with_details(gateway, search.request, report, sent_at_ms=search.sent_at_ms)
     except ArbError as error:
         return Unreachable(error)
     except Exception as error:
         logger.exception("Order %s: look-up failed", search.request.client_order_id)
         return Unreachable(VenueUnavailable(venue=gateway.venue, cause=type(error).__name__))
+
+
+def list_alike(gateway: VenueGateway, search: Search) -> list[VenueOrder]:
+    """Return what may be our order where another one bears its client id.
+
+    It is looked for where that one is not found by its id: among the open orders, and by what the
+    account has executed since. Price and mark are compared only where the venue tells them.
+
+    Raises:
+        ArbError: the venue did not answer everything, or more has executed than can be read.
+    """
+    request = search.request
+    orders = {row.venue_order_id: row for row in gateway.fetch_open_orders(request.symbol)}
+    since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
+    fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
+    ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)} - orders.keys()
+    for one in _bounded(gateway, ids - set(search.others_among(ids)), ALIKE_READ_MAX):
+        orders[one] = gateway.fetch_order(symbol=request.symbol, venue_order_id=one)
+    alike = [
+        row
+        for row in orders.values()
+        if is_alike(row, request)
+        and row.client_order_id in (None, request.client_order_id)
+        and row.price in (None, request.price)
+    ]
+    others = search.others_among([row.venue_order_id for row in alike])
+    return [row for row in alike if row.venue_order_id not in others]
 
 
 def _by_id(gateway: VenueGateway, search: Search) -> VenueOrder | None:
@@ -116,18 +146,21 @@ def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
     since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
     fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
     ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)}
-    ids -= set(search.others_among(ids))
-    if len(ids) > CANDIDATES_MAX:
+    foreign = _bounded(gateway, ids - set(search.others_among(ids)), CANDIDATES_MAX)
+    return _choose(
+        search, [gateway.fetch_order(symbol=request.symbol, venue_order_id=one) for one in foreign]
+    )
+
+
+def _bounded(gateway: VenueGateway, ids: Collection[str], count_max: int) -> list[str]:
+    if len(ids) > count_max:
         raise OutcomeUnknown(
             venue=gateway.venue,
             cause=Message(
                 "{count} orders that are not ours executed in the meantime", {"count": len(ids)}
             ),
         )
-    return _choose(
-        search,
-        [gateway.fetch_order(symbol=request.symbol, venue_order_id=one) for one in sorted(ids)],
-    )
+    return sorted(ids)
 
 
 def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
@@ -135,8 +168,8 @@ def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
     request = search.request
     orders = list(orders)
     own = [order for order in orders if order.client_order_id == request.client_order_id]
-    if own:
-        return own[0]
+    if own:  # where ids come again, there may be another one beside ours
+        return next((order for order in own if is_alike(order, request)), own[0])
     alike = [
         order
         for order in orders

@@ -115,13 +115,13 @@ def _settle_own(
     if denial is not None:
         _see_own_again(listing, order, rows, denial)
         return
-    venue_order_id = rows[0].venue_order_id
+    account_id, venue_order_id = listing.round.account.pk, rows[0].venue_order_id
     read = _read_order(listing, venue_order_id)
     if isinstance(read, Failed):
         if isinstance(read.error, OrderAbsent):
             listing.note_denial(venue_order_id)
         _see_unread(listing, rows, read.error)
-    elif order.venue_order_id != venue_order_id and is_another(listing, order, read.value):
+    elif order.venue_order_id != venue_order_id and is_another(account_id, order, read.value):
         _settle_stranger(listing, stranger_of(read.value), rows)
     else:
         _settle_reported(listing, order, read.value, rows)
@@ -255,7 +255,7 @@ def _settle_unknown(listing: Listing, rows: Sequence[VenueFill], denial: Denial 
     owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
     if owner is Owner.US:
         order = find_orders([report.client_order_id or ""]).get(report.client_order_id or "")
-        if order is not None and not is_another(listing, order, report):
+        if order is not None and not is_another(round_.account.pk, order, report):
             _settle_marked(listing, order, report, rows)
             return
     if owner is Owner.UNSAID and may_be_unlinked(

@@ -22,13 +22,16 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting
 from ledger.models import Discrepancy, Order, SideChoice
 from ledger.selectors import get_order
 from ledger.selectors.reconciliation import (
+    list_doubtful_orders,
     list_open_orders,
     list_watched_orders,
     map_states,
 )
 from ledger.services.resolution import resolve_unknown
 from ledger.services.strangers import (
+    is_another,
     see_other_installation,
+    see_other_order,
     see_unknown_order,
     stranger_of,
 )
@@ -170,24 +173,39 @@ def _list_doubts(
     round_: Round, reports: Sequence[VenueOrder], *, is_all_told: bool
 ) -> Iterator[_Doubt]:
     """Yield our orders that the lists show otherwise, or do not show any more."""
-    marked = {
-        report.client_order_id: report
+    own = _list_own(round_, reports)
+    listed = _by_venue_id(reports)
+    for order, report in own.values():
+        if _differs(order, report):
+            yield _Doubt(order, report)
+    for doubt in _list_expected(round_):
+        if doubt.order.client_order_id not in own:
+            yield from _doubt_by_venue_id(replace(doubt, is_unlisted=is_all_told), listed)
+
+
+def _list_own(round_: Round, reports: Iterable[VenueOrder]) -> dict[str, tuple[Order, VenueOrder]]:
+    """Return what lists show of our orders by our ids of them; see what only seems to be ours."""
+    marked = [
+        (report.client_order_id, report)
         for report in reports
         if report.client_order_id
         and owner_of(report.client_order_id, settings.ARB_INSTALL_ID) is Owner.US
-    }
-    journal = map_states(marked)
-    for client_order_id, report in marked.items():
-        if client_order_id not in journal and _is_new(round_, report):
-            round_.sightings.append(see_unknown_order(stranger_of(report)))
-    listed = _by_venue_id(reports)
-    for order in journal.values():
-        report = marked[order.client_order_id]
-        if order.account_id == round_.account.pk and _differs(order, report):
-            yield _Doubt(order, report)
-    for doubt in _list_expected(round_):
-        if doubt.order.client_order_id not in marked:
-            yield from _doubt_by_venue_id(replace(doubt, is_unlisted=is_all_told), listed)
+    ]
+    journal = map_states({client_order_id for client_order_id, _report in marked})
+    own = {}
+    for client_order_id, report in marked:
+        order = journal.get(client_order_id)
+        if order is not None and not is_another(round_.account.pk, order, report):
+            own[client_order_id] = (order, report)
+        elif _is_new(round_, report):
+            round_.sightings.append(
+                see_unknown_order(stranger_of(report))
+                if order is None
+                else see_other_order(order, report.venue_order_id)
+            )
+    for order in list_doubtful_orders(round_.account.pk):
+        round_.sightings.append(see_other_order(order))
+    return own
 
 
 def _doubt_by_venue_id(

@@ -28,6 +28,7 @@ from ledger.domain.orders import (
     is_absence_proven,
     lookup_delay_ms,
 )
+from ledger.errors import OrderDisowned
 from ledger.models import LogEntry, LogLevel, Order
 from ledger.selectors import relock_orders
 from ledger.services.batches import run_batch, updates
@@ -53,6 +54,9 @@ _STATES = {
 
 _SILENCES = Vigil()
 """By order and first miss. The wall clock of that miss only names it: a jump is no silence."""
+
+_CONCLUDED = frozenset({OrderAbsent.code, OrderDisowned.code})
+"""Ends that no venue has stated."""
 
 _UNDECIDED = frozenset({OrderState.SUBMITTING, OrderState.UNKNOWN})
 
@@ -173,8 +177,8 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
     order.venue_order_id = order.venue_order_id or report.venue_order_id
     order.acknowledged_at = order.acknowledged_at or occasion.now
     order.miss_count, order.first_missed_at = 0, None
-    # an end that was concluded from silence is none: the report tells
-    state = OrderState.UNKNOWN if order.error_code == OrderAbsent.code else OrderState(order.state)
+    # an end that was concluded from silence, or a person's word, is none: the report tells
+    state = OrderState.UNKNOWN if order.error_code in _CONCLUDED else OrderState(order.state)
     order.error_code, order.error = None, ""
     event = event_of(
         status=report.status,
@@ -251,7 +255,7 @@ def _may_be_more(order: Order, knowledge: Knowledge) -> bool:
 
 def _is_watched(order: Order, occasion: _Occasion) -> bool:
     """Return whether an order that was concluded to be absent may still turn up."""
-    if order.error_code != OrderAbsent.code or order.submitted_at is None:
+    if order.error_code not in _CONCLUDED or order.submitted_at is None:
         return False
     return occasion.now_ms - to_ms(order.submitted_at) < WATCH_SPAN_MS
 

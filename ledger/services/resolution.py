@@ -180,16 +180,20 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
     reached(JournalPoint.LOOKUP_TAKEN)
     order = get_order_with_secrets(order_id)
     gateway = gateway_for(order.account.venue.to_spec(), order.account.to_credentials())
-    search = Search(
+    finding = _ask(order, gateway, search_for(order))
+    reached(JournalPoint.LOOKED_UP)
+    record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
+    return finding
+
+
+def search_for(order: Order) -> Search:
+    """Return how a venue is searched for an order."""
+    return Search(
         request=order.to_request(),
         sent_at_ms=to_ms(order.submitted_at or order.created_at),
         venue_order_id=order.venue_order_id,
         others_among=partial(list_others_among, order),
     )
-    finding = _ask(order, gateway, search)
-    reached(JournalPoint.LOOKED_UP)
-    record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
-    return finding
 
 
 def _ask(order: Order, gateway: VenueGateway, search: Search) -> Finding:

@@ -7,7 +7,7 @@ from functools import partial
 
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.crashpoints import reached
-from arbplatform.core.decimals import ZERO, Quantity
+from arbplatform.core.decimals import ZERO, Quantity, to_plain
 from arbplatform.core.errors import ArbError, Message
 from ledger.domain.moments import Moments
 from ledger.domain.orders import SEND_DEADLINE_MS
@@ -26,6 +26,7 @@ from markets.domain.orders import (
 from markets.errors import (
     DuplicateClientId,
     OrderTooLate,
+    OtherOrderFound,
     OutcomeUnknown,
     VenueRejected,
     VenueUnavailable,
@@ -287,20 +288,32 @@ def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder)
         )
 
 
-def check_size(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:
-    """Refuse an order that was found by our client id and is of another size than ours.
+def check_found(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:
+    """Refuse an order that was found by our client id and is another one than ours.
 
     Ids come again when an old backup of the database was restored: what was sent after it bears
     the id of another order then, and must not be booked as that one.
 
     Raises:
-        OutcomeUnknown: it is another order.
+        OtherOrderFound: its market, side or size is not ours.
+        OutcomeUnknown: it does not even bear our id.
     """
-    if not may_be_sized(report, request.quantity):
-        raise OutcomeUnknown(
+    is_ours_by_id = report.client_order_id in (None, request.client_order_id)
+    if is_ours_by_id and not is_alike(report, request):
+        raise OtherOrderFound(
             venue=gateway.venue,
-            cause=Message("the answer is about another order, {id}", {"id": report.venue_order_id}),
+            id=report.venue_order_id,
+            side=Message(report.side.value),
+            quantity=to_plain(report.quantity),
+            symbol=report.symbol,
         )
+    check_echo(gateway, request, report)
+
+
+def is_alike(report: VenueOrder, request: OrderRequest) -> bool:
+    """Return whether a report may be about an order, by its market, side and size."""
+    is_same_kind = (report.symbol, report.side) == (request.symbol, request.side)
+    return is_same_kind and may_be_sized(report, request.quantity)
 
 
 def may_be_sized(report: VenueOrder, quantity: Quantity) -> bool:
@@ -342,8 +355,9 @@ def _adopt(
     """Return the order that is there already under our client id: the first send arrived."""
     try:
         report = gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
-        check_echo(gateway, request, report)
-        check_size(gateway, request, report)
+        check_found(gateway, request, report)
+    except OtherOrderFound as other:
+        return Lost(other)
     except ArbError:
         return Lost(error)
     except Exception:

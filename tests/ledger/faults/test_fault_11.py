@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from arbplatform.core.clock import FixedClock, to_ms
 from ledger.domain.orders import OrderState
+from ledger.errors import OrderDisowned
 from ledger.models import Fill, Order
+from ledger.services.disowning import disown_order
 from ledger.services.journal import submit_orders
-from markets.errors import DuplicateClientId, OutcomeUnknown
+from markets.errors import DuplicateClientId, OtherOrderFound
 from markets.gateway.ccxt_rest import CcxtRestGateway
 
 
@@ -64,12 +66,14 @@ def test_what_an_old_backup_has_forgotten_is_not_booked_as_another_order_of_the_
 
     (again,) = submit_orders(order_ids=[order.pk])
 
-    assert (again.state, again.error_code) == (OrderState.UNKNOWN, DuplicateClientId.code)
+    assert (again.state, again.error_code) == (OrderState.UNKNOWN, OtherOrderFound.code)
     clock = FixedClock(at_ms=to_ms(timezone.now()))
     for _look in range(5):
         clock.advance_ms(60_000)
         again = wire.look_up(again, clock=clock)
-    assert (again.state, again.error_code) == (OrderState.UNKNOWN, OutcomeUnknown.code)
+    assert (again.state, again.error_code) == (OrderState.UNKNOWN, OtherOrderFound.code)
+    again = disown_order(order_id=order.pk, note="an old backup", user=None, clock=clock)
+    assert (again.state, again.error_code) == (OrderState.REJECTED, OrderDisowned.code)
     assert (again.filled_quantity, Fill.objects.count()) == (0, 0)
 
 
