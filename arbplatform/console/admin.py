@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.dataclasses import ActionDialog
 from unfold.decorators import action
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
 
 from arbplatform.console.fields import DialogForm
 from arbplatform.console.refusals import (
@@ -207,10 +208,28 @@ class PlatformAdmin(GuardedActions, CarefulForms, ModelAdmin):
             self._apply_to_row(request, row, command, done, form)
         return self.go_back(request)
 
+    def show_dialog(
+        self, request: HttpRequest, dialog: ActionDialog, form: BaseForm
+    ) -> HttpResponse:
+        """Return a dialog for the page that it opens on; to who opens its link alone, a page."""
+        context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
+        if request.headers.get("HX-Request"):
+            return render_page(request, "unfold/helpers/dialog.html", context)
+        context |= {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": dialog["title"],
+            "back": self._list_path(),
+            "media": self.media + form.media,
+        }
+        return render_page(request, "console/dialog_page.html", context)
+
     def go_back(self, request: HttpRequest) -> HttpResponse:
-        """Return the way back to the page that a dialog was opened on."""
+        """Return the way back to the page that a dialog was opened on; from a page, to the list."""
         address = request.headers.get("HX-Current-URL") or request.headers.get("Referer")
-        target = _own_path(request, address) or self._list_path()
+        target = _own_path(request, address)
+        if target is None or target.partition("?")[0] == request.path:
+            target = self._list_path()
         if request.headers.get("HX-Request"):
             return HttpResponse(headers={"HX-Redirect": target})
         return HttpResponseRedirect(target)
@@ -288,24 +307,23 @@ def command_button(
         form_class=form_class,
         form_submit_text=submit or description,
     )
-    button = action(
-        description=description,
-        icon=icon,
-        variant=variant,
-        permissions=permissions,
-        dialog=dialog,
-    )
+    ask = form_class or BaseDialogForm
 
     def decorate(method: Callable[..., HttpResponse]) -> Any:
         @wraps(method)
-        def act(page: Any, request: HttpRequest, form: BaseForm, object_id: str) -> HttpResponse:
-            answer = method(page, request, form, object_id)
+        def act(page: PlatformAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+            form = ask(data=request.POST or None, request=request, object_id=object_id)
             if form.is_valid():
-                return answer
-            context = {"dialog": dialog, "form": form, "form_submit_text": submit or description}
-            return render_page(request, "unfold/helpers/dialog.html", context)
+                answer = method(page, request, form, object_id)
+                if form.is_valid():  # it has complained of nothing
+                    return answer
+            return page.show_dialog(request, dialog, form)
 
-        return button(act)
+        button = action(
+            description=description, icon=icon, variant=variant, permissions=permissions
+        )(act)
+        button.dialog = dialog  # the theme's links read it
+        return button
 
     return decorate
 

@@ -1,5 +1,6 @@
 """The base of the console's pages: actions report row by row, buttons act on POST only."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -366,6 +367,42 @@ def test_a_dialog_that_is_not_refused_acts(person):
     assert (response.status_code, shown(response)) == (302, ["g: done"])
     group.refresh_from_db()
     assert group.name == "free"
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("action", ["rename", "retitle"])
+def test_a_dialog_that_is_opened_in_a_tab_of_its_own_is_a_page_that_works(browser, action):
+    group = Group.objects.create(name="g")
+    address = f"/admin/auth/group/{group.pk}/{action}/"
+
+    page = browser.get(address, HTTP_REFERER="http://testserver/admin/auth/group/").content.decode()
+
+    assert "<title>" in page
+    assert 'href="/admin/auth/group/"' in page  # the way out without acting
+    form = page.partition('<form method="post" novalidate')[2].partition("</form>")[0]
+    assert "hx-" not in form
+    assert "x-on:" not in form
+    typed = dict(re.findall(r'name="(csrfmiddlewaretoken|_form_submitted)" value="(\w+)"', form))
+    wrong = browser.post(address, typed | {"name": ""}, HTTP_REFERER=f"http://testserver{address}")
+    if action == "retitle":
+        assert "<title>" in wrong.content.decode()
+        assert "This field is required." in wrong.content.decode()
+    answer = browser.post(
+        address, typed | {"name": "new"}, HTTP_REFERER=f"http://testserver{address}"
+    )
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/auth/group/")
+    group.refresh_from_db()
+    assert group.name == {"rename": "g!!", "retitle": "new"}[action]
+
+
+@pytest.mark.urls(__name__)
+def test_a_dialog_on_a_page_is_a_part_of_it(browser):
+    group = Group.objects.create(name="g")
+
+    part = browser.get(ADDRESS.format(group.pk), HTTP_HX_REQUEST="true").content.decode()
+
+    assert 'id="dialog"' in part
+    assert "<title>" not in part
 
 
 @pytest.mark.urls(__name__)
