@@ -144,7 +144,7 @@ class Venue(TimestampedModel):
 
     def to_spec(self) -> VenueSpec:
         """Return how to reach the venue; what is secret of it is masked from now on."""
-        for secret in list_secrets(self.options):
+        for secret in list_secrets([self.options, self.rest_origin, self.ws_origin]):
             know_secret(secret)
         return VenueSpec(
             code=self.code,

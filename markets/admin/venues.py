@@ -4,7 +4,6 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,14 +11,14 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from arbplatform.console.admin import PlatformAdmin, command_button, plain
-from arbplatform.core.errors import InvalidInput, Message
+from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from markets.admin.faults import FaultPages
+from markets.admin.forms import VenueForm
 from markets.domain.capabilities import Capabilities, ClientIdLookup
-from markets.domain.venue_options import mask_options, unmask_options
+from markets.domain.venue_options import mask_options
 from markets.models import FeeModeChoice, Venue, VenueStateChoice
 from markets.selectors import list_venues
 from markets.services.budgets import BudgetState, read_budget
@@ -28,7 +27,6 @@ from markets.services.markets import sync_markets
 from markets.services.reach import measure_reach
 from markets.services.shared_pulses import list_bystanders
 from markets.services.venues import (
-    check_protocol,
     check_unused,
     create_venue,
     delete_venue,
@@ -40,47 +38,6 @@ STATE_LABELS = {
     **dict.fromkeys((VenueStateChoice.BANNED.value, VenueStateChoice.BLOCKED.value), "danger"),
     VenueStateChoice.HEALTHY.value: "success",
 }
-
-
-class VenueForm(forms.ModelForm):  # type: ignore[type-arg]  # not at run time
-    """A venue, checked as the service will check it."""
-
-    class Meta:
-        model = Venue
-        fields = (
-            "code",
-            "name",
-            "ccxt_id",
-            "is_enabled",
-            "rest_origin",
-            "ws_origin",
-            "options",
-        )
-        widgets = {
-            # Django's own widgets for these would refuse what the model takes (no ws://).
-            "rest_origin": UnfoldAdminTextInputWidget,
-            "ws_origin": UnfoldAdminTextInputWidget,
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "options" in self.initial:
-            self.initial["options"] = mask_options(self.initial["options"])
-
-    def clean(self) -> dict[str, Any]:
-        """Add what only the service knows: ccxt's classes and what options may hold."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if "ccxt_id" not in cleaned or "options" not in cleaned:
-            return cleaned
-        kept = self.instance.options if self.instance.pk else None
-        cleaned["options"] = unmask_options(cleaned["options"], kept)
-        try:
-            check_protocol(ccxt_id=cleaned["ccxt_id"], options=cleaned["options"], kept=kept)
-        except InvalidInput as error:
-            for field, texts in (error.fields or {"ccxt_id": [error.message]}).items():
-                for text in texts:
-                    self.add_error(field, render(text))
-        return cleaned
 
 
 @admin.register(Venue)
@@ -95,7 +52,7 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "show_state",
         "show_trading",
         "show_markets",
-        "rest_origin",
+        "show_rest_origin",
         "synced_at",
         "show_error",
     )
@@ -114,6 +71,8 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         "show_clock",
         "synced_at",
         "show_sync_error",
+        "show_rest_origin",
+        "show_ws_origin",
         "show_options",
         "created_at",
         "updated_at",
@@ -169,7 +128,8 @@ class VenueAdmin(FaultPages, PlatformAdmin):
         if obj is None:
             return (first, place)
         if not self.has_change_permission(request, obj):
-            place = (place[0], {**place[1], "fields": ("rest_origin", "ws_origin", "show_options")})
+            shown = ("show_rest_origin", "show_ws_origin", "show_options")
+            place = (place[0], {**place[1], "fields": shown})
         return (first, place, *others)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Venue | None = None) -> Any:
@@ -207,6 +167,16 @@ class VenueAdmin(FaultPages, PlatformAdmin):
     def show_state_reason(self, venue: Venue) -> str:
         """Show why it is in its state, in the reader's language."""
         return render(venue.to_state_reason()) or "–"
+
+    @display(description=_("REST origin"), ordering="rest_origin")
+    def show_rest_origin(self, venue: Venue) -> str:
+        """Show where it is, without a password that was typed into the address long ago."""
+        return str(mask_options(venue.rest_origin)) or "–"
+
+    @display(description=_("WebSocket origin"))
+    def show_ws_origin(self, venue: Venue) -> str:
+        """Show the same of its streams."""
+        return str(mask_options(venue.ws_origin)) or "–"
 
     @display(description=_("options"))
     def show_options(self, venue: Venue) -> str:

@@ -30,8 +30,19 @@ class OptionsField(serializers.JSONField):
         return super().to_representation(mask_options(value))
 
 
+class OriginField(serializers.CharField):
+    """Where a venue is; a password in it is masked."""
+
+    def to_representation(self, value: str) -> str:
+        """Return it as it may be shown."""
+        return str(mask_options(value))
+
+
 class VenueSerializer(serializers.ModelSerializer[Venue]):
     """A venue."""
+
+    rest_origin = OriginField(read_only=True)
+    ws_origin = OriginField(read_only=True)
 
     market_count = serializers.IntegerField(
         read_only=True,

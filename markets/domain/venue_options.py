@@ -2,7 +2,8 @@
 
 Options go to ccxt as they are. Credentials belong to accounts, where they are encrypted, and are
 refused at any depth; rows from before are used as they are. A proxy's password has no other place:
-it is kept, and masked wherever options are shown.
+it is kept, and masked wherever options are shown. So is one in a venue's origins, of which no new
+one is taken.
 """
 
 import re
@@ -30,7 +31,7 @@ def find_credentials(options: Mapping[str, Any]) -> list[str]:
     return sorted(name for name, _value in _credentials_in(options))
 
 
-def list_secrets(options: Mapping[str, Any]) -> list[str]:
+def list_secrets(options: Any) -> list[str]:
     """Return every value among ``options`` that nobody is to read."""
     credentials = [str(value) for _name, value in _credentials_in(options)]
     logins = (_LOGIN.match(text) for text in _texts_in(options))

@@ -1,7 +1,8 @@
 """Commands on venues."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, transaction
@@ -23,6 +24,7 @@ from markets.selectors import lock_venue
 
 OPTIONS_SIZE_MAX = 50
 EDITABLE = frozenset({"name", "ccxt_id", "is_enabled", "rest_origin", "ws_origin", "options"})
+ORIGINS = ("rest_origin", "ws_origin")
 WIRE_FIELDS = frozenset({"ccxt_id", "is_enabled", "rest_origin", "options"})
 """A change of one of these may change the list of markets."""
 
@@ -64,6 +66,7 @@ def create_venue(
         options=dict(options or {}),
     )
     _check(venue)
+    _check_origins(venue, ORIGINS)
     venue.save(force_insert=True)
     _announce(venue)
     return venue
@@ -78,7 +81,7 @@ def update_venue(*, venue_id: int, **changes: Any) -> Venue:
     Args:
         venue_id: which.
         changes: new values of ``EDITABLE`` fields; ``code`` may be repeated unchanged. What is
-            masked in ``options``, as they are shown, stays as it is.
+            masked in ``options`` or an origin, as they are shown, stays as it is.
 
     Raises:
         UnknownVenue: there is none with this id.
@@ -94,12 +97,14 @@ def update_venue(*, venue_id: int, **changes: Any) -> Venue:
     if unknown:
         raise InvalidInput(fields={name: [Message("There is no such field.")] for name in unknown})
     kept = venue.options
-    if "options" in changes:
-        changes["options"] = unmask_options(changes["options"], kept)
+    for name in ("options", *ORIGINS):
+        if name in changes:
+            changes[name] = unmask_options(changes[name], getattr(venue, name))
     changed = {name for name, value in changes.items() if getattr(venue, name) != value}
     for name in changed:
         setattr(venue, name, changes[name])
     _check(venue, kept)
+    _check_origins(venue, sorted(changed.intersection(ORIGINS)))
     if changed:
         venue.save(update_fields=[*sorted(changed), "updated_at"])
     if changed & WIRE_FIELDS:
@@ -176,6 +181,14 @@ def _check(venue: Venue, kept: object = None) -> None:
             }
         ) from None
     check_protocol(ccxt_id=venue.ccxt_id, options=venue.options, kept=kept)
+
+
+def _check_origins(venue: Venue, names: Iterable[str]) -> None:
+    """Refuse a login in an address, which everybody sees who sees the venue."""
+    text = Message("Leave the login out of the address: whoever sees the venue would read it.")
+    wrong = [name for name in names if "@" in urlsplit(getattr(venue, name)).netloc]
+    if wrong:
+        raise InvalidInput(fields={name: [text] for name in wrong})
 
 
 def _check_options(options: object) -> None:

@@ -1,9 +1,12 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import VenueAccount
+from arbplatform.core.masking import redact
 from markets.errors import VenueUnavailable
 from markets.models import Market, Venue
 from tests.markets.conftest import Venues
@@ -262,3 +265,47 @@ def test_passwords_in_options_are_shown_to_nobody_and_stay_when_sent_back(
     assert "planted" not in listed.content.decode() + changed.content.decode()
     alpha.refresh_from_db()
     assert alpha.options == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "address"),
+    [("rest_origin", "https://user:planted@host/x"), ("ws_origin", "wss://planted@host")],
+)
+def test_a_login_in_an_address_is_refused(staff_api, alpha, field, address):
+    made = staff_api.post("/api/venues", BODY | {"code": "new", field: address}, format="json")
+    changed = staff_api.patch("/api/venues/alpha", {field: address}, format="json")
+
+    text = "Leave the login out of the address: whoever sees the venue would read it."
+    for answer in (made, changed):
+        assert (answer.status_code, answer.json()["data"]) == (400, {"fields": {field: [text]}})
+    alpha.refresh_from_db()
+    assert getattr(alpha, field) == ""
+    assert not Venue.objects.filter(code="new").exists()
+
+
+def test_a_password_in_an_address_of_long_ago_is_shown_to_nobody_and_stays(
+    staff_api, console, alpha, django_user_model
+):
+    old = {"rest_origin": "https://user:planted@host/x", "ws_origin": "wss://user:planted@host"}
+    Venue.objects.filter(pk=alpha.pk).update(**old)
+    watcher = django_user_model.objects.create_user("watcher", is_staff=True)
+    watcher.user_permissions.set(Permission.objects.filter(codename="view_venue"))
+    reader = Client()
+    reader.force_login(watcher)
+
+    shown = staff_api.get("/api/venues/alpha").json()["data"]
+    sent = {name: shown[name] for name in old}
+    answer = staff_api.patch("/api/venues/alpha", sent | {"name": "Mine"}, format="json")
+
+    assert sent == {"rest_origin": "https://user:***@host/x", "ws_origin": "wss://user:***@host"}
+    assert answer.status_code == 200
+    page = f"/admin/markets/venue/{alpha.pk}/change/"
+    for browser, path in ((console, page), (reader, page), (console, "/admin/markets/venue/")):
+        text = browser.get(path).content.decode()
+        assert "user:***@host" in text
+        assert "planted" not in text
+    assert "planted" not in staff_api.get("/api/venues").content.decode()
+    kept = Venue.objects.get(pk=alpha.pk)
+    assert {name: getattr(kept, name) for name in old} == old
+    kept.to_spec()
+    assert "planted" not in redact("cannot reach https://user:planted@host/x")
