@@ -76,6 +76,23 @@ def test_all_are_seen_in_every_round_once_each_was_looked_at_often_enough(look, 
     assert {row.state for row in Discrepancy.objects.all()} == {"alarmed"}
 
 
+def test_orders_that_a_silent_venue_was_not_asked_for_go_on_being_different(
+    look, many, venue, monkeypatch
+):
+    monkeypatch.setattr(order_comparison, "LOOKUPS_MAX", 20)
+    look()
+    assert seen_by_order() == {f"order|{order.pk}": 1 for order in many}
+    venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="timeout")]
+
+    look()
+
+    assert venue.failures["fetch_order"] == []
+    assert {row.state for row in Discrepancy.objects.filter(kind="order_state")} == {"open"}
+    assert sorted(seen_by_order().values()) == [1, 1, 2]
+    look()
+    assert sorted(seen_by_order().values()) == [2, 2, 3]
+
+
 def test_an_order_that_differs_for_good_is_looked_up_less_and_less_often(look, other, venue):
     asked = []
     venue.on_call = lambda name: asked.append(name) if name == "fetch_order" else None
