@@ -56,10 +56,11 @@ def claim_tick(
 ) -> TickClaim | None:
     """Claim the next tick of ``strategy``; ``None`` when there is nothing to claim.
 
-    A process that ends claims nothing, and what is driven by a stream has no ticks.
+    A process that ends claims nothing, and what is driven by a stream has no ticks. Nor is anything
+    claimed with what was read of an earlier run: it may have been edited since.
 
     Args:
-        strategy: whose tick; only its id and interval are used.
+        strategy: whose tick; only its id, its interval and when it was started are used.
         clock: tells the time.
         is_spacing_kept: whether a tick that comes too soon after the last one is dropped. A
             message that waited behind a long tick arrives right after the next one's.
@@ -70,7 +71,11 @@ def claim_tick(
     token = secrets.token_hex(16)
     free = Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)
     rows = Strategy.objects.filter(
-        free, pk=strategy.pk, state=StrategyState.RUNNING, driver=StrategyDriver.SCHEDULE
+        free,
+        pk=strategy.pk,
+        state=StrategyState.RUNNING,
+        driver=StrategyDriver.SCHEDULE,
+        started_at=strategy.started_at,
     )
     if is_spacing_kept:
         spacing = timedelta(milliseconds=strategy.interval_ms) / SPACING_DIVISOR
