@@ -42,6 +42,7 @@ TARGETS = (
 
 ENGINE = (
     Benchmark("send_latency", 40, BOTH),
+    Benchmark("warm_orders", 80),
     Benchmark("book_intake", 40),
     Benchmark("recorded_session", 40),
     Benchmark("push_fanout", 60),
