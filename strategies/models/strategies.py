@@ -370,6 +370,11 @@ class Execution(TimestampedModel):
         related_name="+",
         verbose_name=_("acknowledged by"),
     )
+    acknowledged_residuals = DocumentField(
+        null=True,
+        editable=False,
+        help_text=_("What was left over when a person took note of it, by asset."),
+    )
 
     class Meta:
         verbose_name = _("execution")

@@ -30,8 +30,9 @@ def acknowledge_execution(
         raise NotHeld(id=execution_id)
     execution.acknowledged_at = clock.now()
     execution.acknowledged_by_id = user.pk
+    execution.acknowledged_residuals = execution.residuals
     # not "updated_at": what is booked since then is still to be judged
-    execution.save(update_fields=["acknowledged_at", "acknowledged_by"])
+    execution.save(update_fields=["acknowledged_at", "acknowledged_by", "acknowledged_residuals"])
     announce_execution(execution)
     write_log(
         strategy_id=execution.strategy_id,

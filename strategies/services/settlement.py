@@ -150,10 +150,7 @@ def apply_event(
     after = ExecutionState(execution.state)
     is_news = after is not before
     if after is ExecutionState.HELD and execution.acknowledged_at is not None:
-        # whoever took note of an exposure took note of no other one
-        is_news = is_news or _is_other_exposure(execution, residuals_before)
-        if is_news:
-            execution.acknowledged_at, execution.acknowledged_by_id = None, None
+        is_news = _review_note(execution, residuals_before, is_news=is_news)
     if after not in FINISHED_STATES:
         execution.finished_at = None
     else:
@@ -172,6 +169,7 @@ def apply_event(
             "finished_at",
             "acknowledged_at",
             "acknowledged_by",
+            "acknowledged_residuals",
             "updated_at",
         ]
     )
@@ -188,8 +186,27 @@ def apply_event(
         _log(execution, cause)
 
 
+def _review_note(execution: Execution, before: Mapping[str, str], *, is_news: bool) -> bool:
+    """Return whether there is news about an exposure; a person's note of another one is void then.
+
+    Whoever took note of an exposure took note of no other one, be it one of many small fees.
+    """
+    if execution.acknowledged_residuals is None:  # noted before that was kept
+        execution.acknowledged_residuals = before
+    if not is_news and not _is_other_exposure(execution, execution.acknowledged_residuals):
+        return False
+    execution.acknowledged_at, execution.acknowledged_by_id = None, None
+    execution.acknowledged_residuals = None
+    return True
+
+
 def _is_other_exposure(execution: Execution, before: Mapping[str, str]) -> bool:
-    """Return whether an execution has another exposure than before, by more than small fees."""
+    """Return whether an execution has another exposure than was noted, by more than small fees.
+
+    Args:
+        execution: as it is now.
+        before: what was left over when a person took note of it, by asset.
+    """
     after = execution.residuals
     if after == before:
         return False

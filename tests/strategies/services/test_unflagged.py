@@ -67,12 +67,12 @@ def buy_late(edge, quantity):
     resolve_unknown(order_id=order.pk)
 
 
-def book_late_fee(execution, code, fee):
+def book_late_fee(execution, code, fee, key="late-fee"):
     """Book a fee that a venue states long after the purchase."""
     Asset.objects.get_or_create(code=code)
     order = Order.objects.filter(side=Side.BUY).earliest("pk")
     book_entry(
-        key="late-fee",
+        key=key,
         kind=EntryKind.FEE,
         lines=fee_lines(purse=Purse(order.account_id), fee=D(fee), fee_asset=code),
         occurred_at=timezone.now(),
@@ -120,6 +120,31 @@ def test_a_late_fee_that_is_no_exposure_leaves_the_note_of_one_alone(held, code,
     assert D(held.residuals[code]) in (D("0.1998") - D(fee), -D(fee))
     assert held.acknowledged_at is not None
     assert LogEntry.objects.filter(event="execution_held").count() == 1
+
+
+def test_late_fees_that_are_little_each_are_held_anew_once_their_sum_is_not(held):
+    lot = Order.objects.filter(side=Side.BUY).earliest("pk").market.lot
+    noted = []
+    for number in range(3):
+        book_late_fee(held, "BTC", str(lot / 5), key=f"late-fee-{number}")
+        sweeps.sweep()
+        held.refresh_from_db()
+        noted.append(held.acknowledged_at is not None)
+
+    assert noted == [True, True, False]
+    assert held.acknowledged_residuals is None
+    assert LogEntry.objects.filter(event="execution_held").count() == 2
+
+
+def test_so_are_those_of_an_exposure_that_was_noted_before_its_figures_were_kept(held):
+    lot = Order.objects.filter(side=Side.BUY).earliest("pk").market.lot
+    Execution.objects.update(acknowledged_residuals=None)
+    for number in range(3):
+        book_late_fee(held, "BTC", str(lot / 5), key=f"late-fee-{number}")
+        sweeps.sweep()
+
+    held.refresh_from_db()
+    assert held.acknowledged_at is None
 
 
 def test_a_late_fee_of_a_lot_is_held_anew(held):
