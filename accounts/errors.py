@@ -200,6 +200,13 @@ class NetworkNameTaken(Conflict):
     )
 
 
+class NetworkNotListed(InvalidInput):
+    """The venue knows no network by the name that was typed in."""
+
+    code = 3028
+    summary = "{venue} lists no network called {name}. Choose one of: {names}."
+
+
 class TransferLimitExceeded(LimitExceeded):
     """A limit of transfers forbids it."""
 

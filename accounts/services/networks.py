@@ -1,20 +1,26 @@
 """What venues call our networks: a person confirms it before funds go there."""
 
+import logging
+
 from django.db import IntegrityError, transaction
 
 from accounts.domain.networks import canonical_network
 from accounts.domain.rules import RuleKind
-from accounts.errors import NetworkNameTaken
+from accounts.errors import NetworkNameTaken, NetworkNotListed
 from accounts.models import VenueNetwork
+from accounts.selectors import get_account_with_secrets, list_accounts
+from accounts.services.accounts import open_gateway
 from accounts.services.history import Person, require_staff, write_change
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import InvalidInput, Message, NotFound
+from arbplatform.core.errors import ArbError, InvalidInput, Message, NotFound
 from markets.models import Venue
 
+logger = logging.getLogger(__name__)
+
 NAME_LENGTH_MAX = 32
+NAMES_SHOWN_MAX = 50
 
 
-@transaction.atomic
 def confirm_network(
     *,
     venue: Venue,
@@ -24,6 +30,8 @@ def confirm_network(
     clock: Clock = SYSTEM_CLOCK,
 ) -> VenueNetwork:
     """Write down that a venue means one of our networks by a name.
+
+    Where the venue tells which networks it has, it is asked: never call this in a transaction.
 
     Args:
         venue: which.
@@ -35,6 +43,7 @@ def confirm_network(
     Raises:
         Denied: not a member of staff.
         InvalidInput: a name is empty or too long.
+        NetworkNotListed: the venue has no network of this name.
         NetworkNameTaken: one of the names is confirmed already.
     """
     person = require_staff(user)
@@ -45,13 +54,14 @@ def confirm_network(
                 "Give a name of 1 to {maximum} characters.", {"maximum": NAME_LENGTH_MAX}
             )
             raise InvalidInput(fields={field: [complaint]})
+    _check_listed(venue, theirs, ours)
     row = VenueNetwork(venue=venue, network=ours, venue_name=theirs, confirmed_by_id=person.pk)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            _record(row, "confirm", user=person, clock=clock)
     except IntegrityError:
         raise NetworkNameTaken(venue=venue.code, network=ours, name=theirs) from None
-    _record(row, "confirm", user=person, clock=clock)
     return row
 
 
@@ -70,6 +80,33 @@ def forget_network(*, network_id: int, user: Person | None, clock: Clock = SYSTE
         raise NotFound("No confirmed network has the id {id}.", id=network_id)
     _record(row, "forget", user=person, clock=clock)
     row.delete()
+
+
+def _check_listed(venue: Venue, name: str, network: str) -> None:
+    """Refuse a name that the venue does not have; those that may mean the network come first."""
+    names = _list_names(venue)
+    if not names or name in names:
+        return
+    likely = sorted(names, key=lambda each: (canonical_network(each) != network, each))
+    shown = ", ".join(likely[:NAMES_SHOWN_MAX])
+    text = Message(NetworkNotListed.summary, {"venue": venue.code, "name": name, "names": shown})
+    raise NetworkNotListed(fields={"venue_name": [text]}, venue=venue.code, name=name, names=shown)
+
+
+def _list_names(venue: Venue) -> frozenset[str]:
+    """Return the venue's names of its networks; none where it does not tell, or not now.
+
+    A person has looked the name up: what keeps the venue from telling does not keep them.
+    """
+    account = list_accounts().filter(venue=venue, is_enabled=True).first()
+    if account is None:
+        return frozenset()
+    try:
+        gateway = open_gateway(get_account_with_secrets(account.pk))
+        return frozenset(state.network for state in gateway.fetch_networks(None))
+    except ArbError:
+        logger.warning("%s did not tell its networks", venue.code, exc_info=True)
+        return frozenset()
 
 
 def _record(row: VenueNetwork, event: str, *, user: Person, clock: Clock) -> None:

@@ -191,8 +191,10 @@ class VenueGateway(Protocol):
         """
         ...
 
-    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
+    def fetch_networks(self, asset: str | None) -> Sequence[NetworkState]:
         """Return the networks that an asset travels by; empty when the venue lists none.
+
+        Without an asset: those of every asset, each as often as one travels by it.
 
         Raises:
             NotSupportedByVenue: the venue does not tell.

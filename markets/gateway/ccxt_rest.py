@@ -322,8 +322,8 @@ class CcxtRestGateway(ConditionCalls):
             ]
             return account_data.parse_transfers(ours, asset=asset, quirks=self._quirks)
 
-    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
-        """Return the networks that an asset travels by, fresh from the venue."""
+    def fetch_networks(self, asset: str | None) -> Sequence[NetworkState]:
+        """Return the networks that an asset, or every one, travels by, fresh from the venue."""
         return fetch_networks(self._session, asset)
 
     def fetch_deposit_address(self, asset: str, network: str | None = None) -> DepositAddress:

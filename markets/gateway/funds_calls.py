@@ -26,12 +26,12 @@ UNLISTED_ROWS_MAX = 100
 """Rows of all assets that are looked through for those of one."""
 
 
-def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
+def fetch_networks(session: Session, asset: str | None) -> Sequence[NetworkState]:
     """Return the networks that an asset travels by, fresh from the venue.
 
     Args:
         session: with the venue.
-        asset: its code.
+        asset: its code; ``None``: those of every asset, each as often as one travels by it.
 
     Raises:
         NotSupportedByVenue: the venue does not tell.
@@ -39,9 +39,13 @@ def fetch_networks(session: Session, asset: str) -> Sequence[NetworkState]:
     with session.call(Effect.READ) as client:
         session.need(client, "fetchCurrencies")
         answer = session.timed(client, client.fetch_currencies)
-        found = parse_networks(
-            answer, asset=asset, mode=client.precisionMode, quirks=session.quirks
-        )
+        found = [
+            network
+            for code in (require_mapping(answer, "currencies") if asset is None else (asset,))
+            for network in parse_networks(
+                answer, asset=code, mode=client.precisionMode, quirks=session.quirks
+            )
+        ]
         # the fee that was looked at is the one that a withdrawal goes by
         session.catalog.keep_currencies(client, answer)
         return found

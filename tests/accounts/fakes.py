@@ -17,7 +17,7 @@ from markets.domain.funds import (
     Wallet,
 )
 from markets.domain.quote import Ticker
-from markets.errors import UnknownSymbol
+from markets.errors import NotSupportedByVenue, UnknownSymbol
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 
 DONE, PENDING, FAILED = (
@@ -105,8 +105,12 @@ class FakeVenue:
         last = self.prices[symbol]
         return Ticker(self.venue, symbol, last, last, last, received_at_ms=0)
 
-    def fetch_networks(self, asset: str) -> Sequence[NetworkState]:
+    def fetch_networks(self, asset: str | None) -> Sequence[NetworkState]:
         self._begin("fetch_networks")
+        if asset is None and not self.networks:
+            raise NotSupportedByVenue(venue=self.venue, cause="fetchCurrencies")
+        if asset is None:
+            return [state for states in self.networks.values() for state in states]
         return self.networks.get(asset, [self.network(asset)])
 
     def network(self, name: str, **changes: bool | D | None) -> NetworkState:

@@ -4,12 +4,18 @@ nothing travels on a network that is not confirmed, or not listed, at both venue
 import pytest
 
 from accounts.domain.networks import canonical_network
-from accounts.errors import InvalidTransfer, NetworkNameTaken, NetworkUnconfirmed
+from accounts.errors import (
+    InvalidTransfer,
+    NetworkNameTaken,
+    NetworkNotListed,
+    NetworkUnconfirmed,
+)
 from accounts.models import AddressEntry, RuleChange, Transfer, VenueNetwork
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.transfers import submit_transfer
 from arbplatform.core.errors import Denied, InvalidInput
 from markets.domain.funds import DepositAddress
+from markets.errors import VenueAuthFailed, VenueUnavailable
 from markets.models import Venue
 
 
@@ -124,6 +130,42 @@ def test_one_name_means_one_network(alpha, people):
         confirm_network(venue=venue, network="ETH", venue_name=" ", user=people[0])
 
     assert VenueNetwork.objects.count() == 1
+
+
+@pytest.mark.usefixtures("usdt")
+def test_a_name_that_the_venue_does_not_list_is_refused_with_those_that_it_does(alpha, people):
+    alpha[1].networks["BTC"] = [alpha[1].network("BTC"), alpha[1].network("BEP20")]
+
+    with pytest.raises(NetworkNotListed) as refusal:
+        confirm_network(venue=alpha[0].venue, network="TRX", venue_name="TYPO", user=people[0])
+
+    text = "alpha lists no network called TYPO. Choose one of: TRC20, BEP20, BTC, ERC20."
+    assert str(refusal.value) == text
+    assert [str(each) for each in refusal.value.fields["venue_name"]] == [text]
+    assert not VenueNetwork.objects.exists()
+    assert not RuleChange.objects.exists()
+    row = confirm_network(venue=alpha[0].venue, network="TRX", venue_name="TRC20", user=people[0])
+    assert row.venue_name == "TRC20"
+
+
+@pytest.mark.usefixtures("usdt")
+@pytest.mark.parametrize("error", [VenueUnavailable, VenueAuthFailed])
+def test_a_venue_that_cannot_say_its_names_keeps_nobody_from_confirming_one(alpha, people, error):
+    alpha[1].failures["fetch_networks"] = [error(venue="alpha", cause="no")]
+
+    confirm_network(venue=alpha[0].venue, network="TRX", venue_name="Other", user=people[0])
+
+    assert VenueNetwork.objects.get().venue_name == "Other"
+
+
+def test_at_a_venue_without_an_account_every_name_is_taken(alpha, people):
+    alpha[1].networks["BTC"] = [alpha[1].network("BTC")]
+    alpha[0].is_enabled = False
+    alpha[0].save()
+
+    confirm_network(venue=alpha[0].venue, network="TRX", venue_name="Other", user=people[0])
+
+    assert "fetch_networks" not in alpha[1].calls
 
 
 def test_only_staff_confirms(alpha, user):

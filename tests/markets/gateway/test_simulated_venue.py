@@ -165,6 +165,14 @@ def test_funds_arrive_at_another_venue_less_the_network_fee(
     assert there.fetch_balances()["USDT"].free == before + 99
 
 
+def test_the_networks_of_every_asset_are_told_in_one_answer(gateway: VenueGateway) -> None:
+    one = {network.network for network in gateway.fetch_networks("USDT")}
+
+    every = {network.network for network in gateway.fetch_networks(None)}
+
+    assert one < every
+
+
 def test_the_networks_of_an_asset_are_told(stage: SimulatedStage, gateway: VenueGateway) -> None:
     (network,) = gateway.fetch_networks("USDT")
 
