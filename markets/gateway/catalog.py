@@ -76,6 +76,7 @@ class Catalog:
         self.pulse = PulseCounter()
         self.connections = Connections()
         self.warmer = Warmer(
+            spec.code,
             self.connections,
             self._client,
             count=warm_count,

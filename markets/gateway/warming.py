@@ -46,7 +46,8 @@ class Warmer:
     Its requests count against the venue's budget, after everything else.
 
     Args:
-        connections: of the venue.
+        venue: code of it, for the log.
+        connections: to it.
         build: makes what asks for the venue's time.
         count: connections that are kept open; 0 is none.
         is_barred: tells whether nothing may be sent to the venue.
@@ -54,12 +55,14 @@ class Warmer:
 
     def __init__(
         self,
+        venue: str,
         connections: Connections,
         build: Build,
         *,
         count: int,
         is_barred: Callable[[], bool],
     ) -> None:
+        self._venue = venue
         self._connections = connections
         self._build = build
         self._count = count
@@ -114,16 +117,30 @@ class Warmer:
     def _see_to(self, client: Any, door: "_StalestFirst") -> float:
         """Have the connections that need it asked, one after the other; return the pause [s]."""
         self._connections.drop_closed()
+        if self._is_barred():
+            return LOOK_S
         for _each in range(self._count):
-            if self._is_barred() or self._stopping.is_set() or not door.is_due():
+            if self._stopping.is_set() or not door.is_due():
                 break
             if not _ask(client, door):
                 if client.sent_count and not door.is_used:
                     self._count = 0  # it left through a proxy, whose connections are not ours
-                self._failures = min(self._failures + 1, FAILURES_MAX)
-                return float(LOOK_S * 2**self._failures)
+                    return LOOK_S
+                return self._pause_s()
+        if self._failures >= FAILURES_MAX:
+            logger.info("%s: connections are kept open again", self._venue)
         self._failures = 0
         return LOOK_S
+
+    def _pause_s(self) -> float:
+        """Return how long to wait after one more that was not kept; say it when it goes on [s]."""
+        if self._failures == FAILURES_MAX - 1:
+            logger.warning(
+                "%s: no connection can be kept open, so orders have to open theirs and arrive late",
+                self._venue,
+            )
+        self._failures = min(self._failures + 1, FAILURES_MAX)
+        return float(LOOK_S * 2**self._failures)
 
 
 class _StalestFirst:

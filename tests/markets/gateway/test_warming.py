@@ -308,18 +308,23 @@ def _step(
 ) -> tuple[Clock, Callable[[], float]]:
     """Return a client and what lets its connections be looked after once; the pause [s]."""
     kept = Connections()
-    warmer = Warmer(kept, lambda _door: None, count=WARM, is_barred=is_barred)
+    warmer = Warmer("alpha", kept, lambda _door: None, count=WARM, is_barred=is_barred)
     client, door = Clock(answer), warming._StalestFirst(kept, WARM)
     return client, lambda: warmer._see_to(client, door)
 
 
-def test_connections_that_are_not_kept_are_tried_less_and_less_often() -> None:
+def test_connections_that_are_not_kept_are_tried_less_and_less_often_and_it_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     client, step = _step(lambda: None)  # no connection comes back
 
     pauses_s = [step() for _ in range(7)]
 
     assert pauses_s == [0.02, 0.04, 0.08, 0.16, 0.32, 0.32, 0.32]
     assert client.asked == 7
+    assert [each.getMessage() for each in caplog.records] == [
+        "alpha: no connection can be kept open, so orders have to open theirs and arrive late"
+    ]
 
 
 def test_a_venue_that_is_blocked_is_asked_nothing_until_it_is_not() -> None:
