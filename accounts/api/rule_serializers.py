@@ -17,7 +17,7 @@ from accounts.models import (
 from accounts.selectors import list_rule_changes
 from accounts.services.addresses import LABEL_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
-from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
+from arbplatform.api.fields import AmountField, AuthorField, BodySerializer, SentenceField
 
 ID_MAX = 2**63 - 1
 CHANGES_MAX = 100
@@ -44,12 +44,8 @@ class AddressSerializer(serializers.ModelSerializer[AddressEntry]):
     asset = serializers.CharField(source="asset.code", read_only=True)
     state = serializers.ChoiceField(choices=AddressStateChoice.choices, read_only=True)
     reason = SentenceField(source="to_reason", help_text=WHY)
-    proposed_by = serializers.CharField(
-        source="proposed_by.username", read_only=True, allow_null=True, default=None
-    )
-    approved_by = serializers.CharField(
-        source="approved_by.username", read_only=True, allow_null=True, default=None
-    )
+    proposed_by = AuthorField()
+    approved_by = AuthorField()
 
     class Meta:
         model = AddressEntry
@@ -132,9 +128,7 @@ class NetworkSerializer(serializers.ModelSerializer[VenueNetwork]):
     """What a venue calls one of our networks."""
 
     venue = serializers.SlugField(source="venue.code", read_only=True)
-    confirmed_by = serializers.CharField(
-        source="confirmed_by.username", read_only=True, allow_null=True, default=None
-    )
+    confirmed_by = AuthorField()
 
     class Meta:
         model = VenueNetwork

@@ -9,7 +9,13 @@ from accounts.domain.permissions import find_warnings, from_json
 from accounts.models import Balance, Transfer, TransferStateChoice, VenueAccount, WalletChoice
 from accounts.services.accounts import KEY_LENGTH_MAX as SECRET_LENGTH_MAX
 from accounts.services.requests import KEY_LENGTH_MAX
-from arbplatform.api.fields import AmountField, BodySerializer, ChoiceField, SentenceField
+from arbplatform.api.fields import (
+    AmountField,
+    AuthorField,
+    BodySerializer,
+    ChoiceField,
+    SentenceField,
+)
 from arbplatform.wording import render
 
 
@@ -142,12 +148,8 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
     fee_max = AmountField(read_only=True, allow_null=True)
     arrived_amount = AmountField(read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=TransferStateChoice.choices, read_only=True)
-    requested_by = serializers.CharField(
-        source="requested_by.username", read_only=True, allow_null=True, default=None
-    )
-    approved_by = serializers.CharField(
-        source="approved_by.username", read_only=True, allow_null=True, default=None
-    )
+    requested_by = AuthorField()
+    approved_by = AuthorField()
     error = SentenceField(source="to_error")
     value = AmountField(read_only=True, allow_null=True)
 

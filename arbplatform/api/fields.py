@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from arbplatform.authors import keep_author
 from arbplatform.core.decimals import (
     STORED_DECIMAL_PLACES,
     STORED_DIGITS_MAX,
@@ -140,3 +141,14 @@ class SentenceValuesField(serializers.DictField):
     def to_representation(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values by name."""
         return render_values(message_from_json({"context": value}))
+
+
+class AuthorField(serializers.CharField):
+    """A person by name, as histories tell it: nobody passes for the platform, which is null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        """Return what a person is called; with their number if as the platform is."""
+        return keep_author(value)

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import WalletChoice
-from arbplatform.api.fields import AmountField, BodySerializer, SentenceField
+from arbplatform.api.fields import AmountField, AuthorField, BodySerializer, SentenceField
 from arbplatform.wording import render
 from ledger.domain.advice import advise
 from ledger.domain.reconciliation import DiscrepancyKind, DiscrepancyState
@@ -92,9 +92,7 @@ class DiscrepancySerializer(serializers.ModelSerializer[Discrepancy]):
         source="to_note", help_text="What a person says it is: as typed, or where they said so."
     )
     evidence = serializers.DictField(read_only=True, child=serializers.CharField(allow_blank=True))
-    acknowledged_by = serializers.CharField(
-        source="acknowledged_by.username", read_only=True, default=None, allow_null=True
-    )
+    acknowledged_by = AuthorField()
 
     wallet = serializers.ChoiceField(
         choices=WalletChoice.choices,

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from arbplatform.api.fields import AmountField, SentenceField
+from arbplatform.api.fields import AmountField, AuthorField, SentenceField
 from ledger.models import Order
 from strategies.domain.repair import Action
 from strategies.models import PARTS, Attribution, Execution
@@ -55,9 +55,7 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
     expected_profit = AmountField(read_only=True)
     realised_profit = AmountField(read_only=True, allow_null=True)
     profit_asset = serializers.CharField(source="profit_asset.code", read_only=True)
-    acknowledged_by = serializers.CharField(
-        source="acknowledged_by.username", read_only=True, default=None, allow_null=True
-    )
+    acknowledged_by = AuthorField()
 
     class Meta:
         model = Execution

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from arbplatform.api.fields import (
     AmountField,
+    AuthorField,
     BodySerializer,
     ChoiceField,
     SentenceField,
@@ -206,9 +207,7 @@ class PnlSerializer(serializers.Serializer[Any]):
 class RunSerializer(serializers.ModelSerializer[Run]):
     """A run: one strategy from start to stop."""
 
-    started_by = serializers.CharField(
-        source="started_by.username", read_only=True, default=None, allow_null=True
-    )
+    started_by = AuthorField()
     stop_reason = serializers.SerializerMethodField(
         help_text="What a person gave as the reason, or what went wrong, in the reader's language."
     )

@@ -216,3 +216,13 @@ def test_a_transfer_is_approved_by_another_person_or_cancelled(apis, alpha, beta
     assert (stopped["state"], stopped["note"]) == ("failed", "ann: mistake")
     assert refusal(apis[0].post(f"{path}/cancel", {"reason": "again"}, format="json"))[0] == 409
     assert alpha[1].count("withdraw") == 0
+
+
+def test_a_person_who_is_called_as_the_platform_is_does_not_pass_for_it(apis, people, alpha, data):
+    people[0].username = "system"
+    people[0].save()
+    body = {"venue": "alpha", "network": "Tron", "venue_name": "TRC20"}
+
+    made = data(apis[0].post("/api/networks", body, format="json"), 201)
+
+    assert made["confirmed_by"] == f"system (#{people[0].pk})"
