@@ -20,7 +20,8 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Movement, Purse
 from ledger.models import Entry, EntryKind, Fill
 from ledger.selectors.reconciliation import list_booked_keys, list_fills_of_market
 from ledger.services.entries import book_entry
-from ledger.services.fills import book_fills, is_fee_known, is_fee_plausible
+from ledger.services.fees import FeeJudge, is_fee_known, is_in_third_coin
+from ledger.services.fills import book_fills
 from ledger.services.listings import Listing, TradeKey
 from ledger.services.missing_fills import evidence_of, settle_missing
 from ledger.services.movements import Candidate
@@ -42,6 +43,11 @@ _CONFLICT = _(
 _FEE_DOUBT = _(
     "The venue states a fee of {fee} {asset} for trade {trade_id}; that is more than 2 % of it. "
     "It is not booked until the balance shows it."
+)
+_OTHER_FEE_DOUBT = _(
+    "The venue states a fee of {fee} {asset} for trade {trade_id}; that is worth more than 10 % of "
+    "it, or more than the account holds of a coin whose price is not known. It is not booked until "
+    "the balance shows it."
 )
 _FEE_DIFFERS = _(
     "The fee of trade {trade_id} is booked as {booked} {booked_asset}; the venue states "
@@ -117,13 +123,14 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
     """Book a fee that was not stated at first; one that is hard to believe waits for proof."""
     order = fill.order
     order.market = listing.market
-    if is_fee_plausible(order, row):
+    if FeeJudge().is_plausible(order, row):
         listing.round.touched.add(order.pk)
         book_fills(order=order, fills=[row])
         return
     fee, asset = row.fee or ZERO, row.fee_asset or ""
     what = Message(
-        _FEE_DOUBT, {"fee": to_plain(fee), "asset": asset, "trade_id": row.venue_trade_id}
+        _OTHER_FEE_DOUBT if is_in_third_coin(order, row) else _FEE_DOUBT,
+        {"fee": to_plain(fee), "asset": asset, "trade_id": row.venue_trade_id},
     )
     listing.see(_K.FEE, key, what, asset=asset, wallet=Wallet.SPOT, stated=fee)
     movement = Movement(

@@ -13,22 +13,20 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from arbplatform.core.clock import from_ms
-from arbplatform.core.decimals import ZERO, Amount, Fraction, Quantity
+from arbplatform.core.decimals import ZERO, Amount, Quantity
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
-from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines, stored_cost
+from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines
 from ledger.models import EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.batches import Statement, insertions, run_batch
 from ledger.services.entries import EntryDraft, draft_entries
+from ledger.services.fees import FeeJudge, cost_of, is_fee_known, is_in_third_coin
 from ledger.services.logs import draft_log, write_logs
 from ledger.services.reservations import keep_reserved
 from ledger.services.rows import mark_inserted
 from markets.domain.orders import Side, VenueFill
 from markets.services.assets import ensure_assets
-
-FEE_FRACTION_MAX = Fraction("0.02")
-"""A larger part of what was traded is no fee but a wrong unit, unless the balance shows it."""
 
 _FILL_COLUMNS = (
     "id",
@@ -64,6 +62,11 @@ _OVERFILLED = _(
 _SUSPICIOUS_FEE = _(
     "The fee {fee} {asset} of trade {trade_id} is more than 2 % of what was traded. The trade is "
     "booked, its fee only when the account's balance shows that it was taken."
+)
+_STRANGE_FEE = _(
+    "The fee {fee} {asset} of trade {trade_id} is worth more than 10 % of what was traded, or more "
+    "than the account holds of a coin whose price is not known. The trade is booked, its fee only "
+    "when the account's balance shows that it was taken."
 )
 
 
@@ -173,6 +176,7 @@ class _Booking:
         self, batch: Sequence[tuple[Order, Sequence[VenueFill]]], *, is_fee_proven: bool
     ) -> None:
         self.is_fee_proven = is_fee_proven
+        self.fees = FeeJudge()
         self.asset_ids = _asset_ids(batch)
         self.booked = {order.pk: Booked() for order, _fills in batch}
         self.known: dict[tuple[int, str], Fill] = {}
@@ -284,7 +288,7 @@ class _Booking:
         """Return whether the fee can be booked: stated, and believable or proven."""
         if not is_fee_known(reported):
             return False
-        return self.is_fee_proven or is_fee_plausible(order, reported)
+        return self.is_fee_proven or self.fees.is_plausible(order, reported)
 
     def _count(self, fill: Fill, *, has_fee: bool) -> None:
         key = (fill.order_id, fill.venue_trade_id)
@@ -299,7 +303,7 @@ class _Booking:
             self._log(
                 LogLevel.WARNING,
                 "fee_suspicious",
-                _SUSPICIOUS_FEE,
+                _STRANGE_FEE if is_in_third_coin(order, reported) else _SUSPICIOUS_FEE,
                 order,
                 reported,
                 fee=reported.fee,
@@ -374,26 +378,6 @@ def _entry(
         strategy_id=order.strategy_id,
         execution_id=order.execution_id,
     )
-
-
-def is_fee_known(reported: VenueFill) -> bool:
-    """Return whether the venue said what it took: a fee without its asset is no answer."""
-    return reported.fee is not None and (reported.fee == ZERO or reported.fee_asset is not None)
-
-
-def is_fee_plausible(order: Order, reported: VenueFill) -> bool:
-    """Return whether a fee may be what was really taken; of a third coin nothing is known."""
-    market = order.market
-    traded = {market.base.code: reported.quantity, market.quote.code: cost_of(reported)}
-    amount = traded.get(reported.fee_asset or "")
-    return amount is None or abs(reported.fee or ZERO) <= FEE_FRACTION_MAX * amount
-
-
-def cost_of(reported: VenueFill) -> Amount:
-    """Return what an execution cost or brought [quote]."""
-    if reported.cost is not None:
-        return reported.cost
-    return stored_cost(side=reported.side, price=reported.price, quantity=reported.quantity)
 
 
 def _differs(booked: Fill, reported: VenueFill) -> bool:

@@ -33,7 +33,7 @@ from ledger.selectors.reconciliation import (
     list_booked_keys,
     may_be_unlinked,
 )
-from ledger.services.fills import cost_of, is_fee_known
+from ledger.services.fees import cost_of, is_fee_known
 from ledger.services.listings import Listing, Stranger, TradeKey
 from ledger.services.movements import external
 from ledger.services.recording import record

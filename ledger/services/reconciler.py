@@ -44,8 +44,8 @@ from ledger.selectors.reconciliation import (
 from ledger.selectors.traded import list_traded_markets, read_activity
 from ledger.services.claims import restrict_broken_strategies
 from ledger.services.discrepancies import alarm_due, keep_sightings
+from ledger.services.fees import FEE_FRACTION_MAX
 from ledger.services.fill_comparison import compare_fills
-from ledger.services.fills import FEE_FRACTION_MAX
 from ledger.services.kept_histories import KEPT
 from ledger.services.movements import (
     Candidate,

@@ -13,6 +13,8 @@ from ledger.models import Entry, EntryKind, Fill, LateFee, LogEntry, Order, Post
 from ledger.selectors import imbalances, list_total_errors, order_movements, wallet_balances
 from ledger.services.fills import book_fills
 from ledger.services.journal import write_orders
+from ledger.services.openings import ensure_opened
+from markets.domain.funds import Wallet
 from markets.domain.orders import Side
 from markets.models import Asset
 from tests.ledger.fakes import make_fill
@@ -63,7 +65,9 @@ def test_a_sale_pays_its_fee_in_what_it_brings(make_plan):
     assert order_movements(order.pk) == {"BTC": D("-0.5"), "USDT": D(29_970)}
 
 
-def test_a_fee_in_a_third_asset_is_booked_in_that_asset(order):
+def test_a_fee_in_a_third_asset_is_booked_in_that_asset(order, venue, account):
+    venue.balances[Wallet.SPOT]["BNB"] = D(1)
+    ensure_opened(account_id=account.pk)
     book_fills(order=order, fills=[make_fill(order, fee=D("0.013"), fee_asset="BNB")])
 
     assert order_movements(order.pk) == {

@@ -202,7 +202,9 @@ def test_a_fee_in_another_coin_is_valued_at_its_last_known_price_and_keeps_it(cr
 def test_a_fee_in_a_coin_without_a_price_is_named(cross, edge):
     execution = tick(cross)
     order = execution.orders.get(side="sell")
-    book_fills(order=order, fills=[report(order, fee=D("0.01"), fee_asset="XYZ")])
+    book_fills(
+        order=order, fills=[report(order, fee=D("0.01"), fee_asset="XYZ")], is_fee_proven=True
+    )
 
     settle(execution)
 
