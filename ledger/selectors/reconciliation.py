@@ -201,6 +201,22 @@ def find_orders_by_venue_id(account_id: int, market_id: int, ids: Iterable[str])
     return list(rows.filter(venue_order_id__in=[one for one in ids if one]))
 
 
+def find_known(account_id: int, ids: Collection[str]) -> set[tuple[str, str]]:
+    """Return symbol and the venue's id of those orders of an account that the journal knows."""
+    named = [one for one in ids if one]
+    if not named:
+        return set()
+    rows = Order.objects.filter(account_id=account_id, venue_order_id__in=named)
+    return set(rows.order_by().values_list("market__symbol", "venue_order_id"))
+
+
+def list_unlinked(account_id: int) -> set[tuple[str, str, Quantity]]:
+    """Return symbol, side and size of orders that may be at the venue under an id unknown to us."""
+    ids = list_live_ids([account_id]).get(account_id, [])
+    rows = Order.objects.filter(pk__in=ids, state__in=_MOVING_STATES, venue_order_id="")
+    return set(rows.order_by().values_list("market__symbol", "side", "quantity"))
+
+
 def may_be_unlinked(
     account_id: int, market_id: int, *, side: str, quantity: Quantity, since: datetime
 ) -> bool:

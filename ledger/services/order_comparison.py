@@ -22,8 +22,10 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Owner, Sighting
 from ledger.models import Discrepancy, Order, SideChoice
 from ledger.selectors import get_order
 from ledger.selectors.reconciliation import (
+    find_known,
     list_doubtful_orders,
     list_open_orders,
+    list_unlinked,
     list_watched_orders,
     map_states,
 )
@@ -46,6 +48,8 @@ LOOKUPS_MAX = 20
 """Orders that one round looks up again; while there are more, all have their turn."""
 
 _K = DiscrepancyKind
+
+_OTHERS = frozenset({Owner.OTHER_INSTALLATION, Owner.SOMEBODY})
 
 _SUBJECT = "order|"
 
@@ -101,11 +105,10 @@ def _by_venue_id(reports: Iterable[VenueOrder]) -> dict[tuple[str, str], VenueOr
 
 
 def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
-    for report in reports:
-        owner = owner_of(report.client_order_id, settings.ARB_INSTALL_ID)
+    for report, owner in _list_foreign(round_, reports):
         if owner is Owner.OTHER_INSTALLATION:
             round_.sightings.append(see_other_installation(stranger_of(report)))
-        elif owner is Owner.SOMEBODY:
+        else:
             context = {
                 "venue_order_id": report.venue_order_id,
                 "side": report.side.value,
@@ -121,6 +124,30 @@ def _see_foreign(round_: Round, reports: Iterable[VenueOrder]) -> None:
                 is_explained=True,
             )
             round_.sightings.append(sighting)
+
+
+def _list_foreign(
+    round_: Round, reports: Iterable[VenueOrder]
+) -> Iterator[tuple[VenueOrder, Owner]]:
+    """Yield the orders of others, and none of ours to which a list gives another name.
+
+    Ours is known by the venue's id. Before that is written down, what looks like an order that is
+    on its way is nobody's yet: the next round tells.
+    """
+    foreign = [
+        (report, owner)
+        for report in reports
+        if (owner := owner_of(report.client_order_id, settings.ARB_INSTALL_ID)) in _OTHERS
+    ]
+    if not foreign:
+        return
+    known = find_known(round_.account.pk, [report.venue_order_id for report, _owner in foreign])
+    unlinked = list_unlinked(round_.account.pk)
+    for report, owner in foreign:
+        looks = (report.symbol, report.side.value, report.quantity)
+        is_on_its_way = owner is Owner.SOMEBODY and looks in unlinked
+        if (report.symbol, report.venue_order_id) not in known and not is_on_its_way:
+            yield report, owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from arbplatform.core.clock import to_ms
 from ledger.domain.reconciliation import OVERLAP, ROUNDS_MIN
-from ledger.models import AccountReconciliation, Discrepancy, Order
+from ledger.models import AccountReconciliation, Discrepancy, Order, TradingHalt
 from ledger.services import order_comparison
 from ledger.services.discrepancies import acknowledge
 from ledger.services.journal import submit_orders, write_orders
@@ -235,6 +235,40 @@ def test_a_list_that_was_not_told_does_not_count_as_one_without_the_order(look, 
 
     assert found() == ("open", 2)
     assert "unlisted" not in Discrepancy.objects.get(kind="order_state").evidence
+
+
+@pytest.mark.parametrize("named", [None, "", "venue-made-7", "arbother" + "z" * 16])
+def test_our_open_order_is_nobody_elses_whatever_name_a_list_gives_it(look, resting, venue, named):
+    told = venue.orders[resting.venue_order_id]
+    listed = replace(told, client_order_id=named)
+    venue.fetch_open_orders = lambda _symbol=None: [listed]
+
+    assert look().outcome == "clean"
+
+    assert not Discrepancy.objects.exists()
+    assert not TradingHalt.objects.exists()
+
+
+def test_nor_while_its_own_answer_is_still_on_its_way(look, resting, venue):
+    Order.objects.update(state="submitting", venue_order_id="", acknowledged_at=None)
+    listed = replace(venue.orders[resting.venue_order_id], client_order_id="venue-made-7")
+    venue.fetch_open_orders = lambda _symbol=None: [listed]
+
+    look()
+
+    assert not Discrepancy.objects.filter(kind="foreign_order").exists()
+
+
+def test_an_order_of_another_market_with_our_orders_id_is_still_somebody_elses(
+    look, resting, venue
+):
+    told = venue.orders[resting.venue_order_id]
+    theirs = replace(told, symbol="ETH/USDT", client_order_id="web-1")
+    venue.fetch_open_orders = lambda _symbol=None: [told, theirs]
+
+    look()
+
+    assert [row.kind for row in Discrepancy.objects.all()] == ["foreign_order"]
 
 
 def test_an_order_of_another_market_with_the_same_id_does_not_stand_for_ours(look, other, venue):
