@@ -24,6 +24,7 @@ from django.db import (
     transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 from arbplatform.persistence.folded import closed, give_up
@@ -147,8 +148,8 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
     Args:
         first: drafts what is run first.
         second: drafts the rest.
-        meanwhile: is done while the server runs the second part, and on SQLite before. Must neither
-            ask the database nor raise: see ``done_meanwhile``.
+        meanwhile: is done while the server runs the second part, and on SQLite before. The database
+            is refused to it, and what it raises is raised when all is committed.
 
     Raises:
         Unmet: a requirement did not hold; nothing was written.
@@ -156,29 +157,67 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
         ProgrammingError: the second part has asked the database; nothing was written.
     """
     database = connections[DEFAULT_DB_ALIAS]
+    aside = _Aside(database, meanwhile)
     if database_vendor() == "sqlite" or database.in_atomic_block:
         with transaction.atomic(durable=True):
             run_batch(first())
             statements = second()
-            meanwhile()
+            aside.do()
             run_batch(statements)
+        aside.raise_error()
         return
     session = session_of(database)
     give_up(database)  # nothing is open here; if anything were, it would be committed below
     text = f"BEGIN; {_text_of(session, database, first())}"
+    upcoming = _Upcoming(session, database, second)
+    drafting = _Aside(database, upcoming.draft)
     try:
         with _unmet_told():
-            upcoming = _Upcoming(session, database, second)
-            try:
-                session.run(database, text, upcoming.draft)
-            finally:
-                upcoming.raise_interruption()
-            cursor = session.run(database, f"{upcoming.text()}; COMMIT", meanwhile)
+            _run_beside(session, database, text, drafting)
+            drafting.raise_error()
+            cursor = _run_beside(session, database, f"{upcoming.text()}; COMMIT", aside)
     except BaseException:  # whatever it was: nothing may stay open, half of it least of all
         give_up(database)
         raise
     if cursor.statusmessage != "COMMIT":  # so it is where an error was ignored
         raise InternalError("the transaction was not committed")
+    aside.raise_error()
+
+
+def _run_beside(
+    session: Session, database: BaseDatabaseWrapper, text: str, aside: "_Aside"
+) -> CursorWrapper:
+    """Run a text and do something meanwhile; what is to end the process is raised in any case."""
+    try:
+        return session.run(database, text, aside.do)
+    finally:
+        aside.raise_interruption()
+
+
+@dataclass(slots=True)
+class _Aside:
+    """Something that is done while the connection is busy, and cannot break it."""
+
+    database: BaseDatabaseWrapper
+    call: Callable[[], None]
+    error: BaseException | None = None
+
+    def do(self) -> None:
+        """Do it, without the database."""
+        try:
+            without_database(self.database, self.call)
+        except BaseException as error:  # noqa: BLE001  raised later: the driver must go on
+            self.error = error
+
+    def raise_interruption(self) -> None:
+        """Raise what is meant to end more than this, whatever became of the text."""
+        if self.error is not None and not isinstance(self.error, Exception):
+            raise self.error
+
+    def raise_error(self) -> None:
+        """Raise what went wrong with it, if anything did."""
+        if self.error is not None:
+            raise self.error
 
 
 @dataclass(slots=True)
@@ -190,29 +229,15 @@ class _Upcoming:
     part: Part
     statements: Sequence[Statement] = ()
     ready: str = ""
-    error: BaseException | None = None
 
     def draft(self) -> None:
-        """Draft the part while the connection is busy, and write its text if that is known."""
-        try:
-            without_database(self.database, self._draft)
-        except BaseException as error:  # noqa: BLE001  raised later: the driver must go on
-            self.error = error
-
-    def _draft(self) -> None:
+        """Draft the part, and write its text if that is known."""
         self.statements = self.part()
         if self.session.knows(_plan(_forms(self.statements))[0]):
             self.ready = _text_of(self.session, self.database, self.statements)
 
-    def raise_interruption(self) -> None:
-        """Raise what is meant to end more than this, whatever became of the first part."""
-        if self.error is not None and not isinstance(self.error, Exception):
-            raise self.error
-
     def text(self) -> str:
-        """Return the text of the part, or raise what went wrong with its draft."""
-        if self.error is not None:
-            raise self.error
+        """Return the text of the part."""
         return self.ready or _text_of(self.session, self.database, self.statements)
 
 

@@ -225,6 +225,50 @@ def test_what_is_done_meanwhile_is_done_once_and_only_if_there_is_a_second_part(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [KeyError("a bug"), SystemExit(7)])
+def test_what_is_done_meanwhile_cannot_break_the_transaction(codes, error):
+    connection.ensure_connection()
+    driver = connection.connection
+
+    def fail():
+        raise error
+
+    for number in range(2):  # unprepared, and prepared
+        with pytest.raises(type(error), match=str(error.args[0])):
+            run_parts(drafting([add(f"A{number}")]), drafting([add(f"B{number}")]), fail)
+        assert is_free()
+
+    assert connection.connection is driver
+    assert codes() == ["A0", "A1", "B0", "B1"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_the_transaction_fails_as_well_it_is_that_which_is_told(codes):
+    def fail():
+        raise KeyError("a bug")
+
+    unmet = Statement("1 = 2", requirement="sense")
+    with pytest.raises(Unmet):
+        run_parts(drafting([add("A")]), drafting([unmet]), fail)
+
+    assert is_free()
+    assert codes() == []
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "ask", [Asset.objects.count, transaction.atomic().__enter__, connection.close]
+)
+def test_the_database_is_refused_to_what_is_done_meanwhile(codes, ask):
+    with pytest.raises(ProgrammingError, match="asked while it works"):
+        run_parts(drafting([add("A")]), drafting([add("B")]), ask)
+
+    assert is_free()
+    assert codes() == ["A", "B"]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_part_in_which_something_does_not_hold_undoes_all(codes, place):
     parts = [[add("A")], [add("B")]]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connection, transaction
 
 from accounts.models import Reservation
 from accounts.selectors import lock_account
@@ -214,17 +214,34 @@ def test_orders_are_made_ready_while_they_are_written_with_gateways_looked_up_be
     write, make_plan, account, monkeypatch
 ):
     opened = []
+    texts: list[str] = []
 
     def note(orders, **options):
-        opened.append((orders, dict(options["doors"]), Order.objects.count()))
+        opened.append((orders, dict(options["doors"]), len(texts)))
         return flights.open_flight(orders, **options)
+
+    def run(execute, sql, *rest):
+        texts.append(sql)
+        return execute(sql, *rest)
 
     gateway = AskingGateway()
     monkeypatch.setattr(writing, "open_flight", note)
-    orders, flight = write(gateway, [make_plan()])
+    with connection.execute_wrapper(run):
+        orders, flight = write(gateway, [make_plan()])
     flight.hold_back()
 
-    assert opened == [(orders, {account.pk: gateway}, 0)]
+    [(ready, doors, run_before)] = opened
+    assert (ready, doors) == (orders, {account.pk: gateway})
+    assert 0 < run_before < len(texts)  # what must hold was asked, the rows were not written
+
+
+def test_the_database_is_refused_to_who_makes_orders_ready(write, make_plan, monkeypatch):
+    monkeypatch.setattr(writing, "open_flight", lambda _orders, **_options: Order.objects.count())
+
+    with pytest.raises(ProgrammingError, match="asked while it works"):
+        write(AskingGateway(), [make_plan()])
+
+    assert Order.objects.get().state == OrderState.SUBMITTING
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
