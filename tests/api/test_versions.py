@@ -211,4 +211,5 @@ def test_what_is_compared_is_kept_until_it_is_changed(cases, staff_api):
             answer = change(address, body, format="json", headers={"If-Match": "no" + read})
 
         assert is_stale(answer), address
-        assert any("FOR UPDATE" in query["sql"] for query in captured), address
+        locks = (" FOR UPDATE", " FOR NO KEY UPDATE")
+        assert any(lock in query["sql"] for query in captured for lock in locks), address

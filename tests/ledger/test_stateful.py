@@ -72,7 +72,8 @@ class Books(RuleBasedStateMachine):
             fresh = FakeVenue(fake.code)
             for name in vars(fresh):
                 setattr(fake, name, getattr(fresh, name))
-            fake.balances[Wallet.SPOT] = {"BTC": D(10), "USDT": D(600_000)}
+            # without prices, a fee in a third coin is believed up to what is held of it
+            fake.balances[Wallet.SPOT] = {"BTC": D(10), "USDT": D(600_000), "BNB": D(10)}
             ensure_opened(account_id=account.pk, clock=self.clock)
 
     def teardown(self):
