@@ -51,7 +51,7 @@ def look_up(transfer: Transfer, *, clock: Clock) -> Sighting:
     """
     try:
         return _look_up(transfer, clock)
-    except Exception:
+    except Exception:  # whatever it was: nobody could listen, and no silence counts
         _SILENCES.interrupt(_name(transfer), clock)
         raise
 

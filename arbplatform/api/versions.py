@@ -5,6 +5,7 @@ of it, or nobody could ever write back what was read. It is read before what it 
 written in the transaction of the change, so that it never vouches for more than the reader saw.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
@@ -47,6 +48,7 @@ Handler = Callable[..., Response]
 class VersionedView(APIView):
     """A view of something that is read, and changed as it was read."""
 
+    @abstractmethod
     def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
         """Return what can be set, as it is now.
 
@@ -54,7 +56,6 @@ class VersionedView(APIView):
             is_locking: whether nobody else may change it until the transaction ends.
             place: what the address says of which one.
         """
-        raise NotImplementedError
 
 
 def versioned(handler: Handler) -> Handler:
