@@ -51,6 +51,14 @@ class Unmet(Exception):
         self.name = name
 
 
+class FailedBeside(Exception):
+    """What was done beside a transaction went wrong, which is committed all the same.
+
+    Never the error itself, which is the cause of this one: whoever writes again what was given up,
+    or was refused, would take it for that and write everything a second time.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement with its values.
@@ -149,9 +157,10 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
         first: drafts what is run first.
         second: drafts the rest.
         meanwhile: is done while the server runs the second part, and on SQLite before. The database
-            is refused to it, and what it raises is raised when all is committed.
+            is refused to it.
 
     Raises:
+        FailedBeside: ``meanwhile`` has raised something; everything was written.
         Unmet: a requirement did not hold; nothing was written.
         IntegrityError: the database refused a row; nothing was written.
         ProgrammingError: the second part has asked the database; nothing was written.
@@ -164,7 +173,7 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
             statements = second()
             aside.do()
             run_batch(statements)
-        aside.raise_error()
+        aside.tell_failure()
         return
     session = session_of(database)
     give_up(database)  # nothing is open here; if anything were, it would be committed below
@@ -181,7 +190,7 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
         raise
     if cursor.statusmessage != "COMMIT":  # so it is where an error was ignored
         raise InternalError("the transaction was not committed")
-    aside.raise_error()
+    aside.tell_failure()
 
 
 def _run_beside(
@@ -215,9 +224,15 @@ class _Aside:
             raise self.error
 
     def raise_error(self) -> None:
-        """Raise what went wrong with it, if anything did."""
+        """Raise what went wrong with it, if anything did: nothing is committed."""
         if self.error is not None:
             raise self.error
+
+    def tell_failure(self) -> None:
+        """Say that something went wrong with it, if anything did: all is committed."""
+        self.raise_interruption()
+        if self.error is not None:
+            raise FailedBeside from self.error
 
 
 @dataclass(slots=True)
