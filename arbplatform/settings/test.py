@@ -1,12 +1,14 @@
 """Settings of the tests: fixed secrets, no throttling, a database that DATABASE_URL chooses."""
 
 import os
-import tempfile
+
+from arbplatform.settings.scratch import scratch_directory
 
 os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-that-guards-nothing-at-all")
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "dGVzdHMtb25seS1rZXktdGhhdC1ndWFyZHMtbm90aGk=")
 os.environ.setdefault("ARB_INSTALL_ID", "tests")
-os.environ.setdefault("ARB_DATA_DIR", tempfile.mkdtemp(prefix="arbplatform-tests-"))
+if "ARB_DATA_DIR" not in os.environ:  # what a test starts works in the directory of its tests
+    os.environ["ARB_DATA_DIR"] = scratch_directory()
 
 from arbplatform.settings.base import *  # noqa: F403
 from arbplatform.settings.base import DATABASES, REST_FRAMEWORK
