@@ -133,13 +133,14 @@ GROUPS = (
 
 def list_groups(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for the person behind ``request``, as unfold wants it."""
+    # Addresses first: a process that has made none yet has loaded none of the pages either.
+    overview = {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}
+    health = {"title": _("Health"), "icon": "monitor_heart", "link": reverse("health_page")}
     allowed = {
         page.opts.label_lower
         for page in admin.site._registry.values()  # noqa: SLF001  Django has no other list
         if page.has_view_permission(request)
     }
-    overview = {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}
-    health = {"title": _("Health"), "icon": "monitor_heart", "link": reverse("health_page")}
     groups: list[dict[str, Any]] = [{"title": None, "items": [overview, health]}]
     for group in GROUPS:
         pages = [_item(page) for page in group.pages if page.model in allowed]
