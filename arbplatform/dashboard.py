@@ -18,9 +18,12 @@ from rest_framework.views import APIView
 
 from arbplatform.api.fields import AmountField, SentenceField
 from arbplatform.core.decimals import to_decimal
+from arbplatform.notices.models import Alarm
+from arbplatform.notices.selectors import list_told_alarms
 from arbplatform.overview import EquityPoint, Overview, read_overview
 from arbplatform.parts import TITLES, check_parts
 from ledger.services.kill import read_standing
+from markets.models import VenueStateChoice
 from strategies.domain.states import ExecutionState
 from strategies.models import Execution
 
@@ -68,6 +71,8 @@ class VenueHealthSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     is_enabled = serializers.BooleanField()
     is_ok = serializers.BooleanField()
+    state = serializers.ChoiceField(choices=VenueStateChoice.choices)
+    state_reason = SentenceField(help_text="Why it is in that state; empty if it is healthy.")
     account_count = serializers.IntegerField()
     synced_at = serializers.DateTimeField(allow_null=True)
     error = SentenceField()
@@ -134,6 +139,11 @@ class OverviewView(APIView):
 
 POINTS_MIN: Final = 2
 
+ALARMS_MAX: Final = 5
+"""Alarms that the page tells; of more it says that there are."""
+SHOWN_KINDS: Final = ("trading:", "part:")
+"""Kinds of alarms about what the page tells by itself, with more to it."""
+
 STATE_VARIANTS: Final = {
     ExecutionState.EXECUTING: "info",
     ExecutionState.COMPLETED: "success",
@@ -154,19 +164,26 @@ LINKS: Final = {
     "transfers": ("accounts.transfer", "changelist"),
     "entries": ("ledger.entry", "changelist"),
     "venue_add": ("markets.venue", "add"),
+    "alarms": ("notices.alarm", "changelist"),
 }
 
 
 def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the console's first page with the overview's numbers."""
     overview = read_overview()
+    links = {name: link for name in LINKS if (link := _link(request, *LINKS[name]))}
+    alarms = (
+        list_told_alarms(besides=SHOWN_KINDS, limit=ALARMS_MAX + 1) if "alarms" in links else []
+    )
     context.update(
         overview=overview,
         trading=read_standing(),
         parts_down={TITLES[name]: part for name, part in check_parts().items() if not part.is_ok},
         latest=[_row(request, execution) for execution in overview.latest],
         equity_chart=_draw_equity(overview),
-        links={name: link for name in LINKS if (link := _link(request, *LINKS[name]))},
+        links=links,
+        alarms=[(alarm, _row_of(request, alarm)) for alarm in alarms[:ALARMS_MAX]],
+        has_more_alarms=len(alarms) > ALARMS_MAX,
     )
     return context
 
@@ -178,6 +195,15 @@ def _row(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "residuals": _residuals(execution),
         "link": _link(request, "strategies.execution", "change", execution.pk),
     }
+
+
+def _row_of(request: HttpRequest, alarm: Alarm) -> str | None:
+    """Return the address of the execution that an alarm is about; ``None``: it is about none."""
+    kind, _separator, rest = alarm.key.partition(":")
+    number = rest.partition(":")[0]
+    if kind != "execution" or not number.isdecimal():
+        return None
+    return _link(request, "strategies.execution", "change", number)
 
 
 def _residuals(execution: Execution) -> list[tuple[str, Decimal]]:

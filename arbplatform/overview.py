@@ -21,7 +21,7 @@ from ledger.domain.orders import OrderState
 from ledger.models import BookTotal
 from ledger.selectors import count_live_by_state, get_figures, list_equity
 from ledger.selectors.reconciliation import count_unsolved, map_last_clean
-from markets.models import Venue
+from markets.models import Venue, VenueStateChoice
 from markets.selectors import list_venues
 from markets.services.faults import SimulatorAnswer, ask_simulators
 from strategies.domain.states import StrategyState
@@ -59,6 +59,8 @@ class VenueHealth:
         code: of the venue.
         name: for people.
         is_enabled: whether it is used.
+        state: how all processes take it to be, a ``VenueState``.
+        state_reason: why it is in that state, still to be translated; empty if it is healthy.
         account_count: accounts of ours there that are enabled.
         synced_at: when markets or balances were last read.
         error: what went wrong last, still to be translated; empty if nothing is wrong.
@@ -70,6 +72,8 @@ class VenueHealth:
     code: str
     name: str
     is_enabled: bool
+    state: str
+    state_reason: Message
     account_count: int
     synced_at: datetime | None
     error: Message
@@ -84,7 +88,18 @@ class VenueHealth:
     @property
     def is_ok(self) -> bool:
         """Whether it is used and nothing is known to be wrong."""
-        return self.is_enabled and not self.error.template and self.synced_at is not None
+        is_read = not self.error.template and self.synced_at is not None
+        return self.is_enabled and self.is_healthy and is_read
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether orders that open something may go there."""
+        return self.state == VenueStateChoice.HEALTHY
+
+    @property
+    def state_label(self) -> str:
+        """Its state in the reader's language."""
+        return str(VenueStateChoice(self.state).label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +285,8 @@ def _health_of(
         code=venue.code,
         name=venue.name,
         is_enabled=venue.is_enabled,
+        state=venue.state,
+        state_reason=venue.to_state_reason(),
         account_count=len(accounts),
         synced_at=max((moment for moment in moments if moment), default=None),
         error=next((error for error in errors if error.template), Message("")),

@@ -1,6 +1,6 @@
 """Every query about channels, alarms and notices."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -97,9 +97,16 @@ def list_open_alarms(*, is_incident: bool) -> list[Alarm]:
     return list(Alarm.objects.filter(ended_at=None, is_incident=is_incident).order_by("pk"))
 
 
-def list_told_alarms(*, limit: int) -> list[Alarm]:
-    """Return the alarms that people were told of and that are not over, the gravest first."""
+def list_told_alarms(*, limit: int, besides: Collection[str] = ()) -> list[Alarm]:
+    """Return the alarms that people were told of and that are not over, the gravest first.
+
+    Args:
+        limit: how many at most.
+        besides: without those whose keys begin with one of these.
+    """
     rows = Alarm.objects.filter(ended_at=None).exclude(told_at=None)
+    for beginning in besides:
+        rows = rows.exclude(key__startswith=beginning)
     return list(rows.order_by("-severity", "pk")[:limit])
 
 

@@ -144,7 +144,7 @@ class ExecutionAdmin(FlattenAdmin):
     live_topics = TopicKind.EXECUTIONS.value
     inlines = (LegInline,)
     actions = ("acknowledge_selected",)
-    actions_detail = ("acknowledge_one",)
+    actions_detail = ("see_flattening", "acknowledge_one")
     fields = (
         "strategy",
         "run",
@@ -279,9 +279,9 @@ class ExecutionAdmin(FlattenAdmin):
         return self.apply_to_one(request, object_id, lambda row: _acknowledge(request, row))
 
     def is_offered(self, action: str, row: Execution) -> bool:
-        """Offer to take note only of an exposure that is held and that nobody took note of."""
+        """Offer to see to an exposure only while it is held and nobody took note of it."""
         is_held = row.state == ExecutionStateChoice.HELD and row.acknowledged_at is None
-        return is_held or action != "acknowledge_one"
+        return is_held or action not in {"acknowledge_one", "see_flattening"}
 
     def has_acknowledge_permission(
         self, request: HttpRequest, object_id: str | None = None

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
 
 from arbplatform.console.admin import ReadOnlyAdmin, plain
 from arbplatform.console.refusals import explain_in_one
@@ -22,6 +23,15 @@ PERMISSION = "ledger.change_tradinghalt"
 
 class FlattenAdmin(ReadOnlyAdmin):
     """A page of facts that also offers to flatten."""
+
+    @action(description=_("Flatten"), icon="compress", permissions=("flatten",))
+    def see_flattening(self, _request: HttpRequest, **_path: str) -> HttpResponse:
+        """Lead from what is held to the list that says how it can be brought back."""
+        return HttpResponseRedirect(reverse("admin:strategies_execution_flatten"))
+
+    def has_flatten_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Return whether the person may open the list, and act on it."""
+        return request.user.has_perm(PERMISSION)
 
     def get_urls(self) -> list[URLPattern]:
         """Put the page before those of single rows, which take any text for an id."""

@@ -11,6 +11,9 @@ from django.test import Client
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.errors import Message
+from arbplatform.core.sentences import message_to_json
+from arbplatform.notices.models import Alarm
 from arbplatform.overview import EQUITY_POINTS_MAX, read_equity, read_imbalances, read_overview
 from arbplatform.persistence.sentences import keep_sentence
 from ledger.models import AccountReconciliation, EquitySnapshot, Order
@@ -171,6 +174,68 @@ def test_trouble_is_shown(console, platform):
     assert "&lt;i&gt;no answer&lt;/i&gt;" in html
     assert "Disabled" in html
     assert read_imbalances() == {}
+
+
+def raise_alarm(key, text, **fields):
+    now = SYSTEM_CLOCK.now()
+    fields = {"raised_at": now, "last_seen_at": now, "told_at": now, "severity": 30} | fields
+    return Alarm.objects.create(key=key, message=message_to_json(Message(text)), **fields)
+
+
+def test_what_needs_a_person_is_named_with_the_way_to_it(console, platform):
+    held = Execution.objects.latest("id")
+    raise_alarm(f"execution:{held.pk}:held", "Execution is held.")
+    raise_alarm("transfer:7:overdue", "Transfer is overdue.")
+    raise_alarm("transfer:8:overdue", "Not told yet.", told_at=None)
+    raise_alarm("transfer:9:overdue", "Over long ago.", ended_at=SYSTEM_CLOCK.now())
+    raise_alarm("trading:everything:halted", "Told by the halt itself.")
+
+    html = console.get("/admin/").content.decode()
+
+    notices = [one.split("</p>")[0] for one in html.split('class="arb-notice')]
+    (about_held,) = (one for one in notices if "Execution is held." in one)
+    (about_transfer,) = (one for one in notices if "Transfer is overdue." in one)
+    assert f'href="/admin/strategies/execution/{held.pk}/change/"' in about_held
+    assert 'href="/admin/notices/alarm/"' in about_transfer
+    for text in ("Not told yet.", "Over long ago.", "Told by the halt itself."):
+        assert text not in html
+
+
+def test_of_many_alarms_some_are_named_and_that_there_are_more(console, platform):
+    Alarm.objects.all().delete()
+    for number in range(6):
+        raise_alarm(f"transfer:{number}:overdue", f"Alarm number {number}.")
+
+    html = console.get("/admin/").content.decode()
+
+    assert [f"Alarm number {number}." in html for number in range(6)] == [True] * 5 + [False]
+    assert "There are more alarms." in html
+
+
+def test_alarms_are_named_only_to_who_may_see_them(platform, staff):
+    raise_alarm("transfer:7:overdue", "Transfer is overdue.")
+    client = Client()
+    client.force_login(staff)
+
+    assert "Transfer is overdue." not in client.get("/admin/").content.decode()
+
+
+def test_a_venue_under_maintenance_is_not_shown_as_one_in_order(console, user_api, platform):
+    Venue.objects.filter(code="alpha").update(
+        state="maintenance", state_reason=keep_sentence(Message("until noon"))
+    )
+
+    alpha, beta = user_api.get("/api/overview").json()["data"]["venues"]
+    html = console.get("/admin/").content.decode()
+
+    assert (alpha["is_ok"], alpha["state"], alpha["state_reason"]) == (
+        False,
+        "maintenance",
+        "until noon",
+    )
+    assert (beta["is_ok"], beta["state"], beta["state_reason"]) == (True, "healthy", "")
+    assert html.count("arb-dot-bad") == 1
+    assert "under maintenance: until noon" in html
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,18 @@ def test_the_kill_switch_leads_to_the_list(console, address):
     assert f'href="{FLATTEN}"' in console.get(address).content.decode()
 
 
+def test_the_page_of_what_is_held_leads_to_the_list(console, held):
+    page = f"/admin/strategies/execution/{held.pk}/change/"
+    link = f"/admin/strategies/execution/{held.pk}/see_flattening/"
+
+    assert link in console.get(page).content.decode()
+    assert console.get(link).headers["Location"] == FLATTEN
+
+    held.acknowledged_at = held.created_at
+    held.save()
+    assert link not in console.get(page).content.decode()
+
+
 def test_the_list_shows_order_loss_and_the_button_and_sends_nothing(console, better):
     html = console.get(FLATTEN).content.decode()
 
