@@ -241,7 +241,7 @@ class OrderAdmin(ReadOnlyAdmin):
         """Show the limit."""
         return plain(order.price)
 
-    @display(description=_("filled"), ordering="filled_quantity")
+    @display(description=_("filled quantity"), ordering="filled_quantity")
     def show_filled(self, order: Order) -> str:
         """Show what was executed."""
         return plain(order.filled_quantity)

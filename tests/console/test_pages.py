@@ -2,8 +2,10 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import get_user_model
@@ -12,6 +14,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from knox.models import AuthToken
+from unfold.templatetags.unfold_list import ROW_CLASSES
 
 LANGUAGES = ("en", "zh-hans")
 admin.site.load_pages()  # type: ignore[attr-defined]  # it is a ConsoleSite
@@ -262,3 +265,26 @@ def test_states_have_their_colour_in_every_language(browser, address, language):
 
     list_of_rows = html[html.index('id="result_list"') :]
     assert re.search("bg-(green|blue|orange|red)-100", list_of_rows)
+
+
+def test_a_cell_of_a_list_on_a_phone_grows_with_its_text():
+    style = Path(settings.BASE_DIR, "arbplatform/static/console/console.css").read_text("utf-8")
+    cards = style.split("@media (max-width: 1023px) {", 1)[1].split("\n}", 1)[0]
+
+    assert {"h-[45px]", "overflow-hidden", "lg:table-cell"} <= set(ROW_CLASSES), (
+        "the theme mends it"
+    )
+    assert re.search(r'#result_list \[class\*="field-"\][^{]*\{[^}]*height: auto;', cards)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Filled quantity"), ("zh-hans", "已成交数量")]
+)
+def test_what_was_filled_of_an_order_is_not_headed_as_if_it_were_all(
+    console, platform, language, words
+):
+    page = console.get("/admin/ledger/order/", headers={"Accept-Language": language})
+
+    heads = re.findall(r"<th[ >].*?</th>", page.content.decode(), re.DOTALL)
+    assert sum(words in head for head in heads) == 1
+    assert not any("完全成交" in head for head in heads)
