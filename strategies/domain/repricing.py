@@ -36,6 +36,9 @@ from strategies.domain.repair import (
     settle,
 )
 
+_PLENTY = Amount(10**30)
+"""More than any order spends [units of any asset]: to ask what funds alone stand in the way of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -88,23 +91,54 @@ def decide(situation: Situation, means: Means) -> Verdict:
     if not left:
         return Verdict(Action.DUST, Message(DUST_LEFT))
     for exposure in left:
-        offers = [
-            offer
-            for route in find_routes(situation, exposure)
-            if (offer := _price(route, exposure, means)) is not None
-        ]
+        offers = _list_offers(situation, exposure, means)
         if offers:
             # of two that lose the same the first one, which proceeds
             best = min(offers, key=lambda offer: offer.loss_bps)
             return Verdict(best.action, _explain(best, offers), best.order, best.loss_bps)
     if not means.books:
         return Verdict(Action.HOLD, Message("No order book could be had to decide on."))
+    lacking = _find_lacking(situation, left, means)
+    if lacking:
+        return Verdict(
+            Action.HOLD,
+            Message(
+                "The order books allow it, but too little {assets} is free in the account. Bring "
+                "some there, then flatten.",
+                {"assets": ", ".join(lacking)},
+            ),
+        )
     return Verdict(
         Action.HOLD,
         Message(
             "Neither completing nor reversing is possible within a loss of {limit} bps.",
             {"limit": to_plain(means.max_loss_bps)},
         ),
+    )
+
+
+def _list_offers(situation: Situation, exposure: Exposure, means: Means) -> list[_Offer]:
+    """Return the orders with which the routes out of an exposure begin, where they can be sent."""
+    routes = find_routes(situation, exposure)
+    return [offer for route in routes if (offer := _price(route, exposure, means)) is not None]
+
+
+def _find_lacking(situation: Situation, exposures: Sequence[Exposure], means: Means) -> list[str]:
+    """Return the assets for want of which no order can be sent that the books would allow."""
+    free = {
+        leg.index: dict.fromkeys((leg.rules.base, leg.rules.quote), _PLENTY)
+        for leg in situation.legs
+    }
+    rich = replace(means, free=free)
+    orders = [
+        offer.order for exposure in exposures for offer in _list_offers(situation, exposure, rich)
+    ]
+    rules = {leg.index: leg.rules for leg in situation.legs}
+    return sorted(
+        {
+            rules[order.leg_index].quote if order.side is Side.BUY else rules[order.leg_index].base
+            for order in orders
+        }
     )
 
 

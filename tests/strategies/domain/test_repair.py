@@ -237,6 +237,31 @@ def test_an_order_never_exceeds_what_the_account_can_pay():
     assert short.order.quantity == D("1.5")
 
 
+@pytest.mark.parametrize("alpha", [(90, 100), ("99.95", 100)], ids=["one way", "both ways"])
+def test_for_want_of_funds_alone_it_is_said_which_and_not_that_the_loss_is_too_great(alpha):
+    sold_elsewhere = {"BTC": D(0), "USDT": D(10_000)}
+
+    verdict = look(make_pair(D(10), D(0)), make_means(alpha=alpha, free=sold_elsewhere))
+
+    assert (verdict.action, verdict.order) == (Action.HOLD, None)
+    assert "too little {assets} is free" in verdict.reason.template
+    assert verdict.reason.context == {"assets": "BTC"}
+
+
+def test_a_short_exposure_that_cannot_be_paid_for_lacks_the_quote_asset():
+    verdict = look(make_pair(D(0), D(10)), make_means(free={"BTC": D(100), "USDT": D(0)}))
+
+    assert verdict.reason.context == {"assets": "USDT"}
+
+
+def test_where_neither_books_nor_funds_allow_it_the_loss_is_named():
+    means = make_means(alpha=(90, 100), beta=(90, 110), free={"BTC": D(0), "USDT": D(0)})
+
+    verdict = look(make_pair(D(10), D(0)), means)
+
+    assert "within a loss of {limit} bps" in verdict.reason.template
+
+
 def test_no_order_exceeds_what_the_market_takes_at_once():
     verdict = look(make_pair(D(10), D(0), quantity_max="2.5"), make_means())
 
