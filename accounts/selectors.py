@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from accounts.domain.addresses import AddressState
 from accounts.domain.rules import RuleKind
@@ -80,6 +80,13 @@ def lock_account(account_id: int) -> VenueAccount:
     """
     rows = list_accounts().select_for_update(of=("self",), no_key=True)
     return _one_account(rows, account_id)
+
+
+def read_sealed_secrets(account_id: int) -> list[str]:
+    """Return the secrets of an account as they are stored: encrypted, and anew with each change."""
+    sealed = [Cast(name, TextField()) for name in SECRET_FIELDS]
+    row = VenueAccount.objects.filter(pk=account_id).values_list(*sealed).first()
+    return list(row or ())
 
 
 def _one_account(rows: QuerySet[VenueAccount], account_id: int) -> VenueAccount:

@@ -42,7 +42,7 @@ from accounts.selectors import (
 from accounts.services.addresses import approve_address, propose_address, revoke_address
 from accounts.services.approvals import approve_transfer, cancel_transfer
 from accounts.services.history import require_staff
-from accounts.services.limits import save_limits
+from accounts.services.limits import lock_limits, save_limits
 from accounts.services.networks import confirm_network, forget_network
 from accounts.services.routes import read_sides
 from accounts.services.settlement import confirm_settlement, settle_transfer
@@ -211,7 +211,7 @@ class TransferLimitsView(VersionedView, ListModelMixin, GenericAPIView[TransferL
 
     def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
         """Return all limits: the address names none of them."""
-        rows = list_limits().select_for_update(of=("self",)) if is_locking else list_limits()
+        rows = lock_limits(self._body().get("account")).values() if is_locking else list_limits()
         return {row.key: [getattr(row, name) for name in LIMIT_NAMES] for row in rows}
 
     @extend_schema(operation_id="transfer_limits_list")
@@ -228,15 +228,18 @@ class TransferLimitsView(VersionedView, ListModelMixin, GenericAPIView[TransferL
     @as_read
     def put(self, request: Request) -> Response:
         """Set the limits of one account, or those for all."""
-        body = SetLimitsSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        values = dict(body.validated_data)
+        values = self._body()
         row = save_limits(
             account_id=values.pop("account", None),
             limits=TransferLimits(**values),
             user=request.user,
         )
         return Response(TransferLimitSerializer(row).data)
+
+    def _body(self) -> dict[str, Any]:
+        body = SetLimitsSerializer(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
 
 
 class TransferApproveView(APIView):

@@ -31,6 +31,7 @@ from accounts.selectors import (
     list_balances,
     list_transfers,
     lock_account,
+    read_sealed_secrets,
 )
 from accounts.services.accounts import (
     create_account,
@@ -80,17 +81,20 @@ class AccountListView(ListModelMixin, GenericAPIView[VenueAccount]):
         return Response(AccountSerializer(account).data, status=status.HTTP_201_CREATED)
 
 
+_OPEN_FIELDS = ("label", "is_enabled", "allows_transfers")
+
+
 class AccountView(VersionedView):
     """One account."""
 
     write_permission = write_permissions("accounts.venueaccount")
 
     def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
-        """Return what can be set; of its secrets, which nobody can read, the end of the key."""
+        """Return what can be set; its secrets, which nobody can read, as they are stored."""
         get_one = lock_account if is_locking else get_account
         account = get_one(place["pk"])
-        names = ("label", "is_enabled", "allows_transfers", "api_key_tail")
-        return {name: getattr(account, name) for name in names}
+        values = {name: getattr(account, name) for name in _OPEN_FIELDS}
+        return {**values, "secrets": read_sealed_secrets(account.pk)}
 
     @extend_schema(operation_id="accounts_retrieve", responses=AccountSerializer)
     @versioned

@@ -1,6 +1,6 @@
 """Limits of transfers: what is set, who changed it, and what a transfer is worth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from accounts.domain.limits import (
 )
 from accounts.domain.rules import RuleKind
 from accounts.models import Transfer, TransferLimit, VenueAccount
-from accounts.selectors import get_account, list_requested_values
+from accounts.selectors import get_account, list_limits, list_requested_values
 from accounts.services.accounts import is_simulated, open_gateway
 from accounts.services.history import Person, require_staff, write_change
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
@@ -50,7 +50,7 @@ def save_limits(
     person = require_staff(user)
     _check(limits)
     account = None if account_id is None else get_account(account_id)
-    key = ALL_KEY if account is None else f"account:{account.pk}"
+    key = _key_of(account_id)
     row, _is_new = TransferLimit.objects.select_for_update(of=("self",)).get_or_create(
         key=key, defaults={"account": account}
     )
@@ -71,6 +71,30 @@ def save_limits(
             clock=clock,
         )
     return row
+
+
+@transaction.atomic
+def lock_limits(account_id: int | None) -> Mapping[str, TransferLimit]:
+    """Return all limits that are set, by key, which nobody else changes until the commit.
+
+    Where an account, or all of them, had none there is a row without any from now on, that nobody
+    else adds one meanwhile; it is not returned. Whoever calls this sets them, or takes all back: a
+    row without limits would lift ours.
+
+    Args:
+        account_id: whose are to be set; ``None``: those for all.
+
+    Raises:
+        AccountNotFound: no account has this id.
+    """
+    account = None if account_id is None else get_account(account_id)
+    key = _key_of(account_id)
+    _row, is_new = TransferLimit.objects.get_or_create(key=key, defaults={"account": account})
+    # in the order of keys, as transfers lock them
+    rows = {row.key: row for row in list_limits().select_for_update(of=("self",))}
+    if is_new:
+        del rows[key]
+    return rows
 
 
 def read_limits(source: VenueAccount, target: VenueAccount, *, is_locking: bool) -> TransferLimits:
@@ -148,6 +172,10 @@ def _add_up(values: list[Amount | None]) -> Amount | None:
     """Return the sum, or ``None`` if a part of it is not known."""
     known = [value for value in values if value is not None]
     return sum(known, ZERO) if len(known) == len(values) else None
+
+
+def _key_of(account_id: int | None) -> str:
+    return ALL_KEY if account_id is None else f"account:{account_id}"
 
 
 def _check(limits: TransferLimits) -> None:

@@ -1,9 +1,14 @@
 """A program that says which version it has read undoes nothing that was changed since."""
 
+from typing import Any
+
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
+from accounts.models import TransferLimit, VenueAccount
 from accounts.services.accounts import update_account
 from arbplatform.api.document import make_document
 from arbplatform.core.clock import SYSTEM_CLOCK
@@ -13,6 +18,7 @@ from strategies.domain.risk import Limits
 from strategies.models import RiskLimits, Strategy
 from strategies.services.risk import LIMIT_NAMES, save_limits
 from strategies.services.strategies import update_strategy
+from tests.at_once import at_once
 from tests.populated import populated
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +111,62 @@ def test_what_is_as_it_was_read_is_changed_and_has_a_new_version(cases, staff_ap
         assert version(staff_api.get(address)) == version(answer), address
         again = change(address, body, format="json", headers={"If-Match": read})
         assert is_stale(again), address
+
+
+@pytest.mark.parametrize("name", ["api_secret", "passphrase"])
+def test_a_secret_that_is_replaced_alone_is_a_new_version(platform, staff_api, name):
+    account = platform.accounts[0]
+    address = f"/api/accounts/{account.pk}"
+    read = version(staff_api.get(address))
+    theirs: Any = {name: "theirs-123456"}
+    update_account(account_id=account.pk, **theirs)
+
+    answer = staff_api.patch(
+        address, {"api_secret": "mine-123456"}, format="json", headers={"If-Match": read}
+    )
+
+    assert is_stale(answer)
+    assert getattr(VenueAccount.objects.get(pk=account.pk), name) == "theirs-123456"
+
+
+def test_the_version_of_an_account_needs_no_key_to_its_secrets(platform, staff_api, settings):
+    address = f"/api/accounts/{platform.accounts[0].pk}"
+    read = version(staff_api.get(address))
+
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    assert version(staff_api.get(address)) == read
+
+
+def test_limits_of_transfers_that_came_too_late_leave_none_behind(platform, staff_api):
+    address = "/api/transfer-limits"
+
+    answer = staff_api.put(
+        address, NO_TRANSFER_LIMITS, format="json", headers={"If-Match": '"other"'}
+    )
+
+    assert is_stale(answer)
+    assert not TransferLimit.objects.exists()  # a row without limits would lift ours
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_of_one", [False, True])
+def test_of_two_that_set_limits_of_transfers_for_the_first_time_one_is_told(
+    platform, staff, staff_api, is_of_one
+):
+    address = "/api/transfer-limits"
+    whose = {"account": platform.accounts[0].pk} if is_of_one else {}
+    read = version(staff_api.get(address))
+
+    def set_limits(most):
+        client = APIClient()
+        client.force_authenticate(staff)
+        body = NO_TRANSFER_LIMITS | whose | {"transfer_max": most}
+        return client.put(address, body, format="json", headers={"If-Match": read}).status_code
+
+    for _each in range(5):
+        TransferLimit.objects.all().delete()
+        assert sorted(at_once(set_limits, ["5", "7"])) == [200, 412]
 
 
 def test_who_does_not_say_what_was_read_changes_what_there_is(cases, staff_api):
