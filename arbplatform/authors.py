@@ -15,11 +15,11 @@ SYSTEM: Final = "system"
 """The platform itself, or its command line."""
 _LOOK_ALIKES: Final = str.maketrans(
     {
-        **dict.fromkeys("\u0455\ua731\u02825$", "s"),
-        **dict.fromkeys("\u0443\u04af\u028f\u03b3", "y"),
-        **dict.fromkeys("\u0442\u03c4\u1d1b", "t"),
-        **dict.fromkeys("\u0435\u0454\u03b53", "e"),
-        **dict.fromkeys("\u043c\u1d0d", "m"),
+        **dict.fromkeys("\u0455\ua731\u0282\u13da5$", "s"),
+        **dict.fromkeys("\u0443\u04af\u028f\u03b3\u03c5\u13a9", "y"),
+        **dict.fromkeys("\u0442\u03c4\u1d1b\u13a2", "t"),
+        **dict.fromkeys("\u0435\u0454\u03b5\u13ac3", "e"),
+        **dict.fromkeys("\u043c\u1d0d\u03bc\u13b7", "m"),
         "\u7d71": "\u7edf",
     }
 )

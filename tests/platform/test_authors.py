@@ -14,6 +14,9 @@ from arbplatform.authors import SYSTEM, keep_author, say_author
         "\u0455ystem",  # Cyrillic
         "\u0455\u0443\u0455\u0442\u0435\u043c",
         "\uff53\uff59\uff53\uff54\uff45\uff4d",  # of double width
+        "S\u03a5STEM",  # Greek capitals, whose small letters look otherwise
+        "SYSTE\u039c",
+        "\u13da\u13a9\u13da\u13a2\u13ac\u13b7",  # Cherokee
         "sy\u0301stem",
         "sy\u200bstem",  # a space of no width
         "sy5t3m",
