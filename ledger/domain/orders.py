@@ -1,5 +1,6 @@
 """The life of an order in the journal."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -103,6 +104,16 @@ CANCEL_REPEAT_MS: Final = 5_000
 CANCEL_WATCH_MS: Final = 60_000
 """For so long an order that we cancelled is looked at for fills that were on their way [ms]."""
 
+PLANNED_MAX: Final = timedelta(minutes=5)
+"""Nothing about an order that lives is planned further ahead, even by a machine whose clock differs
+a little: what seems to be was planned by a clock that had jumped."""
+
+DETAIL_PLANNED_MAX: Final = PLANNED_MAX + timedelta(milliseconds=DETAIL_DELAY_MAX_MS)
+"""The same for an order that has ended."""
+
+CLOCK_JUMP_MAX_MS: Final = 86_400_000
+"""How far a clock of ours that had jumped may have been ahead as an order was sent [ms]."""
+
 WATCH_DELAY_MS: Final = 600_000
 """How often an order that was concluded to be absent is looked for again [ms]."""
 
@@ -130,6 +141,17 @@ def detail_delay_ms(count: int) -> int:
     surplus = max(0, count - len(LOOKUP_DELAYS_MS) + 1)
     doublings = min(surplus, DETAIL_DELAY_MAX_MS.bit_length())
     return min(lookup_delay_ms(count) << doublings, DETAIL_DELAY_MAX_MS)
+
+
+def has_come(moment: datetime, now: datetime, *, ahead_max: timedelta = PLANNED_MAX) -> bool:
+    """Return whether a moment that a row bears is not to come, as far as that can be believed.
+
+    Args:
+        moment: of the wall clock, which may have been ahead when it told.
+        now: the time.
+        ahead_max: how far ahead such a moment is at most if it did not jump.
+    """
+    return moment <= now or moment > now + ahead_max
 
 
 def is_absence_proven(*, miss_count: int, missed_for_ms: float) -> bool:

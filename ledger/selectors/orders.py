@@ -12,7 +12,7 @@ from accounts.selectors import SECRET_FIELDS
 from arbplatform.persistence.folded import opened
 from arbplatform.persistence.partial import is_among
 from arbplatform.persistence.prepared import session_of
-from ledger.domain.orders import LIVE_STATES, OrderState
+from ledger.domain.orders import DETAIL_PLANNED_MAX, LIVE_STATES, PLANNED_MAX, OrderState
 from ledger.errors import OrderNotFound
 from ledger.models import Fill, Order
 from markets.domain.orders import TimeInForce
@@ -172,10 +172,13 @@ def list_due_orders(*, now: datetime, limit: int) -> list[tuple[int, str]]:
     """Return id and venue code of the orders that are due for a look-up, the longest due first.
 
     Those about which the venue did not answer last time come after all others: whether it is the
-    order or the venue that is at fault, the others need not wait for that to be seen again.
+    order or the venue that is at fault, the others need not wait for that to be seen again. Those
+    that a clock which was ahead has put off are due as well, see ``has_come``.
     """
+    is_due = Q(next_lookup_at__lte=now) | Q(next_lookup_at__gt=now + DETAIL_PLANNED_MAX)
+    is_put_off = Q(state__in=sorted(LIVE_STATES), next_lookup_at__gt=now + PLANNED_MAX)
     return list(
-        Order.objects.filter(next_lookup_at__lte=now)
+        Order.objects.filter(is_due | is_put_off, next_lookup_at__isnull=False)
         .order_by(_ANSWERED_FIRST, "next_lookup_at", "pk")
         .values_list("pk", "account__venue__code")[:limit]
     )
@@ -203,8 +206,13 @@ def find_open_question(account_id: int, client_order_id: str, venue_order_id: st
 
 
 def list_pending_cancellations(*, asked_before: datetime, limit: int) -> list[Order]:
-    """Return open orders whose cancellation a venue has not shown yet, the oldest first."""
-    rows = list_live().filter(state=OrderState.OPEN, cancel_requested_at__lte=asked_before)
+    """Return open orders whose cancellation a venue has not shown yet, the oldest first.
+
+    One that was asked for long after that was asked for by a clock that was ahead.
+    """
+    is_long_ago = Q(cancel_requested_at__lte=asked_before)
+    is_to_come = Q(cancel_requested_at__gt=asked_before + PLANNED_MAX)
+    rows = list_live().filter(is_long_ago | is_to_come, state=OrderState.OPEN)
     return list(rows.select_related("market").order_by("pk")[:limit])
 
 

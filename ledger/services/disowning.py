@@ -18,6 +18,7 @@ from ledger.domain.orders import (
     WATCH_DELAY_MS,
     OrderEvent,
     OrderState,
+    has_come,
 )
 from ledger.domain.reconciliation import GRACE
 from ledger.errors import NotDisownable, OrderDisowned
@@ -71,7 +72,7 @@ def disown_order(
     order = get_order_with_secrets(order_id)
     _check(order)
     gateway = open_gateway(order.account, even_if_disabled=True)
-    alike = list_alike(gateway, search_for(order))
+    alike = list_alike(gateway, search_for(order, clock))
     if alike:
         ids = ", ".join(sorted(row.venue_order_id for row in alike))
         raise NotDisownable(
@@ -82,7 +83,7 @@ def disown_order(
 
 def _is_settled(order: Order, clock: Clock) -> bool:
     """Return whether it was sent so long ago that a venue would list it."""
-    return clock.now() - (order.submitted_at or order.created_at) >= GRACE
+    return has_come((order.submitted_at or order.created_at) + GRACE, clock.now())
 
 
 def _check(order: Order) -> None:

@@ -1,10 +1,13 @@
 """Find an order at its venue again. Reads only: nothing here can do harm."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from arbplatform.core.decimals import ZERO, Quantity
 from arbplatform.core.errors import ArbError, Message
+from ledger.domain.orders import CLOCK_JUMP_MAX_MS
 from ledger.services.sending import (
     CLOCK_TOLERANCE_MS,
     Reported,
@@ -24,7 +27,8 @@ CANDIDATES_MAX = 5
 """Foreign orders that one look-up reads in search of ours."""
 
 ALIKE_READ_MAX = 50
-"""As many are read once, before a person's word that ours is not there is believed."""
+"""As many are read before a person's word that ours is not there is believed, or that one of them
+is ours is ruled out although our clock may have been ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,32 @@ class Search:
 
     Attributes:
         request: as it was or should have been sent.
-        sent_at_ms: when it was claimed for sending [ms since epoch].
+        sent_at_ms: when it was claimed for sending, or now if that is to come [ms since epoch].
         venue_order_id: the venue's id, if it ever told it; else empty.
         others_among: tells which of some venue ids belong to other orders; asked only where an
             order cannot be known by its own ids.
+        is_clock_doubted: whether our clock is known to have been ahead as it was claimed.
     """
 
     request: OrderRequest
     sent_at_ms: int
     venue_order_id: str
     others_among: Callable[[Collection[str]], Collection[str]]
+    is_clock_doubted: bool = False
+
+    @property
+    def since_ms(self) -> int:
+        """From when on the venue dates what it executed [ms since epoch]."""
+        return self.doubted_since_ms if self.is_clock_doubted else self._sure_since_ms
+
+    @property
+    def doubted_since_ms(self) -> int:
+        """The same if our clock was ahead without anybody knowing."""
+        return self.sent_at_ms - CLOCK_JUMP_MAX_MS
+
+    @property
+    def _sure_since_ms(self) -> int:
+        return self.sent_at_ms - CLOCK_TOLERANCE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +99,8 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
     try:
         report = _by_id(gateway, search) or _among_open(gateway, search)
         if report is None and search.venue_order_id:
-            return Missing(
-                read_fills(gateway, search.request.symbol, search.venue_order_id, search.sent_at_ms)
-            )
-        report = report or _by_executions(gateway, search)
+            return Missing(_read_forgotten(gateway, search))
+        report = report or _by_executions(gateway, search) or _by_newest(gateway, search)
         if report is None:
             return Missing()
         check = check_echo if search.venue_order_id else check_found
@@ -106,8 +124,8 @@ def list_alike(gateway: VenueGateway, search: Search) -> list[VenueOrder]:
     """
     request = search.request
     orders = {row.venue_order_id: row for row in gateway.fetch_open_orders(request.symbol)}
-    since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
-    fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
+    fills = [*gateway.fetch_fills(request.symbol, since_ms=search.since_ms)]
+    fills += _list_newest(gateway, search)
     ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)} - orders.keys()
     for one in _bounded(gateway, ids - set(search.others_among(ids)), ALIKE_READ_MAX):
         orders[one] = gateway.fetch_order(symbol=request.symbol, venue_order_id=one)
@@ -142,14 +160,56 @@ def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
     Raises:
         OutcomeUnknown: more executions of unknown origin than can be looked through.
     """
-    request = search.request
-    since_ms = search.sent_at_ms - CLOCK_TOLERANCE_MS
-    fills = gateway.fetch_fills(request.symbol, since_ms=since_ms)
+    fills = gateway.fetch_fills(search.request.symbol, since_ms=search.since_ms)
+    return _choose(search, _read_foreign(gateway, search, fills, CANDIDATES_MAX))
+
+
+def _by_newest(gateway: VenueGateway, search: Search) -> VenueOrder | None:
+    """Find an order by its id among the newest executions, whatever our clock said as it was sent.
+
+    Raises:
+        OutcomeUnknown: one that bears no id may be it, if only our clock was ahead, or more may be
+            than can be looked through.
+    """
+    fills = _list_newest(gateway, search)
+    sizes: defaultdict[str, Quantity] = defaultdict(lambda: ZERO)
+    for fill in fills:
+        sizes[fill.venue_order_id] += fill.quantity
+    small = [fill for fill in fills if sizes[fill.venue_order_id] <= search.request.quantity]
+    orders = _read_foreign(gateway, search, small, ALIKE_READ_MAX)
+    own = _own_among(search, orders)
+    alike = [] if own else _alike_among(search, orders)
+    if alike:
+        ids = ", ".join(order.venue_order_id for order in alike)
+        cause = Message("among what the venue lists, this may be it: {ids}", {"ids": ids})
+        raise OutcomeUnknown(venue=gateway.venue, cause=cause)
+    return own
+
+
+def _list_newest(gateway: VenueGateway, search: Search) -> list[VenueFill]:
+    """Return what has executed lately and may be ours if our clock was ahead."""
+    fills = gateway.fetch_fills(search.request.symbol)
+    return [fill for fill in fills if fill.executed_at_ms >= search.doubted_since_ms]
+
+
+def _read_foreign(
+    gateway: VenueGateway, search: Search, fills: Iterable[VenueFill], count_max: int
+) -> list[VenueOrder]:
+    """Return the orders behind executions that may be ours, but for those that are other ones."""
     ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)}
-    foreign = _bounded(gateway, ids - set(search.others_among(ids)), CANDIDATES_MAX)
-    return _choose(
-        search, [gateway.fetch_order(symbol=request.symbol, venue_order_id=one) for one in foreign]
-    )
+    foreign = _bounded(gateway, ids - set(search.others_among(ids)), count_max)
+    symbol = search.request.symbol
+    return [gateway.fetch_order(symbol=symbol, venue_order_id=one) for one in foreign]
+
+
+def _read_forgotten(gateway: VenueGateway, search: Search) -> tuple[VenueFill, ...]:
+    """Return what is listed of an order that is not shown itself any more."""
+    found = {
+        (fill.venue_trade_id, fill.side): fill
+        for since_ms in (search.since_ms, None)
+        for fill in read_fills(gateway, search.request.symbol, search.venue_order_id, since_ms)
+    }
+    return tuple(found.values())
 
 
 def _bounded(gateway: VenueGateway, ids: Collection[str], count_max: int) -> list[str]:
@@ -165,11 +225,24 @@ def _bounded(gateway: VenueGateway, ids: Collection[str], count_max: int) -> lis
 
 def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
     """Return ours: by client id, else the only one without any that looks exactly like it."""
-    request = search.request
     orders = list(orders)
+    own = _own_among(search, orders)
+    if own is not None:
+        return own
+    alike = _alike_among(search, orders)
+    return alike[0] if len(alike) == 1 else None
+
+
+def _own_among(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
+    request = search.request
     own = [order for order in orders if order.client_order_id == request.client_order_id]
-    if own:  # where ids come again, there may be another one beside ours
-        return next((order for order in own if is_alike(order, request)), own[0])
+    # where ids come again, there may be another one beside ours
+    return next((order for order in own if is_alike(order, request)), own[0] if own else None)
+
+
+def _alike_among(search: Search, orders: Iterable[VenueOrder]) -> list[VenueOrder]:
+    """Return those without an id that look exactly like ours, and are no others of ours."""
+    request = search.request
     alike = [
         order
         for order in orders
@@ -178,8 +251,7 @@ def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:
         and (order.quantity, order.price) == (request.quantity, request.price)
     ]
     others = search.others_among([order.venue_order_id for order in alike])
-    alike = [order for order in alike if order.venue_order_id not in others]
-    return alike[0] if len(alike) == 1 else None
+    return [order for order in alike if order.venue_order_id not in others]
 
 
 def _may_belong(search: Search, fill: VenueFill) -> bool:

@@ -17,11 +17,15 @@ from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.orders import (
+    DETAIL_PLANNED_MAX,
+    LIVE_STATES,
     ORDER_TRANSITIONS,
     PENDING_TIMEOUT_MS,
+    PLANNED_MAX,
     SUBMIT_TIMEOUT_MS,
     OrderEvent,
     OrderState,
+    has_come,
 )
 from ledger.models import LogLevel, Order
 from ledger.selectors import (
@@ -36,6 +40,7 @@ from ledger.services.logs import write_log
 from ledger.services.lookups import Finding, Search, Unreachable, find
 from ledger.services.recording import record
 from ledger.services.refusals import give_up
+from ledger.services.sending import CLOCK_TOLERANCE_MS
 from markets.errors import VenueBlocked, VenueRateLimited, VenueUnavailable
 from markets.gateway.base import VenueGateway
 from markets.gateway.factory import gateway_for
@@ -180,17 +185,19 @@ def _look_up(order_id: int, clock: Clock) -> Finding:
     reached(JournalPoint.LOOKUP_TAKEN)
     order = get_order_with_secrets(order_id)
     gateway = gateway_for(order.account.venue.to_spec(), order.account.to_credentials())
-    finding = _ask(order, gateway, search_for(order))
+    finding = _ask(order, gateway, search_for(order, clock))
     reached(JournalPoint.LOOKED_UP)
     record(orders=[order], knowledge={order_id: finding}, clock=clock, is_lookup=True)
     return finding
 
 
-def search_for(order: Order) -> Search:
+def search_for(order: Order, clock: Clock) -> Search:
     """Return how a venue is searched for an order."""
+    told_ms, now_ms = to_ms(order.submitted_at or order.created_at), to_ms(clock.now())
     return Search(
         request=order.to_request(),
-        sent_at_ms=to_ms(order.submitted_at or order.created_at),
+        sent_at_ms=min(told_ms, now_ms),
+        is_clock_doubted=told_ms > now_ms + CLOCK_TOLERANCE_MS,
         venue_order_id=order.venue_order_id,
         others_among=partial(list_others_among, order),
     )
@@ -212,16 +219,15 @@ def _take(order_id: int, now: datetime, *, is_forced: bool) -> bool:
     An order whose sender is overdue is settled here as far as that is possible without asking.
     """
     order = lock_orders([order_id])[0]
-    is_due = order.next_lookup_at is not None and order.next_lookup_at <= now
     if order.state == OrderState.PENDING:
-        if _is_older(order.created_at, now, PENDING_TIMEOUT_MS):
+        if _is_over(order.created_at, now, PENDING_TIMEOUT_MS):
             _expire(order, now)
         return False
     if order.state == OrderState.SUBMITTING:
-        if not _is_older(order.submitted_at or order.created_at, now, SUBMIT_TIMEOUT_MS):
+        if not _is_over(order.submitted_at or order.created_at, now, SUBMIT_TIMEOUT_MS):
             return False
         _abandon(order)
-    elif order.next_lookup_at is None or not (is_due or is_forced):
+    elif order.next_lookup_at is None or not (is_forced or _is_due(order, now)):
         return False
     order.next_lookup_at = now + LOOKUP_LEASE
     order.save(update_fields=["state", "error_code", "error", "next_lookup_at", "updated_at"])
@@ -253,5 +259,11 @@ def _tell(order: Order, event: str, template: str) -> None:
         enqueue_on_commit("strategies.settle_execution", execution_id=order.execution_id)
 
 
-def _is_older(moment: datetime, now: datetime, age_ms: int) -> bool:
-    return now - moment > timedelta(milliseconds=age_ms)
+def _is_due(order: Order, now: datetime) -> bool:
+    ahead_max = PLANNED_MAX if order.state in LIVE_STATES else DETAIL_PLANNED_MAX
+    planned_at = order.next_lookup_at
+    return planned_at is not None and has_come(planned_at, now, ahead_max=ahead_max)
+
+
+def _is_over(began_at: datetime, now: datetime, longest_ms: int) -> bool:
+    return has_come(began_at + timedelta(milliseconds=longest_ms + 1), now)

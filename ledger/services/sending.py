@@ -10,7 +10,7 @@ from arbplatform.core.crashpoints import reached
 from arbplatform.core.decimals import ZERO, Quantity, to_plain
 from arbplatform.core.errors import ArbError, Message
 from ledger.domain.moments import Moments
-from ledger.domain.orders import SEND_DEADLINE_MS
+from ledger.domain.orders import CLOCK_JUMP_MAX_MS, SEND_DEADLINE_MS
 from ledger.services.crashpoints import JournalPoint
 from ledger.services.waits import WAITS
 from markets.domain.orders import (
@@ -233,13 +233,14 @@ def count(gateway: VenueGateway, report: VenueOrder, *, sent_at_ms: int) -> Repo
     Raises:
         ArbError: the executions since then cannot be read: it is not known what was filled.
     """
-    fills = read_fills(gateway, report.symbol, report.venue_order_id, sent_at_ms)
+    since_ms = _find_start(report, sent_at_ms)
+    fills = read_fills(gateway, report.symbol, report.venue_order_id, since_ms)
     filled = sum((fill.quantity for fill in fills), ZERO)
     return Reported(replace(report, filled_quantity=filled), fills, is_counted=True)
 
 
 def read_fills(
-    gateway: VenueGateway, symbol: str, venue_order_id: str, sent_at_ms: int | None
+    gateway: VenueGateway, symbol: str, venue_order_id: str, since_ms: int | None
 ) -> tuple[VenueFill, ...]:
     """Return the executions of one order; a venue that cannot filter sends others as well.
 
@@ -247,10 +248,9 @@ def read_fills(
         gateway: of the order's account.
         symbol: the market.
         venue_order_id: which order.
-        sent_at_ms: when it was claimed for sending, if all executions since then must be looked
-            through [ms since epoch]; ``None``: those that the venue gives in one answer.
+        since_ms: from when on all executions must be looked through [ms since epoch]; ``None``:
+            those that the venue gives in one answer.
     """
-    since_ms = None if sent_at_ms is None else sent_at_ms - CLOCK_TOLERANCE_MS
     fills = gateway.fetch_fills(symbol, since_ms=since_ms, venue_order_id=venue_order_id)
     return tuple(fill for fill in fills if fill.venue_order_id == venue_order_id)
 
@@ -268,10 +268,21 @@ def _read_reported(
     if sum((fill.quantity for fill in newest), ZERO) >= report.filled_quantity:
         return newest
     try:
-        return read_fills(gateway, symbol, venue_order_id, sent_at_ms)
+        return read_fills(gateway, symbol, venue_order_id, _find_start(report, sent_at_ms))
     except ArbError as error:
         logger.warning("Not all executions of order %s were read: %s", venue_order_id, error)
         return newest
+
+
+def _find_start(report: VenueOrder, sent_at_ms: int) -> int:
+    """Return from when on a venue may date what an order executed [ms since epoch].
+
+    One that its venue has last heard of before we sent it was sent by a clock that was ahead.
+    """
+    told_ms = report.updated_at_ms
+    if told_ms is not None and told_ms < sent_at_ms - CLOCK_TOLERANCE_MS:
+        return told_ms - CLOCK_JUMP_MAX_MS
+    return sent_at_ms - CLOCK_TOLERANCE_MS
 
 
 def check_echo(gateway: VenueGateway, request: OrderRequest, report: VenueOrder) -> None:

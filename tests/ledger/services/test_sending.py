@@ -93,4 +93,4 @@ def test_that_an_order_is_gone_rests_on_the_whole_history():
 
     venue = Venue(newest=(), whole=ALL)
     assert find(venue, search) == Missing(ALL)
-    assert venue.asked == [SINCE_MS]
+    assert venue.asked == [SINCE_MS, None]
