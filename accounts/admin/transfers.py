@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -84,7 +86,7 @@ class TransferAdmin(AskingAdmin):
             {
                 "fields": (
                     "state",
-                    "alarmed_at",
+                    "show_alarmed_at",
                     "show_error",
                     "show_settlement",
                     "note",
@@ -163,6 +165,14 @@ class TransferAdmin(AskingAdmin):
     def show_amount(self, transfer: Transfer) -> str:
         """Show what leaves the source."""
         return plain(transfer.amount)
+
+    @display(description=_("alarm since"))
+    def show_alarmed_at(self, transfer: Transfer) -> str:
+        """Show since when it is late, and what that means; of one that is not late neither."""
+        if transfer.alarmed_at is None:
+            return "–"
+        moment = date_format(timezone.localtime(transfer.alarmed_at), "Y-m-d H:i:s")
+        return f"{moment}: {_('It has been under way for longer than it should.')}"
 
     @display(description=_("error"))
     def show_error(self, transfer: Transfer) -> str:

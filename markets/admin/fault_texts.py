@@ -17,7 +17,7 @@ GROUPS: dict[Group, Promise] = {
 KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
     FaultKind.REFUSE: (
         _("error of the venue"),
-        _("An error by code; the request is not carried out unless that is chosen below."),
+        _("An error by code; the request is not carried out unless that is chosen in the details."),
     ),
     FaultKind.DROP_REQUEST: (
         _("request lost"),
@@ -37,7 +37,10 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
     ),
     FaultKind.HTML: (
         _("web page"),
-        _("A page instead of JSON, with status 200 or another; carried out unless chosen below."),
+        _(
+            "A page instead of JSON, with status 200 or another; carried out unless the details "
+            "say otherwise."
+        ),
     ),
     FaultKind.TRUNCATE: (
         _("half an answer"),
@@ -45,11 +48,11 @@ KINDS: dict[FaultKind, tuple[Promise, Promise]] = {
     ),
     FaultKind.BAD_JSON: (
         _("invalid JSON"),
-        _("An answer that cannot be read; carried out unless chosen below."),
+        _("An answer that cannot be read; carried out unless the details say otherwise."),
     ),
     FaultKind.EMPTY: (
         _("empty answer"),
-        _("Status 200 and nothing in it; carried out unless chosen below."),
+        _("Status 200 and nothing in it; carried out unless the details say otherwise."),
     ),
     FaultKind.EMPTY_LIST: (_("empty list"), _("A list, or the balances, without any row.")),
     FaultKind.LOST_ROW: (_("row lost"), _("A list, or the balances, without the last row.")),

@@ -33,6 +33,16 @@ def test_what_went_wrong_is_told_in_the_readers_language(console, ask, alpha, no
     assert UNKNOWN[language] in shown["error"]
 
 
+def test_only_a_transfer_that_is_late_is_said_to_be(console, ask, now):
+    transfer = ask()
+    late = "It has been under way for longer than it should."
+
+    assert late not in text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
+
+    Transfer.objects.update(alarmed_at=now.now())
+    assert late in text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
+
+
 def test_an_error_that_was_kept_as_text_is_shown_as_it_was(console, ask):
     old = "what {it} was: 100 %"
     transfer = ask()
