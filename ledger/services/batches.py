@@ -147,30 +147,32 @@ Part = Callable[[], Sequence[Statement]]
 """Drafts some of the statements of a transaction."""
 
 
-def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
-    """Run the two parts of a transaction one after the other, all or none; committed on return.
+def run_parts(parts: Sequence[Part], meanwhile: Callable[[], None]) -> None:
+    """Run the parts of a transaction one after the other, all or none; committed on return.
 
-    On PostgreSQL the second part is drafted while the server runs the first, so that two processors
+    On PostgreSQL each part is drafted while the server runs the one before, so that two processors
     work on one decision. Only the first may therefore ask the database for something.
 
     Args:
-        first: drafts what is run first.
-        second: drafts the rest.
-        meanwhile: is done while the server runs the second part, and on SQLite before. The database
+        parts: at least one; each drafts what is run next.
+        meanwhile: is done while the server runs the last part, and on SQLite before. The database
             is refused to it.
 
     Raises:
         FailedBeside: ``meanwhile`` has raised something; everything was written.
         Unmet: a requirement did not hold; nothing was written.
         IntegrityError: the database refused a row; nothing was written.
-        ProgrammingError: the second part has asked the database; nothing was written.
+        ProgrammingError: a part after the first has asked the database; nothing was written.
     """
     database = connections[DEFAULT_DB_ALIAS]
+    first, *others = parts
     aside = _Aside(database, meanwhile)
     if database_vendor() == "sqlite" or database.in_atomic_block:
         with transaction.atomic(durable=True):
-            run_batch(first())
-            statements = second()
+            statements = first()
+            for part in others:
+                run_batch(statements)
+                statements = part()
             aside.do()
             run_batch(statements)
         aside.tell_failure()
@@ -178,13 +180,15 @@ def run_parts(first: Part, second: Part, meanwhile: Callable[[], None]) -> None:
     session = session_of(database)
     give_up(database)  # nothing is open here; if anything were, it would be committed below
     text = f"BEGIN; {_text_of(session, database, first())}"
-    upcoming = _Upcoming(session, database, second)
-    drafting = _Aside(database, upcoming.draft)
     try:
         with _unmet_told():
-            _run_beside(session, database, text, drafting)
-            drafting.raise_error()
-            cursor = _run_beside(session, database, f"{upcoming.text()}; COMMIT", aside)
+            for part in others:
+                upcoming = _Upcoming(session, database, part)
+                drafting = _Aside(database, upcoming.draft)
+                _run_beside(session, database, text, drafting)
+                drafting.raise_error()
+                text = upcoming.text()
+            cursor = _run_beside(session, database, f"{text}; COMMIT", aside)
     except BaseException:  # whatever it was: nothing may stay open, half of it least of all
         give_up(database)
         raise
@@ -237,7 +241,7 @@ class _Aside:
 
 @dataclass(slots=True)
 class _Upcoming:
-    """The second part of a transaction."""
+    """A part of a transaction that is drafted while the one before is run."""
 
     session: Session
     database: BaseDatabaseWrapper

@@ -242,7 +242,7 @@ class _Batch:
         """Write everything in one transaction, or nothing; make the orders ready meanwhile."""
         self._opened.clear()
         try:
-            run_parts(self._require, self._draft_rows, self._make_ready)
+            run_parts([self._require, self._draft_orders, self._draft_others], self._make_ready)
         except BaseException:  # whatever it was: they must not leave
             for opened in self._opened:
                 if isinstance(opened, Flight):
@@ -275,8 +275,8 @@ class _Batch:
         wishes = tuple([(scope, False) for scope in scopes])
         return [*trading_statements(wishes), *drafted.required]
 
-    def _draft_rows(self) -> list[Statement]:
-        """Draft the orders, their reservations, and what the caller has written with them."""
+    def _draft_orders(self) -> list[Statement]:
+        """Draft the orders and their reservations."""
         plans = self._drafted.plans()
         for plan in plans:
             self._check(plan)
@@ -286,8 +286,11 @@ class _Batch:
         return [
             insertion(Order, own, [tuple(row.values()) for row in rows], _same(own)),
             reservation_of([want_of(order, order.market) for order in self.orders]),
-            *self._drafted.statements(),
         ]
+
+    def _draft_others(self) -> Sequence[Statement]:
+        """Draft what the caller has written with the orders, which takes the longest."""
+        return self._drafted.statements()
 
     def _make_ready(self) -> None:
         """Have threads make the orders ready: before, they would take the interpreter from us."""

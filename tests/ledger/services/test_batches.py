@@ -42,7 +42,7 @@ def nothing():
 
 
 def run(*statements):
-    run_parts(lambda: statements, list, nothing)
+    run_parts([lambda: statements, list], nothing)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_parts_take_effect_together_in_their_order(codes):
         drop = Statement("DELETE FROM markets_asset WHERE code = %s", [f"BTC{number}"])
         parts = [[sensible(), add(f"BTC{number}")], [add(f"ETH{number}"), drop]]
         first, second = map(drafting, parts)
-        run_parts(first, second, nothing)
+        run_parts([first, second], nothing)
         assert is_free()
 
     assert codes() == ["ETH0", "ETH1", "ETH2"]
@@ -183,7 +183,7 @@ def test_parts_take_effect_together_in_their_order(codes):
 
 @needs_postgres
 @pytest.mark.django_db(transaction=True)
-def test_the_second_part_is_drafted_and_something_done_while_the_database_works(codes):
+def test_each_later_part_is_drafted_and_something_done_while_the_database_works(codes):
     seen = []
     connection.ensure_connection()
     driver = connection.connection
@@ -193,34 +193,32 @@ def test_the_second_part_is_drafted_and_something_done_while_the_database_works(
         seen.append((code, driver.info.transaction_status))
         return [add(code)]
 
-    def run_two(number):
+    def run_three(number):
         seen.clear()
-        run_parts(
-            partial(draft, f"A{number}"), partial(draft, f"B{number}"), partial(draft, "more")
-        )
+        parts = [partial(draft, f"{letter}{number}") for letter in "ABC"]
+        run_parts(parts, partial(draft, "more"))
 
-    run_two(1)
+    run_three(1)
     with CaptureQueriesContext(connection) as queries:
-        run_two(2)
+        run_three(2)
 
-    assert seen == [("A2", 0), ("B2", 1), ("more", 1)]
-    assert len(queries) == 2
+    assert seen == [("A2", 0), ("B2", 1), ("C2", 1), ("more", 1)]
+    assert len(queries) == 3
     assert queries[0]["sql"].startswith("BEGIN; ")
-    assert queries[1]["sql"].endswith("; COMMIT")
-    assert codes() == ["A1", "A2", "B1", "B2"]
+    assert queries[2]["sql"].endswith("; COMMIT")
+    assert codes() == ["A1", "A2", "B1", "B2", "C1", "C2"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_done_meanwhile_is_done_once_and_only_if_there_is_a_second_part(codes):
+def test_what_is_done_meanwhile_is_done_once_and_only_if_the_last_part_is_run(codes):
     done: list[str] = []
 
     with pytest.raises(Unmet):
         run_parts(
-            lambda: [Statement("1 = 2", requirement="sense")],
-            lambda: [add("BTC")],
+            [lambda: [Statement("1 = 2", requirement="sense")], lambda: [add("BTC")]],
             partial(done.append, "unmet"),
         )
-    run_parts(lambda: [sensible()], lambda: [add("ETH")], partial(done.append, "met"))
+    run_parts([lambda: [sensible()], lambda: [add("ETH")]], partial(done.append, "met"))
 
     assert done == ["met"]
     assert codes() == ["ETH"]
@@ -239,7 +237,7 @@ def test_what_is_done_meanwhile_cannot_break_the_transaction(codes, error, told)
 
     for number in range(2):  # unprepared, and prepared
         with pytest.raises(told) as raised:
-            run_parts(drafting([add(f"A{number}")]), drafting([add(f"B{number}")]), fail)
+            run_parts([drafting([add(f"A{number}")]), drafting([add(f"B{number}")])], fail)
         assert error in (raised.value, raised.value.__cause__)
         assert is_free()
 
@@ -268,7 +266,7 @@ def test_nothing_that_is_done_meanwhile_has_what_is_committed_written_again(code
     @retried
     def write():
         written.append(f"A{len(written)}")
-        run_parts(drafting([add(written[-1])]), drafting([sensible()]), fail)
+        run_parts([drafting([add(written[-1])]), drafting([sensible()])], fail)
 
     def fail():
         raise error
@@ -287,7 +285,7 @@ def test_where_the_transaction_fails_as_well_it_is_that_which_is_told(codes):
 
     unmet = Statement("1 = 2", requirement="sense")
     with pytest.raises(Unmet):
-        run_parts(drafting([add("A")]), drafting([unmet]), fail)
+        run_parts([drafting([add("A")]), drafting([unmet])], fail)
 
     assert is_free()
     assert codes() == []
@@ -300,7 +298,7 @@ def test_where_the_transaction_fails_as_well_it_is_that_which_is_told(codes):
 )
 def test_the_database_is_refused_to_what_is_done_meanwhile(codes, ask):
     with pytest.raises(FailedBeside) as told:
-        run_parts(drafting([add("A")]), drafting([add("B")]), ask)
+        run_parts([drafting([add("A")]), drafting([add("B")])], ask)
 
     assert isinstance(told.value.__cause__, ProgrammingError)
     assert "asked while it works" in str(told.value.__cause__)
@@ -317,7 +315,7 @@ def test_a_part_in_which_something_does_not_hold_undoes_all(codes, place):
 
     for _ in range(2):
         with pytest.raises(Unmet, match="sense"):
-            run_parts(first, second, nothing)
+            run_parts([first, second], nothing)
         assert is_free()
 
     assert codes() == []
@@ -338,7 +336,7 @@ def test_a_part_that_cannot_be_drafted_undoes_all(codes, place):
 
     for _ in range(2):
         with pytest.raises(NoDraft):
-            run_parts(first, second, nothing)
+            run_parts([first, second], nothing)
         assert is_free()
 
     assert codes() == []
@@ -356,7 +354,7 @@ def test_a_part_that_asks_the_database_while_it_works_undoes_all(codes, ask):
 
     for _ in range(2):
         with pytest.raises(ProgrammingError, match="asked while it works"):
-            run_parts(drafting([add("BTC")]), draft, nothing)
+            run_parts([drafting([add("BTC")]), draft], nothing)
         assert is_free()
 
     assert codes() == []
@@ -369,7 +367,7 @@ def test_what_is_to_end_the_process_is_not_lost_where_a_statement_fails(codes):
         raise SystemExit(7)
 
     with pytest.raises(SystemExit, match="7"):
-        run_parts(drafting([Statement("1 = 2", requirement="sense")]), end, nothing)
+        run_parts([drafting([Statement("1 = 2", requirement="sense")]), end], nothing)
 
     assert is_free()
     assert codes() == []
@@ -382,7 +380,7 @@ def test_what_somebody_left_open_is_not_committed(codes):
         cursor.execute("BEGIN")
     run_batch([add("XRP")])
 
-    run_parts(drafting([add("BTC")]), drafting([add("ETH")]), nothing)
+    run_parts([drafting([add("BTC")]), drafting([add("ETH")])], nothing)
 
     assert codes() == ["BTC", "ETH"]
 
@@ -401,7 +399,7 @@ def test_a_connection_that_breaks_between_two_parts_leaves_nothing(codes):
         return [add("ETH")]
 
     with pytest.raises((OperationalError, InterfaceError)):
-        run_parts(lambda: [add("BTC")], cut, nothing)
+        run_parts([lambda: [add("BTC")], cut], nothing)
 
     connection.close()
     assert codes() == []
