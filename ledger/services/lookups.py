@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from arbplatform.core.decimals import ZERO, Quantity
@@ -97,10 +97,12 @@ def find(gateway: VenueGateway, search: Search) -> Finding:
         What the venue showed. Nothing that it does raises.
     """
     try:
-        report = _by_id(gateway, search) or _among_open(gateway, search)
+        report, knows_ids = _by_id(gateway, search)
+        report = report or _among_open(gateway, search)
         if report is None and search.venue_order_id:
             return Missing(_read_forgotten(gateway, search))
-        report = report or _by_executions(gateway, search) or _by_newest(gateway, search)
+        report = report or _by_executions(gateway, search)
+        report = report or _by_newest(gateway, search, knows_ids=knows_ids)
         if report is None:
             return Missing()
         check = check_echo if search.venue_order_id else check_found
@@ -126,9 +128,9 @@ def list_alike(gateway: VenueGateway, search: Search) -> list[VenueOrder]:
     orders = {row.venue_order_id: row for row in gateway.fetch_open_orders(request.symbol)}
     fills = [*gateway.fetch_fills(request.symbol, since_ms=search.since_ms)]
     fills += _list_newest(gateway, search)
-    ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)} - orders.keys()
-    for one in _bounded(gateway, ids - set(search.others_among(ids)), ALIKE_READ_MAX):
-        orders[one] = gateway.fetch_order(symbol=request.symbol, venue_order_id=one)
+    ids = [one for one in _list_foreign(search, fills) if one not in orders]
+    ended = _read_orders(gateway, search, _bounded(gateway, ids, ALIKE_READ_MAX))
+    orders |= {row.venue_order_id: row for row in ended}
     alike = [
         row
         for row in orders.values()
@@ -140,14 +142,18 @@ def list_alike(gateway: VenueGateway, search: Search) -> list[VenueOrder]:
     return [row for row in alike if row.venue_order_id not in others]
 
 
-def _by_id(gateway: VenueGateway, search: Search) -> VenueOrder | None:
-    request = search.request
+def _by_id(gateway: VenueGateway, search: Search) -> tuple[VenueOrder | None, bool]:
+    """Return an order by its id, if it is there, and whether the venue looks orders up by that."""
+    request, told = search.request, search.venue_order_id
     try:
-        if search.venue_order_id:
-            return gateway.fetch_order(symbol=request.symbol, venue_order_id=search.venue_order_id)
-        return gateway.fetch_order(symbol=request.symbol, client_order_id=request.client_order_id)
-    except (OrderAbsent, NotSupportedByVenue):
-        return None
+        if told:
+            return gateway.fetch_order(symbol=request.symbol, venue_order_id=told), True
+        own = request.client_order_id
+        return gateway.fetch_order(symbol=request.symbol, client_order_id=own), True
+    except OrderAbsent:
+        return None, True
+    except NotSupportedByVenue:
+        return None, False
 
 
 def _among_open(gateway: VenueGateway, search: Search) -> VenueOrder | None:
@@ -161,11 +167,18 @@ def _by_executions(gateway: VenueGateway, search: Search) -> VenueOrder | None:
         OutcomeUnknown: more executions of unknown origin than can be looked through.
     """
     fills = gateway.fetch_fills(search.request.symbol, since_ms=search.since_ms)
-    return _choose(search, _read_foreign(gateway, search, fills, CANDIDATES_MAX))
+    foreign = _bounded(gateway, _list_foreign(search, fills), CANDIDATES_MAX)
+    return _choose(search, _read_orders(gateway, search, foreign))
 
 
-def _by_newest(gateway: VenueGateway, search: Search) -> VenueOrder | None:
+def _by_newest(gateway: VenueGateway, search: Search, *, knows_ids: bool) -> VenueOrder | None:
     """Find an order by its id among the newest executions, whatever our clock said as it was sent.
+
+    Args:
+        gateway: of its account.
+        search: what to look for.
+        knows_ids: whether the venue has looked for our id itself. Then a few are read, in case that
+            it lags: what others trade on the account must not leave every lost order unknown.
 
     Raises:
         OutcomeUnknown: one that bears no id may be it, if only our clock was ahead, or more may be
@@ -176,12 +189,14 @@ def _by_newest(gateway: VenueGateway, search: Search) -> VenueOrder | None:
     for fill in fills:
         sizes[fill.venue_order_id] += fill.quantity
     small = [fill for fill in fills if sizes[fill.venue_order_id] <= search.request.quantity]
-    orders = _read_foreign(gateway, search, small, ALIKE_READ_MAX)
+    ids = _list_foreign(search, small)
+    foreign = ids[:CANDIDATES_MAX] if knows_ids else _bounded(gateway, ids, ALIKE_READ_MAX)
+    orders = _read_orders(gateway, search, foreign)
     own = _own_among(search, orders)
     alike = [] if own else _alike_among(search, orders)
     if alike:
-        ids = ", ".join(order.venue_order_id for order in alike)
-        cause = Message("among what the venue lists, this may be it: {ids}", {"ids": ids})
+        names = ", ".join(sorted(order.venue_order_id for order in alike))
+        cause = Message("among what the venue lists, this may be it: {ids}", {"ids": names})
         raise OutcomeUnknown(venue=gateway.venue, cause=cause)
     return own
 
@@ -192,14 +207,17 @@ def _list_newest(gateway: VenueGateway, search: Search) -> list[VenueFill]:
     return [fill for fill in fills if fill.executed_at_ms >= search.doubted_since_ms]
 
 
-def _read_foreign(
-    gateway: VenueGateway, search: Search, fills: Iterable[VenueFill], count_max: int
-) -> list[VenueOrder]:
-    """Return the orders behind executions that may be ours, but for those that are other ones."""
-    ids = {fill.venue_order_id for fill in fills if _may_belong(search, fill)}
-    foreign = _bounded(gateway, ids - set(search.others_among(ids)), count_max)
+def _list_foreign(search: Search, fills: Iterable[VenueFill]) -> list[str]:
+    """Return the orders behind executions that may be ours and no others of ours, newest first."""
+    newest = sorted(fills, key=lambda fill: fill.executed_at_ms, reverse=True)
+    ids = dict.fromkeys(fill.venue_order_id for fill in newest if _may_belong(search, fill))
+    others = search.others_among(ids.keys())
+    return [one for one in ids if one not in others]
+
+
+def _read_orders(gateway: VenueGateway, search: Search, ids: Iterable[str]) -> list[VenueOrder]:
     symbol = search.request.symbol
-    return [gateway.fetch_order(symbol=symbol, venue_order_id=one) for one in foreign]
+    return [gateway.fetch_order(symbol=symbol, venue_order_id=one) for one in ids]
 
 
 def _read_forgotten(gateway: VenueGateway, search: Search) -> tuple[VenueFill, ...]:
@@ -212,7 +230,7 @@ def _read_forgotten(gateway: VenueGateway, search: Search) -> tuple[VenueFill, .
     return tuple(found.values())
 
 
-def _bounded(gateway: VenueGateway, ids: Collection[str], count_max: int) -> list[str]:
+def _bounded(gateway: VenueGateway, ids: Sequence[str], count_max: int) -> Sequence[str]:
     if len(ids) > count_max:
         raise OutcomeUnknown(
             venue=gateway.venue,
@@ -220,7 +238,7 @@ def _bounded(gateway: VenueGateway, ids: Collection[str], count_max: int) -> lis
                 "{count} orders that are not ours executed in the meantime", {"count": len(ids)}
             ),
         )
-    return sorted(ids)
+    return ids
 
 
 def _choose(search: Search, orders: Iterable[VenueOrder]) -> VenueOrder | None:

@@ -140,6 +140,38 @@ def test_of_two_that_may_be_it_none_is_taken_and_both_speak_against_absence(lose
     assert "this may be it: alpha-1, alpha-2" in str(order.to_error())
 
 
+def trade_by_hand(venue, clock, count):
+    """Let the account's owner have traded, long before our order was sent; that is not there."""
+    request = Order.objects.get().to_request()
+    venue.now_ms = clock.at_ms - HOUR_MS
+    for number in range(count):
+        venue._accept(replace(request, client_order_id=f"by-hand-{number}"))
+    del venue.orders["alpha-1"]
+    venue.fills = [fill for fill in venue.fills if fill.venue_order_id != "alpha-1"]
+
+
+def test_what_others_trade_leaves_no_order_unknown_that_the_venue_cannot_find(lose, venue, clock):
+    venue.page = 500
+    lose(0)
+    trade_by_hand(venue, clock, 60)
+    asked = venue.calls.count("fetch_order")
+
+    assert follow(clock, minutes=2).state == S.REJECTED
+    # by our id, and then no more of the others' than a few
+    rounds = venue.calls.count("fetch_open_orders")
+    assert venue.calls.count("fetch_order") - asked <= rounds * 6
+
+
+def test_where_no_order_is_found_by_its_id_too_many_of_others_speak_against_absence(
+    lose, venue, clock
+):
+    venue.page, venue.knows_client_id = 500, False
+    lose(0)
+    trade_by_hand(venue, clock, 60)
+
+    assert follow(clock, minutes=2).state == S.UNKNOWN
+
+
 def test_what_is_too_large_does_not_speak_against_absence(lose, venue, clock):
     venue.knows_client_id = False
     lose(JUMPS[0])
