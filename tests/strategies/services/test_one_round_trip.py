@@ -64,7 +64,7 @@ def test_orders_are_claimed_and_their_funds_set_aside_before_the_venue_is_told(c
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: round trips")
 @pytest.mark.django_db(transaction=True)
-def test_from_the_decision_to_the_venue_it_is_one_transaction_of_two_texts(hooked, edge):
+def test_from_the_decision_to_the_venue_it_is_one_transaction_of_three_texts(hooked, edge):
     tick(hooked)  # prepares the texts
     edge["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("50000", "1")])
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "1")], asks=[("50510", "1")])
@@ -77,6 +77,7 @@ def test_from_the_decision_to_the_venue_it_is_one_transaction_of_two_texts(hooke
     texts = [each["sql"] for each in queries][marks["decided"] : marks["sent"]]
     assert [(text.startswith("BEGIN; "), text.endswith("; COMMIT")) for text in texts] == [
         (True, False),
+        (False, False),
         (False, True),
     ]
 
