@@ -15,6 +15,8 @@ from rest_framework.test import APIClient
 
 from arbplatform.core.clock import FixedClock
 from arbplatform.core.masking import forget_secrets
+from ledger.domain.orders import SEND_DEADLINE_MS
+from ledger.services import flights, sending
 from ledger.services.waits import WAITS
 from tests.emptying import empty_the_database
 from tests.restartable import migrated_server, own_database
@@ -22,6 +24,9 @@ from tests.restartable import migrated_server, own_database
 __all__ = ["migrated_server", "own_database"]
 
 PASSWORD = "correct-horse-battery"
+PATIENCE_MS = 60_000
+"""How long an order may take to leave where a test is not about that."""
+
 LOAD_OF_REAL_TRANSACTIONS = 3
 """So many ordinary tests take as long: threads and processes are started, rows are deleted."""
 
@@ -83,6 +88,24 @@ def empty_cache():
 def no_hanging_venues():
     """A venue that hung in one test hangs in no other: their codes are the same."""
     WAITS.forget()
+
+
+@pytest.fixture(autouse=True)
+def patient_senders():
+    """A busy machine makes no order too late; tests about that ask for ``exact_deadline``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (flights, sending):
+            patch.setattr(module, "SEND_DEADLINE_MS", PATIENCE_MS)
+        yield
+
+
+@pytest.fixture
+def exact_deadline(patient_senders):
+    """An order must leave within the time that the product gives it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (flights, sending):
+            patch.setattr(module, "SEND_DEADLINE_MS", SEND_DEADLINE_MS)
+        yield
 
 
 @pytest.fixture(autouse=True)

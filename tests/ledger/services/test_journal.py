@@ -287,6 +287,7 @@ def test_an_order_of_a_disabled_account_is_rejected_and_not_sent(order, venue, a
     assert venue.calls == []
 
 
+@pytest.mark.usefixtures("exact_deadline")
 def test_an_order_whose_claim_is_old_is_not_sent(make_plan, venue, clock):
     """The machine was paused between claim and sending: a sweep may have given the order up."""
     (order,) = write_orders(plans=[make_plan(0)])
@@ -329,6 +330,7 @@ def test_an_order_that_was_decided_on_just_now_is_sent(make_plan, venue, clock):
     assert (done.state, done.error_code) == (S.FILLED, None)
 
 
+@pytest.mark.usefixtures("exact_deadline")
 def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clock):
     """It may wait for a connection or for its turn longer than its claim lasts."""
     (order,) = write_orders(plans=[make_plan(0)])
@@ -344,6 +346,7 @@ def test_the_gateway_is_told_until_when_an_order_may_leave(make_plan, venue, clo
     assert SEND_DEADLINE_MS <= left_ms < SEND_DEADLINE_MS + 60_000
 
 
+@pytest.mark.usefixtures("exact_deadline")
 def test_a_pause_while_clocks_are_read_gives_an_order_no_more_time(make_plan, venue, clock):
     (order,) = write_orders(plans=[make_plan(0)])
     requests: list[OrderRequest] = []
@@ -366,6 +369,7 @@ def test_a_pause_while_clocks_are_read_gives_an_order_no_more_time(make_plan, ve
     assert send_before_ms - SEND_DEADLINE_MS <= read_at_ms[-1]
 
 
+@pytest.mark.usefixtures("exact_deadline")
 def test_a_clock_that_is_set_back_gives_an_order_no_more_time(make_plan, venue, clock):
     (order,) = write_orders(plans=[make_plan(0)])
     requests: list[OrderRequest] = []
