@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -15,9 +17,10 @@ from unfold.widgets import (
 
 from accounts.admin.asking import AskingForm
 from accounts.models import Transfer, VenueAccount
-from accounts.selectors import list_accounts
+from accounts.selectors import list_accounts, list_transfers
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
+from accounts.services.settlement import name_proposal
 from arbplatform.console.fields import DialogForm, SecretField, SecretsForm
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 
@@ -173,6 +176,37 @@ class SettleForm(DialogForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         capitalise_labels(self)
+
+
+class ConfirmForm(DialogForm):
+    """Agrees to the end of a transfer that another person proposed, as the dialog has shown it."""
+
+    seen = forms.CharField(label="", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.transfer is not None:
+            self.fields["seen"].initial = name_proposal(self.transfer)
+
+    @cached_property
+    def transfer(self) -> Transfer | None:
+        """The transfer, if it is there."""
+        number = str(self.object_id)
+        return list_transfers().filter(pk=number).first() if number.isdecimal() else None
+
+    def render_before_template(self) -> str:
+        """Return why the service refused, if it did, and what is proposed."""
+        proposal = "–" if self.transfer is None else say_proposal(self.transfer)
+        return format_html("{}<p>{}</p>", super().render_before_template(), proposal)
+
+
+def say_proposal(transfer: Transfer) -> str:
+    """Return how a person says that a transfer ended."""
+    if transfer.settlement is None:
+        return "–"
+    arrived = transfer.settlement["arrived"]
+    outcome = _("never left the source") if arrived is None else arrived
+    return f"{transfer.settlement_by}: {outcome} · {transfer.settlement['reason']}"
 
 
 def capitalise_labels(form: forms.BaseForm) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.asking import AskingAdmin, AskingForm
-from accounts.admin.forms import ReasonForm, SettleForm, TransferForm
+from accounts.admin.forms import ConfirmForm, ReasonForm, SettleForm, TransferForm, say_proposal
 from accounts.domain.transfers import LIVE_STATES, UNSENT_STATES, TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
@@ -182,11 +182,7 @@ class TransferAdmin(AskingAdmin):
     @display(description=_("proposed settlement"))
     def show_settlement(self, transfer: Transfer) -> str:
         """Show how a person says that it ended."""
-        if transfer.settlement is None:
-            return "–"
-        arrived = transfer.settlement["arrived"]
-        outcome = _("never left the source") if arrived is None else arrived
-        return f"{transfer.settlement_by}: {outcome} · {transfer.settlement['reason']}"
+        return say_proposal(transfer)
 
     @display(description=_("value"), ordering="value")
     def show_value(self, transfer: Transfer) -> str:
@@ -286,15 +282,17 @@ class TransferAdmin(AskingAdmin):
         ),
         icon="done_all",
         permissions=("act",),
+        form_class=ConfirmForm,
     )
-    def confirm_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+    def confirm_one(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
         """End the transfer as another person proposed."""
 
         def command(transfer: Transfer) -> None:
-            confirm_settlement(transfer_id=transfer.pk, user=request.user)
+            seen = form.cleaned_data["seen"]
+            confirm_settlement(transfer_id=transfer.pk, user=request.user, seen=seen)
             self.log_change(request, transfer, "Confirmed the settlement.")
 
-        return self.apply_to_one(request, object_id, command, done=_("confirmed"))
+        return self.apply_to_one(request, object_id, command, done=_("confirmed"), form=form)
 
     # the request ------------------------------------------------------------------------------
 

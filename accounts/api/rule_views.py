@@ -27,6 +27,7 @@ from accounts.api.rule_serializers import (
     WaySerializer,
 )
 from accounts.api.serializers import TransferSerializer
+from accounts.api.views import ProposedEndView
 from accounts.domain.limits import LIMIT_NAMES, TransferLimits
 from accounts.domain.routes import explain_no_way, is_unstated, list_ways
 from accounts.errors import InvalidTransfer
@@ -287,13 +288,14 @@ class TransferSettleView(APIView):
         return Response(TransferSerializer(get_transfer(pk)).data)
 
 
-class TransferConfirmView(APIView):
+class TransferConfirmView(ProposedEndView):
     """The word of the second person about the end of a transfer."""
 
     write_permission = "accounts.change_transfer"
 
     @extend_schema(operation_id="transfers_confirm", request=None, responses=TransferSerializer)
+    @as_read
     def post(self, request: Request, pk: int) -> Response:
-        """Agree to what somebody else said about the end of a transfer."""
+        """Agree to what somebody else said about the end of a transfer, as it was read."""
         confirm_settlement(transfer_id=pk, user=request.user)
         return Response(TransferSerializer(get_transfer(pk)).data)

@@ -31,6 +31,7 @@ from accounts.selectors import (
     list_balances,
     list_transfers,
     lock_account,
+    lock_transfer,
     read_sealed_secrets,
 )
 from accounts.services.accounts import (
@@ -40,6 +41,7 @@ from accounts.services.accounts import (
     update_account,
 )
 from accounts.services.requests import request_transfer
+from accounts.services.settlement import read_proposal
 from arbplatform.api.permissions import write_permissions
 from arbplatform.api.versions import VersionedView, as_read, versioned
 from arbplatform.core.errors import InvalidInput, Message
@@ -234,10 +236,20 @@ class TransferListView(ListAPIView[Transfer]):
         return self.list(request)
 
 
-class TransferView(APIView):
+class ProposedEndView(VersionedView):
+    """A transfer about whose end people may propose something."""
+
+    def list_settings(self, *, is_locking: bool, **place: Any) -> Mapping[str, object]:
+        """Return what is proposed, and who proposes it."""
+        get_one = lock_transfer if is_locking else get_transfer
+        return read_proposal(get_one(place["pk"]))
+
+
+class TransferView(ProposedEndView):
     """One transfer."""
 
     @extend_schema(operation_id="transfers_retrieve", responses=TransferSerializer)
+    @versioned
     def get(self, request: Request, pk: int) -> Response:
         """Show a transfer."""
         return Response(TransferSerializer(get_transfer(pk)).data)

@@ -1,5 +1,6 @@
 """The command for what no look-up can find out: a person says how a transfer ended."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -14,7 +15,8 @@ from accounts.services.progress import Sighting, record
 from arbplatform.authors import keep_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_decimal, to_plain
-from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.core.errors import ChangedMeanwhile, IllegalTransition, InvalidInput, Message
+from arbplatform.fingerprints import fingerprint
 from arbplatform.persistence.retries import retried
 
 REASON_LENGTH_MAX: Final = 200
@@ -78,23 +80,46 @@ def settle_transfer(
 @retried
 @transaction.atomic
 def confirm_settlement(
-    *, transfer_id: int, user: Person | None, clock: Clock = SYSTEM_CLOCK
+    *,
+    transfer_id: int,
+    user: Person | None,
+    seen: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Transfer:
     """Agree to what another person says about the end of a transfer.
+
+    Args:
+        transfer_id: which.
+        user: who agrees.
+        seen: the ``name_proposal`` of what the person has read; ``None``: whatever is proposed.
+        clock: source of time.
 
     Raises:
         TransferNotFound: no transfer has this id.
         IllegalTransition: nobody has said anything, or it has ended meanwhile.
         Denied: not a member of staff.
         SecondPersonNeeded: it is the same person.
+        ChangedMeanwhile: something else is proposed than what the person has read.
     """
     transfer = _lock_settleable(transfer_id)
     if transfer.settlement is None:
         raise IllegalTransition("Nobody has proposed yet how the transfer ended.")
     second = require_second_person(user, transfer.settlement_by_id)
+    if seen is not None and seen != name_proposal(transfer):
+        raise ChangedMeanwhile
     first = transfer.settlement_by
     names = f"{keep_author(first) if first else ''}, {keep_author(second)}"
     return _apply(transfer, names, clock)
+
+
+def read_proposal(transfer: Transfer) -> Mapping[str, object]:
+    """Return what is proposed about the end of a transfer, and who proposes it."""
+    return {"settlement": transfer.settlement, "by": transfer.settlement_by_id}
+
+
+def name_proposal(transfer: Transfer) -> str:
+    """Return what tells a proposal from all others: its author may propose another end any time."""
+    return fingerprint({"transfer": transfer.pk, **read_proposal(transfer)})
 
 
 def _lock_settleable(transfer_id: int) -> Transfer:
