@@ -95,6 +95,12 @@ PENDING_TIMEOUT_MS: Final = 60_000
 MISSES_MIN: Final = 3
 MISS_SPAN_MIN_MS: Final = 30_000
 
+COUNT_SPAN_MIN_MS: Final = 2_000
+"""What a venue lists of an order that ended is all that it filled, if it stays so this long [ms].
+
+To wait costs a moment's risk; to repair a leg that was filled costs a trade there and one back.
+"""
+
 SWITCH_MS: Final = 60_000
 """A venue's dead-man switch cancels our orders if it is not renewed for so long [ms]."""
 

@@ -17,6 +17,7 @@ from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_sentence
 from ledger.domain.orders import (
     CANCEL_WATCH_MS,
+    COUNT_SPAN_MIN_MS,
     LIVE_STATES,
     WATCH_DELAY_MS,
     WATCH_SPAN_MS,
@@ -54,6 +55,9 @@ _STATES = {
 
 _SILENCES = Vigil()
 """By order and first miss. The wall clock of that miss only names it: a jump is no silence."""
+
+_COUNTS = Vigil()
+"""By order, which its moment of sending names, and what its listed executions come to [base]."""
 
 _CONCLUDED = frozenset({OrderAbsent.code, OrderDisowned.code})
 """Ends that no venue has stated."""
@@ -184,12 +188,23 @@ def _learn_report(order: Order, reported: Reported, occasion: _Occasion) -> None
         status=report.status,
         quantity=order.quantity,
         filled=order.filled_quantity,
-        is_filled_known=reported.is_filled_known,
+        is_filled_known=_is_filled_known(order, reported, occasion),
     )
     order.state = absorb(state, event)
     end = explain_end(order, report)
     if end is not None:
         _note(order, end)
+
+
+def _is_filled_known(order: Order, reported: Reported, occasion: _Occasion) -> bool:
+    """Return whether an order filled no more than is known of it.
+
+    Where its venue does not say, its list of executions does, once it has stayed the same.
+    """
+    if reported.order.is_filled_stated or not reported.is_counted:
+        return reported.order.is_filled_stated
+    count = (order.pk, order.submitted_at, order.filled_quantity)
+    return _COUNTS.lasted_ms(count, occasion.clock) >= COUNT_SPAN_MIN_MS
 
 
 def _learn_missing(order: Order, occasion: _Occasion) -> None:

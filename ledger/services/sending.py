@@ -82,17 +82,12 @@ class Reported:
         order: its report.
         fills: executions, as far as they could be read.
         is_counted: the venue does not say how much was filled, but these are all executions that
-            it lists. It may list some later.
+            it lists by now. It may list some later.
     """
 
     order: VenueOrder
     fills: tuple[VenueFill, ...]
     is_counted: bool = False
-
-    @property
-    def is_filled_known(self) -> bool:
-        """Whether it follows from this how much was filled."""
-        return self.order.is_filled_stated or self.is_counted
 
 
 @dataclass(frozen=True, slots=True)
