@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -21,7 +19,7 @@ from accounts.selectors import list_accounts, list_transfers
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
 from accounts.services.settlement import name_proposal
-from arbplatform.console.fields import DialogForm, SecretField, SecretsForm
+from arbplatform.console.fields import DialogForm, SecretField, SecretsForm, SeenForm
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
@@ -178,26 +176,11 @@ class SettleForm(DialogForm):
         capitalise_labels(self)
 
 
-class ConfirmForm(DialogForm):
-    """Agrees to the end of a transfer that another person proposed, as the dialog has shown it."""
-
-    seen = forms.CharField(label="", required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.transfer is not None:
-            self.fields["seen"].initial = name_proposal(self.transfer)
-
-    @cached_property
-    def transfer(self) -> Transfer | None:
-        """The transfer, if it is there."""
-        number = str(self.object_id)
-        return list_transfers().filter(pk=number).first() if number.isdecimal() else None
-
-    def render_before_template(self) -> str:
-        """Return why the service refused, if it did, and what is proposed."""
-        proposal = "–" if self.transfer is None else say_proposal(self.transfer)
-        return format_html("{}<p>{}</p>", super().render_before_template(), proposal)
+def capitalise_labels(form: forms.BaseForm) -> None:
+    """Write labels as Django writes those of a model's own fields."""
+    for field in form.fields.values():
+        if field.label:
+            field.label = capfirst(field.label)
 
 
 def say_proposal(transfer: Transfer) -> str:
@@ -209,8 +192,9 @@ def say_proposal(transfer: Transfer) -> str:
     return f"{transfer.settlement_by}: {outcome} · {transfer.settlement['reason']}"
 
 
-def capitalise_labels(form: forms.BaseForm) -> None:
-    """Write labels as Django writes those of a model's own fields."""
-    for field in form.fields.values():
-        if field.label:
-            field.label = capfirst(field.label)
+class ConfirmForm(SeenForm):
+    """Agrees to the end of a transfer that another person proposed."""
+
+    list_rows = staticmethod(list_transfers)
+    name_seen = staticmethod(name_proposal)
+    describe = staticmethod(say_proposal)

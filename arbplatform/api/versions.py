@@ -64,7 +64,7 @@ def versioned(handler: Handler) -> Handler:
     @wraps(handler)
     def read(view: VersionedView, request: Request, **place: Any) -> Response:
         version = _version(view, is_locking=False, **place)
-        return _tell(version, handler(view, request, **place))
+        return tell_version(version, handler(view, request, **place))
 
     read.version_headers = (VERSION,)  # type: ignore[attr-defined]  # for the document
     return read
@@ -79,17 +79,31 @@ def as_read(handler: Handler) -> Handler:
     @wraps(handler)
     def change(view: VersionedView, request: Request, **place: Any) -> Response:
         with transaction.atomic():
-            version = _version(view, is_locking=True, **place)
-            wanted = request.headers.get(HEADER)
-            if wanted is not None and not _matches(wanted, version):
-                raise ChangedMeanwhile
+            require_version(request, _version(view, is_locking=True, **place))
             response = handler(view, request, **place)
             if response.status_code != HTTPStatus.NO_CONTENT:
-                response = _tell(_version(view, is_locking=False, **place), response)
+                response = tell_version(_version(view, is_locking=False, **place), response)
         return response
 
     change.version_headers = (VERSION, WANTED)  # type: ignore[attr-defined]
     return change
+
+
+def tell_version(version: str, response: Response) -> Response:
+    """Return an answer that tells the version, in quotation marks, of what is in it."""
+    response[VERSION_HEADER] = version
+    return response
+
+
+def require_version(request: Request, version: str) -> None:
+    """Go on if the client has read this version, or does not say what it has read.
+
+    Raises:
+        ChangedMeanwhile: it has read another one.
+    """
+    wanted = request.headers.get(HEADER)
+    if wanted is not None and not _matches(wanted, version):
+        raise ChangedMeanwhile
 
 
 def _version(view: VersionedView, *, is_locking: bool, **place: Any) -> str:
@@ -104,8 +118,3 @@ def _matches(wanted: str, version: str) -> bool:
     return wanted.strip() == ANY or version in {
         tag.removeprefix("W/") for tag in parse_etags(wanted)
     }
-
-
-def _tell(version: str, response: Response) -> Response:
-    response[VERSION_HEADER] = version
-    return response

@@ -1,9 +1,13 @@
 """Fields of the console's forms."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
+from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -39,3 +43,38 @@ class DialogForm(BaseDialogForm):
         """Return why the service refused, if it did."""
         context = {"errors": self.non_field_errors()}
         return render_to_string("unfold/helpers/messages/error.html", context)
+
+
+class SeenForm(DialogForm):
+    """Decides on a row as the dialog has shown it, and sends back what that was.
+
+    The service compares. What there is by then stands below its refusal, and the dialog has to be
+    opened anew: nobody agrees to what they had no time to read.
+
+    Attributes:
+        list_rows: the rows that there are.
+        name_seen: what tells what is decided on from what it was before.
+        describe: what is decided on, for people.
+    """
+
+    list_rows: Callable[[], QuerySet[Any]]
+    name_seen: Callable[[Any], str]
+    describe: Callable[[Any], str]
+
+    seen = forms.CharField(label="", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.row is not None:
+            self.fields["seen"].initial = self.name_seen(self.row)
+
+    @cached_property
+    def row(self) -> Any:
+        """The row, if it is there."""
+        number = str(self.object_id)
+        return self.list_rows().filter(pk=number).first() if number.isdecimal() else None
+
+    def render_before_template(self) -> str:
+        """Return why the service refused, if it did, and what is decided on."""
+        described = "–" if self.row is None else self.describe(self.row)
+        return format_html("{}<p>{}</p>", super().render_before_template(), described)

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button, plain
+from arbplatform.console.fields import SeenForm
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 from ledger.domain.advice import Advice, advise
@@ -28,7 +29,7 @@ from ledger.selectors.reconciliation import (
     list_runs,
 )
 from ledger.services.decisions import BY_CONSOLE, book_discrepancy, look_again
-from ledger.services.discrepancies import acknowledge
+from ledger.services.discrepancies import acknowledge, name_figures
 from ledger.services.reconciler import reconcile_account
 
 STATE_LABELS = {
@@ -43,6 +44,22 @@ OUTCOME_LABELS = {
     RunOutcomeChoice.DIFFERENT.value: "warning",
     RunOutcomeChoice.FAILED.value: "danger",
 }
+
+
+def say_figures(row: Discrepancy) -> str:
+    """Return what differs, and of a balance by how much."""
+    said = render(row.to_message())
+    if row.kind != DiscrepancyKind.BALANCE or row.booked is None or row.stated is None:
+        return said
+    return f"{said} ({plain(row.stated - row.booked)} {row.asset})"
+
+
+class FiguresForm(SeenForm):
+    """Decides on a difference."""
+
+    list_rows = staticmethod(list_discrepancies)
+    name_seen = staticmethod(name_figures)
+    describe = staticmethod(say_figures)
 
 
 @admin.register(Discrepancy)
@@ -200,25 +217,38 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         ),
         icon="edit_note",
         permissions=("decide",),
+        form_class=FiguresForm,
     )
-    def book_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+    def book_one(self, request: HttpRequest, form: FiguresForm, object_id: str) -> HttpResponse:
         """Book the difference, or reverse the trade."""
 
         def book(row: Discrepancy) -> Message:
-            done = book_discrepancy(discrepancy_id=row.pk, note=BY_CONSOLE, user=request.user)
+            done = book_discrepancy(
+                discrepancy_id=row.pk,
+                note=BY_CONSOLE,
+                user=request.user,
+                seen=form.cleaned_data["seen"],
+            )
             return Message("Booked as {key}.", {"key": str(done.entry)})
 
-        return self.apply_to_one(request, object_id, book)
+        return self.apply_to_one(request, object_id, book, form=form)
 
     @command_button(
         description=_("Acknowledge"),
         question=_("You know what it is. Nothing is booked; if its figures change, it returns."),
         icon="task_alt",
         permissions=("decide",),
+        form_class=FiguresForm,
     )
-    def acknowledge_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+    def acknowledge_one(
+        self, request: HttpRequest, form: FiguresForm, object_id: str
+    ) -> HttpResponse:
         """Note that the person knows what it is."""
-        return self.apply_to_one(request, object_id, lambda row: _acknowledge(request, row))
+
+        def command(row: Discrepancy) -> None:
+            _acknowledge(request, row, form.cleaned_data["seen"])
+
+        return self.apply_to_one(request, object_id, command, form=form)
 
 
 @admin.register(AccountReconciliation)
@@ -313,8 +343,8 @@ def _compare(row: AccountReconciliation) -> Message:
     return _say(reconcile_account(account_id=row.account_id, asks_all=True))
 
 
-def _acknowledge(request: HttpRequest, row: Discrepancy) -> None:
-    acknowledge(discrepancy_id=row.pk, note=BY_CONSOLE, user=request.user)
+def _acknowledge(request: HttpRequest, row: Discrepancy, seen: str | None = None) -> None:
+    acknowledge(discrepancy_id=row.pk, note=BY_CONSOLE, user=request.user, seen=seen)
 
 
 def _say(run: ReconciliationRun) -> Message:

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from arbplatform.api.versions import HEADER, VERSION, WANTED, require_version, tell_version
 from ledger.api.filters import DiscrepancyFilter, RunFilter
 from ledger.api.reconciliation_serializers import (
     DiscrepancySerializer,
@@ -26,7 +27,7 @@ from ledger.selectors.reconciliation import (
     list_runs,
 )
 from ledger.services.decisions import book_discrepancy
-from ledger.services.discrepancies import acknowledge
+from ledger.services.discrepancies import acknowledge, name_figures
 from ledger.services.reconciler import reconcile_account
 
 
@@ -97,10 +98,15 @@ class DiscrepancyListView(ListAPIView[Discrepancy]):
 class DiscrepancyView(APIView):
     """One discrepancy."""
 
-    @extend_schema(operation_id="discrepancies_retrieve", responses=DiscrepancySerializer)
+    @extend_schema(
+        operation_id="discrepancies_retrieve",
+        parameters=[VERSION],
+        responses=DiscrepancySerializer,
+    )
     def get(self, request: Request, pk: int) -> Response:
         """Show a discrepancy."""
-        return Response(DiscrepancySerializer(get_discrepancy(pk)).data)
+        row = get_discrepancy(pk)
+        return tell_version(_version_of(row), Response(DiscrepancySerializer(row).data))
 
 
 class BookView(APIView):
@@ -110,12 +116,14 @@ class BookView(APIView):
 
     @extend_schema(
         operation_id="discrepancies_book",
+        parameters=[WANTED],
         request=NoteBodySerializer,
         responses=DiscrepancySerializer,
     )
     def post(self, request: Request, pk: int) -> Response:
         """Book the difference as moved outside, or reverse a trade that the venue has voided."""
-        book_discrepancy(discrepancy_id=pk, note=_note_of(request), user=request.user)
+        note, seen = _note_of(request), _seen_in(request, pk)
+        book_discrepancy(discrepancy_id=pk, note=note, user=request.user, seen=seen)
         return Response(DiscrepancySerializer(get_discrepancy(pk)).data)
 
 
@@ -126,12 +134,14 @@ class AcknowledgeDiscrepancyView(APIView):
 
     @extend_schema(
         operation_id="discrepancies_acknowledge",
+        parameters=[WANTED],
         request=NoteBodySerializer,
         responses=DiscrepancySerializer,
     )
     def post(self, request: Request, pk: int) -> Response:
         """Acknowledge a discrepancy; nothing is booked."""
-        acknowledge(discrepancy_id=pk, note=_note_of(request), user=request.user)
+        note, seen = _note_of(request), _seen_in(request, pk)
+        acknowledge(discrepancy_id=pk, note=note, user=request.user, seen=seen)
         return Response(DiscrepancySerializer(get_discrepancy(pk)).data)
 
 
@@ -139,3 +149,20 @@ def _note_of(request: Request) -> str:
     body = NoteBodySerializer(data=request.data)
     body.is_valid(raise_exception=True)
     return str(body.validated_data["note"])
+
+
+def _version_of(row: Discrepancy) -> str:
+    return f'"{name_figures(row)}"'
+
+
+def _seen_in(request: Request, pk: int) -> str | None:
+    """Return what the client has seen, if it says so, for the service to compare with once more.
+
+    Raises:
+        ChangedMeanwhile: it is another difference by now.
+    """
+    if HEADER not in request.headers:
+        return None
+    row = get_discrepancy(pk)
+    require_version(request, _version_of(row))
+    return name_figures(row)

@@ -18,7 +18,7 @@ from ledger.domain.reconciliation import (
 from ledger.errors import NothingToBook
 from ledger.models import Discrepancy, Entry, ReconciliationRun
 from ledger.selectors.reconciliation import get_discrepancy, lock_discrepancy
-from ledger.services.discrepancies import check_note
+from ledger.services.discrepancies import check_note, require_seen
 from ledger.services.entries import reverse_entry
 from ledger.services.halts import Person
 from ledger.services.reconciler import reconcile_account
@@ -42,7 +42,12 @@ def look_again(*, discrepancy_id: int, clock: Clock = SYSTEM_CLOCK) -> Reconcili
 
 
 def book_discrepancy(
-    *, discrepancy_id: int, note: Message | str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+    *,
+    discrepancy_id: int,
+    note: Message | str,
+    user: Person | None,
+    seen: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Discrepancy:
     """Book a discrepancy because a person says what it was.
 
@@ -53,12 +58,14 @@ def book_discrepancy(
         discrepancy_id: one that has not ended.
         note: what it was: typed, or a sentence of the platform.
         user: who says so.
+        seen: the ``name_figures`` of what the person saw; ``None``: what was last written down.
         clock: tells when.
 
     Raises:
         DiscrepancyNotFound: none has this id.
         InvalidInput: there is no note, or it is too long.
         NothingToBook: it has ended, or is not of a kind that can be booked.
+        ChangedMeanwhile: it is another difference than the person saw; nothing was booked.
         NoDifference: books and venue agree by now; nothing was booked.
         DifferenceChanged: they differ by something else now; nothing was booked.
         VenueError: the venue did not tell.
@@ -67,6 +74,7 @@ def book_discrepancy(
     row = get_discrepancy(discrepancy_id)
     if row.state not in ACTIVE_STATES:
         raise NothingToBook(id=discrepancy_id, cause=Message("it has ended."))
+    require_seen(row, seen)
     entry = _book(row, memo_of(user, note), clock)
     return _mark_booked(row.pk, entry, note, user, clock)
 

@@ -11,7 +11,8 @@ from accounts.models import VenueAccount
 from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import to_plain
-from arbplatform.core.errors import IllegalTransition, InvalidInput, Message
+from arbplatform.core.errors import ChangedMeanwhile, IllegalTransition, InvalidInput, Message
+from arbplatform.fingerprints import fingerprint
 from arbplatform.persistence.sentences import keep_reason
 from ledger.domain.halts import HaltLevel, HaltScope, TradingEvent
 from ledger.domain.reconciliation import (
@@ -121,9 +122,45 @@ def alarm_due(*, account: VenueAccount, clock: Clock) -> int:
     return count
 
 
+def name_figures(row: Discrepancy) -> str:
+    """Return what tells what is decided on from what it was before.
+
+    Of a balance the difference counts: trading moves both sides alike.
+    """
+    figures = [row.booked, row.stated]
+    if row.kind == DiscrepancyKind.BALANCE and row.booked is not None and row.stated is not None:
+        figures = [row.stated - row.booked]
+    return fingerprint(
+        {
+            "discrepancy": row.pk,
+            "figures": [None if each is None else to_plain(each) for each in figures],
+            "entry": row.evidence.get("entry_id"),
+        }
+    )
+
+
+def require_seen(row: Discrepancy, seen: str | None) -> None:
+    """Go on if a person has seen what a discrepancy is now.
+
+    Args:
+        row: as it is.
+        seen: the ``name_figures`` of what they saw; ``None``: whatever it is.
+
+    Raises:
+        ChangedMeanwhile: it was another difference.
+    """
+    if seen is not None and seen != name_figures(row):
+        raise ChangedMeanwhile
+
+
 @transaction.atomic
 def acknowledge(
-    *, discrepancy_id: int, note: Message | str, user: Person | None, clock: Clock = SYSTEM_CLOCK
+    *,
+    discrepancy_id: int,
+    note: Message | str,
+    user: Person | None,
+    seen: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Discrepancy:
     """Note that a person knows what a discrepancy is; nothing is booked.
 
@@ -133,12 +170,14 @@ def acknowledge(
         discrepancy_id: one that has not ended.
         note: what it is: typed, or a sentence of the platform.
         user: who says so.
+        seen: the ``name_figures`` of what they saw; ``None``: whatever it is.
         clock: tells when.
 
     Raises:
         DiscrepancyNotFound: none has this id.
         InvalidInput: there is no note, or it is too long.
         IllegalTransition: it has ended.
+        ChangedMeanwhile: it is another difference than the person saw.
     """
     note = check_note(note)
     row = lock_discrepancy(discrepancy_id)
@@ -148,6 +187,7 @@ def acknowledge(
             id=row.pk,
             state=Message(row.get_state_display()),
         )
+    require_seen(row, seen)
     row.state = DISCREPANCY_TRANSITIONS.next_state(_S(row.state), _E.EXPLAIN)
     row.acknowledged_by_id = user.pk if user is not None else None
     row.acknowledged_at, row.note = clock.now(), keep_reason(note)

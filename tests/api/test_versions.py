@@ -258,8 +258,10 @@ def test_the_document_names_the_headers_where_they_are_understood():
     }
     writes = {(path, method) for path in configured for method in ("put", "patch", "delete")}
 
-    confirmed = ("/api/transfers/{id}/confirm", "post")  # what somebody proposed
-    assert found == writes | {(path, "put") for path in limits} | {confirmed}
+    difference = "/api/reconciliation/discrepancies/{id}"
+    decisions = (f"{difference}/book", f"{difference}/acknowledge", "/api/transfers/{id}/confirm")
+    decided = {(path, "post") for path in decisions}
+    assert found == writes | decided | {(path, "put") for path in limits}
     for path in configured | limits:
         headers = paths[path]["get"]["responses"]["200"]["headers"]
         assert headers["ETag"]["schema"] == {"type": "string"}

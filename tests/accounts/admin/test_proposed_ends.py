@@ -1,6 +1,5 @@
 """Whoever confirms the end of a transfer confirms the one that they have read."""
 
-import re
 from decimal import Decimal as D
 
 import pytest
@@ -15,8 +14,10 @@ from arbplatform.core.errors import ChangedMeanwhile
 from markets.errors import OutcomeUnknown
 from markets.models import Venue
 from tests.accounts.admin.pages import said, text
+from tests.dialogs import path_of, sent_by
 
 S = TransferState
+BUTTON = "confirm_one"
 
 
 @pytest.fixture
@@ -39,48 +40,38 @@ def propose(ask, alpha, people, now):
     return run
 
 
-def button(transfer):
-    return reverse("admin:accounts_transfer_confirm_one", args=(transfer.pk,))
-
-
-def typed(page):
-    """Return what a browser sends of a form in which nothing was changed."""
-    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
-    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
-
-
 def test_the_dialog_says_what_is_confirmed_and_that_is_booked(second, propose):
     transfer = propose("0.4")
-    page = text(second.get(button(transfer)))
+    page = text(second.get(path_of(transfer, BUTTON)))
     assert "ann: 0.4 · saw 0.4" in page
 
-    second.post(button(transfer), typed(page))
+    second.post(path_of(transfer, BUTTON), sent_by(page))
 
     stored = Transfer.objects.get()
     assert (stored.state, stored.arrived_amount) == (S.ARRIVED, D("0.4"))
 
 
 def test_an_end_that_was_changed_under_an_open_dialog_is_not_confirmed(second, propose):
-    page = text(second.get(button(propose("0.4"))))
+    page = text(second.get(path_of(propose("0.4"), BUTTON)))
     transfer = propose("0.0001")
 
-    answer = second.post(button(transfer), typed(page))
+    answer = second.post(path_of(transfer, BUTTON), sent_by(page))
 
     assert f"(error {ChangedMeanwhile.code})" in text(answer)
     assert "ann: 0.0001 · saw 0.0001" in text(answer)
     assert Transfer.objects.get().state == S.UNKNOWN
 
-    second.post(button(transfer), typed(text(answer)))
+    second.post(path_of(transfer, BUTTON), sent_by(text(answer)))
     assert Transfer.objects.get().state == S.UNKNOWN, "the dialog has to be opened anew"
 
-    second.post(button(transfer), typed(text(second.get(button(transfer)))))
+    second.post(path_of(transfer, BUTTON), sent_by(text(second.get(path_of(transfer, BUTTON)))))
     assert Transfer.objects.get().arrived_amount == D("0.0001")
 
 
 def test_a_confirmation_that_has_seen_nothing_confirms_nothing(second, propose):
     transfer = propose("0.4")
 
-    second.post(button(transfer), {"_form_submitted": "True"})
+    second.post(path_of(transfer, BUTTON), {"_form_submitted": "True"})
 
     assert Transfer.objects.get().state == S.UNKNOWN
 
