@@ -11,10 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from arbplatform.core.histograms import say_duration
 from arbplatform.parts import TITLES, PartHealth, check_parts
-
-US_PER_MS: Final = 1_000
 
 FIGURES: Final[Mapping[str, Promise]] = {
     "used_percent": _("used [%]"),
@@ -75,6 +72,6 @@ def _describe(name: str, part: PartHealth) -> dict[str, Any]:
         "is_ok": part.is_ok,
         "detail": part.detail,
         "advice": "" if part.is_ok else ADVICE.get(name, ""),
-        "age": None if part.age_ms is None else say_duration(part.age_ms * US_PER_MS),
+        "age_ms": part.age_ms,
         "figures": [(FIGURES.get(key, key), value) for key, value in (part.figures or {}).items()],
     }

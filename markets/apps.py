@@ -11,7 +11,7 @@ class MarketsConfig(AppConfig):
     """Configuration of the app."""
 
     name = "markets"
-    verbose_name = _("Markets")
+    verbose_name = _("Venues and markets")
 
     def ready(self) -> None:
         """Tell the gateways how long to wait for a venue and where rates are shared."""

@@ -1,7 +1,7 @@
 """How amounts and sentences look on the console's pages, and which buttons a row has."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -20,8 +20,9 @@ from arbplatform.wording import render
 register = template.Library()
 
 COARSE_PLACES = 2
-S_PER_MINUTE = 60
 FINE_PLACES = 8
+MS_PER_S = 1_000
+S_PER_MINUTE = 60
 
 
 @register.filter
@@ -68,6 +69,14 @@ def age(moment: datetime) -> str:
     if seconds >= S_PER_MINUTE:
         return timesince(moment, now)
     return gettext("{seconds} s").format(seconds=max(seconds, 0))
+
+
+@register.filter
+def since_ms(age_ms: int) -> str:
+    """Return what is so old [ms]: milliseconds within the first second, then as ``age`` does."""
+    if age_ms < MS_PER_S:
+        return gettext("{ms} ms").format(ms=max(age_ms, 0))
+    return age(SYSTEM_CLOCK.now() - timedelta(milliseconds=age_ms))
 
 
 @register.filter

@@ -18,3 +18,8 @@ def one_line(text: str) -> str:
 def storable(text: str) -> str:
     """Return ``text`` as it is, unless something in it cannot be shown: then as ``one_line``."""
     return text if text.isprintable() else one_line(text)
+
+
+def phrase(text: str) -> str:
+    """Return ``text`` in one line as a part of a sentence of ours, which has a full stop itself."""
+    return one_line(text).rstrip(" .。")

@@ -3,6 +3,7 @@
 from typing import Final
 
 from arbplatform.core.errors import ArbError, Message
+from arbplatform.core.texts import phrase
 from markets.domain.live_book import BookFault
 from markets.gateway.ccxt_stream import Astray
 
@@ -29,7 +30,7 @@ NO_ANSWER: Final = Message("No connection came about within the time limit.")
 
 def refused(cause: str) -> Message:
     """Return the sentence about a subscription that the venue has not accepted."""
-    return Message("The venue refuses the subscription: {cause}.", {"cause": cause})
+    return Message("The venue refuses the subscription: {cause}.", {"cause": phrase(cause)})
 
 
 def broken(fault: BookFault) -> Message:

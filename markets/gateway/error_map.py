@@ -17,7 +17,7 @@ import ccxt
 from arbplatform.core import masking
 from arbplatform.core.errors import Message
 from arbplatform.core.masking import MASK
-from arbplatform.core.texts import one_line
+from arbplatform.core.texts import phrase
 from markets.errors import (
     AnswerUnreadable,
     DuplicateClientId,
@@ -363,5 +363,5 @@ def _cause_of_bug(error: BaseException, *, was_sent: bool) -> Message:
 
 
 def _short(text: str) -> str:
-    plain = one_line(_TAG.sub(" ", text))
+    plain = phrase(_TAG.sub(" ", text))
     return plain if len(plain) <= CAUSE_LENGTH_MAX else plain[: CAUSE_LENGTH_MAX - 1] + "…"

@@ -21,6 +21,7 @@ from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
 from ledger.models import Order, OrderStateChoice, SideChoice
 from strategies.admin.attributions import show_attribution
+from strategies.admin.failures import show_failure
 from strategies.admin.flattening import FlattenAdmin
 from strategies.admin.panel import LINK, brief, when
 from strategies.domain.repair import Action
@@ -150,6 +151,7 @@ class ExecutionAdmin(FlattenAdmin):
         "run",
         "show_opportunity",
         "show_state",
+        "show_failure",
         "show_expected",
         "show_realised",
         "show_residuals",
@@ -192,6 +194,16 @@ class ExecutionAdmin(FlattenAdmin):
     def show_state(self, execution: Execution) -> SafeString:
         """Show the state as a coloured label."""
         return coloured(execution.get_state_display(), EXECUTION_LABELS[execution.state])
+
+    def get_fields(self, request: HttpRequest, obj: Execution | None = None) -> list[str]:
+        """Return the fields; the one for failures only where there is one."""
+        has_failed = obj is not None and obj.state == ExecutionStateChoice.FAILED
+        return [name for name in self.fields if has_failed or name != "show_failure"]
+
+    @display(description=_("why nothing was filled"))
+    def show_failure(self, execution: Execution) -> SafeString:
+        """Show what became of each leg."""
+        return show_failure(execution)
 
     @display(description=_("expected profit"), ordering="expected_profit")
     def show_expected(self, execution: Execution) -> str:

@@ -4,9 +4,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
 from arbplatform.console import template_filters
-from arbplatform.console.template_filters import age, money, signed_amount, signed_money, tone
+from arbplatform.console.template_filters import (
+    age,
+    money,
+    signed_amount,
+    signed_money,
+    since_ms,
+    tone,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,24 @@ def test_what_is_young_is_told_in_seconds(clock, monkeypatch, seconds, text):
     monkeypatch.setattr(template_filters, "SYSTEM_CLOCK", clock)
 
     assert age(clock.now() - timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "english", "chinese"),
+    [
+        (-3, "0 ms", "0 毫秒"),
+        (92, "92 ms", "92 毫秒"),
+        (2_220, "2 s", "2 秒"),
+        (125_000, "2\xa0minutes", "2 分钟"),
+    ],
+)
+def test_an_age_is_told_with_the_units_of_the_reader(clock, monkeypatch, age_ms, english, chinese):
+    monkeypatch.setattr(template_filters, "SYSTEM_CLOCK", clock)
+
+    with translation.override("en"):
+        assert since_ms(age_ms) == english
+    with translation.override("zh-hans"):
+        assert since_ms(age_ms).replace("\xa0", " ") == chinese
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,21 @@ def test_causes_are_words_for_people(error: Exception, words: str) -> None:
     assert words in str(translate(error, Effect.READ, "v"))
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ccxt.OnMaintenance('v {"msg":"System is under maintenance."}'), "maintenance. Nothing"),
+        (
+            ccxt.OnMaintenance('v {"code":-9,"msg":"Under maintenance."}'),
+            "maintenance. [-9]. Nothing",
+        ),
+        (ccxt.ExchangeError("v <p>Be right back.</p> "), "Be right back. Nothing"),
+    ],
+)
+def test_a_full_stop_of_the_venue_is_not_followed_by_ours(error: Exception, said: str) -> None:
+    assert said in str(translate(error, Effect.READ, "v"))
+
+
 @pytest.mark.parametrize("effect", list(Effect))
 @pytest.mark.parametrize(
     "text",

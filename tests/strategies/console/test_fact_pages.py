@@ -1,11 +1,14 @@
 """The console's pages of runs, opportunities and executions: read-only."""
 
+import re
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from arbplatform.core.decimals import to_plain
 from ledger.models import Order
+from markets.errors import VenueRejected
 from strategies.models import Attribution, Execution, Opportunity, Run
 from strategies.services.ticks import run_tick
 
@@ -176,3 +179,78 @@ def test_sides_are_told_in_the_readers_language(console, traded, language, buys,
 
     assert f"{buys} {order.market.symbol} @ {order.market.venue.code} → {sells} " in page
     assert f"#{order.pk} {buys} {order.market}" in title
+
+
+def failure_on_page(console, language="en"):
+    """Return the words of the row that says why nothing was filled; nothing without such a row."""
+    execution = Execution.objects.get()
+    address = f"/admin/strategies/execution/{execution.pk}/change/"
+    text = text_of(console.get(address, headers={"Accept-Language": language}))
+    row = re.search("(?:Why nothing was filled|未成交的原因).*?</table>", text, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", row[0]).split()) if row else ""
+
+
+@pytest.mark.parametrize(
+    ("language", "legs"),
+    [
+        (
+            "en",
+            (
+                "1 BTC/USDT @ alpha Nobody was left to trade with at its limit price of 50000.",
+                "2 ETH/BTC @ alpha It was not sent.",
+            ),
+        ),
+        (
+            "zh-hans",
+            ("1 BTC/USDT @ alpha 限价 50000 处已无可成交的挂单。", "2 ETH/BTC @ alpha 未发送。"),
+        ),
+    ],
+)
+def test_an_execution_that_met_nobody_says_so_of_each_leg(
+    console, triangular, triangle, language, legs
+):
+    def go_away(_request):
+        triangle["alpha"].before_submit = None
+        triangle["alpha"].set_book("BTC/USDT", bids=[("49990", "5")], asks=[("60000", "5")])
+
+    triangle["alpha"].before_submit = go_away
+    run_tick(strategy_id=triangular.pk)
+
+    said = failure_on_page(console, language)
+
+    assert [leg for leg in legs if leg not in said] == []
+
+
+@pytest.mark.parametrize(("language", "reason"), [("en", "refused"), ("zh-hans", "拒绝")])
+def test_an_execution_that_was_refused_shows_the_venues_reason(
+    console, cross, edge, language, reason
+):
+    def refuse(_request):
+        raise VenueRejected(venue="alpha", cause="too small by far")
+
+    edge["alpha"].before_submit = edge["beta"].before_submit = refuse
+    run_tick(strategy_id=cross.pk)
+
+    said = failure_on_page(console, language)
+
+    assert said.count("too small by far") == 2
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"cancel_requested_at": timezone.now()}, "It was cancelled on request"),
+        ({"time_in_force": "gtc"}, "The venue ended it before anything was filled."),
+        ({"state": "unknown"}, "unknown"),
+    ],
+)
+def test_the_end_of_an_order_that_filled_nothing_has_a_reason(console, traded, changes, reason):
+    Execution.objects.update(state="failed")
+    Order.objects.update(**{"state": "canceled", "time_in_force": "ioc", **changes})
+
+    assert reason in failure_on_page(console)
+
+
+def test_an_execution_that_filled_something_has_no_row_for_failures(console, traded):
+    assert failure_on_page(console) == ""
