@@ -61,6 +61,10 @@ class RepairClaim:
     fence: int
 
 
+class _Overtaken(Exception):
+    """What a decision rests on has changed since: it must not be written down."""
+
+
 def repair_execution(*, execution_id: int, clock: Clock = SYSTEM_CLOCK) -> Execution:
     """Repair an execution that fell short, as far as that is possible now.
 
@@ -133,7 +137,10 @@ def _step(claim: RepairClaim, clock: Clock) -> bool:
     means, decided_ms = read_means(execution, scene), clock.monotonic_ms()
     verdict = decide(scene.situation, means)
     reached(CrashPoint.REPAIR_DECIDED)
-    order = _write(claim, scene, verdict, clock)
+    try:
+        order = _write(claim, scene, verdict, clock)
+    except _Overtaken:
+        return True
     if order is None:
         return False
     reached(CrashPoint.REPAIR_WRITTEN)
@@ -147,11 +154,17 @@ def _step(claim: RepairClaim, clock: Clock) -> bool:
 @retried
 @transaction.atomic
 def _write(claim: RepairClaim, scene: Scene, verdict: Verdict, clock: Clock) -> Order | None:
-    """Write a decision down, and its order if it has one; nothing when the claim was lost."""
+    """Write a decision down, and its order if it has one; nothing when the claim was lost.
+
+    Raises:
+        _Overtaken: more was learned about its orders while the books were fetched.
+    """
     share_trading_lock()  # before any row, as everywhere
     execution = lock_execution(claim.execution_id)
     if execution.state != ExecutionState.INCOMPLETE or execution.fence != claim.fence:
         return None
+    if read_scene(execution).situation != scene.situation:
+        raise _Overtaken  # what was missing may have been filled: it would be sent twice
     now = clock.now()
     sent_count = count_repairs(execution, scene.orders)
     is_over = sent_count >= STEPS_MAX or (
