@@ -143,11 +143,14 @@ def _find_lacking(situation: Situation, exposures: Sequence[Exposure], means: Me
 
 
 def _at_market(situation: Situation, means: Means) -> Situation:
-    """Return the situation with the present prices instead of those of the plan."""
+    """Return the situation with the present prices instead of those of the plan.
+
+    By those asked: where all bids but a few far below have gone, an exposure is worth no less.
+    """
     legs = []
     for leg in situation.legs:
         book = means.books.get(leg.index)
-        best = None if book is None else book.best_bid or book.best_ask
+        best = None if book is None else book.best_ask or book.best_bid
         legs.append(leg if best is None else replace(leg, limit_price=best.price))
     return replace(situation, legs=legs)
 

@@ -163,6 +163,15 @@ def test_what_has_become_too_little_at_present_prices_is_dust():
     assert look(situation, means).action is Action.DUST
 
 
+@pytest.mark.parametrize(("sold", "action"), [("3.496", Action.HOLD), ("4.496", Action.PROCEED)])
+def test_an_exposure_is_no_dust_because_only_bids_far_below_are_left(sold, action):
+    # half a coin too much, or too little, at 100
+    situation = make_pair(D(4), D(sold))
+    means = make_means(alpha=(5, 100), beta=(5, 102))
+
+    assert look(situation, means).action is action
+
+
 def test_legs_filled_as_planned_are_done_whatever_the_lots_left_over():
     situation = replace(make_pair(D(10), D(9)), is_as_planned=True)
 
