@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
         filled: how much its venue says was executed [base].
         booked: how much of that the ledger has [base].
         error: what went wrong; empty if nothing did.
+        voided: how much of what was booked has been reversed since [base].
     """
 
     leg_index: int
@@ -29,6 +30,7 @@ class Outcome(NamedTuple):
     filled: Quantity
     booked: Quantity
     error: Message
+    voided: Quantity = ZERO
 
     @property
     def is_open(self) -> bool:
@@ -40,7 +42,8 @@ def are_as_planned(outcomes: Sequence[Outcome], plan: Sequence[Mapping[str, Any]
     """Return whether every planned leg was filled wholly, as planned, and nothing else was sent.
 
     The number of orders does not tell: with a leg that was never sent and a repair that was, it is
-    the same. Nor does the state of an order: a venue may fill more than was ordered.
+    the same. Nor does the state of an order: a venue may fill more than was ordered, and void a
+    trade afterwards.
 
     Args:
         outcomes: of all orders of an execution, in the order of its legs.
@@ -52,6 +55,7 @@ def are_as_planned(outcomes: Sequence[Outcome], plan: Sequence[Mapping[str, Any]
         and order.quantity == to_decimal(leg["quantity"])
         and order.state is OrderState.FILLED
         and order.filled == order.quantity
+        and not order.voided
         for index, (order, leg) in enumerate(zip(outcomes, plan, strict=True))
     )
 

@@ -95,13 +95,23 @@ def list_legs(execution_id: int) -> list[Order]:
 def list_outcomes(execution_id: int) -> list[Outcome]:
     """Return what is known of each order of an execution, in the order of its legs."""
     rows = Order.objects.filter(execution_id=execution_id).order_by("leg_index", "id")
-    rows = rows.annotate(booked=ExactSum("fills__quantity"))
+    is_void = Q(fills__entry__reversed_by__isnull=False)
+    rows = rows.annotate(
+        booked=ExactSum("fills__quantity"), voided=ExactSum("fills__quantity", filter=is_void)
+    )
     return [
         Outcome(
-            index, side, quantity, OrderState(state), filled, booked or ZERO, read_sentence(error)
+            index,
+            side,
+            quantity,
+            OrderState(state),
+            filled,
+            booked or ZERO,
+            read_sentence(error),
+            voided or ZERO,
         )
-        for index, side, quantity, state, filled, booked, error in rows.values_list(
-            "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error"
+        for index, side, quantity, state, filled, booked, error, voided in rows.values_list(
+            "leg_index", "side", "quantity", "state", "filled_quantity", "booked", "error", "voided"
         )
     ]
 

@@ -19,7 +19,7 @@ from markets.domain.orders import Side
 from markets.errors import InsufficientFunds
 from markets.models import Market
 from markets.services.data import fetch_books
-from strategies.domain.outcomes import are_as_planned, planned_leftovers
+from strategies.domain.outcomes import Outcome, are_as_planned, planned_leftovers
 from strategies.domain.repair import Action, LegState, Situation
 from strategies.domain.repricing import Means
 from strategies.models import Execution
@@ -72,7 +72,7 @@ def read_scene(execution: Execution) -> Scene:
             _leg_state(index, leg, market, [row for row in filled if row.leg_index == index])
             for index, (leg, market) in enumerate(zip(execution.plan, markets, strict=True))
         ],
-        movements=_own_movements(execution, markets, filled),
+        movements=_own_movements(execution, markets, outcomes),
         profit_asset=execution.profit_asset.code,
         is_live=any(outcome.is_open for outcome in outcomes),
         is_empty=not filled,
@@ -87,7 +87,7 @@ def read_scene(execution: Execution) -> Scene:
 
 
 def _own_movements(
-    execution: Execution, markets: Sequence[Market], filled: Sequence[Order]
+    execution: Execution, markets: Sequence[Market], outcomes: Sequence[Outcome]
 ) -> dict[str, Amount]:
     """Return what an execution moved, without the dust of earlier ones that it was to sell.
 
@@ -98,8 +98,8 @@ def _own_movements(
         carried = to_decimal(leg.get("carried", "0"))
         sold = sum(
             (
-                row.filled_quantity
-                for row in filled
+                row.filled - row.voided
+                for row in outcomes
                 if row.leg_index == index and row.side == leg["side"]
             ),
             ZERO,

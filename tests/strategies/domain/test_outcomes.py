@@ -43,6 +43,8 @@ def test_every_leg_filled_as_it_was_decided_is_as_planned():
         [*ALL[:2], filled(2, "buy", "20")],
         [*ALL[:2], filled(2, "sell", "19")],
         [*ALL[:2], ALL[2]._replace(state=OrderState.CANCELED)],
+        # one of its trades was reversed
+        [*ALL[:2], ALL[2]._replace(voided=D("0.1"))],
         # more than was ordered
         [*ALL[:2], ALL[2]._replace(filled=D("20.1"), booked=D("20.1"))],
     ],
