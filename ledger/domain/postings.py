@@ -40,6 +40,12 @@ class Book(StrEnum):
     """Came or went without the platform."""
 
 
+FEE_LATE = ":fee"
+"""End of the key of an entry that books the fee of a trade late; the trade's own is before it."""
+
+FEE_CORRECTED = ":fee-corrected"
+"""The same of one that corrects the fee once more is known."""
+
 TRADING_BOOKS = (Book.TRADING, Book.TRADING_FEES)
 """Their sum with the opposite sign is the result of trading."""
 

@@ -8,6 +8,7 @@ from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
 from arbplatform.persistence.sentences import as_typed, keep_reason
+from ledger.domain.postings import FEE_CORRECTED, FEE_LATE
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DISCREPANCY_TRANSITIONS,
@@ -17,6 +18,7 @@ from ledger.domain.reconciliation import (
 )
 from ledger.errors import NothingToBook
 from ledger.models import Discrepancy, Entry, ReconciliationRun
+from ledger.selectors import find_entry, get_entry
 from ledger.selectors.reconciliation import get_discrepancy, lock_discrepancy
 from ledger.services.discrepancies import check_note, require_seen
 from ledger.services.entries import reverse_entry
@@ -102,10 +104,21 @@ def _book(row: Discrepancy, memo: Message, clock: Clock) -> Entry:
             clock=clock,
         )
     if row.kind == DiscrepancyKind.UNLISTED_FILL:
-        return reverse_entry(entry_id=int(row.evidence["entry_id"]), memo=memo, clock=clock)
+        return _void(int(row.evidence["entry_id"]), memo, clock)
     raise NothingToBook(
         id=row.pk, cause=Message("only balances, and trades that a venue has voided, can be.")
     )
+
+
+@transaction.atomic
+def _void(entry_id: int, memo: Message, clock: Clock) -> Entry:
+    """Reverse a trade, with what was booked of its fee by entries of their own."""
+    key = get_entry(entry_id).key
+    for ending in (FEE_LATE, FEE_CORRECTED):
+        fee = find_entry(key + ending)
+        if fee is not None:
+            reverse_entry(entry_id=fee.pk, memo=memo, clock=clock)
+    return reverse_entry(entry_id=entry_id, memo=memo, clock=clock)
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import to_ms
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import Message
-from ledger.domain.postings import Purse, fee_lines
+from ledger.domain.postings import FEE_CORRECTED, FEE_LATE, Purse, fee_lines
 from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Movement, PurseKey
 from ledger.models import Entry, EntryKind, Fill
 from ledger.selectors.reconciliation import list_booked_keys, list_fills_of_market
@@ -134,7 +134,7 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
     )
     listing.see(_K.FEE, key, what, asset=asset, wallet=Wallet.SPOT, stated=fee)
     movement = Movement(
-        key=f"{fill.entry.key}:fee",
+        key=fill.entry.key + FEE_LATE,
         kind=_K.FEE,
         at_ms=row.executed_at_ms,
         amounts={(Wallet.SPOT, asset): -fee},
@@ -148,12 +148,12 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
 
 def _book_proven_fee(fill: Fill, row: VenueFill) -> Entry:
     book_fills(order=fill.order, fills=[row], is_fee_proven=True)
-    return Entry.objects.get(key=f"{fill.entry.key}:fee")
+    return Entry.objects.get(key=fill.entry.key + FEE_LATE)
 
 
 def _see_other_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill) -> None:
     """Note a fee that is stated otherwise now; a balance that shows it makes it be corrected."""
-    entry_key = f"{fill.entry.key}:fee-corrected"
+    entry_key = fill.entry.key + FEE_CORRECTED
     if list_booked_keys([entry_key]):
         return
     booked, booked_asset = fill.known_fee or ZERO, _fee_asset_of(fill)

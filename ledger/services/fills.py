@@ -16,7 +16,7 @@ from arbplatform.core.clock import from_ms
 from arbplatform.core.decimals import ZERO, Amount, Quantity
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sequences import next_ids
-from ledger.domain.postings import Line, Purse, check_storable, fee_lines, fill_lines
+from ledger.domain.postings import FEE_LATE, Line, Purse, check_storable, fee_lines, fill_lines
 from ledger.models import EntryKind, Fill, LateFee, LogEntry, LogLevel, Order
 from ledger.selectors import list_fills_of_orders, lock_orders
 from ledger.services.batches import Statement, insertions, run_batch
@@ -235,7 +235,7 @@ class _Booking:
         return _insertions_of(fills) if fills else []
 
     def _add_fill(self, order: Order, reported: VenueFill) -> None:
-        key = f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}"
+        key = _key_of(order, reported)
         has_fee = self._has_fee(order, reported)
         cost = cost_of(reported)
         for amount in (reported.price, reported.quantity, cost):
@@ -277,9 +277,7 @@ class _Booking:
             fill=fill, amount=amount, asset_id=self.asset_ids[asset] if asset else None
         )
         lines = fee_lines(purse=Purse(order.account_id), fee=amount, fee_asset=asset or "")
-        key = (
-            f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}:fee"
-        )
+        key = _key_of(order, reported) + FEE_LATE
         entry = _entry(order, key, EntryKind.FEE, lines, fill)
         self.drafts.append(_Draft(entry, late_fee, order.pk))
         self.with_fee.add((order.pk, fill.venue_trade_id))
@@ -365,6 +363,10 @@ def _insertions_of(fills: Sequence[Fill]) -> list[Statement]:
         mark_inserted(fill, pk)
     rows = [[getattr(fill, column) for column in _FILL_COLUMNS] for fill in fills]
     return insertions(Fill, _FILL_COLUMNS, rows)
+
+
+def _key_of(order: Order, reported: VenueFill) -> str:
+    return f"fill:{order.account_id}:{order.market_id}:{order.side}:{reported.venue_trade_id}"
 
 
 def _entry(
