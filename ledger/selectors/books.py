@@ -26,7 +26,7 @@ from accounts.selectors import with_reserved
 from arbplatform.core.decimals import ZERO, Amount
 from arbplatform.persistence.fields import ExactSum
 from ledger.domain.pnl import net_by_asset
-from ledger.domain.postings import TRADING_BOOKS
+from ledger.domain.postings import FEE_CORRECTED, TRADING_BOOKS
 from ledger.errors import EntryNotFound
 from ledger.models import BookKind, BookTotal, Entry, EntryKind, Posting, TradingDay
 from ledger.selectors.orders import without_secrets
@@ -173,6 +173,22 @@ def execution_movements(
     """
     lines = Posting.objects.filter(entry__execution_id=execution_id)
     return _wallet_movements(lines if kinds is None else lines.filter(entry__kind__in=kinds))
+
+
+def list_fee_corrections(execution_id: int) -> list[tuple[str, str, Amount]]:
+    """Return how the fees of an execution's trades were corrected after they had been booked.
+
+    Returns:
+        Key of the trade's entry, asset code, and what the wallet gained [units of the asset].
+    """
+    rows = Posting.objects.filter(
+        entry__execution_id=execution_id, entry__kind=EntryKind.FEE, book=BookKind.WALLET
+    )
+    rows = rows.filter(entry__key__endswith=FEE_CORRECTED, entry__reversed_by__isnull=True)
+    return [
+        (key.removesuffix(FEE_CORRECTED), code, amount)
+        for key, code, amount in rows.values_list("entry__key", "asset__code", "amount")
+    ]
 
 
 def count_entries(execution_ids: Collection[int]) -> dict[int, int]:

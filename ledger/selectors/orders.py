@@ -272,7 +272,7 @@ def list_fills_of_orders(order_ids: Iterable[int]) -> list[Fill]:
 
 def list_standing_fills(execution_id: int) -> list[Fill]:
     """Return the fills of an execution with their fees, but for those that were reversed."""
-    rows = Fill.objects.select_related("fee_asset", "late_fee__asset")
+    rows = Fill.objects.select_related("fee_asset", "late_fee__asset", "entry")
     rows = rows.filter(order__execution_id=execution_id, entry__reversed_by__isnull=True)
     return list(rows.order_by("pk"))
 

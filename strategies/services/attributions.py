@@ -11,7 +11,12 @@ from arbplatform.core.clock import Clock, to_ms
 from arbplatform.core.decimals import ZERO, Amount, Price, Quantity, to_decimal, to_plain
 from arbplatform.core.errors import InvalidInput
 from ledger.models import EntryKind, Fill, LogLevel, Order
-from ledger.selectors import execution_movements, list_prices, list_standing_fills
+from ledger.selectors import (
+    execution_movements,
+    list_fee_corrections,
+    list_prices,
+    list_standing_fills,
+)
 from ledger.services.logs import write_log
 from markets.domain.orders import Side
 from strategies.domain.attribution import (
@@ -54,6 +59,7 @@ class _Facts:
     movements: Mapping[str, Amount]
     orders: Sequence[Order]
     fills: Sequence[Fill]
+    corrections: Sequence[tuple[str, str, Amount]]
 
 
 def derive_attribution(
@@ -84,6 +90,7 @@ def derive_attribution(
         movements=movements,
         orders=list_legs(execution.pk),
         fills=list_standing_fills(execution.pk),
+        corrections=list_fee_corrections(execution.pk),
     )
     row = find_attribution(execution.pk) or AttributionRow(execution=execution, revision=0)
     before = contribution_of(row) if row.revision else {}
@@ -99,7 +106,9 @@ def _case_of(facts: _Facts, marks: Mapping[str, Price]) -> Case:
     legs = []
     for index, plan in enumerate(facts.evidence.intent.legs):
         orders = [order for order in facts.orders if order.leg_index == index]
-        traded = [_traded(Side(order.side), by_order[order.pk]) for order in orders]
+        traded = [
+            _traded(Side(order.side), by_order[order.pk], facts.corrections) for order in orders
+        ]
         legs.append(
             LegFacts(
                 rules=facts.evidence.view.rules[MarketKey(plan.venue, plan.symbol)],
@@ -117,7 +126,9 @@ def _case_of(facts: _Facts, marks: Mapping[str, Price]) -> Case:
     )
 
 
-def _traded(side: Side, fills: Iterable[Fill]) -> Traded:
+def _traded(
+    side: Side, fills: Iterable[Fill], corrections: Sequence[tuple[str, str, Amount]]
+) -> Traded:
     quantity: Quantity = ZERO
     cost: Amount = ZERO
     fees: defaultdict[str, Amount] = defaultdict(lambda: ZERO)
@@ -127,6 +138,9 @@ def _traded(side: Side, fills: Iterable[Fill]) -> Traded:
         fee, asset = fill.known_fee, fill.known_fee_asset
         if fee and asset is not None:
             fees[asset.code] += fee
+        for key, code, gained in corrections:
+            if key == fill.entry.key:
+                fees[code] -= gained
     return Traded(side, quantity, cost, dict(fees))
 
 

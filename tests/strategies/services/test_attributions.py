@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
-from ledger.domain.postings import Book, Line
+from ledger.domain.postings import FEE_CORRECTED, Book, Line, Purse, fee_lines
 from ledger.models import AssetPrice, EntryKind, Fill, LogEntry, LogLevel
 from ledger.selectors import execution_movements
 from ledger.services.entries import book_entry, reverse_entry
@@ -177,6 +177,27 @@ def test_a_fee_that_comes_late_makes_the_attribution_final(cross, edge):
     assert (pending.has_pending_fees, row.has_pending_fees) == (True, False)
     assert row.total == pending.total - D("0.5")
     assert row.fees == pending.fees - D("0.5")
+
+
+def test_a_fee_that_was_corrected_is_no_anomaly(cross, edge):
+    execution = tick(cross)
+    before = attribution_of(execution)
+    fill = Fill.objects.get(side="sell")
+    book_entry(
+        key=fill.entry.key + FEE_CORRECTED,
+        kind=EntryKind.FEE,
+        lines=fee_lines(purse=Purse(fill.account_id), fee=D("0.3"), fee_asset="USDT"),
+        occurred_at=fill.executed_at,
+        strategy_id=cross.pk,
+        execution_id=execution.pk,
+    )
+
+    settle(execution)
+
+    row = attribution_of(execution)
+    assert (row.is_exact, row.differences) == (True, {})
+    assert (row.total, row.fees) == (before.total - D("0.3"), before.fees - D("0.3"))
+    assert not LogEntry.objects.filter(event="attribution_mismatch").exists()
 
 
 def test_a_fee_in_another_coin_is_valued_at_its_last_known_price_and_keeps_it(cross, edge):
