@@ -346,8 +346,11 @@ def plain(amount: Decimal | None) -> str:
 
 
 def _own_path(request: HttpRequest, address: str | None) -> str | None:
-    """Return ``address`` without its origin if it is ours: no way to leave by a header."""
+    """Return ``address`` without its origin if it is ours: no way to leave by a header.
+
+    Nor with its fragment: a browser that is sent to the page that it shows, with one, stays there.
+    """
     origin = f"{request.scheme}://{request.get_host()}/"
     if not address or not address.startswith(origin):
         return None
-    return "/" + address.removeprefix(origin).lstrip("/")
+    return "/" + address.removeprefix(origin).partition("#")[0].lstrip("/")

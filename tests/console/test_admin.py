@@ -406,7 +406,8 @@ def test_a_dialog_on_a_page_is_a_part_of_it(browser):
 
 
 @pytest.mark.urls(__name__)
-def test_in_the_dialog_the_way_back_is_a_header_that_htmx_follows(superuser):
+@pytest.mark.parametrize("fragment", ["", "#", "#general"])
+def test_in_the_dialog_the_way_back_is_a_header_that_htmx_follows(superuser, fragment):
     group = Group.objects.create(name="g")
     client = Client()
     client.force_login(superuser)
@@ -415,10 +416,11 @@ def test_in_the_dialog_the_way_back_is_a_header_that_htmx_follows(superuser):
         ADDRESS.format(group.pk),
         {"_form_submitted": "True"},
         HTTP_HX_REQUEST="true",
-        HTTP_HX_CURRENT_URL="http://testserver/admin/auth/group/",
+        HTTP_HX_CURRENT_URL=f"http://testserver/admin/auth/group/?q=g{fragment}",
     )
 
-    assert (response.status_code, response["HX-Redirect"]) == (200, "/admin/auth/group/")
+    # with a fragment the browser would not load anew what it shows, and the dialog would stay
+    assert (response.status_code, response["HX-Redirect"]) == (200, "/admin/auth/group/?q=g")
 
 
 @pytest.mark.urls(__name__)
