@@ -109,6 +109,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
                 scope=_scope_of(request),
                 reason=request.POST.get("reason", ""),
                 user=request.user,
+                seen=request.POST.get("seen"),
             )
         except ArbError as error:
             _refuse(request, "resume", error)

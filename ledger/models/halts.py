@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from arbplatform.core.errors import Message
+from arbplatform.fingerprints import fingerprint
 from arbplatform.persistence.sentences import read_reason
 from ledger.domain.halts import (
     PERSONAL_LEVELS,
@@ -74,6 +75,12 @@ class TradingHalt(models.Model):
     def lifts_itself(self) -> bool:
         """Whether the platform itself lets it go when the cause is gone."""
         return self.level in SELF_LIFTING_LEVELS
+
+    @property
+    def version(self) -> str:
+        """What tells this state, by whom it was set and why, from what it was before."""
+        said = (self.state, self.reason, self.changed_by)
+        return fingerprint({f"halt:{self.key}": said})
 
     def to_reason(self) -> Message:
         """Return why it is so, still to be translated."""

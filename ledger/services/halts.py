@@ -25,7 +25,13 @@ from django.utils.translation import gettext_noop as _
 
 from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
-from arbplatform.core.errors import IllegalTransition, InvalidInput, Message, NotFound
+from arbplatform.core.errors import (
+    ChangedMeanwhile,
+    IllegalTransition,
+    InvalidInput,
+    Message,
+    NotFound,
+)
 from arbplatform.core.texts import storable
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_reason
@@ -173,6 +179,7 @@ def change_trading(
     reason: str | Message,
     user: Person | None = None,
     is_only_stricter: bool = False,
+    seen: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> TradingHalt:
     """Change the state of one scope, and write down who did so, when and why.
@@ -184,6 +191,7 @@ def change_trading(
             platform itself, which each reader gets in their own language.
         user: who asks; ``None``: the platform itself or its command line.
         is_only_stricter: whether what is halted must stay so: who halted it decides.
+        seen: the ``version`` of the state that a person saw; ``None``: whatever it is.
         clock: tells the time.
 
     Raises:
@@ -191,6 +199,7 @@ def change_trading(
         NotFound: there is no such venue, account or strategy, or no person halts and resumes it.
         IllegalTransition: nothing is halted that could be resumed, it only reduces already, or it
             would be eased and must not be.
+        ChangedMeanwhile: it is another state than the person saw, or it has another reason.
     """
     if isinstance(reason, str):
         reason = checked_reason(reason)
@@ -207,9 +216,10 @@ def change_trading(
             "changed_at": clock.now(),
         },
     )
+    if seen is not None and seen != halt.version:
+        raise ChangedMeanwhile
     before = TradingState(halt.state)
-    is_eased = before is TradingState.HALTED and event is not TradingEvent.HALT
-    if (is_eased and is_only_stricter) or not TRADING_TRANSITIONS.can(before, event):
+    if not _is_possible(before, event, is_only_stricter=is_only_stricter):
         raise IllegalTransition(_IMPOSSIBLE[event], scope=name)
     halt.state = TRADING_TRANSITIONS.next_state(before, event)
     halt.reason, halt.changed_at = keep_reason(reason), clock.now()
@@ -225,6 +235,16 @@ def change_trading(
         changed_by=halt.changed_by,
         changed_at=halt.changed_at,
     )
+    _tell(halt, scope, name, reason)
+    return halt
+
+
+def _is_possible(before: TradingState, event: TradingEvent, *, is_only_stricter: bool) -> bool:
+    is_eased = before is TradingState.HALTED and event is not TradingEvent.HALT
+    return not (is_eased and is_only_stricter) and TRADING_TRANSITIONS.can(before, event)
+
+
+def _tell(halt: TradingHalt, scope: HaltScope, name: Message, reason: str | Message) -> None:
     level, template = _LINES[TradingState(halt.state)]
     write_log(
         strategy_id=scope.target_id if scope.level is HaltLevel.STRATEGY else None,
@@ -235,7 +255,6 @@ def change_trading(
         scope=name,
         reason=reason,
     )
-    return halt
 
 
 def to_scope(halt: TradingHalt) -> HaltScope:

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from arbplatform.core.errors import Message
+from arbplatform.core.errors import ChangedMeanwhile, Message
 from ledger.models import TradingChange, TradingHalt
 from ledger.services import guards
+from ledger.services.kill import stop_trading
 from strategies.models import Strategy
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +180,45 @@ def test_of_a_guard_it_says_that_it_goes_on_by_itself(console):
     html = console.get(OVERVIEW).content.decode()
     assert html.count(note) == 1
     assert 'name="scope" value="guard:disk@one"' in html  # of a machine that is gone for good
+
+
+def resume_form(browser):
+    """Return what a browser sends of the form that resumes everything."""
+    form = browser.get(OVERVIEW).content.decode().split(f'action="{RESUME}"')[1].split("</form>")[0]
+    hidden = re.findall(r'<input type="hidden" name="(scope|seen)" value="([^"]*)"', form)
+    return dict(hidden) | {"reason": "the venue is back"}
+
+
+def test_a_restriction_is_resumed_as_it_was_shown_and_not_what_was_halted_meanwhile(console):
+    stop_trading(reason="the venue is slow", is_reducing=True)
+    typed = resume_form(console)
+    stop_trading(reason="a key was stolen")
+
+    answer = console.post(RESUME, typed, follow=True)
+
+    assert f"(error {ChangedMeanwhile.code})" in said(answer)[0]
+    halt = TradingHalt.objects.get()
+    assert (halt.state, halt.reason) == ("halted", "a key was stolen")
+
+    console.post(RESUME, resume_form(console))
+    assert TradingHalt.objects.get().state == "active"
+
+
+def test_a_halt_that_got_another_reason_is_not_resumed_unread(console):
+    stop_trading(reason="a test")
+    typed = resume_form(console)
+    stop_trading(reason="a key was stolen")
+
+    console.post(RESUME, typed)
+
+    assert TradingHalt.objects.get().state == "halted"
+
+
+def test_the_same_halt_once_more_keeps_nobody_from_resuming_it(console):
+    stop_trading(reason="a test")
+    typed = resume_form(console)
+    stop_trading(reason="a test")
+
+    console.post(RESUME, typed)
+
+    assert TradingHalt.objects.get().state == "active"
