@@ -133,6 +133,9 @@ def _lock_settleable(transfer_id: int) -> Transfer:
 
 
 def _takes_one_person(transfer: Transfer) -> bool:
+    entry = transfer.address_entry
+    if entry is not None and entry.approved_at is not None:
+        return False  # two people sent it to a real venue, wherever that is said to be by now
     return is_simulated(transfer.from_account.venue) and is_simulated(transfer.to_account.venue)
 
 
