@@ -17,6 +17,7 @@ from arbplatform.wording import render
 from strategies.admin.panel import brief
 from strategies.services.flattening import Flattening, flatten, list_flattenings
 
+ID_DIGITS_MAX = 19
 PERMISSION = "ledger.change_tradinghalt"
 """Whoever may halt and resume trading may flatten."""
 
@@ -63,7 +64,18 @@ def _act(request: HttpRequest) -> bool:
         messages.error(request, str(_("Nothing was sent: confirm that you have read the list.")))
         return False
     try:
-        rows = flatten(reason=request.POST.get("reason", ""), user=request.user)
+        shown = request.POST.getlist("execution")
+        rows = flatten(
+            reason=request.POST.get("reason", ""),
+            user=request.user,
+            only=[
+                int(number)
+                for number in shown
+                if number.isdecimal() and len(number) <= ID_DIGITS_MAX
+            ]
+            if shown
+            else None,
+        )
     except ArbError as error:
         messages.error(request, explain_in_one(error, "flattening"))
         return False

@@ -7,7 +7,7 @@ any other, and the sweep goes on with it should this process die. What a person 
 left alone: they traded it away by hand, or keep it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING
 
@@ -52,6 +52,7 @@ _NOT_ENDED = Message(
     "An order has not ended, or its end is not known: nothing is sent before it is. Look again."
 )
 _IN_REPAIR = Message("It is being repaired at this moment.")
+_UNSEEN = Message("The list that was confirmed did not offer it. Look again.")
 _ENDS = frozenset({Action.PROCEED, Action.REVERSE, Action.DUST, Action.DONE})
 
 
@@ -111,7 +112,11 @@ def list_flattenings(*, clock: Clock = SYSTEM_CLOCK) -> list[Flattening]:
 
 
 def flatten(
-    *, reason: str, user: Person | None = None, clock: Clock = SYSTEM_CLOCK
+    *,
+    reason: str,
+    user: Person | None = None,
+    only: Collection[int] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> list[Flattening]:
     """Begin the repair anew of everything that can be brought back within its limit of loss.
 
@@ -121,6 +126,7 @@ def flatten(
     Args:
         reason: why, for people.
         user: who asks; ``None``: the command line.
+        only: ids of the executions whose orders a person has seen; ``None``: whatever is possible.
         clock: tells the time.
 
     Returns:
@@ -132,10 +138,15 @@ def flatten(
     """
     reason = checked_reason(reason)
     _require_reducing()
-    return [
-        _begin(row, reason, user, clock) if row.is_possible else row
-        for row in list_flattenings(clock=clock)
-    ]
+    seen = [_keep_to(only, row) for row in list_flattenings(clock=clock)]
+    return [_begin(row, reason, user, clock) if row.is_possible else row for row in seen]
+
+
+def _keep_to(only: Collection[int] | None, row: Flattening) -> Flattening:
+    """Leave alone what has become exposed, or possible, since the list was shown."""
+    if only is None or row.execution.pk in only or not row.is_possible:
+        return row
+    return replace(row, obstacle=_UNSEEN)
 
 
 def _require_reducing() -> None:

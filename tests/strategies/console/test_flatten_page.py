@@ -77,6 +77,18 @@ def test_a_confirmed_wish_with_a_reason_is_carried_out(console, superuser, bette
     assert "begun anew" in html
 
 
+def test_the_confirmed_orders_are_those_of_the_list_that_was_shown(console, better):
+    shown = f'name="execution" value="{better.pk}"'
+    assert shown in console.get(FLATTEN).content.decode()
+
+    answer = console.post(FLATTEN, WISH | {"execution": better.pk + 1}, follow=True)
+
+    assert said(answer) == ["Executions being brought back: 0; left as they are: 1."]
+    assert is_held(better)
+    console.post(FLATTEN, WISH | {"execution": [better.pk, "?", "9" * 5_000]})
+    assert not is_held(better)
+
+
 @pytest.mark.parametrize(
     ("wish", "text"),
     [
