@@ -203,15 +203,16 @@ def must_alarm(*, seen_count: int, first_seen_at: datetime, now: datetime) -> bo
 
     Args:
         seen_count: rounds in which it was seen.
-        first_seen_at: in the first of them.
+        first_seen_at: in the first of them; to come if the clock was ahead then, which was as long
+            ago as nobody knows.
         now: the present moment.
     """
-    return seen_count >= ROUNDS_MIN and now - first_seen_at >= ALARM_AFTER
+    return seen_count >= ROUNDS_MIN and abs(now - first_seen_at) >= ALARM_AFTER
 
 
 def is_excused_by_motion(*, first_seen_at: datetime | None, now: datetime) -> bool:
     """Return whether orders or funds that are on their way may still be the cause."""
-    return first_seen_at is None or now - first_seen_at < MOTION_MAX
+    return first_seen_at is None or abs(now - first_seen_at) < MOTION_MAX
 
 
 class Owner(StrEnum):

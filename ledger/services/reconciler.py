@@ -23,6 +23,7 @@ from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import ArbError, Message
 from arbplatform.persistence.sentences import keep_sentence
+from ledger.domain.orders import PLANNED_MAX
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     OVERLAP,
@@ -302,8 +303,10 @@ def _since(until: datetime | None, opened_at: datetime, account_id: int, now: da
 
     That is no open order of somebody else, no order of ours that no list shows any more, and
     nothing that a person has acknowledged: each may stay for weeks, and a busy account has done
-    much since then.
+    much since then. A clock that was ahead when they were read last tells nothing of up to when.
     """
+    if until is not None and until > now + OVERLAP:
+        until = now - LOOK_BACK_MAX
     oldest = (
         Discrepancy.objects.filter(account_id=account_id, state__in=ACTIVE_STATES)
         .filter(acknowledged_at=None)
@@ -323,10 +326,13 @@ def lease() -> timedelta:
 
 
 def _claim(account: VenueAccount, clock: Clock) -> _Claim:
-    """Win the right to compare an account by one conditional UPDATE."""
+    """Win the right to compare an account by one conditional UPDATE.
+
+    A right that runs longer than any is that of a process whose clock was ahead, and which died.
+    """
     now, token = clock.now(), secrets.token_hex(16)
     row, _is_new = AccountReconciliation.objects.get_or_create(account_id=account.pk)
-    is_free = Q(lease_until=None) | Q(lease_until__lte=now)
+    is_free = Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_until__gt=now + PLANNED_MAX)
     rows = AccountReconciliation.objects.filter(is_free, pk=row.pk)
     begun = rows.update(
         token=token,
