@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from ledger.domain.orders import PLANNED_MAX
 from strategies.domain.states import ExecutionState, StrategyDriver, StrategyState
 from strategies.models import EngineProcess, Execution, Run, Strategy
 from strategies.selectors.executions import IS_NOT_OVER, list_not_over
@@ -64,8 +65,12 @@ def list_held(*, now: datetime) -> dict[str, list[int]]:
 
 
 def is_free(now: datetime) -> Q:
-    """Return what a strategy must be for anybody to claim it: unclaimed, or its claim is over."""
-    return Q(tick_token="") | Q(tick_expires_at__isnull=True) | Q(tick_expires_at__lte=now)
+    """Return what a strategy must be for anybody to claim it: unclaimed, or its claim is over.
+
+    One that holds for longer than any was claimed by a clock that was ahead.
+    """
+    is_over = Q(tick_expires_at__lte=now) | Q(tick_expires_at__gt=now + PLANNED_MAX)
+    return Q(tick_token="") | Q(tick_expires_at__isnull=True) | is_over
 
 
 def lock_free_streams(

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from accounts.models import VenueAccount
 from accounts.selectors import list_accounts
 from arbplatform.core.errors import NotFound
+from ledger.domain.orders import PLANNED_MAX
 from ledger.models import Fill, LogEntry, Order
 from ledger.selectors import IS_LIVE
 from markets.models import Market
@@ -214,8 +215,12 @@ def list_stopping(*, limit: int) -> Sequence[int]:
 
 
 def list_expired_ticks(*, now: datetime, limit: int) -> QuerySet[Strategy]:
-    """Return strategies whose scheduled tick began and never ended."""
-    rows = Strategy.objects.filter(tick_expires_at__lt=now, driver=StrategyDriver.SCHEDULE)
+    """Return strategies whose scheduled tick began and never ended.
+
+    One that holds for longer than any was claimed by a clock that was ahead.
+    """
+    is_over = Q(tick_expires_at__lt=now) | Q(tick_expires_at__gt=now + PLANNED_MAX)
+    rows = Strategy.objects.filter(is_over, driver=StrategyDriver.SCHEDULE)
     return rows.exclude(tick_token="")[:limit]
 
 

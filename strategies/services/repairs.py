@@ -24,6 +24,7 @@ from arbplatform.core.errors import ArbError
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_document
+from ledger.domain.orders import PLANNED_MAX
 from ledger.models import LogLevel, Order
 from ledger.selectors import execution_movements
 from ledger.services.halts import share_trading_lock
@@ -113,12 +114,17 @@ def _claim(execution_id: int, clock: Clock) -> RepairClaim | None:
     """
     now = clock.now()
     before = get_execution(execution_id)
-    free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now)
+    far = now + PLANNED_MAX  # what is further off was put off by a clock that was ahead
+    is_over = Q(lease_expires_at__lte=now) | Q(lease_expires_at__gt=far)
     rows = Execution.objects.filter(
-        free, pk=execution_id, state=ExecutionState.INCOMPLETE, fence=before.fence
+        is_over | Q(lease_expires_at__isnull=True),
+        pk=execution_id,
+        state=ExecutionState.INCOMPLETE,
+        fence=before.fence,
     )
     changes: dict[str, Any] = {"fence": before.fence + 1, "lease_expires_at": now + lease()}
-    if before.lease_expires_at is not None and before.fence <= TAKEOVERS_MAX:
+    is_put_off = before.deadline_at is not None and before.deadline_at > far
+    if is_put_off or (before.lease_expires_at is not None and before.fence <= TAKEOVERS_MAX):
         changes["deadline_at"] = now + REPAIR_TIME
     return RepairClaim(execution_id, before.fence + 1) if rows.update(**changes) == 1 else None
 

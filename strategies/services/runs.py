@@ -16,6 +16,7 @@ from arbplatform.core.sentences import message_to_json
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
 from arbplatform.persistence.sentences import keep_reason
+from ledger.domain.orders import has_come
 from ledger.models import LogLevel
 from ledger.services.logs import write_log
 from ledger.services.openings import ensure_opened
@@ -196,7 +197,7 @@ def fault_strategy(
 def is_ticking(strategy: Strategy, now: datetime) -> bool:
     """Return whether a tick or an engine holds a lease that has not run out at ``now``."""
     expires_at = strategy.tick_expires_at
-    return bool(strategy.tick_token) and expires_at is not None and expires_at > now
+    return bool(strategy.tick_token) and expires_at is not None and not has_come(expires_at, now)
 
 
 def is_under_way(execution: Execution, now: datetime) -> bool:

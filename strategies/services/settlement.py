@@ -11,6 +11,7 @@ from arbplatform.core.decimals import ZERO, Amount, to_decimal, to_plain
 from arbplatform.core.errors import Message
 from arbplatform.persistence.clock import DATABASE_CLOCK
 from arbplatform.persistence.retries import retried
+from ledger.domain.orders import has_come
 from ledger.models import LogLevel
 from ledger.selectors import count_entries, execution_movements
 from ledger.services.logs import write_log
@@ -224,7 +225,7 @@ def _is_other_exposure(execution: Execution, before: Mapping[str, str]) -> bool:
 def is_leased(execution: Execution, clock: Clock) -> bool:
     """Return whether somebody repairs an execution at this moment."""
     expires_at = execution.lease_expires_at
-    return expires_at is not None and expires_at > clock.now()
+    return expires_at is not None and not has_come(expires_at, clock.now())
 
 
 def _judge(
