@@ -19,7 +19,14 @@ from accounts.selectors import list_accounts, list_transfers
 from accounts.services.accounts import KEY_LENGTH_MAX
 from accounts.services.history import REASON_LENGTH_MAX
 from accounts.services.settlement import name_proposal
-from arbplatform.console.fields import DialogForm, SecretField, SecretsForm, SeenForm
+from arbplatform.console.admin import plain
+from arbplatform.console.fields import (
+    DialogForm,
+    SecretField,
+    SecretsForm,
+    SeenForm,
+    ShownForm,
+)
 from arbplatform.core.decimals import STORED_DECIMAL_PLACES, STORED_DIGITS_MAX
 
 SECRET_INPUTS = ("new_api_key", "new_api_secret", "new_passphrase")
@@ -190,6 +197,19 @@ def say_proposal(transfer: Transfer) -> str:
     arrived = transfer.settlement["arrived"]
     outcome = _("never left the source") if arrived is None else arrived
     return f"{transfer.settlement_by}: {outcome} · {transfer.settlement['reason']}"
+
+
+def say_request(transfer: Transfer) -> str:
+    """Return what a transfer moves, and where to as far as that is known."""
+    said = f"{transfer}: {plain(transfer.amount)} {transfer.asset.code}"
+    return f"{said} → {transfer.address}" if transfer.address else said
+
+
+class ApproveForm(ShownForm):
+    """Agrees to a transfer that another person asked for."""
+
+    list_rows = staticmethod(list_transfers)
+    describe = staticmethod(say_request)
 
 
 class ConfirmForm(SeenForm):

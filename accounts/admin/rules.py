@@ -23,6 +23,7 @@ from accounts.services.addresses import approve_address, propose_address, revoke
 from accounts.services.networks import confirm_network, forget_network
 from arbplatform.authors import say_author
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button
+from arbplatform.console.fields import ShownForm
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
 
@@ -57,6 +58,19 @@ class AddressForm(AskingForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         capitalise_labels(self)
+
+
+def say_place(entry: AddressEntry) -> str:
+    """Return where exactly an entry leads."""
+    place = f"{entry}: {entry.address}"
+    return f"{place} · {_('tag')}: {entry.tag}" if entry.tag else place
+
+
+class ApproveAddressForm(ShownForm):
+    """Agrees to an address that another person proposed."""
+
+    list_rows = staticmethod(list_addresses)
+    describe = staticmethod(say_place)
 
 
 @admin.register(AddressEntry)
@@ -144,6 +158,7 @@ class AddressEntryAdmin(AskingAdmin):
         ),
         icon="how_to_reg",
         permissions=("act",),
+        form_class=ApproveAddressForm,
     )
     def approve_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Approve the entry."""

@@ -11,7 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.asking import AskingAdmin, AskingForm
-from accounts.admin.forms import ConfirmForm, ReasonForm, SettleForm, TransferForm, say_proposal
+from accounts.admin.forms import (
+    ApproveForm,
+    ConfirmForm,
+    ReasonForm,
+    SettleForm,
+    TransferForm,
+    say_proposal,
+)
 from accounts.domain.transfers import LIVE_STATES, UNSENT_STATES, TransferState
 from accounts.models import Transfer
 from accounts.selectors import list_transfers
@@ -221,6 +228,7 @@ class TransferAdmin(AskingAdmin):
         question=_("The transfer is sent. Only somebody else than who asked for it can approve."),
         icon="how_to_reg",
         permissions=("act",),
+        form_class=ApproveForm,
     )
     def approve_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         """Approve the transfer."""

@@ -45,28 +45,16 @@ class DialogForm(BaseDialogForm):
         return render_to_string("unfold/helpers/messages/error.html", context)
 
 
-class SeenForm(DialogForm):
-    """Decides on a row as the dialog has shown it, and sends back what that was.
-
-    The service compares. What there is by then stands below its refusal, and the dialog has to be
-    opened anew: nobody agrees to what they had no time to read.
+class ShownForm(DialogForm):
+    """Shows in the dialog what is decided on: the page behind it cannot be read.
 
     Attributes:
         list_rows: the rows that there are.
-        name_seen: what tells what is decided on from what it was before.
         describe: what is decided on, for people.
     """
 
     list_rows: Callable[[], QuerySet[Any]]
-    name_seen: Callable[[Any], str]
     describe: Callable[[Any], str]
-
-    seen = forms.CharField(label="", required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.row is not None:
-            self.fields["seen"].initial = self.name_seen(self.row)
 
     @cached_property
     def row(self) -> Any:
@@ -77,4 +65,26 @@ class SeenForm(DialogForm):
     def render_before_template(self) -> str:
         """Return why the service refused, if it did, and what is decided on."""
         described = "–" if self.row is None else self.describe(self.row)
-        return format_html("{}<p>{}</p>", super().render_before_template(), described)
+        return format_html(
+            '{}<p class="break-words">{}</p>', super().render_before_template(), described
+        )
+
+
+class SeenForm(ShownForm):
+    """Decides on a row as the dialog has shown it, and sends back what that was.
+
+    The service compares. What there is by then stands below its refusal, and the dialog has to be
+    opened anew: nobody agrees to what they had no time to read.
+
+    Attributes:
+        name_seen: what tells what is decided on from what it was before.
+    """
+
+    name_seen: Callable[[Any], str]
+
+    seen = forms.CharField(label="", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.row is not None:
+            self.fields["seen"].initial = self.name_seen(self.row)

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin import site
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.admin.asking import AskingAdmin
 from accounts.domain.limits import TransferLimits
@@ -48,6 +49,17 @@ def offered(console, entry, buttons):
         console.get(path).content.decode() for path in (ADDRESSES, f"{ADDRESSES}{entry.pk}/change/")
     ]
     return {each for each in buttons if any(each in page for page in pages)}
+
+
+@pytest.mark.parametrize(("tag", "shown"), [("", ""), ("4711", " · tag: 4711")])
+def test_who_approves_an_address_sees_it_in_the_dialog(console, second, address_form, tag, shown):
+    console.post(f"{ADDRESSES}add/", address_form)
+    AddressEntry.objects.update(tag=tag)
+    entry = AddressEntry.objects.get()
+
+    dialog = second.get(button("approve_one", entry), HTTP_HX_REQUEST="true").content.decode()
+
+    assert f">{escape(entry)}: {entry.address}{shown}</p>" in dialog
 
 
 def test_an_address_takes_two_people(console, second, address_form):

@@ -176,6 +176,17 @@ def test_a_transfer_is_looked_up(console, ask, alpha, now):
     assert path not in console.get(TRANSFERS).content.decode()
 
 
+@pytest.mark.parametrize(("address", "shown"), [("", ""), ("0xbeta", " → 0xbeta")])
+def test_who_approves_a_transfer_sees_it_in_the_dialog(console, ask, address, shown):
+    transfer = ask()
+    Transfer.objects.update(state=TransferState.UNAPPROVED, address=address)
+    path = reverse("admin:accounts_transfer_approve_one", args=(transfer.pk,))
+
+    dialog = console.get(path, HTTP_HX_REQUEST="true").content.decode()
+
+    assert f">{transfer}: 0.5 {transfer.asset.code}{shown}</p>" in dialog
+
+
 def test_nothing_of_a_transfer_can_be_typed_in(console, ask, transfer_form):
     transfer = ask()
 
