@@ -144,7 +144,10 @@ class AddressBlocked(Conflict):
     """The entry was suspended or revoked."""
 
     code = 3015
-    summary = "The address {entry} is {state}: {reason}. If it is right after all, propose it anew."
+    summary = (
+        "The address {entry} is {state}. If it is right after all, propose it anew. "
+        "Reason: {reason}"
+    )
 
 
 class NetworkUnconfirmed(Conflict):

@@ -107,8 +107,8 @@ class OrderDisowned(Conflict):
 
     code = 4073
     summary = (
-        "Ended by {author}, since it never came to be: {note}. Its client id is that of another "
-        "order at the venue, {id}."
+        "Ended by {author}, since it never came to be. Its client id is that of another order at "
+        "the venue, {id}. Reason: {note}"
     )
 
 

@@ -9,6 +9,8 @@ from typing import Final
 from arbplatform.core.errors import Message
 
 FORMER: Final = (
+    # 3015
+    Message("The address {entry} is {state}: {reason}. If it is right after all, propose it anew."),
     # 4007
     Message(
         "The books of {account} are not opened yet: its balances could not be read. "
@@ -24,6 +26,11 @@ FORMER: Final = (
         "Trading is {state} for {scope}: {reason}. Nothing was sent. It goes on by itself when the "
         "cause is gone."
     ),
+    # 4073
+    Message(
+        "Ended by {author}, since it never came to be: {note}. Its client id is that of another "
+        "order at the venue, {id}."
+    ),
     # 5020
     Message(
         "The book of {symbol} on {venue} is not decided on, since its feed is {state}: {reason}. "
@@ -33,6 +40,10 @@ FORMER: Final = (
     Message("The order book of {symbol} from {venue} is {value} ms old; {limit} ms are allowed."),
     Message("The order books of the legs are {value} ms apart; {limit} ms are allowed."),
     # log lines
+    Message(
+        "{user} has ended order {order_id}, since it never came to be: {note}. Its client id "
+        "{client_order_id} is that of another order at the venue, {venue_order_id}."
+    ),
     Message(
         "The books say that the {wallet} wallet holds {booked} {asset}; the venue states {stated}, "
         "which is {gap} more. Nothing was booked."

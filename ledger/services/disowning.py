@@ -34,8 +34,8 @@ from markets.errors import OtherOrderFound
 
 _FIELDS = ("state", "error_code", "error", "finished_at", "next_lookup_at", "updated_at")
 _DISOWNED = _(
-    "{user} has ended order {order_id}, since it never came to be: {note}. Its client id "
-    "{client_order_id} is that of another order at the venue, {venue_order_id}."
+    "{user} has ended order {order_id}, since it never came to be. Its client id "
+    "{client_order_id} is that of another order at the venue, {venue_order_id}. Reason: {note}"
 )
 
 

@@ -198,8 +198,8 @@ def test_why_a_person_revoked_an_address_is_told_as_typed_in_every_language(
     entry.refresh_from_db()
     change = RuleChange.objects.filter(reason=entry.reason).get()
     with translation.override("zh-hans"):
-        assert f"：{typed}。" in render(late.value.message)
-        assert f"：{typed}。" in render(anew.value.message)
+        assert render(late.value.message).endswith(f"。原因：{typed}")
+        assert render(anew.value.message).endswith(f"。原因：{typed}")
         assert render(entry.to_reason()) == render(change.to_reason()) == typed
 
 

@@ -190,8 +190,8 @@ def test_a_persons_word_ends_it_and_frees_what_it_held(
     assert (order.state, order.error_code) == (S.REJECTED, OrderDisowned.code)
     assert (order.finished_at, order.filled_quantity) == (clock.now(), 0)
     assert str(order.to_error()) == (
-        f"Ended by {superuser.get_username()}, since it never came to be: {WORD}. Its client id "
-        "is that of another order at the venue, alpha-1."
+        f"Ended by {superuser.get_username()}, since it never came to be. Its client id is that of "
+        f"another order at the venue, alpha-1. Reason: {WORD}"
     )
     assert (Reservation.objects.count(), Fill.objects.count(), imbalances()) == (0, 0, {})
     line = LogEntry.objects.get(event="order_disowned")
