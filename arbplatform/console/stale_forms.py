@@ -202,7 +202,7 @@ def _read(sent: str) -> tuple[datetime, dict[str, str]]:
     try:
         found = json.loads(sent)
         return datetime.fromisoformat(found["at"]).astimezone(UTC), dict(found["fields"])
-    except (ValueError, TypeError, LookupError, OverflowError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return SYSTEM_CLOCK.now(), {}
 
 

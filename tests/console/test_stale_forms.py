@@ -281,7 +281,7 @@ def test_saves_of_other_pages_are_told_with_their_fields(console, colleague, pla
 
 
 @pytest.mark.parametrize(
-    "sent", ["{}", "x", "[1]", '{"at": 1}', '{"at": "9999-12-31", "fields": 1}']
+    "sent", ["{}", "x", "[1]", "[" * 100_000, '{"at": 1}', '{"at": "9999-12-31", "fields": 1}']
 )
 def test_fingerprints_that_are_none_of_ours_let_nothing_through(console, sent):
     row = save_limits(strategy_id=None, limits=Limits(day_loss_max=D(100)))
