@@ -110,8 +110,8 @@ class TransferAdmin(AskingAdmin):
             {
                 "fields": (
                     "network",
-                    "fee_stated",
-                    "fee_max",
+                    "show_fee_stated",
+                    "show_fee_max",
                     "address_entry",
                     "address",
                     "tag",
@@ -200,6 +200,16 @@ class TransferAdmin(AskingAdmin):
     def show_fee(self, transfer: Transfer) -> str:
         """Show the network's fee."""
         return plain(transfer.fee)
+
+    @display(description=_("stated network fee"))
+    def show_fee_stated(self, transfer: Transfer) -> str:
+        """Show what the source stated when the transfer was requested."""
+        return plain(transfer.fee_stated)
+
+    @display(description=_("accepted network fee"))
+    def show_fee_max(self, transfer: Transfer) -> str:
+        """Show up to which fee it is sent."""
+        return plain(transfer.fee_max)
 
     @display(description=_("arrived amount"), ordering="arrived_amount")
     def show_arrived(self, transfer: Transfer) -> str:

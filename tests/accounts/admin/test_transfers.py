@@ -1,5 +1,6 @@
 """The pages of transfers."""
 
+import re
 from decimal import Decimal as D
 
 import pytest
@@ -174,6 +175,15 @@ def test_a_transfer_is_looked_up(console, ask, alpha, now):
     assert path in console.get(TRANSFERS).content.decode()
     Transfer.objects.update(state=TransferState.ARRIVED)
     assert path not in console.get(TRANSFERS).content.decode()
+
+
+def test_no_fee_of_a_transfer_is_shown_with_all_its_zeros(console, ask):
+    transfer = ask()
+    Transfer.objects.update(fee_stated=D("0.25"), fee_max=D("0.75"))
+
+    page = text(console.get(f"{TRANSFERS}{transfer.pk}/change/"))
+
+    assert re.findall(r"(?<![\d.])0\.[27]5(\d*)", page) == ["", ""]
 
 
 @pytest.mark.parametrize(("address", "shown"), [("", ""), ("0xbeta", " → 0xbeta")])
