@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from arbplatform.authors import keep_author
 from arbplatform.console.admin import ReadOnlyInline, coloured, command_button, plain
+from arbplatform.console.fields import SeenForm
 from arbplatform.console.tables import table
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
@@ -27,7 +28,7 @@ from strategies.admin.panel import LINK, brief, when
 from strategies.domain.repair import Action
 from strategies.models import Execution, ExecutionStateChoice
 from strategies.selectors import find_attribution, list_executions
-from strategies.services.acknowledgements import acknowledge_execution
+from strategies.services.acknowledgements import acknowledge_execution, name_exposure
 from strategies.services.decisions import render_steps
 
 EXECUTION_LABELS = {
@@ -119,6 +120,19 @@ class LegInline(ReadOnlyInline):
     def show_error(self, order: Order) -> str:
         """Show what went wrong, in the reader's language."""
         return render(order.to_error())
+
+
+def say_residuals(execution: Execution) -> str:
+    """Return what else moved than the profit."""
+    return ", ".join(f"{amount} {code}" for code, amount in execution.residuals.items())
+
+
+class ExposureForm(SeenForm):
+    """Takes note of what is left over."""
+
+    list_rows = staticmethod(list_executions)
+    name_seen = staticmethod(name_exposure)
+    describe = staticmethod(say_residuals)
 
 
 @admin.register(Execution)
@@ -218,7 +232,7 @@ class ExecutionAdmin(FlattenAdmin):
     @display(description=_("residuals"))
     def show_residuals(self, execution: Execution) -> str:
         """Show what else moved."""
-        return ", ".join(f"{amount} {code}" for code, amount in execution.residuals.items())
+        return say_residuals(execution)
 
     @display(description=_("plan"))
     def show_plan(self, execution: Execution) -> SafeString:
@@ -285,10 +299,17 @@ class ExecutionAdmin(FlattenAdmin):
         ),
         icon="task_alt",
         permissions=("acknowledge",),
+        form_class=ExposureForm,
     )
-    def acknowledge_one(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+    def acknowledge_one(
+        self, request: HttpRequest, form: ExposureForm, object_id: str
+    ) -> HttpResponse:
         """Take note of the exposure."""
-        return self.apply_to_one(request, object_id, lambda row: _acknowledge(request, row))
+
+        def command(execution: Execution) -> None:
+            _acknowledge(request, execution, form.cleaned_data["seen"])
+
+        return self.apply_to_one(request, object_id, command, form=form)
 
     def is_offered(self, action: str, row: Execution) -> bool:
         """Offer to see to an exposure only while it is held and nobody took note of it."""
@@ -302,8 +323,8 @@ class ExecutionAdmin(FlattenAdmin):
         return request.user.has_perm("strategies.change_strategy")
 
 
-def _acknowledge(request: HttpRequest, execution: Execution) -> None:
-    acknowledge_execution(execution_id=execution.pk, user=request.user)
+def _acknowledge(request: HttpRequest, execution: Execution, seen: str | None = None) -> None:
+    acknowledge_execution(execution_id=execution.pk, user=request.user, seen=seen)
 
 
 def _describe_order(step: Mapping[str, Any]) -> str:

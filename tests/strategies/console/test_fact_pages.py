@@ -7,10 +7,12 @@ import pytest
 from django.utils import timezone
 
 from arbplatform.core.decimals import to_plain
+from arbplatform.core.errors import ChangedMeanwhile
 from ledger.models import Order
 from markets.errors import VenueRejected
 from strategies.models import Attribution, Execution, Opportunity, Run
 from strategies.services.ticks import run_tick
+from tests.dialogs import path_of, sent_by
 
 pytestmark = pytest.mark.django_db
 
@@ -144,8 +146,8 @@ def test_an_execution_that_is_held_shows_the_steps_and_is_acknowledged_by_a_butt
     assert "within a loss of 50 bps" in text
     assert "Acknowledge the exposure" in text
 
-    address = f"/admin/strategies/execution/{held.pk}/acknowledge_one/"
-    response = console.post(address, {"_form_submitted": "True"}, follow=True)
+    address = path_of(held, "acknowledge_one")
+    response = console.post(address, sent_by(text_of(console.get(address))), follow=True)
 
     assert response.status_code == 200
     held.refresh_from_db()
@@ -153,6 +155,21 @@ def test_an_execution_that_is_held_shows_the_steps_and_is_acknowledged_by_a_butt
     acknowledged = text_of(console.get(page))
     assert held.acknowledged_by.get_username() in acknowledged
     assert "Acknowledge the exposure" not in acknowledged
+
+
+def test_an_exposure_that_has_grown_since_it_was_shown_is_not_acknowledged_with_it(console, held):
+    address = path_of(held, "acknowledge_one")
+    dialog = text_of(console.get(address))
+    ((asset, amount),) = held.residuals.items()
+    assert f"{amount} {asset}" in dialog
+    Execution.objects.update(residuals={asset: "7"})
+
+    answer = text_of(console.post(address, sent_by(dialog)))
+
+    assert f"(error {ChangedMeanwhile.code})" in answer
+    assert f"7 {asset}" in answer
+    held.refresh_from_db()
+    assert held.acknowledged_at is None
 
 
 def test_held_executions_are_acknowledged_in_the_list_and_others_are_refused(console, held):
