@@ -1,12 +1,16 @@
 """Many workers at once: one of them sends, and one row is written."""
 
+from contextlib import suppress
 from decimal import Decimal as D
 
 import pytest
 
+from accounts.domain.limits import TransferLimits
 from accounts.domain.transfers import TransferState
+from accounts.errors import TransferLimitExceeded
 from accounts.models import Balance, Transfer
 from accounts.services.balances import sync_balances
+from accounts.services.limits import save_limits
 from accounts.services.requests import request_transfer
 from accounts.services.transfers import poll_transfer, submit_transfer
 from markets.domain.funds import Wallet
@@ -65,3 +69,17 @@ def test_many_synchronisations_at_once_agree(alpha):
 
     assert Balance.objects.filter(account=alpha[0]).count() == 3
     assert Asset.objects.filter(code="NEW").count() == 1
+
+
+@pytest.mark.parametrize("limit", ["account_day_max", "total_day_max"])
+def test_many_requests_at_once_stay_together_within_a_days_limit(request_values, superuser, limit):
+    save_limits(account_id=None, limits=TransferLimits(**{limit: D(7_500)}), user=superuser)
+
+    def ask(number):
+        values = request_values | {"amount": D("0.3"), "idempotency_key": f"key-{number}"}
+        with suppress(TransferLimitExceeded):
+            request_transfer(**values)
+
+    at_once(ask, range(WORKERS))
+
+    assert [row.value for row in Transfer.objects.all()] == [D(3_000)] * 2
