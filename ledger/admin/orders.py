@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +9,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from arbplatform.console.admin import (
     ReadOnlyAdmin,
@@ -19,14 +17,13 @@ from arbplatform.console.admin import (
     command_button,
     plain,
 )
-from arbplatform.console.fields import DialogForm
 from arbplatform.core.errors import Message
 from arbplatform.push.topics import TopicKind
 from arbplatform.wording import render
+from ledger.admin.forms import NoteForm
 from ledger.domain.orders import LIVE_STATES, OrderState
 from ledger.models import Fill, Order, OrderStateChoice, SideChoice
 from ledger.selectors import list_fills, list_orders
-from ledger.services.discrepancies import NOTE_LENGTH_MAX
 from ledger.services.disowning import disown_order
 from ledger.services.journal import cancel_order, resolve_unknown
 from markets.errors import OtherOrderFound
@@ -41,16 +38,6 @@ STATE_LABELS = {
     OrderStateChoice.UNKNOWN.value: "danger",
 }
 SIDE_LABELS = {SideChoice.BUY.value: "success", SideChoice.SELL.value: "danger"}
-
-
-class NoteForm(DialogForm):
-    """Why a person decides so."""
-
-    note = forms.CharField(
-        label=_("Reason"),
-        max_length=NOTE_LENGTH_MAX,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-    )
 
 
 class FillColumns:

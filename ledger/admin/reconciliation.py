@@ -10,11 +10,11 @@ from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from arbplatform.console.admin import ReadOnlyAdmin, coloured, command_button, plain
-from arbplatform.console.fields import SeenForm
 from arbplatform.core.errors import Message
 from arbplatform.wording import render
+from ledger.admin.forms import FeeForm, FiguresForm
 from ledger.domain.advice import Advice, advise
-from ledger.domain.reconciliation import DiscrepancyKind, DiscrepancyState
+from ledger.domain.reconciliation import ACTIVE_STATES, DiscrepancyKind, DiscrepancyState
 from ledger.models import (
     AccountReconciliation,
     Discrepancy,
@@ -29,7 +29,9 @@ from ledger.selectors.reconciliation import (
     list_runs,
 )
 from ledger.services.decisions import BY_CONSOLE, book_discrepancy, look_again
-from ledger.services.discrepancies import acknowledge, name_figures
+from ledger.services.discrepancies import acknowledge
+from ledger.services.fee_decisions import settle_fee
+from ledger.services.fees import FILL_ID
 from ledger.services.reconciler import reconcile_account
 
 STATE_LABELS = {
@@ -44,22 +46,6 @@ OUTCOME_LABELS = {
     RunOutcomeChoice.DIFFERENT.value: "warning",
     RunOutcomeChoice.FAILED.value: "danger",
 }
-
-
-def say_figures(row: Discrepancy) -> str:
-    """Return what differs, and of a balance by how much."""
-    said = render(row.to_message())
-    if row.kind != DiscrepancyKind.BALANCE or row.booked is None or row.stated is None:
-        return said
-    return f"{said} ({plain(row.stated - row.booked)} {row.asset})"
-
-
-class FiguresForm(SeenForm):
-    """Decides on a difference."""
-
-    list_rows = staticmethod(list_discrepancies)
-    name_seen = staticmethod(name_figures)
-    describe = staticmethod(say_figures)
 
 
 @admin.register(Discrepancy)
@@ -83,7 +69,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "account__venue", "account")
     search_fields = ("subject", "asset", "account__label", "account__venue__code")
     actions = ("look_again_selected", "acknowledge_selected")
-    actions_detail = ("look_again_one", "book_one", "acknowledge_one")
+    actions_detail = ("look_again_one", "book_one", "settle_fee_one", "acknowledge_one")
     fieldsets = (
         (
             None,
@@ -134,6 +120,13 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
         """Return discrepancies with what their columns need."""
         return list_discrepancies()
+
+    def is_offered(self, action: str, row: Discrepancy) -> bool:
+        """Offer to settle a fee only where a trade has none."""
+        if action != "settle_fee_one":
+            return True
+        is_doubt = row.kind == DiscrepancyKind.FEE and FILL_ID in row.evidence
+        return is_doubt and row.state in ACTIVE_STATES
 
     def has_compare_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Return whether the person may ask venues for statements."""
@@ -232,6 +225,27 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             return Message("Booked as {key}.", {"key": str(done.entry)})
 
         return self.apply_to_one(request, object_id, book, form=form)
+
+    @command_button(
+        description=_("Settle the fee"),
+        question=_(
+            "What you say that the trade cost is booked as its fee, with your name and reason, and "
+            "the venue is asked for it no more. Look it up in the venue's own pages first."
+        ),
+        icon="receipt_long",
+        permissions=("decide",),
+        form_class=FeeForm,
+    )
+    def settle_fee_one(self, request: HttpRequest, form: FeeForm, object_id: str) -> HttpResponse:
+        """Book what the trade cost by the person's word."""
+        said = {name: form.cleaned_data[name] for name in form.field_order}
+
+        def settle(row: Discrepancy) -> Message:
+            done = settle_fee(discrepancy_id=row.pk, user=request.user, **said)
+            self.log_change(request, row, said["note"])
+            return Message("Booked as {key}.", {"key": str(done.entry)})
+
+        return self.apply_to_one(request, object_id, settle, form=form)
 
     @command_button(
         description=_("Acknowledge"),

@@ -26,6 +26,18 @@ class NoteBodySerializer(BodySerializer):
     note = serializers.CharField(max_length=NOTE_LENGTH_MAX, help_text="What it is, for people.")
 
 
+class FeeBodySerializer(NoteBodySerializer):
+    """What a trade cost, and how a person knows."""
+
+    fee = AmountField(help_text="What was taken; 0: nothing; negative: a rebate.")
+    asset = serializers.CharField(
+        max_length=32,
+        required=False,
+        default="",
+        help_text="Its coin, one of the market or the one that the venue names. Default: that one.",
+    )
+
+
 class StandingSerializer(serializers.ModelSerializer[AccountReconciliation]):
     """Where the reconciliation of one account stands."""
 

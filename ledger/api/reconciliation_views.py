@@ -11,6 +11,7 @@ from arbplatform.api.versions import HEADER, VERSION, WANTED, require_version, t
 from ledger.api.filters import DiscrepancyFilter, RunFilter
 from ledger.api.reconciliation_serializers import (
     DiscrepancySerializer,
+    FeeBodySerializer,
     NoteBodySerializer,
     ReconciliationRunSerializer,
     StandingSerializer,
@@ -28,6 +29,7 @@ from ledger.selectors.reconciliation import (
 )
 from ledger.services.decisions import book_discrepancy
 from ledger.services.discrepancies import acknowledge, name_figures
+from ledger.services.fee_decisions import settle_fee
 from ledger.services.reconciler import reconcile_account
 
 
@@ -124,6 +126,26 @@ class BookView(APIView):
         """Book the difference as moved outside, or reverse a trade that the venue has voided."""
         note, seen = _note_of(request), _seen_in(request, pk)
         book_discrepancy(discrepancy_id=pk, note=note, user=request.user, seen=seen)
+        return Response(DiscrepancySerializer(get_discrepancy(pk)).data)
+
+
+class SettleFeeView(APIView):
+    """Book what a trade cost because a person says so."""
+
+    write_permission = "ledger.add_entry"
+
+    @extend_schema(
+        operation_id="discrepancies_settle_fee",
+        parameters=[WANTED],
+        request=FeeBodySerializer,
+        responses=DiscrepancySerializer,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Book the fee of a trade whose venue states one that is not believed."""
+        body = FeeBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        seen = _seen_in(request, pk)
+        settle_fee(discrepancy_id=pk, user=request.user, seen=seen, **body.validated_data)
         return Response(DiscrepancySerializer(get_discrepancy(pk)).data)
 
 

@@ -44,6 +44,11 @@ urlpatterns = [
         name="discrepancy-book",
     ),
     route(
+        "reconciliation/discrepancies/<int:pk>/settle-fee",
+        reconciliation.SettleFeeView.as_view(),
+        name="discrepancy-settle-fee",
+    ),
+    route(
         "reconciliation/discrepancies/<int:pk>/acknowledge",
         reconciliation.AcknowledgeDiscrepancyView.as_view(),
         name="discrepancy-acknowledge",

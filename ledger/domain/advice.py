@@ -69,6 +69,10 @@ _CHOICES: Mapping[DiscrepancyKind, Message] = {
     _K.UNLISTED_FILL: Message(
         "Ask the venue whether it voided the trade. If so, book it: a reversing entry is made."
     ),
+    _K.FEE: Message(
+        "Look up in the venue's own pages what it took. Where no fee is booked yet, settle it: say "
+        "what it was, with a reason. Otherwise acknowledge it. Then resume the account."
+    ),
     _K.UNKNOWN_ORDER: Message(
         "Restore the newest backup of the database, or cancel the order in the venue's own pages. "
         "If an older backup was put back, stop the platform and run manage.py after_restore. Then "

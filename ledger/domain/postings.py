@@ -46,6 +46,9 @@ FEE_LATE = ":fee"
 FEE_CORRECTED = ":fee-corrected"
 """The same of one that corrects the fee once more is known."""
 
+FEE_SETTLED = ":fee-settled"
+"""The same of one that books what a person says it was."""
+
 TRADING_BOOKS = (Book.TRADING, Book.TRADING_FEES)
 """Their sum with the opposite sign is the result of trading."""
 

@@ -8,7 +8,7 @@ from arbplatform.authors import keep_author, tell_author
 from arbplatform.core.clock import SYSTEM_CLOCK, Clock
 from arbplatform.core.errors import Message
 from arbplatform.persistence.sentences import as_typed, keep_reason
-from ledger.domain.postings import FEE_CORRECTED, FEE_LATE
+from ledger.domain.postings import FEE_CORRECTED, FEE_LATE, FEE_SETTLED
 from ledger.domain.reconciliation import (
     ACTIVE_STATES,
     DISCREPANCY_TRANSITIONS,
@@ -78,7 +78,7 @@ def book_discrepancy(
         raise NothingToBook(id=discrepancy_id, cause=Message("it has ended."))
     require_seen(row, seen)
     entry = _book(row, memo_of(user, note), clock)
-    return _mark_booked(row.pk, entry, note, user, clock)
+    return mark_booked(row.pk, entry, note, user, clock)
 
 
 def memo_of(user: Person | None, note: Message | str) -> Message:
@@ -114,7 +114,7 @@ def _book(row: Discrepancy, memo: Message, clock: Clock) -> Entry:
 def _void(entry_id: int, memo: Message, clock: Clock) -> Entry:
     """Reverse a trade, with what was booked of its fee by entries of their own."""
     key = get_entry(entry_id).key
-    for ending in (FEE_LATE, FEE_CORRECTED):
+    for ending in (FEE_LATE, FEE_SETTLED, FEE_CORRECTED):
         fee = find_entry(key + ending)
         if fee is not None:
             reverse_entry(entry_id=fee.pk, memo=memo, clock=clock)
@@ -122,9 +122,10 @@ def _void(entry_id: int, memo: Message, clock: Clock) -> Entry:
 
 
 @transaction.atomic
-def _mark_booked(
+def mark_booked(
     discrepancy_id: int, entry: Entry, note: Message | str, user: Person | None, clock: Clock
 ) -> Discrepancy:
+    """Note by which entry a person has settled a discrepancy, and why; return it."""
     row = lock_discrepancy(discrepancy_id)
     if row.state not in ACTIVE_STATES:
         return row  # a round saw meanwhile that it is gone: the entry is there all the same

@@ -18,6 +18,9 @@ FEE_FRACTION_MAX = Fraction("0.02")
 OTHER_COIN_FRACTION_MAX = Fraction("0.1")
 """The same of the value of a trade, of a fee in a third coin: prices are of another moment."""
 
+FILL_ID = "fill_id"
+"""What names, among the evidence of a doubt, the trade that has no fee yet."""
+
 
 class FeeJudge:
     """Judges fees, by prices that are read once, and only if a fee is in a third coin."""
@@ -46,7 +49,7 @@ class FeeJudge:
         price, quote_price = self._prices.get(asset), self._prices.get(market.quote.code)
         if price is not None and quote_price is not None:
             return fee * price <= OTHER_COIN_FRACTION_MAX * cost * quote_price
-        return fee <= _held(order.account_id, asset)
+        return fee <= find_held(order.account_id, asset)
 
 
 def is_fee_known(reported: VenueFill) -> bool:
@@ -66,6 +69,7 @@ def cost_of(reported: VenueFill) -> Amount:
     return stored_cost(side=reported.side, price=reported.price, quantity=reported.quantity)
 
 
-def _held(account_id: int, code: str) -> Amount:
+def find_held(account_id: int, code: str) -> Amount:
+    """Return what the books say that an account holds of a coin to trade with [units of it]."""
     asset = list_assets().filter(code=code).first()
     return ZERO if asset is None else read_purse(account_id, Wallet.SPOT.value, asset.pk)[0]

@@ -15,12 +15,17 @@ from django.utils.translation import gettext_noop as _
 from arbplatform.core.clock import to_ms
 from arbplatform.core.decimals import ZERO, Amount, to_plain
 from arbplatform.core.errors import Message
-from ledger.domain.postings import FEE_CORRECTED, FEE_LATE, Purse, fee_lines
+from ledger.domain.postings import FEE_CORRECTED, FEE_LATE, FEE_SETTLED, Purse, fee_lines
 from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Movement, PurseKey
 from ledger.models import Entry, EntryKind, Fill
 from ledger.selectors.reconciliation import list_booked_keys, list_fills_of_market
 from ledger.services.entries import book_entry
-from ledger.services.fees import FeeJudge, is_fee_known, is_in_third_coin
+from ledger.services.fees import (
+    FILL_ID,
+    FeeJudge,
+    is_fee_known,
+    is_in_third_coin,
+)
 from ledger.services.fills import book_fills
 from ledger.services.listings import Listing, TradeKey
 from ledger.services.missing_fills import evidence_of, settle_missing
@@ -132,7 +137,8 @@ def _settle_late_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill
         _OTHER_FEE_DOUBT if is_in_third_coin(order, row) else _FEE_DOUBT,
         {"fee": to_plain(fee), "asset": asset, "trade_id": row.venue_trade_id},
     )
-    listing.see(_K.FEE, key, what, asset=asset, wallet=Wallet.SPOT, stated=fee)
+    evidence = {FILL_ID: str(fill.pk)}
+    listing.see(_K.FEE, key, what, asset=asset, wallet=Wallet.SPOT, stated=fee, evidence=evidence)
     movement = Movement(
         key=fill.entry.key + FEE_LATE,
         kind=_K.FEE,
@@ -154,7 +160,7 @@ def _book_proven_fee(fill: Fill, row: VenueFill) -> Entry:
 def _see_other_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill) -> None:
     """Note a fee that is stated otherwise now; a balance that shows it makes it be corrected."""
     entry_key = fill.entry.key + FEE_CORRECTED
-    if list_booked_keys([entry_key]):
+    if list_booked_keys([entry_key]) or _is_settled(listing, fill, row):
         return
     booked, booked_asset = fill.known_fee or ZERO, _fee_asset_of(fill)
     fee, asset = row.fee or ZERO, row.fee_asset or ""
@@ -181,6 +187,18 @@ def _see_other_fee(listing: Listing, key: TradeKey, fill: Fill, row: VenueFill) 
         subject=listing.subject_of(key),
     )
     listing.candidates.append(Candidate(movement, partial(_book_correction, fill, movement)))
+
+
+def _is_settled(listing: Listing, fill: Fill, row: VenueFill) -> bool:
+    """Return whether a person has said what the trade cost, and the venue nothing credible since.
+
+    A figure that can be believed is a new one: it was not what the person saw.
+    """
+    if not list_booked_keys([fill.entry.key + FEE_SETTLED]):
+        return False
+    order = fill.order
+    order.market = listing.market
+    return not FeeJudge().is_plausible(order, row)
 
 
 def _book_correction(fill: Fill, movement: Movement) -> Entry:

@@ -85,6 +85,7 @@ def test_the_methods_of_rows_need_what_the_console_needs():
         ("change_strategy", "post", "/api/strategies/1/start"),
         ("change_risklimits", "put", "/api/risk/limits"),
         ("add_entry", "post", "/api/reconciliation/discrepancies/1/book"),
+        ("add_entry", "post", "/api/reconciliation/discrepancies/1/settle-fee"),
         ("change_venue", "post", "/api/venues/nowhere/faults"),
     ],
 )

@@ -259,8 +259,8 @@ def test_the_document_names_the_headers_where_they_are_understood():
     writes = {(path, method) for path in configured for method in ("put", "patch", "delete")}
 
     difference = "/api/reconciliation/discrepancies/{id}"
-    decisions = (f"{difference}/book", f"{difference}/acknowledge", "/api/transfers/{id}/confirm")
-    decided = {(path, "post") for path in decisions}
+    acts = [f"{difference}/{act}" for act in ("book", "settle-fee", "acknowledge")]
+    decided = {(path, "post") for path in (*acts, "/api/transfers/{id}/confirm")}
     assert found == writes | decided | {(path, "put") for path in limits}
     for path in configured | limits:
         headers = paths[path]["get"]["responses"]["200"]["headers"]
