@@ -7,6 +7,7 @@ from arbplatform.core.decimals import (
     SMALLEST_STORED,
     ZERO,
     Amount,
+    Fraction,
     Price,
     Quantity,
 )
@@ -42,10 +43,17 @@ def most_spent(
     if side is Side.BUY and price is None:
         return None
     amount = quantity * price if side is Side.BUY and price is not None else quantity
-    is_on_top = fees.mode is FeeMode.GIVEN or (fees.mode is FeeMode.QUOTE and side is Side.BUY)
-    if is_on_top:
-        amount *= ONE + max(fees.maker, fees.taker, ZERO)
+    amount *= set_aside_per_unit(fees, side)
     return amount.quantize(SMALLEST_STORED, rounding=ROUND_CEILING)
+
+
+def set_aside_per_unit(fees: FeeSchedule, side: Side) -> Fraction:
+    """Return what is set aside for each unit that an order gives away; at least 1.
+
+    More only where a venue takes its fee from that: the higher of both, and of no rebate.
+    """
+    is_on_top = fees.mode is FeeMode.GIVEN or (fees.mode is FeeMode.QUOTE and side is Side.BUY)
+    return ONE + max(fees.maker, fees.taker, ZERO) if is_on_top else ONE
 
 
 def left_to_spend(

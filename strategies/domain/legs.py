@@ -1,7 +1,7 @@
 """The legs of an execution that go one after the other: how large the next one is."""
 
 from arbplatform.core.decimals import ONE, ZERO, Amount, Quantity, floor_to_step
-from markets.domain.fees import FeeMode
+from ledger.domain.reservations import set_aside_per_unit
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
 from strategies.domain.intents import LegIntent
@@ -50,7 +50,4 @@ def spent_asset(leg: LegIntent, rules: MarketRules) -> str:
 def _spent_per_base(leg: LegIntent, rules: MarketRules) -> Amount:
     """Return what one base unit takes from the account at most [units of the spent asset]."""
     price = leg.limit_price if leg.side is Side.BUY else ONE
-    is_fee_on_top = rules.fees.mode is FeeMode.GIVEN or (
-        rules.fees.mode is FeeMode.QUOTE and leg.side is Side.BUY
-    )
-    return price * (ONE + rules.fees.taker) if is_fee_on_top else price
+    return price * set_aside_per_unit(rules.fees, leg.side)

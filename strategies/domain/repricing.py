@@ -17,6 +17,7 @@ from arbplatform.core.decimals import (
     to_plain,
 )
 from arbplatform.core.errors import Message
+from ledger.domain.reservations import set_aside_per_unit
 from markets.domain.book import Book, Level
 from markets.domain.orders import Side
 from strategies.domain.ladder import Ladder, build_ladder
@@ -265,7 +266,9 @@ def _affordable(
         return ZERO
     free = means.free.get(hop.leg.index, {}).get(hop.spent_asset, ZERO)
     price = _limit(hop, ladder, quantity, bound, means.room) if hop.side is Side.BUY else ONE
-    return floor_to_step(min(quantity, free / (price * hop.factors.spend)), hop.leg.rules.lot)
+    rules = hop.leg.rules
+    per_unit = price * set_aside_per_unit(rules.fees, hop.side)
+    return floor_to_step(min(quantity, free / per_unit), rules.lot)
 
 
 def _flows(hop: Hop, ladder: Ladder, quantity: Quantity) -> tuple[Amount, Amount]:

@@ -1,11 +1,13 @@
 """How large the next leg is."""
 
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.domain.reservations import most_spent
 from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import Side
 from markets.domain.rules import MarketRules
@@ -164,3 +166,17 @@ def test_a_next_leg_is_on_the_grid_within_the_plan_and_affordable(
     while lots and not fits(lots):
         lots -= 1
     assert (quantity or 0) == lots * D(lot)
+
+
+@pytest.mark.parametrize(("maker", "taker"), [("0.002", "0.001"), ("0", "-0.001")])
+def test_a_leg_is_no_larger_than_what_is_set_aside_for_it_allows(maker, taker):
+    fees = FeeSchedule(D(maker), D(taker), FeeMode.QUOTE)
+    rules = replace(make_rules(), fees=fees)
+    free = D("0.1")
+
+    quantity = next_quantity(leg=make_leg(), rules=rules, arrived=free, free=free)
+
+    assert quantity is not None
+    spent = most_spent(side=Side.BUY, quantity=quantity, price=D("0.05"), fees=fees)
+    assert spent is not None
+    assert spent <= free < spent + D("0.0002")

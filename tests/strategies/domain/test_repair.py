@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.domain.fees import FeeMode
+from ledger.domain.reservations import most_spent
+from markets.domain.fees import FeeMode, FeeSchedule
 from markets.domain.orders import Side
 from strategies.domain.repair import Action, LegState, Situation, find_exposures, find_routes, judge
 from strategies.domain.repricing import Means, decide
@@ -327,6 +328,20 @@ def test_what_an_order_may_cost_at_its_limit_is_what_has_to_be_there():
     assert widest.limit_price > 100
     assert seen.quantity * 100 <= 1000 < (seen.quantity + D("0.001")) * 100
     assert widest.quantity == D(1000) / widest.limit_price // D("0.001") * D("0.001")
+
+
+@pytest.mark.parametrize(("maker", "taker"), [("0.002", "0.001"), ("0", "-0.001")])
+def test_an_order_is_no_larger_than_what_is_set_aside_for_it_allows(maker, taker):
+    fees = FeeSchedule(D(maker), D(taker), FeeMode.QUOTE)
+    situation = make_pair(D(0), D(10))
+    legs = [replace(leg, rules=replace(leg.rules, fees=fees)) for leg in situation.legs]
+    means = make_means(alpha=(90, 100), beta=(90, 110), free={"USDT": D(500)})
+
+    order = look(replace(situation, legs=legs), means).order
+
+    spent = most_spent(side=order.side, quantity=order.quantity, price=order.limit_price, fees=fees)
+    assert spent is not None
+    assert spent <= 500 < spent + 1
 
 
 def test_an_order_that_its_room_would_make_too_small_for_the_venue_has_none():
