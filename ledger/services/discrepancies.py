@@ -45,16 +45,17 @@ _ALARM = _(
     "exposure are sent from this account."
 )
 
-OF_HISTORIES = frozenset(
+OF_TRADES = frozenset(
     {
         DiscrepancyKind.MISSING_FILL,
         DiscrepancyKind.UNLISTED_FILL,
         DiscrepancyKind.FILL_CONFLICT,
         DiscrepancyKind.FEE,
-        DiscrepancyKind.ORDER_STATE,
-        DiscrepancyKind.UNKNOWN_ORDER,
     }
 )
+"""What only the venue's lists of executions show."""
+
+OF_HISTORIES = OF_TRADES | {DiscrepancyKind.ORDER_STATE, DiscrepancyKind.UNKNOWN_ORDER}
 """What only the venue's lists of past orders and executions show."""
 
 _E, _S = DiscrepancyEvent, DiscrepancyState
@@ -78,8 +79,7 @@ def keep_sightings(
             before and was not seen now is gone. Of everything else nothing is concluded.
         is_complete: whether the venue answered everything: what a person has acknowledged is then
             gone as well if it was not seen.
-        since: from when on histories were read: what a person has acknowledged does not hold that
-            back, and a history says nothing of what is older.
+        since: from when on histories were read: a history says nothing of what is older.
         now: the present moment.
     """
     active = {(row.kind, row.subject): row for row in list_active_discrepancies(account.pk)}
@@ -251,10 +251,14 @@ def _event_of(row: Discrepancy, sighting: Sighting, *, is_same: bool) -> Discrep
 
 
 def _is_in_span(row: Discrepancy, since: datetime) -> bool:
-    """Return whether a round that read histories from then on would have seen it."""
-    is_held_in_sight = row.acknowledged_at is None
-    is_of_now = DiscrepancyKind(row.kind) not in OF_HISTORIES
-    return is_held_in_sight or is_of_now or row.first_seen_at - OVERLAP >= since
+    """Return whether a round that read histories from then on would have seen it.
+
+    They are read a week back at most, and not for the sake of what a person has acknowledged.
+    Orders are asked for one by one besides.
+    """
+    kind = DiscrepancyKind(row.kind)
+    is_held_in_sight = row.acknowledged_at is None and kind not in OF_TRADES
+    return is_held_in_sight or kind not in OF_HISTORIES or row.first_seen_at - OVERLAP >= since
 
 
 def _is_covered(row: Discrepancy, covered: Iterable[tuple[DiscrepancyKind, str]]) -> bool:

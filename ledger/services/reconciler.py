@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import VenueAccount
@@ -44,7 +44,7 @@ from ledger.selectors.reconciliation import (
 )
 from ledger.selectors.traded import list_traded_markets, read_activity
 from ledger.services.claims import restrict_broken_strategies
-from ledger.services.discrepancies import alarm_due, keep_sightings
+from ledger.services.discrepancies import OF_TRADES, alarm_due, keep_sightings
 from ledger.services.fees import FEE_FRACTION_MAX
 from ledger.services.fill_comparison import compare_fills
 from ledger.services.kept_histories import KEPT
@@ -307,17 +307,16 @@ def _since(until: datetime | None, opened_at: datetime, account_id: int, now: da
     """
     if until is not None and until > now + OVERLAP:
         until = now - LOOK_BACK_MAX
-    oldest = (
-        Discrepancy.objects.filter(account_id=account_id, state__in=ACTIVE_STATES)
-        .filter(acknowledged_at=None)
-        .exclude(kind=DiscrepancyKind.FOREIGN_ORDER)
-        .exclude(kind=DiscrepancyKind.ORDER_STATE, evidence__has_key=UNLISTED)
-        .order_by("first_seen_at")
-        .values_list("first_seen_at", flat=True)
-        .first()
-    )
+    seen = _held_in_sight(account_id).order_by("first_seen_at")
+    oldest = seen.values_list("first_seen_at", flat=True).first()
     moments = [until or opened_at, *([oldest - OVERLAP] if oldest else [])]
     return max(min(moments) - OVERLAP, now - LOOK_BACK_MAX)
+
+
+def _held_in_sight(account_id: int) -> QuerySet[Discrepancy]:
+    rows = Discrepancy.objects.filter(account_id=account_id, state__in=ACTIVE_STATES)
+    rows = rows.filter(acknowledged_at=None).exclude(kind=DiscrepancyKind.FOREIGN_ORDER)
+    return rows.exclude(kind=DiscrepancyKind.ORDER_STATE, evidence__has_key=UNLISTED)
 
 
 def lease() -> timedelta:
@@ -377,7 +376,9 @@ def _finish(round_: Round, claim: _Claim) -> ReconciliationRun:
     run.save()
     row.token, row.lease_until = "", None
     row.failure_count = 0 if error is None else row.failure_count + 1
-    if error is None and not round_.is_cut_short:
+    # a trade may be older than its first sight: what showed it is read on as far back
+    is_held = _held_in_sight(claim.account.pk).filter(kind__in=OF_TRADES).exists()
+    if error is None and not round_.is_cut_short and not is_held:
         row.read_until = round_.started_at
     is_clean = run.outcome == RunOutcome.CLEAN
     remember(round_, row, is_clean=is_clean)
