@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 from redis.backoff import NoBackoff
@@ -360,7 +361,13 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 """What Prometheus sends as its bearer token to read ``/metrics``; empty: there is none."""
 METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=False)
 """Whether whoever asks from this machine may read ``/metrics``. Not behind a proxy on it."""
+VENUE_TIMEOUT_MAX_MS = 60_000
+"""Leases are as long as some requests; one put off by a clock that was ahead must look longer."""
 VENUE_TIMEOUT_MS = env.int("VENUE_TIMEOUT_MS", default=10_000)
+if not 0 < VENUE_TIMEOUT_MS <= VENUE_TIMEOUT_MAX_MS:
+    raise ImproperlyConfigured(
+        f"VENUE_TIMEOUT_MS is {VENUE_TIMEOUT_MS}; set 1 to {VENUE_TIMEOUT_MAX_MS}."
+    )
 VENUE_WARM_CONNECTIONS = env.int("VENUE_WARM_CONNECTIONS", default=3)
 """So many connections to a venue each process keeps open while it could send orders there."""
 OUTGOING_ADDRESS = env.str("OUTGOING_ADDRESS", default="default")

@@ -14,6 +14,9 @@ from django.utils.formats import date_format, localize
 
 from arbplatform.settings.base import broker_url, database
 from arbplatform.settings.env import SECRETS_FILE, ensure_local_secrets
+from ledger.domain.orders import PLANNED_MAX
+from ledger.services import reconciler
+from strategies.services import claims
 
 ROOT = Path(settings.BASE_DIR)
 SECRETS = {
@@ -228,3 +231,17 @@ def test_messages_may_go_through_another_broker_that_knows_no_options_of_redis(t
     assert other.stdout.strip() == "amqp://arb@rabbit/arb {}"
     assert own.stdout.startswith("redis+socket://")
     assert "queue_order_strategy" in own.stdout
+
+
+def test_no_request_may_take_so_long_that_leases_look_put_off_by_a_clock(tmp_path, monkeypatch):
+    script = "from django.conf import settings as s; print(s.VENUE_TIMEOUT_MS)"
+
+    longest, *others = (
+        run(script, "arbplatform.settings.dev", tmp_path, VENUE_TIMEOUT_MS=text)
+        for text in ("60000", "60001", "0")
+    )
+
+    monkeypatch.setattr(settings, "VENUE_TIMEOUT_MS", int(longest.stdout))
+    assert max(claims.lease(), reconciler.lease()) < PLANNED_MAX
+    for other in others:
+        assert "ImproperlyConfigured: VENUE_TIMEOUT_MS is" in other.stderr
