@@ -21,7 +21,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.dataclasses import ActionDialog
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 
 from arbplatform.console.fields import DialogForm
 from arbplatform.console.refusals import (
@@ -307,7 +306,7 @@ def command_button(
         form_class=form_class,
         form_submit_text=submit or description,
     )
-    ask = form_class or BaseDialogForm
+    ask = form_class or DialogForm
 
     def decorate(method: Callable[..., HttpResponse]) -> Any:
         @wraps(method)

@@ -40,9 +40,16 @@ class DialogForm(BaseDialogForm):
     """What the dialog of a button asks for; above it stands what is said of the whole form."""
 
     def render_before_template(self) -> str:
-        """Return why the service refused, if it did."""
+        """Return why the service refused, and, hidden, what is shown where nobody answers."""
         context = {"errors": self.non_field_errors()}
-        return render_to_string("unfold/helpers/messages/error.html", context)
+        return format_html(
+            '{}<p class="arb-notice arb-notice-danger" data-unanswered hidden>{}</p>',
+            render_to_string("unfold/helpers/messages/error.html", context),
+            gettext(
+                "The server has not answered as it should: whether this was done is not known. "
+                "Load the page anew and look before you try again."
+            ),
+        )
 
 
 class ShownForm(DialogForm):

@@ -402,6 +402,7 @@ def test_a_dialog_on_a_page_is_a_part_of_it(browser):
     part = browser.get(ADDRESS.format(group.pk), HTTP_HX_REQUEST="true").content.decode()
 
     assert 'id="dialog"' in part
+    assert "data-unanswered hidden>The server has not answered as it should" in part
     assert "<title>" not in part
 
 

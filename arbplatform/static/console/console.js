@@ -58,3 +58,18 @@
         new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["class"] });
     });
 })();
+
+// A dialog whose server answers with an error, or not at all, would stay as it is and say nothing.
+(() => {
+    const complain = (event) => {
+        const { target, requestConfig } = event.detail;
+        if (target?.id === "modal-content") {
+            window.location.assign(requestConfig.path); // the dialog as a page, or why there is none
+        } else if (target?.closest("#dialog")) {
+            target.querySelector("[data-unanswered]")?.removeAttribute("hidden");
+        }
+    };
+
+    document.addEventListener("htmx:responseError", complain);
+    document.addEventListener("htmx:sendError", complain);
+})();
