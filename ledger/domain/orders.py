@@ -94,6 +94,12 @@ PENDING_TIMEOUT_MS: Final = 60_000
 
 MISSES_MIN: Final = 3
 MISS_SPAN_MIN_MS: Final = 30_000
+MISS_DELAY_MAX_MS: Final = 10_000
+"""Longest pause between look-ups of an order that its venue does not show [ms].
+
+One process has to have missed it for the whole span. Where several take turns, and some are ended,
+pauses as long as the span kept all of them from that for minutes.
+"""
 
 COUNT_SPAN_MIN_MS: Final = 2_000
 """What a venue lists of an order that ended is all that it filled, if it stays so this long [ms].
@@ -127,13 +133,15 @@ WATCH_SPAN_MS: Final = 86_400_000
 """How long after sending it is watched for [ms]."""
 
 
-def lookup_delay_ms(count: int) -> int:
+def lookup_delay_ms(count: int, *, is_missed: bool = False) -> int:
     """Return the pause before the next look-up of a live order [ms].
 
     Args:
         count: look-ups so far, not negative.
+        is_missed: whether the last one showed that the venue does not know it.
     """
-    return LOOKUP_DELAYS_MS[min(count, len(LOOKUP_DELAYS_MS) - 1)]
+    delay_ms = LOOKUP_DELAYS_MS[min(count, len(LOOKUP_DELAYS_MS) - 1)]
+    return min(delay_ms, MISS_DELAY_MAX_MS) if is_missed else delay_ms
 
 
 def detail_delay_ms(count: int) -> int:

@@ -241,7 +241,8 @@ def _schedule(order: Order, knowledge: Knowledge, booked: Booked, occasion: _Occ
     delay_ms: int | None = None
     if order.state in LIVE_STATES:
         order.finished_at = None
-        delay_ms = lookup_delay_ms(0 if order.is_cancelling else order.lookup_count)
+        count = 0 if order.is_cancelling else order.lookup_count
+        delay_ms = lookup_delay_ms(count, is_missed=isinstance(knowledge, Missing))
     else:
         order.finished_at = order.finished_at or occasion.now
         if booked.is_fee_missing or booked.quantity < order.filled_quantity:

@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import VenueAccount
 from arbplatform.core.clock import from_ms
+from arbplatform.core.vigil import Vigil
 from ledger.domain.orders import OrderState
 from ledger.models import Entry, Fill, LateFee, LogEntry, Order
 from ledger.selectors import imbalances, list_due_orders
+from ledger.services import recording
 from ledger.services.journal import (
     resolve_unknown,
     resolve_unknown_orders,
@@ -150,13 +152,44 @@ def test_absence_is_concluded_after_three_misses_over_thirty_seconds(
             if order.state != S.UNKNOWN:
                 break
 
-    # looked for after 0.5, 1, 2, 5, 10 and 30 s: the sixth miss is 48 s after the first
-    assert states == [(S.UNKNOWN, n) for n in range(1, 6)] + [(S.REJECTED, 6)]
+    # looked for after 0.5, 1, 2, 5, and then every 10 s: the seventh miss is 38 s after the first
+    assert states == [(S.UNKNOWN, n) for n in range(1, 7)] + [(S.REJECTED, 7)]
     order = Order.objects.get()
     assert order.error_code == OrderAbsent.code
     assert venue.submissions == []
     assert sent_tasks == [(SETTLE, {"execution_id": order.execution_id})]
     assert not Entry.objects.exists()
+
+
+def test_processes_that_were_replaced_and_take_turns_conclude_absence_soon(
+    never_arrived, clock, monkeypatch
+):
+    """None of them has listened for the whole time: each knows what it heard itself."""
+    former, later = [Vigil(), Vigil()], [Vigil(), Vigil()]
+
+    for turn in range(12):
+        vigils = former if turn < 5 else later  # until 19 s after it was sent
+        monkeypatch.setattr(recording, "_SILENCES", vigils[turn % 2])
+        due = Order.objects.get().next_lookup_at
+        order, _ = sweep(clock, after_ms=(due - clock.now()) / timedelta(milliseconds=1))
+        if order.state != S.UNKNOWN:
+            break
+
+    order = Order.objects.get()
+    assert order.state == S.REJECTED
+    assert order.finished_at is not None
+    assert order.first_missed_at is not None
+    assert order.finished_at - order.first_missed_at < timedelta(seconds=75)
+
+
+def test_a_venue_that_does_not_answer_is_asked_ever_more_rarely(never_arrived, venue, clock):
+    venue.failures["fetch_order"] = [VenueUnavailable(venue="alpha", cause="down")] * 8
+
+    for _ in range(8):
+        due = Order.objects.get().next_lookup_at
+        sweep(clock, after_ms=(due - clock.now()) / timedelta(milliseconds=1))
+
+    assert Order.objects.get().next_lookup_at == clock.now() + timedelta(seconds=30)
 
 
 def test_many_misses_in_a_moment_prove_nothing(never_arrived, clock):
