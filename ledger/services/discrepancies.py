@@ -134,6 +134,7 @@ def name_figures(row: Discrepancy) -> str:
         {
             "discrepancy": row.pk,
             "figures": [None if each is None else to_plain(each) for each in figures],
+            "asset": row.asset,
             "entry": row.evidence.get("entry_id"),
         }
     )

@@ -20,12 +20,7 @@ from ledger.domain.reconciliation import GRACE, DiscrepancyKind, Movement, Purse
 from ledger.models import Entry, EntryKind, Fill
 from ledger.selectors.reconciliation import list_booked_keys, list_fills_of_market
 from ledger.services.entries import book_entry
-from ledger.services.fees import (
-    FILL_ID,
-    FeeJudge,
-    is_fee_known,
-    is_in_third_coin,
-)
+from ledger.services.fees import FILL_ID, FeeJudge, is_fee_known, is_in_third_coin
 from ledger.services.fills import book_fills
 from ledger.services.listings import Listing, TradeKey
 from ledger.services.missing_fills import evidence_of, settle_missing

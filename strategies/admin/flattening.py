@@ -68,13 +68,7 @@ def _act(request: HttpRequest) -> bool:
         rows = flatten(
             reason=request.POST.get("reason", ""),
             user=request.user,
-            only=[
-                int(number)
-                for number in shown
-                if number.isdecimal() and len(number) <= ID_DIGITS_MAX
-            ]
-            if shown
-            else None,
+            only=[int(each) for each in shown if each.isdecimal() and len(each) <= ID_DIGITS_MAX],
         )
     except ArbError as error:
         messages.error(request, explain_in_one(error, "flattening"))

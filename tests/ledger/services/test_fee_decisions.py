@@ -143,9 +143,10 @@ def test_what_can_be_no_fee_of_the_trade_is_refused(doubts, wrong, field):
     assert not LateFee.objects.exists()
 
 
-def test_a_person_who_saw_another_figure_decides_nothing(doubts, look, venue):
+@pytest.mark.parametrize("change", [{"fee": D(16)}, {"fee_asset": "ETH"}], ids=["fee", "coin"])
+def test_a_person_who_saw_another_figure_decides_nothing(doubts, look, venue, change):
     seen = name_figures(doubts[0])
-    venue.fills[:] = [replace(fill, fee=D(16)) for fill in venue.fills]
+    venue.fills[:] = [replace(fill, **change) for fill in venue.fills]
     look()
 
     with pytest.raises(ChangedMeanwhile):
