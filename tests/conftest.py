@@ -92,7 +92,10 @@ def no_hanging_venues():
 
 @pytest.fixture(autouse=True)
 def patient_senders():
-    """A busy machine makes no order too late; tests about that ask for ``exact_deadline``."""
+    """A busy machine makes no order too late.
+
+    Tests about that, and about the kill switch, which rests on it, ask for ``exact_deadline``.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for module in (flights, sending):
             patch.setattr(module, "SEND_DEADLINE_MS", PATIENCE_MS)

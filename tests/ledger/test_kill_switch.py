@@ -105,7 +105,8 @@ def sent_at(venue):
 
 
 @pytest.fixture
-def storm(make_plan, make_execution, account):
+def storm(make_plan, make_execution, account, exact_deadline):
+    """The switch rests on the product's own deadline: an order that was late would leave."""
     ensure_opened(account_id=account.pk)
 
     def plan(leg, *, quantity, **fields):

@@ -141,6 +141,7 @@ def test_what_is_stopped_stays_so_when_the_switch_is_released_and_what_runs_trad
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("exact_deadline")
 @pytest.mark.parametrize("after_ms", [0, 10, 30, 60, 100, 200])
 def test_while_one_starts_and_another_presses_no_order_leaves_a_second_later(
     make_cross, edge, after_ms
