@@ -15,6 +15,8 @@ from tests.markets.fakes.okx import FakeOkx
 Rows = Sequence[tuple[str, str]]
 
 KEY, SECRET, PASSPHRASE = "ours-ours-ours", "c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "pass-pass"
+DELAY_MS = 3_600_000
+"""Until a withdrawal ends by itself: no machine is that slow. (``worlds.settle`` ends it.)"""
 BALANCES = {"USDT": "100000", "BTC": "2", "ETH": "30"}
 
 
@@ -132,10 +134,10 @@ def open_stage(ccxt_id: str) -> AbstractContextManager[Stage]:
 
 
 def simulator_config() -> dict[str, Any]:
-    """Return two venues with one market each and no makers."""
+    """Return two venues with one market each, no makers, and transfers that arrive when told to."""
     return {
         "seed": 7,
-        "settlement": {"delay_ms": 50, "network_fees": {"USDT": "1"}},
+        "settlement": {"delay_ms": DELAY_MS, "network_fees": {"USDT": "1"}},
         "venues": [
             {
                 "code": code,

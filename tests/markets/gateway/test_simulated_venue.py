@@ -22,7 +22,7 @@ from markets.errors import DuplicateClientId, NotSupportedByVenue, OrderTooLate,
 from markets.gateway.base import Credentials, VenueGateway
 from markets.gateway.factory import gateway_for
 from tests.markets.fakes.stage import KEY, SECRET, SimulatedStage, kraken_stage, simulated_stage
-from tests.processes import wait_until
+from tests.markets.simulator.worlds import settle
 
 SYMBOL = "BTC/USDT"
 REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.7"), "arbtests0000000000000001", price=D("60010.5"))
@@ -156,7 +156,7 @@ def test_funds_arrive_at_another_venue_less_the_network_fee(
     with pytest.raises(DuplicateClientId):
         gateway.withdraw(amount=D(100), destination=destination, client_transfer_id=own_id)
 
-    wait_until(lambda: there.fetch_deposits("USDT"), "the funds arrive")
+    settle(stage.simulator)
     (arrived,) = there.fetch_deposits("USDT")
     (sent,) = gateway.fetch_withdrawals("USDT")
     assert (arrived.amount, arrived.status) == (D(99), VenueTransferStatus.DONE)

@@ -16,9 +16,9 @@ from markets.gateway.factory import gateway_for
 from markets.gateway.quirks import quirks_for
 from markets.simulator.running import RunningSimulator, start_in_thread
 from tests.markets.fakes.stage import KEY, SECRET, simulator_config
+from tests.markets.simulator.worlds import settle
 
 COIN = "BNB"
-FAR_FUTURE_MS = 10**15
 BY_HAND = {"account": "ours", "asset": COIN}
 
 
@@ -43,7 +43,7 @@ def _move_by_hand(simulator: RunningSimulator) -> None:
     control.add_fault("alpha", "manual_deposit", amount="0.5", **BY_HAND)
     control.add_fault("alpha", "manual_withdrawal", amount="1.25", **BY_HAND)
     control.add_fault("alpha", "manual_deposit", account="ours", asset="USDT", amount="7")
-    control.call(lambda: control.world.settlement.settle(FAR_FUTURE_MS))
+    settle(simulator)
 
 
 def test_their_histories_are_found_among_those_of_all_assets(

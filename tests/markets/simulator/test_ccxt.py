@@ -5,9 +5,7 @@ from decimal import Decimal
 import ccxt
 import pytest
 
-from tests.markets.simulator.worlds import KEYS
-
-FAR_FUTURE_MS = 10**15
+from tests.markets.simulator.worlds import KEYS, settle
 
 
 def test_markets_are_loaded_with_their_rules(exchange):
@@ -139,9 +137,7 @@ def test_funds_move_between_wallets_and_venues(simulator, connect):
     address = beta.fetch_deposit_address("USDT")
     sent = alpha.withdraw("USDT", 51, address["address"], params={"withdrawOrderId": "w-1"})
     [on_its_way] = alpha.fetch_withdrawals("USDT")
-    simulator.control.call(
-        lambda: simulator.control.world.settlement.settle(FAR_FUTURE_MS),
-    )
+    settle(simulator)
     [done] = alpha.fetch_withdrawals("USDT")
     [deposit] = beta.fetch_deposits("USDT")
 

@@ -23,6 +23,7 @@ BTC_USDT = {
     "notional_min": "5",
 }
 ETH_BTC = {"symbol": "ETH/BTC", "tick": "0.00001", "lot": "0.001", "quantity_min": "0.001"}
+FAR_FUTURE_MS = 10**15
 BIDS = [("50000", "1"), ("49999.5", "2"), ("49990", "3")]
 ASKS = [("50010", "1"), ("50010.5", "2"), ("50020", "3")]
 
@@ -35,6 +36,12 @@ def account(label, key, spot=None, **more):
         "balances": {"spot": spot or {}, "funding": more.pop("funding", {})},
         **more,
     }
+
+
+def settle(simulator):
+    """Let all that is on its way arrive, or come back; return it."""
+    settlement = simulator.control.world.settlement
+    return simulator.control.call(lambda: settlement.settle(FAR_FUTURE_MS))
 
 
 def two_venues(**more):

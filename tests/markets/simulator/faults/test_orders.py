@@ -1,14 +1,12 @@
 """Orders that end otherwise than their owners expect; the venue's own books stay exact."""
 
-from functools import partial
-
 import ccxt
 import pytest
 
 from arbplatform.core.clock import SYSTEM_CLOCK
 from arbplatform.core.errors import InvalidInput
 from markets.simulator.running import start_in_thread
-from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, RawClient, two_venues
+from tests.markets.simulator.worlds import ASKS, BIDS, KEYS, RawClient, settle, two_venues
 
 IOC = {"timeInForce": "IOC"}
 
@@ -315,8 +313,7 @@ def test_a_withdrawal_by_hand_leaves_and_a_deposit_from_outside_arrives(simulato
         "alpha", "manual_deposit", account="ours", asset="BTC", amount="0.5"
     )
     wait_for(lambda: spot()["BTC"][0] != "2.00000000")
-    settlement = simulator.control.world.settlement
-    simulator.control.call(lambda: settlement.settle(10**15))
+    settle(simulator)
 
     [withdrawal] = exchange.fetch_withdrawals("USDT")
     [deposit] = exchange.fetch_deposits("BTC")
@@ -337,10 +334,10 @@ def test_transfers_by_hand_survive_a_restart(tmp_path):
         )
     for _ in range(2):
         with start_in_thread(two_venues(), tmp_path) as simulator:
-            settlement = simulator.control.world.settlement
-            simulator.control.call(partial(settlement.settle, 10**15))
+            settle(simulator)
             balances = simulator.control.statement("alpha", "ours")["balances"]["spot"]
-            kinds = [(t.venue, t.status.value) for t in settlement.transfers.values()]
+            transfers = simulator.control.world.settlement.transfers
+            kinds = [(t.venue, t.status.value) for t in transfers.values()]
 
             assert (balances["BTC"]["free"], balances["USDT"]["free"]) == (
                 "2.50000000",

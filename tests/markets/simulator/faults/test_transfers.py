@@ -10,9 +10,7 @@ from markets.domain.funds import Wallet
 from markets.simulator.faults.config import parse_fault
 from markets.simulator.running import start_in_thread
 from markets.simulator.settlement import deposit_address
-from tests.markets.simulator.worlds import two_venues
-
-FAR_FUTURE_MS = 10**15
+from tests.markets.simulator.worlds import settle, two_venues
 
 
 @pytest.fixture
@@ -23,11 +21,6 @@ def alpha(connect):
 @pytest.fixture
 def beta(connect):
     return connect("beta")
-
-
-def settle(simulator):
-    work = partial(simulator.control.world.settlement.settle, FAR_FUTURE_MS)
-    return simulator.control.call(work)
 
 
 def send(alpha, beta, amount=51):

@@ -2,15 +2,10 @@
 
 import pytest
 
+from tests.markets.simulator.worlds import settle
+
 TRANSFER = "sapi/v1/asset/transfer"
 WITHDRAW = "sapi/v1/capital/withdraw/apply"
-FAR_FUTURE_MS = 10**15
-
-
-def arrive(simulator):
-    """Let all that is on its way arrive."""
-    settlement = simulator.control.world.settlement
-    return simulator.control.call(lambda: settlement.settle(FAR_FUTURE_MS))
 
 
 def address_at(client, asset="USDT"):
@@ -77,7 +72,7 @@ def test_a_withdrawal_arrives_at_the_other_venue_less_the_network_fee(
     _, [on_its_way] = ours.get("sapi/v1/capital/withdraw/history")
     assert at_beta.get("sapi/v1/capital/deposit/hisrec") == (200, [])
 
-    arrive(simulator)
+    settle(simulator)
 
     _, [done] = ours.get("sapi/v1/capital/withdraw/history", coin="USDT")
     _, [deposit] = at_beta.get("sapi/v1/capital/deposit/hisrec", coin="USDT")
@@ -97,7 +92,7 @@ def test_a_withdrawal_can_leave_the_funding_wallet(simulator, ours, at_beta, spo
     ours.call(
         "POST", WITHDRAW, coin="USDT", address=address_at(at_beta), amount="50", walletType="1"
     )
-    arrive(simulator)
+    settle(simulator)
 
     assert spot(wallet="funding")["USDT"] == ("0.00000000", "0.00000000")
     assert spot("ours", "beta")["USDT"] == ("100049.00000000", "0.00000000")
@@ -107,7 +102,7 @@ def test_what_is_sent_to_nobody_comes_back(simulator, ours, spot):
     ours.call("POST", WITHDRAW, coin="USDT", address="0x" + "0" * 40, amount="10")
     assert spot()["USDT"] == ("99990.00000000", "0.00000000")
 
-    arrive(simulator)
+    settle(simulator)
 
     _, [failed] = ours.get("sapi/v1/capital/withdraw/history")
     assert (failed["status"], failed["txId"]) == (5, "")
