@@ -13,7 +13,7 @@ from django.utils import translation
 from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
-from arbplatform.core.clock import FixedClock
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock, SystemClock, from_ms
 from arbplatform.core.masking import forget_secrets
 from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services import flights, sending
@@ -127,6 +127,18 @@ def default_language():
 def clock():
     """A clock at 2026-01-01 00:00 UTC that moves only when told to."""
     return FixedClock(at_ms=1_767_225_600_000)
+
+
+@pytest.fixture
+def standing_time(monkeypatch):
+    """Let the machine's own wall clock stand still; return where it does [ms since epoch].
+
+    Durations go on being measured.
+    """
+    now_ms = SYSTEM_CLOCK.now_ms()
+    monkeypatch.setattr(SystemClock, "now_ms", lambda _clock: now_ms)
+    monkeypatch.setattr(SystemClock, "now", lambda _clock: from_ms(now_ms))
+    return now_ms
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from tests.processes import redis_server
 
 __all__ = ["redis_server"]
 
-PATIENCE_S = 30.0
-"""Before a Redis that does answer is held to be away, however busy the machine is [s]."""
 STANDING_CLOCK = "{'1767225600', '0'}"
 
 
@@ -23,12 +21,6 @@ def simulator() -> Iterator[Any]:
         for code in ("alpha", "beta"):
             running.control.set_book(code, "BTC/USDT", BIDS, ASKS)
         yield running
-
-
-@pytest.fixture(autouse=True)
-def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "redis_server" in request.fixturenames:
-        monkeypatch.setattr(budget, "TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

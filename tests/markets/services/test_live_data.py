@@ -13,7 +13,7 @@ from tests.processes import redis_server
 
 __all__ = ["redis_server"]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("standing_time")]
 SYMBOL = "BTC/USDT"
 
 
