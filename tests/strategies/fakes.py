@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from accounts.models import VenueAccount
-from arbplatform.core.clock import SYSTEM_CLOCK, SystemClock
+from arbplatform.core.clock import SYSTEM_CLOCK, Clock, SystemClock
 from markets.domain.book import Book, Level
 from markets.domain.fees import FeeSchedule
 from markets.domain.funds import PermissionFinding, VenueBalance, Wallet
@@ -40,6 +40,7 @@ class FakeVenue:
         book_age_ms: how old its books are when they are read [ms].
         before_submit: called before an order is looked at; what it raises never reached us.
         after_submit: called after an order was carried out; what it raises hides the answer.
+        clock: by which it dates what it tells.
     """
 
     code: str
@@ -55,6 +56,7 @@ class FakeVenue:
     is_reachable: bool = True
     keeps_open: bool = False
     lock: Lock = field(default_factory=Lock)
+    clock: Clock = SYSTEM_CLOCK
 
     def set_book(self, symbol: str, *, bids: Levels, asks: Levels) -> None:
         """Put a book there, best level first."""
@@ -91,7 +93,7 @@ class FakeVenue:
             filled_quantity=request.quantity - rest,
             price=request.price,
             fills=tuple(fills),
-            updated_at_ms=SYSTEM_CLOCK.now_ms(),
+            updated_at_ms=self.clock.now_ms(),
         )
         self.orders[request.client_order_id] = order
         return order
@@ -115,7 +117,7 @@ class FakeVenue:
             fee=received * FEE,
             fee_asset=base if is_buy else quote,
             is_maker=False,
-            executed_at_ms=SYSTEM_CLOCK.now_ms(),
+            executed_at_ms=self.clock.now_ms(),
         )
 
     def _move(self, side: Side, base: str, quote: str, quantity: D, price: D) -> None:
@@ -149,7 +151,7 @@ class FakeGateway:
                     bid=bids[0][0] if bids else None,
                     ask=asks[0][0] if asks else None,
                     last=None,
-                    received_at_ms=SYSTEM_CLOCK.now_ms(),
+                    received_at_ms=state.clock.now_ms(),
                 )
                 for symbol, (bids, asks) in state.books.items()
             }
@@ -165,7 +167,7 @@ class FakeGateway:
                 tuple(Level(price, quantity) for price, quantity in side[:depth])
                 for side in state.books[symbol]
             )
-        received_at_ms = SYSTEM_CLOCK.now_ms() - state.book_age_ms
+        received_at_ms = state.clock.now_ms() - state.book_age_ms
         return Book(state.code, symbol, bids, asks, received_at_ms)
 
     def fetch_balances(self, wallet: Wallet = Wallet.SPOT) -> Mapping[str, VenueBalance]:

@@ -4,7 +4,7 @@ from collections import deque
 from datetime import timedelta
 from typing import Any
 
-from arbplatform.core.clock import SYSTEM_CLOCK
+from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock
 from arbplatform.core.errors import Message
 from arbplatform.core.stages import StageRecorder
 from markets.domain.live_book import LiveBook
@@ -94,27 +94,16 @@ class HandCrew:
         return done
 
 
-class HandClock:
-    """The system's clock, whose durations a test lengthens."""
-
-    def __init__(self):
-        self.ahead_ms = 0
-
-    def now(self):
-        return SYSTEM_CLOCK.now() + timedelta(milliseconds=self.ahead_ms)
-
-    def now_ms(self):
-        return SYSTEM_CLOCK.now_ms() + self.ahead_ms
-
-    def monotonic_ms(self):
-        return SYSTEM_CLOCK.monotonic_ms() + self.ahead_ms
-
-
 class Stage:
-    """One strategy on a loop that a test plays."""
+    """One strategy on a loop that a test plays, at a time that only the test lets pass.
+
+    The venues go by the same clock: what they say of a trade is compared with what books say.
+    """
 
     def __init__(self, venues):
-        self.clock = HandClock()
+        self.clock = FixedClock(at_ms=SYSTEM_CLOCK.now_ms())
+        for venue in venues.by_code.values():
+            venue.clock = self.clock
         self.books = HandBooks(venues, self.clock)
         self.crew = HandCrew()
         self.counts = Counts()
@@ -160,7 +149,7 @@ class Stage:
 
     def pass_ms(self, duration_ms):
         """Let time pass and alarms ring."""
-        self.clock.ahead_ms += duration_ms
+        self.clock.advance_ms(duration_ms)
         alarms, self.alarms = self.alarms, []
         for _seconds, call in alarms:
             call()

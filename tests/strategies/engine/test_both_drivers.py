@@ -93,7 +93,7 @@ def by_stream(venues, strategy, frames):
     stage.employ(strategy)
     for frame in frames:
         show(venues, "feed", frame)
-        stage.clock.ahead_ms += IDLE_REST_MS_MAX  # no rest goes on into the next recorded book
+        stage.clock.advance_ms(IDLE_REST_MS_MAX)  # no rest goes on into the next recorded book
         for code in ("feed1", "feed2"):
             # a tick sees what it has left of the other book as well
             if venues[code].books:

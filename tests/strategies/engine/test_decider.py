@@ -369,7 +369,7 @@ def test_an_execution_that_fails_gives_it_a_rest(watched):
 
 
 def test_nothing_is_decided_on_what_was_read_too_long_ago(watched):
-    watched.clock.ahead_ms += BASIS_AGE_MS_MAX + 1
+    watched.clock.advance_ms(BASIS_AGE_MS_MAX + 1)
     offer(watched)
 
     assert watched.crew.work() == 0
@@ -378,7 +378,7 @@ def test_nothing_is_decided_on_what_was_read_too_long_ago(watched):
 
 def test_nothing_is_decided_on_what_took_too_long_to_be_read(watched):
     basis = watched.read()
-    watched.clock.ahead_ms += BASIS_AGE_MS_MAX + 1  # the database was slow, or the process paused
+    watched.clock.advance_ms(BASIS_AGE_MS_MAX + 1)  # the database was slow, or the process paused
 
     watched.decider.install(basis)
     offer(watched)
@@ -428,7 +428,7 @@ def test_a_decision_that_was_paused_sends_nothing(watched):
     errand, _is_urgent = watched.crew.asked.popleft()
     decide = errand.begin()
 
-    watched.clock.ahead_ms += DECISION_MS_MAX + 100  # as after SIGSTOP: the books have not changed
+    watched.clock.advance_ms(DECISION_MS_MAX + 100)  # as after SIGSTOP: the books have not changed
     report = decide()
     errand.end(report)
 
