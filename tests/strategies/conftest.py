@@ -6,7 +6,7 @@ from markets.gateway.factory import use_gateways
 from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.selectors import list_result_errors
-from strategies.services import sweeps
+from strategies.services import batch_books, sweeps
 from strategies.services.batch_books import BOOKS
 from strategies.services.recent_funds import FUNDS as FUNDS_SEEN
 from strategies.services.runs import start_strategy
@@ -29,6 +29,12 @@ def no_memories():
     for memory in (SETUPS, SHELF, WATCHES, BOOKS, FUNDS_SEEN):
         memory.clear()
     forget_scan()
+
+
+@pytest.fixture(autouse=True)
+def patient_batches(monkeypatch):
+    """A busy machine makes no book of a batch missing; tests of that set a limit of their own."""
+    monkeypatch.setattr(batch_books, "WAIT_S", 30)
 
 
 @pytest.fixture

@@ -241,6 +241,11 @@ class FakeVenues:
     def __getitem__(self, code: str) -> FakeVenue:
         return self.by_code[code]
 
+    def go_by(self, clock: Clock) -> None:
+        """Have the venues that are there date what they tell by a clock of the test."""
+        for state in self.by_code.values():
+            state.clock = clock
+
     def build(self, spec: VenueSpec, credentials: Credentials | None = None) -> Any:
         """Return a gateway as ``markets.gateway.factory`` would, with what trading needs of it."""
         return FakeGateway(self.by_code[spec.code])

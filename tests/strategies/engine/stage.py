@@ -102,8 +102,7 @@ class Stage:
 
     def __init__(self, venues):
         self.clock = FixedClock(at_ms=SYSTEM_CLOCK.now_ms())
-        for venue in venues.by_code.values():
-            venue.clock = self.clock
+        venues.go_by(self.clock)
         self.books = HandBooks(venues, self.clock)
         self.crew = HandCrew()
         self.counts = Counts()
