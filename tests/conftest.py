@@ -15,17 +15,14 @@ from rest_framework.test import APIClient
 
 from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock, SystemClock, from_ms
 from arbplatform.core.masking import forget_secrets
-from ledger.domain.orders import SEND_DEADLINE_MS
-from ledger.services import flights, sending
 from ledger.services.waits import WAITS
 from tests.emptying import empty_the_database
+from tests.patience import PATIENCE_MS, lengthen_decisions, set_send_deadline
 from tests.restartable import migrated_server, own_database
 
 __all__ = ["migrated_server", "own_database"]
 
 PASSWORD = "correct-horse-battery"
-PATIENCE_MS = 60_000
-"""How long an order may take to leave where a test is not about that."""
 
 LOAD_OF_REAL_TRANSACTIONS = 3
 """So many ordinary tests take as long: threads and processes are started, rows are deleted."""
@@ -97,8 +94,7 @@ def patient_senders():
     Tests about that, and about the kill switch, which rests on it, ask for ``exact_deadline``.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in (flights, sending):
-            patch.setattr(module, "SEND_DEADLINE_MS", PATIENCE_MS)
+        set_send_deadline(patch, PATIENCE_MS)
         yield
 
 
@@ -106,9 +102,25 @@ def patient_senders():
 def exact_deadline(patient_senders):
     """An order must leave within the time that the product gives it."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (flights, sending):
-            patch.setattr(module, "SEND_DEADLINE_MS", SEND_DEADLINE_MS)
+        set_send_deadline(patch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def patient_deciders(request):
+    """A busy machine makes no decision too late, and no book too old for the platform.
+
+    Tests about that ask for ``exact_decisions``. For strategies see ``PATIENT_BOOKS``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "exact_decisions" not in request.fixturenames:
+            lengthen_decisions(patch)
+        yield
+
+
+@pytest.fixture
+def exact_decisions():
+    """A decision has the time, and books the age, that the product allows: see above."""
 
 
 @pytest.fixture(autouse=True)

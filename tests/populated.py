@@ -25,6 +25,7 @@ from strategies.services.runs import start_strategy
 from strategies.services.setups import SETUPS
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
+from tests.patience import PATIENT_BOOKS
 from tests.strategies.fakes import FakeVenues
 
 FUNDS = {"BTC": "10", "ETH": "100", "USDT": "1000000"}
@@ -77,7 +78,7 @@ def _run_strategies(accounts: list[VenueAccount]) -> list[Strategy]:
         create_strategy(
             name=name,
             slug="cross-venue",
-            params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
+            params={"symbols": ["BTC/USDT"], "max_notional": "30000", **PATIENT_BOOKS},
             account_ids=ids,
             driver=StrategyDriver.SCHEDULE,
         )
@@ -86,7 +87,11 @@ def _run_strategies(accounts: list[VenueAccount]) -> list[Strategy]:
     triangle = create_strategy(
         name="triangle",
         slug="triangular",
-        params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000"},
+        params={
+            "assets": ["BTC", "ETH", "USDT"],
+            "max_start_amount": "20000",
+            **PATIENT_BOOKS,
+        },
         account_ids=ids[:1],
         driver=StrategyDriver.SCHEDULE,
     )

@@ -16,6 +16,7 @@ from strategies.services.shelves import SHELF
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
 from strategies.services.watches import WATCHES
+from tests.patience import PATIENT_BOOKS
 from tests.strategies.fakes import FakeVenues, SkewedClock
 from tests.strategies.samples import Hooked
 
@@ -95,7 +96,12 @@ def make_cross(accounts):
         return create_strategy(
             name=name,
             slug="cross-venue",
-            params={"symbols": ["BTC/USDT"], "max_notional": "30000", **params},
+            params={
+                "symbols": ["BTC/USDT"],
+                "max_notional": "30000",
+                **PATIENT_BOOKS,
+                **params,
+            },
             account_ids=[account.pk for account in accounts],
             interval_ms=interval_ms,
             driver=driver,
@@ -112,7 +118,12 @@ def make_triangular(accounts):
         return create_strategy(
             name=name,
             slug="triangular",
-            params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000", **params},
+            params={
+                "assets": ["BTC", "ETH", "USDT"],
+                "max_start_amount": "20000",
+                **PATIENT_BOOKS,
+                **params,
+            },
             account_ids=[accounts[0].pk],
             driver=driver,
         )
@@ -155,7 +166,7 @@ def hooked(settings, accounts, start):
     strategy = create_strategy(
         name="hooked",
         slug=Hooked.slug,
-        params={"symbols": ["BTC/USDT"], "max_notional": "30000"},
+        params={"symbols": ["BTC/USDT"], "max_notional": "30000", **PATIENT_BOOKS},
         account_ids=[account.pk for account in accounts],
         driver=StrategyDriver.SCHEDULE,
     )

@@ -14,6 +14,7 @@ from strategies.domain.states import StrategyDriver
 from strategies.models import Strategy
 from strategies.services.runs import start_strategy
 from strategies.services.strategies import create_strategy
+from tests.patience import PATIENT_BOOKS
 
 LABEL = "main"
 RECORDING = (
@@ -110,11 +111,11 @@ def begin(
     driver: StrategyDriver = StrategyDriver.SCHEDULE,
     **params: Any,
 ) -> Strategy:
-    """Start a strategy, scheduled unless something else is said."""
+    """Start a strategy, scheduled unless something else is said; of books it takes any age."""
     strategy = create_strategy(
         name=slug,
         slug=slug,
-        params=params,
+        params={**PATIENT_BOOKS, **params},
         account_ids=[account.pk for account in accounts],
         driver=driver,
     )

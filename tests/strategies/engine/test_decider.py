@@ -423,6 +423,7 @@ def test_a_strategy_that_somebody_else_holds_sends_nothing(watched):
     assert not Order.objects.exists()
 
 
+@pytest.mark.usefixtures("exact_decisions")
 def test_a_decision_that_was_paused_sends_nothing(watched):
     offer(watched)
     errand, _is_urgent = watched.crew.asked.popleft()

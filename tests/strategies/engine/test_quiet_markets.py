@@ -9,7 +9,7 @@ from strategies.services.evidence import recompute
 from strategies.services.risk import DEFAULTS
 from tests.strategies.engine.stage import offer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_decisions")]
 
 MINUTE_MS = 60_000
 AGE_MS_MAX = DEFAULTS.book_age_ms_max or 0

@@ -5,7 +5,9 @@ import pytest
 from arbplatform.core.clock import SystemClock
 from strategies.domain.risk import Limits
 from strategies.models import Reason
+from strategies.plugins.cross_venue import CrossVenueParams
 from strategies.services.risk import DEFAULTS, save_limits
+from tests.patience import PATIENT_BOOKS
 from tests.strategies.faults.play import is_denied, tick
 
 pytestmark = pytest.mark.django_db
@@ -28,11 +30,22 @@ def careless(make_cross, start):
 
 
 @pytest.fixture
+def careful(make_cross, start):
+    """A strategy whose parameters about books are the usual ones."""
+    fields = CrossVenueParams.model_fields
+    strategy = make_cross(**{name: fields[name].default for name in PATIENT_BOOKS})
+    start(strategy)
+    strategy.refresh_from_db()
+    return strategy
+
+
+@pytest.fixture
 def late():
     """A clock by which all books are six seconds old."""
     return LateClock()
 
 
+@pytest.mark.usefixtures("exact_decisions")
 def test_the_gate_denies_a_stale_book_by_our_own_limit(careless, edge, late):
     assert DEFAULTS.book_age_ms_max == 5_000
 
@@ -47,9 +60,9 @@ def test_a_wider_limit_of_the_strategy_lets_it_pass(careless, edge, late):
     assert tick(careless, clock=late) is not None
 
 
-def test_a_strategy_with_its_usual_parameters_finds_nothing_in_a_stale_book(cross, edge, late):
-    assert tick(cross, clock=late) is None
+def test_a_strategy_with_its_usual_parameters_finds_nothing_in_a_stale_book(careful, edge, late):
+    assert tick(careful, clock=late) is None
 
-    cross.refresh_from_db()
-    assert {row["code"] for row in cross.last_decision["rejections"]} == {"book_stale"}
+    careful.refresh_from_db()
+    assert {row["code"] for row in careful.last_decision["rejections"]} == {"book_stale"}
     assert edge["alpha"].requests == []

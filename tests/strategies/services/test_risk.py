@@ -18,6 +18,7 @@ from strategies.selectors import get_open_run, get_strategy
 from strategies.services.risk import DEFAULTS, read_limits, read_risk_gates, save_limits
 from strategies.services.setups import Candidate, build_setup
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +64,7 @@ def prices(accounts):
         )
 
 
+@pytest.mark.usefixtures("exact_decisions")
 def test_without_any_row_our_own_limits_are_in_force(make_cross):
     assert read_limits(make_cross().pk) == DEFAULTS
 
@@ -156,8 +158,8 @@ def test_wide_limits_let_an_intent_pass(cross, edge, prices):
         unhedged_seconds_max=D(10**6),
         open_orders_max=1,
         position_max=D(10**7),
-        book_age_ms_max=5_000,
-        book_skew_ms_max=1_000,
+        book_age_ms_max=PATIENCE_MS,
+        book_skew_ms_max=PATIENCE_MS,
         ticker_gap_bps_max=D(200),
         depeg_bps_max=D(50),
     )
