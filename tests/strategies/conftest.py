@@ -1,12 +1,14 @@
 """Venues in memory, accounts there, and strategies that trade on them."""
 
+from datetime import timedelta
+
 import pytest
 
 from markets.gateway.factory import use_gateways
 from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.selectors import list_result_errors
-from strategies.services import batch_books, sweeps
+from strategies.services import batch_books, leases, sweeps
 from strategies.services.batch_books import BOOKS
 from strategies.services.recent_funds import FUNDS as FUNDS_SEEN
 from strategies.services.runs import start_strategy
@@ -36,6 +38,12 @@ def no_memories():
 def patient_batches(monkeypatch):
     """A busy machine makes no book of a batch missing; tests of that set a limit of their own."""
     monkeypatch.setattr(batch_books, "WAIT_S", 30)
+
+
+@pytest.fixture
+def long_leases(monkeypatch):
+    """An engine is alive though a busy machine has kept it, or the test, from going on."""
+    monkeypatch.setattr(leases, "LEASE", timedelta(minutes=1))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from strategies.services.leases import (
 )
 from strategies.services.runs import start_strategy
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("long_leases")]
 
 ENGINES = {name: Engine(name, "here", 7) for name in ("lives", "ends", "ended", "lost")}
 

@@ -203,8 +203,14 @@ def test_a_held_strategy_gets_its_books_and_trades_what_they_offer(engine, cross
     assert engine.feeds.is_closed
 
 
+@pytest.fixture
+def one_trade(monkeypatch):
+    """No second trade follows the first, however long it takes: its books never show that one."""
+    monkeypatch.setattr(echoes, "WAIT_MS_MAX", 600_000)
+
+
+@pytest.mark.usefixtures("one_trade")
 def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cross, monkeypatch):
-    monkeypatch.setattr(echoes, "WAIT_MS_MAX", 600_000)  # no second trade, however long it takes
     engine.keeper.give(cross)
     is_publishing, go_on = Event(), Event()
 
@@ -226,6 +232,7 @@ def test_what_is_being_reported_when_the_engine_ends_is_written_down(engine, cro
     assert Run.objects.get().execution_count == engine.loop.counts.executed == 1
 
 
+@pytest.mark.usefixtures("one_trade")
 def test_figures_that_cannot_be_published_keep_nothing_from_being_written_down(
     engine, cross, monkeypatch
 ):

@@ -87,6 +87,7 @@ def test_what_a_tick_had_sent_is_settled_and_the_next_one_runs(cross, edge, monk
     assert report.outcome is not TickOutcome.DROPPED
 
 
+@pytest.mark.usefixtures("long_leases")
 def test_an_engine_takes_what_another_one_had_taken(make_cross, calm):
     row = make_cross("stream", driver=StrategyDriver.STREAM)
     start_strategy(strategy_id=row.pk, user=None)
