@@ -25,6 +25,7 @@ from markets.models import Venue
 from markets.services.shared_pulses import read_shared_pulses
 from strategies.domain.states import ExecutionState, StrategyState
 from strategies.engine import crew as crews
+from strategies.engine import decider as deciders
 from strategies.engine import echoes, refreshing, reminders
 from strategies.engine import loop as loops
 from strategies.engine.decider import Decider
@@ -35,6 +36,7 @@ from strategies.services.setups import SETUPS
 from strategies.services.strategies import create_strategy
 from strategies.services.streaming import read_stream_bases
 from tests.markets.fakes.server import Reply, ScriptedServer
+from tests.patience import PATIENCE_MS, PATIENT_BOOKS
 from tests.processes import redis_server
 from tests.strategies.engine.stage import hold
 from tests.strategies.samples import Hooked
@@ -151,7 +153,11 @@ async def beside(job):
 
 @pytest.fixture
 def engine(monkeypatch, accounts, calm):
-    """An engine whose seconds are short, and what feeds it."""
+    """An engine whose seconds are short, and what feeds it.
+
+    What it has read is good however long the machine takes to decide on it.
+    """
+    monkeypatch.setattr(deciders, "BASIS_AGE_MS_MAX", PATIENCE_MS)
     monkeypatch.setattr(refreshing, "REFRESH_S", 0.1)
     monkeypatch.setattr(reminders, "EXPLAIN_EVERY_MS", 0)
     monkeypatch.setattr(loops, "REPORT_S", 0.1)
@@ -335,11 +341,13 @@ def test_why_a_book_is_not_decided_on_is_told_in_words(engine, language, words):
         assert render(told.message) == REASONS[language].format(*words[2:])
 
 
-def test_what_is_not_held_any_more_is_neither_fed_nor_decided_on(engine, cross):
+def test_what_is_not_held_any_more_is_neither_fed_nor_decided_on(engine, cross, monkeypatch):
+    monkeypatch.setattr(reminders, "EXPLAIN_EVERY_MS", 600_000)  # nothing to decide at times
     engine.keeper.give(cross)
 
     async def scene():
         await until(lambda: engine.feeds.wanted == BOTH)
+        await until(lambda: not engine.keeper.is_busy(cross.pk))
         engine.keeper.take(cross)
         assert engine.keeper.is_busy(cross.pk) is False
         await until(lambda: engine.feeds.wanted == {})
@@ -593,7 +601,11 @@ def test_strategies_on_other_venues_trade_while_a_venue_holds_every_decider(
     other = create_strategy(
         name="elsewhere",
         slug="triangular",
-        params={"assets": ["BTC", "ETH", "USDT"], "max_start_amount": "20000"},
+        params={
+            "assets": ["BTC", "ETH", "USDT"],
+            "max_start_amount": "20000",
+            **PATIENT_BOOKS,
+        },
         account_ids=[accounts[1].pk],
     )
     start(other)
@@ -601,7 +613,7 @@ def test_strategies_on_other_venues_trade_while_a_venue_holds_every_decider(
 
     def hang(_request):
         is_there.set()
-        go_on.wait(10)
+        go_on.wait(TIMEOUT_S)
 
     engine.venues["alpha"].before_submit = hang
     engine.keeper.give(cross)
