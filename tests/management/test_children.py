@@ -20,9 +20,10 @@ def screen():
 
 @pytest.fixture
 def make_child(tmp_path, screen, monkeypatch):
-    """Make a child that runs a piece of Python, with short delays."""
+    """Make a child that runs a piece of Python, with short delays; no end is slow enough to say."""
     monkeypatch.setattr(children, "RESTART_DELAY_MIN_S", 0.01)
     monkeypatch.setattr(children, "PROBE_INTERVAL_S", 0.01)
+    monkeypatch.setattr(children, "NOTABLE_END_S", 60.0)
 
     def make(code, **details):
         spec = ChildSpec(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from arbplatform.management import stack
+from arbplatform.management import probes, stack
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ async def test_the_web_server_is_asked_by_a_name_that_it_lets_in(
     tmp_path, monkeypatch, allowed, host
 ):
     monkeypatch.setenv("ALLOWED_HOSTS", allowed)
+    monkeypatch.setattr(probes, "PROBE_TIMEOUT_S", 60.0)
     asked: list[bytes] = []
 
     async def answer(reader, writer):
