@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.test import Client as Browser
 from knox.models import AuthToken
 
+from arbplatform.push import hub
 from arbplatform.push.application import push_application
 from arbplatform.push.hub import Hub
 from markets.selectors import find_unknown_markets
@@ -98,9 +99,10 @@ class Server:
 
 
 @pytest.fixture
-def broker(settings, redis_server):
-    """A real Redis that everything of this process uses."""
+def broker(settings, redis_server, monkeypatch):
+    """A real Redis that everything of this process uses, and that may take long to answer."""
     settings.REDIS_URL = redis_server.url
+    monkeypatch.setattr(hub, "SETTLE_S", PATIENCE_S)
     return redis_server
 
 
