@@ -6,6 +6,7 @@ import pytest
 
 from ledger.models import Fill
 from ledger.selectors import imbalances
+from ledger.services import recording
 from ledger.services.journal import resolve_unknown_orders
 from markets.domain.orders import VenueOrderStatus
 from strategies.domain.states import ExecutionState
@@ -16,6 +17,14 @@ from tests.strategies import fakes
 from tests.strategies.fakes import FakeGateway, SkewedClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exact_results")]
+
+COUNT_SPAN_MS = 20_000
+"""So long a list of executions stays the same here before it counts, on a slow machine too."""
+
+
+@pytest.fixture(autouse=True)
+def count_span(monkeypatch):
+    monkeypatch.setattr(recording, "COUNT_SPAN_MIN_MS", COUNT_SPAN_MS)
 
 
 class Laconic(FakeGateway):
@@ -51,11 +60,11 @@ def test_a_leg_whose_executions_are_listed_late_is_not_repaired(cross, edge, mon
     monkeypatch.setattr(fakes, "FakeGateway", Laconic)
     run_tick(strategy_id=cross.pk)
     clock = SkewedClock()
-    assert look(clock, after_ms=500) == ExecutionState.UNKNOWN
+    assert look(clock, after_ms=COUNT_SPAN_MS // 4) == ExecutionState.UNKNOWN
 
     monkeypatch.setattr(Laconic, "has_listed", True)
 
-    assert look(clock, after_ms=1_000) == ExecutionState.COMPLETED
+    assert look(clock, after_ms=COUNT_SPAN_MS // 2) == ExecutionState.COMPLETED
     assert [len(edge[code].requests) for code in ("alpha", "beta")] == [1, 1]
     assert (Fill.objects.count(), imbalances()) == (2, {})
 
@@ -68,7 +77,7 @@ def test_a_leg_of_which_nothing_is_listed_for_a_while_is_repaired(cross, edge, m
     run_tick(strategy_id=cross.pk)
     clock = SkewedClock()
 
-    states = [look(clock, after_ms=1_000) for _round in range(3)]
+    states = [look(clock, after_ms=COUNT_SPAN_MS // 2) for _round in range(3)]
 
     assert states[0] == ExecutionState.UNKNOWN
     assert states[-1] == ExecutionState.UNWOUND
