@@ -25,10 +25,13 @@ from strategies.services.scan_store import (
 )
 from strategies.services.scanner import scan_markets
 from strategies.services.sightings import UNCONFIRMED, Failure, Source
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 
 PAIR = "BTC/USDT alpha → beta"
+PATIENCE_S = 60.0
+"""So long an answer is waited for where all venues answer, however busy the machine is [s]."""
 
 
 @pytest.fixture
@@ -37,9 +40,15 @@ def clock():
 
 
 @pytest.fixture
+def kept_for_long(monkeypatch):
+    """What a scanner saw is shown for minutes: the first page of a process may take seconds."""
+    monkeypatch.setattr(scan_store, "KEPT_MS", 600_000)
+
+
+@pytest.fixture
 def scanner(edge, clock):
     """A scanner that knows all prices of two venues between which BTC earns."""
-    made = LiveScanner(clock=clock)
+    made = LiveScanner(clock=clock, answer_s=PATIENCE_S)
     made.reload()
     for code, tickers in fetch_tickers(list(Venue.objects.all())).tickers.items():
         made.tickers_changed(code, tickers.values(), Source.STREAM)
@@ -107,7 +116,7 @@ def test_books_are_asked_for_in_turn_and_never_too_many(edge, clock):
         asked.append(keys)
         return {}
 
-    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3)
+    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3, answer_s=PATIENCE_S)
     scanner.reload()
     for code, symbol, bid, ask in (
         ("alpha", "BTC/USDT", "49990", "50000"),
@@ -139,10 +148,10 @@ def test_a_venue_that_hangs_holds_up_its_own_round_trips_only(edge, clock):
         codes = {spec.code for spec, _symbol in keys}
         asked.append(codes)
         if codes == {"gamma"}:
-            answers.wait(30)
+            answers.wait(2 * PATIENCE_S)
         return {MarketKey(*key): book for key, book in books.items() if key[0] in codes}
 
-    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3, answer_s=1)
+    scanner = LiveScanner(clock=clock, fetch=fetch, books_per_scan=3, answer_s=0.1)
     scanner.reload()
     for code, bid, ask in (
         ("alpha", "49990", "50000"),
@@ -152,13 +161,16 @@ def test_a_venue_that_hangs_holds_up_its_own_round_trips_only(edge, clock):
         prices = [Ticker(code, "BTC/USDT", D(bid), D(ask), None, received_at_ms=0)]
         scanner.tickers_changed(code, prices, Source.STREAM)
 
-    scans = [scanner.scan() for _ in range(3)]
-
-    assert find(scans[-1], PAIR).intent is not None
-    assert find(scans[-1], "BTC/USDT alpha → gamma").refusal == UNCONFIRMED
-    assert asked.count({"gamma"}) == 1
-    assert scans[-1].took_ms < 1_000
+    scanner.scan()
+    scanner._desk._answer_s = PATIENCE_S  # whoever waited for it again would wait for so long
+    wait_until(lambda: find(scanner.scan(), PAIR).intent is not None, "the others have answered")
+    scan = scanner.scan()
     answers.set()
+
+    assert find(scan, PAIR).intent is not None
+    assert find(scan, "BTC/USDT alpha → gamma").refusal == UNCONFIRMED
+    assert asked.count({"gamma"}) == 1
+    assert scan.took_ms < PATIENCE_S * 1_000
 
 
 def test_what_earns_is_watched_and_live_books_cost_no_request(edge, clock):
@@ -175,6 +187,7 @@ def test_what_earns_is_watched_and_live_books_cost_no_request(edge, clock):
         read_live=lambda keys: {MarketKey(*key): book for key, book in books.items()},
         watch=lambda pairs: watched.append(set(pairs)),
         books_per_scan=3,
+        answer_s=PATIENCE_S,
     )
     scanner.reload()
     for code, bid, ask in (("alpha", "49990", "50000"), ("beta", "50500", "50510")):
@@ -277,10 +290,9 @@ def test_a_result_of_another_version_is_not_shown(scanner, clock, monkeypatch, c
     assert read_scan(clock=clock) is None
 
 
+@pytest.mark.usefixtures("kept_for_long")
 def test_live_opportunities_are_listed_over_http(user_api, scanner):
-    # what is seen is shown for five seconds, and the first request of a process may take as long
-    user_api.get("/api/opportunities")
-    write_scan(replace(scanner.scan(), scanned_at=SYSTEM_CLOCK.now()))
+    write_scan(scanner.scan())
 
     answer = user_api.get("/api/opportunities", {"view": "live", "ordering": "-profit", "limit": 1})
 
@@ -304,6 +316,7 @@ def test_live_opportunities_are_listed_over_http(user_api, scanner):
         assert (refused.status_code, list(refused.json()["data"]["fields"])) == (400, [name])
 
 
+@pytest.mark.usefixtures("kept_for_long")
 def test_the_page_says_where_its_prices_come_from(admin_client, scanner, edge):
     url = "/admin/strategies/opportunity/scanner/"
     assert "no scanner process runs" in admin_client.get(url).content.decode()

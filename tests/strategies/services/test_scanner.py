@@ -9,6 +9,7 @@ from markets.models import Venue
 from strategies.domain.intents import Intent
 from strategies.domain.scan import Kind
 from strategies.domain.view import MarketKey
+from strategies.services import scanner
 from strategies.services.scanner import forget_scan, scan_markets
 from strategies.services.sightings import CONFIRMED_MAX, price_assets
 from tests.strategies.builders import make_rules
@@ -126,7 +127,8 @@ def test_a_disabled_venue_is_not_asked(edge):
     assert (scan.venue_count, scan.sightings) == (1, ())
 
 
-def test_a_scan_of_the_last_moments_is_shown_again(edge):
+def test_a_scan_of_the_last_moments_is_shown_again(edge, monkeypatch):
+    monkeypatch.setattr(scanner, "KEPT_S", 60.0)
     first = scan_markets()
     edge["alpha"].set_book("BTC/USDT", bids=[("49990", "1")], asks=[("60000", "1")])
 
