@@ -31,6 +31,7 @@ from ledger.services.journal import submit_orders, write_orders
 from ledger.services.openings import ensure_opened
 from markets.domain.orders import Side
 from markets.errors import OutcomeUnknown
+from tests.leaving import leave_in_time
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,9 +93,9 @@ class Storm:
 
 @pytest.fixture
 def sent_at(venue):
-    """When each order reached the venue [ms since epoch]; every 20th answer is lost."""
+    """When each order left for the venue [ms since epoch]; every 20th answer is lost."""
     moments = []
-    venue.before_submit = lambda request: moments.append(SYSTEM_CLOCK.now_ms())
+    venue.before_submit = lambda request: moments.append(leave_in_time(request))
 
     def lose(request):
         if len(moments) % 20 == 0:

@@ -8,7 +8,6 @@ import pytest
 from celery import current_app
 from django.db import connection
 
-from arbplatform.core.clock import SYSTEM_CLOCK
 from ledger.domain.halts import EVERYTHING, TradingEvent
 from ledger.domain.orders import OrderState
 from ledger.models import Order
@@ -20,6 +19,7 @@ from strategies.services import deciding, execution, runs, ticks
 from strategies.services.batch_ticks import run_batch
 from strategies.services.runs import start_strategy, stop_strategy
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.leaving import leave_in_time
 from tests.strategies.engine.stage import Stage, offer
 
 LIMIT_MS = 1_000
@@ -149,7 +149,7 @@ def test_while_one_starts_and_another_presses_no_order_leaves_a_second_later(
     strategy, sent_at, errors = make_cross(), [], []
     outcomes: list[TickOutcome] = []
     for venue in (edge["alpha"], edge["beta"]):
-        venue.before_submit = lambda request: sent_at.append(SYSTEM_CLOCK.now_ms())
+        venue.before_submit = lambda request: sent_at.append(leave_in_time(request))
 
     def trade():
         with closing(connection):
