@@ -31,6 +31,8 @@ CLIENTS_OF_REDIS = (
     "markets.gateway.budget",
     "markets.services.feeds",
 )
+WAIT_S = 120.0
+"""So long something may take, from the cold start of Celery or an engine on, on a busy machine."""
 
 
 class RedisServer:
@@ -81,18 +83,21 @@ def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     shutil.rmtree(directory)
 
 
-_CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "arbplatform")
+_PART = (sys.executable, "-m", "tests.patient_part")
+_CELERY = (*_PART, "celery", "--quiet", "-A", "arbplatform")
 _POOL = ("--pool", "threads", "--concurrency", "4", "--without-gossip")
 COMMANDS = {
     "worker": (*_CELERY, "worker", "--loglevel", "WARNING", *_POOL),
     "beat": (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""),
-    "engine": (sys.executable, str(ROOT / "manage.py"), "run_engine"),
-    "scanner": (sys.executable, str(ROOT / "manage.py"), "run_scanner"),
+    "engine": (*_PART, "run_engine"),
+    "scanner": (*_PART, "run_scanner"),
 }
 
 
 class Part:
     """A process of the platform, with its own Redis and our database.
+
+    No order and no decision of it is too late because the machine is busy.
 
     Args:
         program: ``worker``, ``beat``, ``engine`` or ``scanner``.
@@ -121,7 +126,7 @@ class Part:
     def end(self) -> int:
         """Ask it to end by SIGTERM and return its exit code."""
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(WAIT_S)
 
     def clean_up(self) -> None:
         """End it in any case."""
@@ -166,14 +171,14 @@ def send(redis_url: str, task: str, **ids: int) -> None:
         app.send_task(task, kwargs=ids)
 
 
-def wait_until(condition: Any, what: Any, timeout_s: float = 30) -> Any:
+def wait_until(condition: Any, what: Any, timeout_s: float = WAIT_S) -> Any:
     """Return the first true value of ``condition()``; fail when there is none in time."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         if found := condition():
             return found
         time.sleep(0.02)
-    return pytest.fail(f"waited {timeout_s} s in vain: {what() if callable(what) else what}")
+    return pytest.fail(f"waited {timeout_s:.0f} s in vain: {what() if callable(what) else what}")
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from strategies.models import Execution
 from strategies.services.crashpoints import CrashPoint
 from strategies.services.sweeps import sweep
 from strategies.services.ticks import run_tick
+from tests.processes import WAIT_S
 from tests.strategies.fakes import SkewedClock
 from tests.strategies.simulated import LABEL, begin, market, quote_cheap_and_dear, register, venue
 
@@ -162,7 +163,7 @@ def kill_at(point, action, argument):
         cwd=Path(__file__).parents[2],
         env=os.environ,
         capture_output=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
     )
     assert victim.returncode == -signal.SIGKILL, victim.stderr.decode()

@@ -9,6 +9,8 @@ import signal
 import sys
 from enum import StrEnum
 
+import pytest
+
 
 def main(database: str, point: str, action: str, argument: str) -> None:
     import django  # noqa: PLC0415  the settings are chosen first
@@ -18,6 +20,10 @@ def main(database: str, point: str, action: str, argument: str) -> None:
     django.setup()
 
     from arbplatform.core.crashpoints import observe  # noqa: PLC0415
+    from tests.patience import lengthen_limits  # noqa: PLC0415
+
+    # much is imported, and venues are connected, only when the order has been claimed
+    lengthen_limits(pytest.MonkeyPatch())
 
     def kill(reached: StrEnum) -> None:
         if reached == point:

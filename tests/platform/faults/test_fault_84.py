@@ -108,7 +108,7 @@ def test_a_worker_connects_again_and_restricts_in_between(start_part, redis_serv
     redis_server.start()
     wait_until(lambda: not guards.is_holding(NAME), "trading goes on")
 
-    wait_until(lambda: is_working(redis_server.url), "the worker works again", timeout_s=60)
+    wait_until(lambda: is_working(redis_server.url), "the worker works again")
     assert worker.process.poll() is None
 
 

@@ -80,7 +80,7 @@ def test_the_most_urgent_queue_is_emptied_first(start_part, redis_server):
         takings.subscribe("__keyevent@0__:rpop")
         assert wait_until(takings.get_message, "Redis tells")["type"] == "subscribe"
         start_part("worker")
-        first = wait_until(takings.get_message, "something is taken", timeout_s=60)
+        first = wait_until(takings.get_message, "something is taken")
 
     assert first["data"] == b"safety"
 

@@ -23,13 +23,15 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.orders import SEND_DEADLINE_MS
 from markets.domain.orders import Write
-from tests.processes import ROOT, environment_of, wait_until
+from tests.processes import ROOT, WAIT_S, environment_of, wait_until
 
 DOOR = "door"
 """The moment after the last question whether an order may leave."""
 PR_SET_PDEATHSIG = 1
+PATIENT_MS = 10_000
+"""So long after its claim an engine still sends an order: one that is slow because the machine is
+busy would give it up, and never come to the point of its death."""
 
 
 class Engine:
@@ -77,7 +79,7 @@ class Engine:
             return  # it had ended, and somebody has waited for it
         self.wait()
 
-    def wait(self, timeout_s: float = 30) -> int:
+    def wait(self, timeout_s: float = WAIT_S) -> int:
         """Wait until it has ended and return its exit code, negative for a signal."""
         ended = wait_until(
             lambda: [code for code in [self._nursery.ask({"look": self.pid})] if code is not None],
@@ -111,7 +113,7 @@ class Nursery:
         self,
         point: str = "",
         number: signal.Signals = signal.SIGKILL,
-        deadline_ms: int = SEND_DEADLINE_MS,
+        deadline_ms: int = PATIENT_MS,
     ) -> Engine:
         """Start an engine.
 
@@ -165,7 +167,7 @@ def be_engine(parent: int, wish: dict[str, Any]) -> None:
     """Run an engine in this process, which ends with it."""
     from django.core.management import call_command  # noqa: PLC0415
 
-    from ledger.services import flights, sending  # noqa: PLC0415
+    from tests.patience import lengthen_limits, set_send_deadline  # noqa: PLC0415
 
     code = 1
     try:
@@ -176,8 +178,9 @@ def be_engine(parent: int, wish: dict[str, Any]) -> None:
         log = os.open(wish["log"], os.O_WRONLY | os.O_APPEND)
         for descriptor in (1, 2):
             os.dup2(log, descriptor)
-        for module in (flights, sending):
-            pytest.MonkeyPatch().setattr(module, "SEND_DEADLINE_MS", wish["deadline_ms"])
+        patch = pytest.MonkeyPatch()
+        lengthen_limits(patch)
+        set_send_deadline(patch, wish["deadline_ms"])
         with noting_looks(), stopping_at(wish["point"], wish["signal"]):
             call_command("run_engine")
     except SystemExit as end:

@@ -34,9 +34,9 @@ from tests.strategies.test_crash_points import FUNDS, MARKETS, check, recover, r
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAUSE_S = 10.0
-PATIENT_MS = 10_000
-"""So long after its claim an engine sends an order here that is to be killed over it: one that is
-slow because the machine is busy would give it up, and never come to the point of its death."""
+DROWSY_MS = 5_000
+"""So long after its claim an engine that is to be paused sends an order: long enough to come to its
+point on a busy machine, and over when it goes on."""
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def kill(simulator, engines):
 
     def run(strategy, point, offer=offer_pair):
         accounts = list(strategy.accounts.all())
-        victim, heir = start_two(engines, strategy, accounts, point, signal.SIGKILL, PATIENT_MS)
+        victim, heir = start_two(engines, strategy, accounts, point)
         claimed_at = get_strategy(strategy.pk).last_tick_at
         offer(simulator)
         assert victim.wait() == -signal.SIGKILL
@@ -270,7 +270,7 @@ def test_an_engine_that_was_paused_sends_nothing_after_another_took_over(
 ):
     if connection.vendor == "sqlite":
         pytest.skip("A process that is paused while it writes holds the whole file.")
-    sleeper, heir = start_two(engines, cross, accounts, point, signal.SIGSTOP)
+    sleeper, heir = start_two(engines, cross, accounts, point, signal.SIGSTOP, DROWSY_MS)
     offer_pair(simulator)
     wait_until(lambda: sleeper.is_stopped, lambda: f"it is paused: {sleeper.output}")
     took_s = take_over(cross, heir, time.monotonic())

@@ -48,11 +48,10 @@ def holders():
     return counted
 
 
-def wait_for_holders(expected, parts, timeout_s=30.0):
+def wait_for_holders(expected, parts):
     wait_until(
         lambda: holders() == expected,
         lambda: f"{holders()} should be {expected}; {[part.output for part in parts]}",
-        timeout_s,
     )
 
 

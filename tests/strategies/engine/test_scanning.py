@@ -56,7 +56,7 @@ def wait_for_pair(store, part):
         scan, pair = read(store)
         return scan and pair and pair.intent and scan.feeds.get("beta") is Source.STREAM and pair
 
-    return wait_until(look, lambda: f"the pair is seen: {read(store)[0]} {part.output}", 60)
+    return wait_until(look, lambda: f"the pair is seen: {read(store)[0]} {part.output}")
 
 
 def test_a_scanner_sees_what_earns_by_streams_and_sees_it_go(simulator, store, start_part):
