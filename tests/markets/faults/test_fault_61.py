@@ -2,8 +2,6 @@
 market whose books break too often within an hour is left alone for a while, and a venue with many
 such markets is degraded."""
 
-from dataclasses import replace
-
 import pytest
 import redis
 
@@ -20,7 +18,7 @@ from markets.models import Venue
 from markets.services.feeds import count_breaks
 from markets.services.health import keep_health
 from tests.markets.feed.okx_server import okx_like
-from tests.markets.feed.stage import FAST, SYMBOL, followed, reason_of
+from tests.markets.feed.stage import SYMBOL, followed, reason_of
 from tests.processes import redis_server
 
 __all__ = ["redis_server"]
@@ -82,7 +80,7 @@ async def test_a_gap_in_the_chain_subscribes_anew_as_well(venue):
 
 async def test_the_pongs_of_the_venue_itself_prove_a_quiet_book_current(venue):
     _stream, spec = venue
-    async with followed(spec, timing=replace(FAST, stale_after_ms=1_500)) as told:
+    async with followed(spec) as told:
         await told.until_state("healthy", "far")
         first_ms = told.hub.book("far", SYMBOL).to_book(1).received_at_ms
 

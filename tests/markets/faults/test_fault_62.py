@@ -88,8 +88,7 @@ async def test_a_connection_that_says_nothing_at_all_proves_nothing(simulator):
 
 
 async def test_signs_of_life_prove_a_quiet_book_current(simulator):
-    timing = replace(FAST, stale_after_ms=2_000, silence_ms=600_000)
-    async with followed(spec_of(simulator), timing=timing) as told:
+    async with followed(spec_of(simulator)) as told:
         await told.until_state("healthy")
         first_ms = told.hub.book("alpha", SYMBOL).to_book(1).received_at_ms
         version = told.hub.book("alpha", SYMBOL).version

@@ -75,7 +75,7 @@ async def test_a_snapshot_from_before_a_lost_connection_is_not_taken_after_it(ve
     stream, spec = venue
     early, late = (asyncio.get_running_loop().create_future() for _ in range(2))
     shelf = Shelf(early, late, book_of(9, bids=((12, 1),), asks=((13, 1),)))
-    async with followed(spec, reader=shelf) as told:
+    async with followed(spec, reader=shelf, timing=replace(FAST, poll_after_ms=600_000)) as told:
         await told.until_so(lambda: shelf.asked == 1)
         await stream.cut()
         await told.until_so(lambda: len(stream.sockets) == 2 and shelf.asked == 2)

@@ -115,9 +115,9 @@ async def test_best_prices_are_not_sent_again_when_only_deeper_levels_change(sim
     assert (first["b"], second["b"]) == ("50000.00000000", "50002.00000000")
 
 
-async def test_partial_books_candles_and_tickers_come_at_a_pace(ours, socket):
-    stream = await socket("stream?streams=btcusdt@depth5@100ms/btcusdt@kline_1m/btcusdt@ticker")
+async def test_partial_books_candles_and_tickers_come_at_a_pace(ours, socket, standing_time):
     ours.order(price="50010", quantity="0.4", timeInForce="IOC")
+    stream = await socket("stream?streams=btcusdt@depth5@100ms/btcusdt@kline_1m/btcusdt@ticker")
     messages: dict[str, Any] = {}
     while len(messages) < 3:
         message = await receive(stream)
