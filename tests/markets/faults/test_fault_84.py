@@ -1,11 +1,11 @@
 """Redis is away: each process keeps to a cautious part, and never asks Redis twice."""
 
-import socket
+import socketserver
 import threading
 
 import pytest
 
-from markets.gateway import factory
+from markets.gateway import budget, factory
 from markets.gateway.budget import AWAY_MS, LOCAL_SHARE, Redis, SharedLimiter
 from markets.gateway.limiter import BURST_MS, WAIT_MS_MAX, TooManyRequests
 from markets.models import Venue
@@ -51,28 +51,29 @@ def test_the_shared_budget_is_used_again_as_soon_as_redis_is_back(redis_server):
     assert health.free_percent == 50
 
 
-def test_a_step_whose_reply_is_lost_is_not_taken_twice():
+def test_a_step_whose_reply_is_lost_is_not_taken_twice(monkeypatch):
+    monkeypatch.setattr(budget, "TIMEOUT_S", 30.0)  # what is lost is lost at once
     commands = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def hang():
-            connection, _ = listener.accept()
-            with connection:
-                while data := connection.recv(65_536):
-                    if b"EVALSHA" in data:
-                        commands.append(data)
-                        continue  # taken, but never answered
-                    connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
+    class Losing(socketserver.BaseRequestHandler):
+        def handle(self):
+            while data := self.request.recv(65_536):
+                if b"EVALSHA" in data:
+                    commands.append(data)
+                    return  # taken, but never answered
+                self.request.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
 
-        thread = threading.Thread(target=hang, daemon=True)
-        thread.start()
-        limiter, _ = process(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Losing) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        url = f"redis://127.0.0.1:{server.server_address[1]}/0?protocol=2"
+        store = Redis(url, now_ms=lambda: 0.0)
+        limiter = SharedLimiter(make_budget(), store, sleep=Sleeps())
 
         limiter.acquire(1)
         limiter.acquire(1)
 
-        limiter._store.close()
-        thread.join(30)
+        store.close()
+        server.shutdown()
     assert len(commands) == 1
 
 
