@@ -50,11 +50,16 @@ class Stranger:
         self.session.close()
 
 
+def look_late_for_deadlocks():
+    """We look once, and a busy machine may take long until there is something to see."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '4s'")
+
+
 def test_a_deadlock_while_outcomes_are_written_sends_nothing_again(
     own_database, make_plan, venue, sent_tasks, caplog
 ):
-    with connection.cursor() as cursor:
-        cursor.execute("SET deadlock_timeout = '100ms'")
+    look_late_for_deadlocks()
     first, second = write_orders(plans=[make_plan(0), make_plan(1)])
     stranger = Stranger(own_database.url)
 
@@ -78,8 +83,7 @@ def test_a_deadlock_while_outcomes_are_written_sends_nothing_again(
 def test_a_deadlock_while_orders_are_claimed_sends_each_once(
     own_database, make_plan, venue, sent_tasks, caplog
 ):
-    with connection.cursor() as cursor:
-        cursor.execute("SET deadlock_timeout = '100ms'")
+    look_late_for_deadlocks()
     first, second = write_orders(plans=[make_plan(0), make_plan(1)])
     stranger = Stranger(own_database.url)
     stranger.lock(second.pk)

@@ -25,7 +25,7 @@ from ledger.services.writing import Draft, write_claimed
 from markets.domain.orders import OrderKind, Side
 from markets.errors import VenueUnavailable
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 @dataclass
