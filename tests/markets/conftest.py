@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 
+from markets.gateway import simulation
 from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.factory import use_gateways
 from markets.models import Market, Venue
@@ -10,6 +12,9 @@ from markets.services.markets import sync_markets
 from markets.simulator.running import RunningSimulator, start_in_thread
 from tests.markets.fakes.gateway import FakeMarketGateway, make_rules
 from tests.markets.simulator.worlds import two_venues
+
+PATIENCE_S = 30
+"""Before a simulator of a test is held to be down, however busy the machine is [s]."""
 
 
 class Venues:
@@ -68,8 +73,13 @@ def btc(alpha: Venue) -> Market:
 
 
 @pytest.fixture
-def simulator() -> Iterator[RunningSimulator]:
-    """Two simulated venues without quotes."""
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSimulator]:
+    """Two simulated venues without quotes; who asks them about their faults is patient."""
+    monkeypatch.setattr(
+        simulation,
+        "HTTPConnection",
+        lambda address, **_timeout: HTTPConnection(address, timeout=PATIENCE_S),
+    )
     with start_in_thread(two_venues()) as running:
         yield running
 

@@ -8,12 +8,13 @@ import sys
 import time
 
 from markets.errors import VenueRateLimited
-from markets.gateway import factory
+from markets.gateway import budget, factory
 from markets.gateway.base import VenueSpec
 
 
 def main() -> None:
     redis_url, rest_origin, unit_ms, span_s, few = sys.argv[1:]
+    budget.TIMEOUT_S = 30.0  # type: ignore[misc]  # a Redis that is slow is not away here
     factory.configure(timeout_ms=5_000, redis_url=redis_url)
     options = {"enableRateLimit": True, "rateLimit": float(unit_ms)}
     gateway = factory.gateway_for(VenueSpec("alpha", "binance", rest_origin, options=options))

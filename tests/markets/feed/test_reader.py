@@ -19,11 +19,12 @@ WELL = VenueSpec("well", "binance")
 class Gateway:
     """Answers at once, or when it may."""
 
-    def __init__(self, code, may_answer):
-        self.venue, self._may_answer = code, may_answer
+    def __init__(self, code, may_answer, begun):
+        self.venue, self._may_answer, self._begun = code, may_answer, begun
 
     def fetch_book(self, symbol, _depth):
         if self.venue.startswith("hangs"):
+            self._begun.release()
             self._may_answer.wait(60)
         return make_book(self.venue, symbol)
 
@@ -31,10 +32,10 @@ class Gateway:
 @pytest.fixture
 async def hung():
     """A reader of which every venue but one has been asked more than it answers at once."""
-    may_answer, reader = threading.Event(), RestReader()
+    may_answer, begun, reader = threading.Event(), threading.Semaphore(0), RestReader()
 
     def build(spec: VenueSpec, _key: Any) -> Any:
-        return Gateway(spec.code, may_answer)
+        return Gateway(spec.code, may_answer, begun)
 
     with use_gateways(build):
         waiting = [
@@ -43,6 +44,8 @@ async def hung():
             for _call in range(AT_ONCE + 1)
         ]
         await asyncio.sleep(0)
+        for _call in range(AT_ONCE * len(HANGING)):
+            assert begun.acquire(timeout=30)
         yield reader, waiting
         may_answer.set()
         reader.close()
