@@ -116,6 +116,11 @@ class ScriptedServer:
         with self._lock:
             self._misbehaviours.extend((kind, at) for kind in kinds)
 
+    @property
+    def has_misbehaved(self) -> bool:
+        """Whether every misbehaviour that was asked for has met its request."""
+        return not self._misbehaviours
+
     def hang_up(self) -> None:
         """Close every connection that is open, as venues do with those that are silent."""
         for connection in list(self._http.open):

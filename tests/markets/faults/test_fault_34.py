@@ -123,7 +123,7 @@ def test_a_ban_without_an_end_is_taken_for_a_short_one_and_none_for_ever(headers
     server = ScriptedServer(lambda _request: Reply(body, status=418, headers=headers))
     with server.running():
         client = build_client(
-            VenueSpec("v", "binance", server.url), None, timeout_ms=2_000, limiter=Listening()
+            VenueSpec("v", "binance", server.url), None, timeout_ms=30_000, limiter=Listening()
         )
         with pytest.raises(Exception, match="418"):
             client.publicGetPing()

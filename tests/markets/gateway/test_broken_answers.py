@@ -17,8 +17,9 @@ from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
 from tests.markets.fakes.proxy import breakable
-from tests.markets.fakes.server import Misbehaviour, ScriptedServer
+from tests.markets.fakes.server import Misbehaviour, Reply, Request, ScriptedServer
 from tests.markets.fakes.stage import STAGES, FakeStage, Stage, okx_stage, open_stage
+from tests.processes import wait_until
 
 SYMBOL = "BTC/USDT"
 REQUEST = OrderRequest(SYMBOL, Side.BUY, D("0.1"), "arbtests0000000000000001", price=D(60_000))
@@ -82,6 +83,10 @@ class Broken:
         _set_patience(self.gateway, kind)
         self.server.misbehave(kind)
 
+    def until_met(self) -> None:
+        """Return when the request was heard: who gave it up may be earlier than the server."""
+        wait_until(lambda: self.server.has_misbehaved, "the request is heard")
+
 
 @pytest.fixture(scope="module")
 def broken(request: pytest.FixtureRequest) -> Iterator[Broken]:
@@ -132,6 +137,7 @@ def test_a_read_that_is_answered_wrongly_fails_and_is_never_empty(
     with pytest.raises(VenueUnavailable) as failure:
         READS[call](broken.gateway)
 
+    broken.until_met()
     assert type(failure.value) is VenueUnavailable
     assert "signature=" not in str(failure.value)
 
@@ -147,6 +153,7 @@ def test_a_write_that_is_answered_wrongly_is_unknown_and_is_sent_once(
     with pytest.raises(OutcomeUnknown) as failure:
         WRITES[call](broken.gateway)
 
+    broken.until_met()
     assert len(broken.server.requests) == sent + 1
     assert "signature=" not in str(failure.value)
     assert broken.stage.credentials.api_secret not in str(failure.value)
@@ -160,6 +167,7 @@ def test_after_a_broken_answer_the_next_one_is_read_as_usual(
     broken.misbehave(kind)
     with pytest.raises(VenueUnavailable):
         broken.gateway.fetch_balances()
+    broken.until_met()
     _set_patience(broken.gateway, Misbehaviour.EMPTY_200)
 
     assert broken.gateway.fetch_balances()["USDT"].free == D(100_000)
@@ -184,7 +192,14 @@ def test_an_order_whose_state_cannot_be_read_is_still_accepted(kind: Misbehaviou
         gateway = _gateway(stage.spec, stage.credentials)
         stage.set_book(SYMBOL, bids=[], asks=[("60000", "1")])
         gateway.fetch_book(SYMBOL)
-        _set_patience(gateway, kind)
+        [client], respond = gateway._session._pool._idle, stage.venue.server.respond
+
+        def hurry_once_it_is_sent(request: Request) -> Reply:
+            if kind is Misbehaviour.TIMEOUT and request.path.endswith("trade/batch-orders"):
+                client.timeout = IMPATIENCE_MS
+            return respond(request)
+
+        stage.venue.server.respond = hurry_once_it_is_sent
         stage.venue.server.misbehave(kind, at="trade/order")
 
         order = gateway.submit_order(REQUEST)

@@ -8,8 +8,10 @@ from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
+import ccxt
 import pytest
 
+from arbplatform.core.clock import SYSTEM_CLOCK, from_ms
 from markets.domain.orders import OrderRequest, Side
 from markets.errors import (
     OutcomeUnknown,
@@ -23,6 +25,7 @@ from markets.gateway.base import Credentials, VenueGateway, VenueSpec
 from markets.gateway.catalog import Catalog
 from markets.gateway.ccxt_rest import CcxtRestGateway
 from markets.gateway.limiter import RateLimiter
+from tests.markets.fakes import okx
 from tests.markets.fakes.exchange import FakeExchange, Spec
 from tests.markets.fakes.okx import FakeOkx
 from tests.markets.fakes.server import Misbehaviour, Reply, Request
@@ -320,6 +323,14 @@ def test_a_first_load_that_fails_is_tried_again_by_the_next_call(
     assert gateway.submit_order(REQUEST).filled_quantity == D("0.1")
 
 
+@pytest.fixture
+def same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our clock and the fake venue's stand still: their difference is exact."""
+    at_ms = SYSTEM_CLOCK.now_ms()
+    monkeypatch.setattr(ccxt.Exchange, "milliseconds", staticmethod(lambda: at_ms))
+    monkeypatch.setattr(okx, "now_ms", lambda: at_ms)
+
+
 class _SkewedOkx(FakeOkx):
     """Refuses time stamps that are more than half a second away from its own clock."""
 
@@ -340,7 +351,7 @@ class _SkewedOkx(FakeOkx):
 
     def _is_near(self, stamp: str) -> bool:
         sent = dt.datetime.fromisoformat(stamp)
-        here = dt.datetime.now(tz=dt.UTC) + dt.timedelta(milliseconds=self.ahead_ms)
+        here = from_ms(ccxt.Exchange.milliseconds() + self.ahead_ms)
         return not self.is_strict and abs((here - sent).total_seconds()) < 0.5
 
 
@@ -350,6 +361,7 @@ def _skewed(venue: _SkewedOkx) -> Any:
     return venue.running()
 
 
+@pytest.mark.usefixtures("same_moment")
 def test_our_clock_is_corrected_by_the_venues_from_the_start() -> None:
     venue = _SkewedOkx()
     venue.ahead_ms = -60_000
@@ -362,6 +374,7 @@ def test_our_clock_is_corrected_by_the_venues_from_the_start() -> None:
         gateway.close()
 
 
+@pytest.mark.usefixtures("same_moment")
 def test_an_order_refused_for_its_time_stamp_is_sent_again_once_with_the_same_id() -> None:
     venue = _SkewedOkx()
     with _skewed(venue) as url:

@@ -33,7 +33,7 @@ def server() -> Iterator[ScriptedServer]:
 
 def _client(server: ScriptedServer, ccxt_id: str = "binance", **options: Any) -> Any:
     spec = VenueSpec("v", ccxt_id, f"{server.url}/at", options=options)
-    return build_client(spec, CREDENTIALS, timeout_ms=2_000)
+    return build_client(spec, CREDENTIALS, timeout_ms=30_000)
 
 
 @pytest.mark.parametrize("ccxt_id", ccxt.exchanges)
@@ -85,7 +85,7 @@ def test_options_of_the_venue_reach_ccxt_but_not_the_pinned_ones(server: Scripte
     assert client.hostname == "other.example"
     assert client.options["broker"] == "x"
     assert client.options["recvWindow"] == RECEIVE_WINDOW_MS
-    assert (client.apiKey, client.timeout) == (CREDENTIALS.api_key, 2_000)
+    assert (client.apiKey, client.timeout) == (CREDENTIALS.api_key, 30_000)
     assert client.publicGetPing() == {"serverTime": 1}
 
 
@@ -222,7 +222,7 @@ def test_the_venues_wish_for_silence_is_obeyed(server: ScriptedServer, status: i
     limiter = RateLimiter(1, now_ms=lambda: now_ms[0], sleep=lambda _s: None)
     server.respond = lambda _request: Reply({}, status=status, headers={"Retry-After": "60"})
     spec = VenueSpec("v", "binance", f"{server.url}/at")
-    client = build_client(spec, None, timeout_ms=2_000, limiter=limiter)
+    client = build_client(spec, None, timeout_ms=30_000, limiter=limiter)
 
     with pytest.raises(ccxt.DDoSProtection):
         client.publicGetPing()
@@ -253,7 +253,7 @@ def test_a_wish_that_makes_no_sense_is_bounded(
     spec = VenueSpec("v", "binance", f"{server.url}/at")
 
     with pytest.raises(ccxt.DDoSProtection):
-        build_client(spec, None, timeout_ms=2_000, limiter=limiter).publicGetPing()
+        build_client(spec, None, timeout_ms=30_000, limiter=limiter).publicGetPing()
 
     assert silences == [wait_ms]
 

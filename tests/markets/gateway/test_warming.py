@@ -214,10 +214,11 @@ def test_connections_that_are_silent_for_long_are_asked_in_turn(
 def test_when_nobody_wants_them_any_more_nothing_is_asked(
     stage: FakeStage, gateway: VenueGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warming, "WANTED_MS", 50)
     gateway.keep_warm()  # type: ignore[attr-defined]  # of the real ones
     assert _threads()
 
+    monkeypatch.setattr(warming, "WANTED_MS", 0)
+    gateway.keep_warm()  # type: ignore[attr-defined]
     wait_until(lambda: not _threads(), "the thread ends")
 
     monkeypatch.setattr(warming, "WANTED_MS", 60_000)
@@ -341,7 +342,7 @@ def test_a_venue_that_is_blocked_is_asked_nothing_until_it_is_not() -> None:
 
 
 def test_while_the_budget_is_short_orders_have_it_all() -> None:
-    limiter = RateLimiter(1_000.0)
+    limiter = RateLimiter(1_000.0, now_ms=lambda: 0.0)
     limiter.acquire(3)  # two of five seconds are left
     client, step = _step(lambda: limiter.acquire(urgency=Urgency.READ))
 

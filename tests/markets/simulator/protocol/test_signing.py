@@ -87,8 +87,8 @@ def test_a_missing_part_is_named(ours, dropped):
         (0, "60000", None),
     ],
 )
-def test_the_time_window_is_kept(ours, offset_ms, window, code):
-    sent = {"timestamp": ours.now_ms() + offset_ms} | ({"recvWindow": window} if window else {})
+def test_the_time_window_is_kept(ours, standing_time, offset_ms, window, code):
+    sent = {"timestamp": standing_time + offset_ms} | ({"recvWindow": window} if window else {})
 
     status, answer = ours.get(ACCOUNT, **sent)
 
