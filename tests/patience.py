@@ -5,12 +5,13 @@ calls ``lengthen_limits`` itself, once Django is set up.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from ledger.domain.orders import SEND_DEADLINE_MS
 from ledger.services import flights, sending
-from strategies.services import deciding, risk
+from strategies.services import deciding, leases, risk
 
 PATIENCE_MS = 60_000
 """How long an order may take to leave, and a decision to be made, where a test is not about it."""
@@ -39,3 +40,11 @@ def lengthen_decisions(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deciding, "DECISION_MS_MAX", PATIENCE_MS)
     limits = replace(risk.DEFAULTS, book_age_ms_max=PATIENCE_MS, book_skew_ms_max=PATIENCE_MS)
     patch.setattr(risk, "DEFAULTS", limits)
+
+
+def lengthen_leases(patch: pytest.MonkeyPatch) -> None:
+    """Let the lease of an engine hold for a minute: it lapses for no pause of a busy machine."""
+    patch.setattr(leases, "LEASE", timedelta(milliseconds=PATIENCE_MS))
+    hold_ms = PATIENCE_MS - 5_000
+    patch.setattr(leases, "HOLD_MS", hold_ms)
+    patch.setattr("strategies.engine.keeper.HOLD_MS", hold_ms)

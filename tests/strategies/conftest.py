@@ -1,14 +1,12 @@
 """Venues in memory, accounts there, and strategies that trade on them."""
 
-from datetime import timedelta
-
 import pytest
 
 from markets.gateway.factory import use_gateways
 from strategies.domain.states import ExecutionState, StrategyDriver
 from strategies.models import Execution
 from strategies.selectors import list_result_errors
-from strategies.services import batch_books, leases, sweeps
+from strategies.services import batch_books, sweeps
 from strategies.services.batch_books import BOOKS
 from strategies.services.recent_funds import FUNDS as FUNDS_SEEN
 from strategies.services.runs import start_strategy
@@ -18,7 +16,7 @@ from strategies.services.shelves import SHELF
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
 from strategies.services.watches import WATCHES
-from tests.patience import PATIENT_BOOKS
+from tests.patience import PATIENT_BOOKS, lengthen_leases
 from tests.strategies.fakes import FakeVenues, SkewedClock
 from tests.strategies.samples import Hooked
 
@@ -43,7 +41,7 @@ def patient_batches(monkeypatch):
 @pytest.fixture
 def long_leases(monkeypatch):
     """An engine is alive though a busy machine has kept it, or the test, from going on."""
-    monkeypatch.setattr(leases, "LEASE", timedelta(minutes=1))
+    lengthen_leases(monkeypatch)
 
 
 @pytest.fixture

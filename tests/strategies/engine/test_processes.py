@@ -85,14 +85,24 @@ def check_taken_over(leases, lost_by, heir):
         assert f":{heir.process.pid}:" in line["engine"]
 
 
+def start_two(start_part, **environment):
+    one = start_part("engine", **environment)
+    wait_for_holders({one.process.pid: COUNT}, [one])
+    other = start_part("engine", **environment)
+    wait_for_holders({one.process.pid: COUNT // 2, other.process.pid: COUNT // 2}, [one, other])
+    return one, other
+
+
 @pytest.fixture
 def two(streams, start_part):
     """Two engines that share the strategies."""
-    one = start_part("engine")
-    wait_for_holders({one.process.pid: COUNT}, [one])
-    other = start_part("engine")
-    wait_for_holders({one.process.pid: COUNT // 2, other.process.pid: COUNT // 2}, [one, other])
-    return one, other
+    return start_two(start_part)
+
+
+@pytest.fixture
+def patient_two(streams, start_part):
+    """Two engines that share the strategies, and lose none by being slow."""
+    return start_two(start_part, LONG_LEASES="yes")
 
 
 def test_the_strategies_of_a_killed_engine_are_taken_over(two):
@@ -109,11 +119,11 @@ def test_the_strategies_of_a_killed_engine_are_taken_over(two):
     check_taken_over(left, victim, heir)
 
 
-def test_an_engine_that_is_told_to_end_hands_over_at_once(two):
-    leaving, heir = two
+def test_an_engine_that_is_told_to_end_hands_over_at_once(patient_two):
+    leaving, heir = patient_two
 
     leaving.process.send_signal(signal.SIGTERM)
-    wait_for_holders({heir.process.pid: COUNT}, two)
+    wait_for_holders({heir.process.pid: COUNT}, patient_two)
 
     assert leaving.process.wait(30) == 0
     assert EngineProcess.objects.get(pid=leaving.process.pid).stopped_at is not None
@@ -137,7 +147,8 @@ def test_an_engine_that_was_frozen_finds_its_strategies_gone_and_joins_anew(two)
     assert sleeper.process.poll() is None
 
 
-def test_a_strategy_that_is_stopped_is_at_rest_in_a_moment(two):
+@pytest.mark.usefixtures("patient_two")
+def test_a_strategy_that_is_stopped_is_at_rest_in_a_moment():
     pk = Strategy.objects.order_by("pk")[0].pk
     holder = get_strategy(pk).lease_holder
 
