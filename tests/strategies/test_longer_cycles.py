@@ -14,6 +14,7 @@ from strategies.services.evidence import recompute
 from strategies.services.runs import start_strategy
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import TickOutcome, run_tick
+from tests.patience import PATIENT_BOOKS
 from tests.strategies.samples import HookedCycle
 from tests.strategies.simulated import market, register, venue
 
@@ -53,6 +54,7 @@ def strategy(simulator, settings):
         "max_start_amount": "10000",
         "legs_max": 4,
         "max_loss_bps": "100",
+        **PATIENT_BOOKS,
     }
     (account,) = register(simulator, ["alpha"])
     strategy = create_strategy(

@@ -6,13 +6,13 @@ from itertools import islice
 
 import pytest
 
-from ledger.services import flights, sending
 from strategies.domain.states import StrategyDriver
 from strategies.engine.decider import IDLE_REST_MS_MAX
 from strategies.models import Execution, Opportunity
 from strategies.services.runs import start_strategy
 from strategies.services.strategies import create_strategy
 from strategies.services.ticks import run_tick
+from tests.patience import PATIENT_BOOKS
 from tests.strategies.builders import recorded
 from tests.strategies.engine.stage import Stage
 
@@ -30,16 +30,8 @@ PARAMS = {
     "max_notional": "20000",
     "participation": "1",
     "depth": LEVELS,
-    "book_age_ms_max": 600_000,
-    "book_skew_ms_max": 600_000,
+    **PATIENT_BOOKS,
 }
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """No order is given up because the machine is busy: what is decided next depends on it."""
-    for module in (flights, sending):
-        monkeypatch.setattr(module, "SEND_DEADLINE_MS", 60_000)
 
 
 @pytest.fixture
