@@ -115,6 +115,7 @@ def test_too_small_an_order_is_the_venues_refusal(gateway: VenueGateway) -> None
         gateway.submit_order(replace(REQUEST, quantity=D("0.00001")))
 
 
+@pytest.mark.usefixtures("standing_time")  # or another minute may have begun
 def test_bars_show_what_was_traded(gateway: VenueGateway) -> None:
     gateway.submit_order(REQUEST)
 
