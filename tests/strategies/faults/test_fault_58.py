@@ -5,9 +5,9 @@ import pytest
 from arbplatform.core.clock import SystemClock
 from strategies.domain.risk import Limits
 from strategies.models import Reason
-from strategies.plugins.cross_venue import CrossVenueParams
+from strategies.plugins.cross_venue import CrossVenue, CrossVenueParams
 from strategies.services.risk import DEFAULTS, save_limits
-from tests.patience import PATIENT_BOOKS
+from tests.patience import PATIENCE_MS, PATIENT_BOOKS
 from tests.strategies.faults.play import is_denied, tick
 
 pytestmark = pytest.mark.django_db
@@ -30,8 +30,9 @@ def careless(make_cross, start):
 
 
 @pytest.fixture
-def careful(make_cross, start):
-    """A strategy whose parameters about books are the usual ones."""
+def careful(make_cross, start, monkeypatch):
+    """A strategy whose parameters about books are the usual ones; it waits for all of them."""
+    monkeypatch.setattr(CrossVenue, "book_wait_ms", PATIENCE_MS)
     fields = CrossVenueParams.model_fields
     strategy = make_cross(**{name: fields[name].default for name in PATIENT_BOOKS})
     start(strategy)
