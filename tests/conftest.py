@@ -17,7 +17,12 @@ from arbplatform.core.clock import SYSTEM_CLOCK, FixedClock, SystemClock, from_m
 from arbplatform.core.masking import forget_secrets
 from ledger.services.waits import WAITS
 from tests.emptying import empty_the_database
-from tests.patience import PATIENCE_MS, lengthen_decisions, set_send_deadline
+from tests.patience import (
+    PATIENCE_MS,
+    lengthen_decisions,
+    set_claim_deadline,
+    set_send_deadline,
+)
 from tests.restartable import migrated_server, own_database
 
 __all__ = ["migrated_server", "own_database"]
@@ -91,10 +96,12 @@ def no_hanging_venues():
 def patient_senders():
     """A busy machine makes no order too late.
 
-    Tests about that, and about the kill switch, which rests on it, ask for ``exact_deadline``.
+    Tests about that, and about the kill switch, which rests on it, ask for ``exact_deadline``, and
+    tests about orders that were decided on long before they are claimed for ``exact_claims``.
     """
     with pytest.MonkeyPatch.context() as patch:
         set_send_deadline(patch, PATIENCE_MS)
+        set_claim_deadline(patch, PATIENCE_MS)
         yield
 
 
@@ -103,6 +110,14 @@ def exact_deadline(patient_senders):
     """An order must leave within the time that the product gives it."""
     with pytest.MonkeyPatch.context() as patch:
         set_send_deadline(patch)
+        yield
+
+
+@pytest.fixture
+def exact_claims(patient_senders):
+    """An order must be claimed within the time after its decision that the product gives it."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_claim_deadline(patch)
         yield
 
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.domain.orders import SEND_DEADLINE_MS
-from ledger.services import flights, sending
+from ledger.domain.orders import DECIDED_MS_MAX, SEND_DEADLINE_MS
+from ledger.services import flights, journal, sending
 from strategies.services import deciding, leases, risk
 
 PATIENCE_MS = 60_000
@@ -23,6 +23,7 @@ PATIENT_BOOKS = {"book_age_ms_max": PATIENCE_MS, "book_skew_ms_max": PATIENCE_MS
 def lengthen_limits(patch: pytest.MonkeyPatch) -> None:
     """Lengthen every limit of this module in this process, until ``patch`` is undone."""
     set_send_deadline(patch, PATIENCE_MS)
+    set_claim_deadline(patch, PATIENCE_MS)
     lengthen_decisions(patch)
 
 
@@ -30,6 +31,11 @@ def set_send_deadline(patch: pytest.MonkeyPatch, deadline_ms: int = SEND_DEADLIN
     """Let an order leave until so long after its claim [ms]; the product's own if not said."""
     for module in (flights, sending):
         patch.setattr(module, "SEND_DEADLINE_MS", deadline_ms)
+
+
+def set_claim_deadline(patch: pytest.MonkeyPatch, deadline_ms: int = DECIDED_MS_MAX) -> None:
+    """Let an order be claimed until so long after its decision [ms], as above."""
+    patch.setattr(journal, "DECIDED_MS_MAX", deadline_ms)
 
 
 def lengthen_decisions(patch: pytest.MonkeyPatch) -> None:

@@ -306,6 +306,7 @@ def test_an_order_whose_claim_is_old_is_not_sent(make_plan, venue, clock):
     assert venue.calls == []
 
 
+@pytest.mark.usefixtures("exact_claims")
 def test_an_order_that_was_decided_on_before_a_pause_is_not_sent(make_plan, venue, clock):
     """The machine was paused between the decision and the claim: prices are others by now."""
     (order,) = write_orders(plans=[make_plan(0)])
@@ -320,6 +321,7 @@ def test_an_order_that_was_decided_on_before_a_pause_is_not_sent(make_plan, venu
     assert LogEntry.objects.get().event == "order_late"
 
 
+@pytest.mark.usefixtures("exact_claims")
 def test_an_order_that_was_decided_on_just_now_is_sent(make_plan, venue, clock):
     (order,) = write_orders(plans=[make_plan(0)])
     decided_ms = clock.monotonic_ms()

@@ -351,6 +351,7 @@ def test_one_who_slept_through_the_lease_writes_and_sends_nothing(cross, edge, a
     assert is_exact(accounts)
 
 
+@pytest.mark.usefixtures("exact_claims")
 def test_what_was_decided_before_a_pause_is_decided_anew(cross, edge, accounts, stuck):
     execution, _clock = stuck
     edge["beta"].set_book("BTC/USDT", bids=[("50500", "5")], asks=[("50510", "1")])
@@ -372,12 +373,12 @@ def test_what_was_decided_before_a_pause_is_decided_anew(cross, edge, accounts, 
 
 
 class PausedClock(SystemClock):
-    """The system's clock after a pause of the process."""
+    """The system's clock, of which durations are the pauses of the process, and nothing else."""
 
-    paused_ms = 0
+    paused_ms = 0.0
 
     def monotonic_ms(self):
-        return super().monotonic_ms() + self.paused_ms
+        return self.paused_ms
 
 
 def test_a_late_fill_of_an_ended_execution_is_repaired_as_well(cross, edge, accounts):
