@@ -179,16 +179,12 @@ def test_rows_that_a_paused_process_holds_are_free_after_a_while(own_database, m
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("10s",)
     directory, _slash, name = own_database.url.removeprefix("postgres://postgres@/").rpartition("/")
-    sleeper: Any = psycopg2.connect(
-        host=directory,
-        dbname=name,
-        user="postgres",
-        options="-c idle_in_transaction_session_timeout=500",
-    )
+    sleeper: Any = psycopg2.connect(host=directory, dbname=name, user="postgres")
     sleeper.cursor().execute("SELECT id FROM strategies_strategy FOR UPDATE")
 
     engine = Engine.on("here", 1)
     assert acquire_leases(engine=engine, limit=COUNT) == []
+    sleeper.cursor().execute("SET LOCAL idle_in_transaction_session_timeout TO 500")
     taken = wait_until(lambda: acquire_leases(engine=engine, limit=COUNT), "they are free")
 
     assert len(taken) == COUNT
