@@ -3,7 +3,16 @@ gate is closed until the stream speaks again."""
 
 from dataclasses import replace
 
-from tests.markets.feed.stage import FAST, SYMBOL, followed, move, reason_of, spec_of, struck
+from tests.markets.feed.stage import (
+    FAST,
+    SYMBOL,
+    Clocks,
+    followed,
+    move,
+    reason_of,
+    spec_of,
+    struck,
+)
 
 COMPARING = replace(FAST, silence_ms=300, suspect_ms=600_000)
 
@@ -74,13 +83,16 @@ async def test_a_comparison_that_fails_proves_nothing(simulator):
 
 
 async def test_a_connection_that_says_nothing_at_all_proves_nothing(simulator):
-    timing = replace(FAST, stale_after_ms=150, dead_after_ms=400, ping_after_ms=600_000)
-    async with followed(spec_of(simulator), timing=timing) as told:
-        # nobody asks for signs of life here, and a silent market sends none
+    # nobody asks for signs of life here, and a silent market sends none
+    clocks, timing = Clocks(), replace(FAST, ping_after_ms=600_000)
+    async with followed(spec_of(simulator), timing=timing, ages=clocks.ages) as told:
+        await told.until_state("healthy")
+        clocks.steady_ms += FAST.stale_after_ms + 1
         await told.until_state("stale")
         assert told.hub.book("alpha", SYMBOL) is None
         assert "nothing proves that the book is still current" in reason_of(told)
 
+        clocks.steady_ms += FAST.dead_after_ms - FAST.stale_after_ms
         await told.until(lambda: "down" in told.states_of())
         await told.until(lambda: told.states_of().count("healthy") >= 2)
 

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from arbplatform.core.clock import FixedClock
+from markets.feed.ages import Ages
 from markets.feed.hub import FeedHub
 from markets.feed.timing import Timing
 from markets.gateway.base import VenueSpec
@@ -26,6 +28,15 @@ FAST = Timing(
     longest_pause_ms=100,
 )
 SYMBOL = "BTC/USDT"
+NOW_MS = 1_767_225_600_000
+
+
+class Clocks:
+    """A clock on the wall and a steady one, both moved by hand."""
+
+    def __init__(self):
+        self.wall, self.steady_ms = FixedClock(NOW_MS), 5_000.25
+        self.ages = Ages(self.wall, lambda: self.steady_ms)
 
 
 class Recorder:

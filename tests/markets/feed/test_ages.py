@@ -2,20 +2,17 @@
 
 import pytest
 
-from arbplatform.core.clock import FixedClock
-from markets.feed.ages import Ages
-from tests.markets.feed.stage import FAST, SYMBOL, followed, reason_of, spec_of
+from tests.markets.feed.stage import (
+    FAST,
+    NOW_MS,
+    SYMBOL,
+    Clocks,
+    followed,
+    reason_of,
+    spec_of,
+)
 
 HOUR_MS = 3_600_000
-NOW_MS = 1_767_225_600_000
-
-
-class Clocks:
-    """A clock on the wall and a steady one, both moved by hand."""
-
-    def __init__(self):
-        self.wall, self.steady_ms = FixedClock(NOW_MS), 5_000.25
-        self.ages = Ages(self.wall, lambda: self.steady_ms)
 
 
 def test_a_reading_becomes_a_moment_as_the_wall_clock_counts_now():
