@@ -6,11 +6,16 @@ from markets.gateway import factory
 from markets.gateway.base import VenueGateway
 from tests.markets.fakes.stage import STAGES, Stage, open_stage
 
+PATIENCE_MS = 120_000
+"""How long calls wait for an answer, and for one another, however busy the machine is."""
+
 
 @pytest.fixture(autouse=True)
 def no_gateway_outlives_its_test() -> Iterator[None]:
+    factory.configure(timeout_ms=PATIENCE_MS)
     yield
     factory.close_all()
+    factory.configure(timeout_ms=factory.TIMEOUT_MS)
 
 
 @pytest.fixture(params=sorted(STAGES))

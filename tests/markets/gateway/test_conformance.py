@@ -409,13 +409,14 @@ def test_many_threads_share_a_gateway(stage: Stage, gateway: VenueGateway) -> No
         replace(FIRST, quantity=D("0.01"), client_order_id=f"arbtests{number:016d}")
         for number in range(100)
     ]
+    since_ms = SYSTEM_CLOCK.now_ms() - 60_000
 
     with ThreadPoolExecutor(8) as threads:
         orders = list(threads.map(gateway.submit_order, requests))
 
     assert [order.client_order_id for order in orders] == [r.client_order_id for r in requests]
     assert all(order.filled_quantity == D("0.01") for order in orders)
-    fills = gateway.fetch_fills(SYMBOL, since_ms=SYSTEM_CLOCK.now_ms() - 60_000)
+    fills = gateway.fetch_fills(SYMBOL, since_ms=since_ms)
     assert sum(fill.quantity for fill in fills) == D(1)
     assert stage.statement()["BTC"] == 3 - _fee(stage, D(1), is_quote=False)
 
