@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def main(spool_dir: str, order_id: str) -> None:
     import django  # noqa: PLC0415  the settings are chosen first
@@ -21,6 +23,9 @@ def main(spool_dir: str, order_id: str) -> None:
     from ledger.services.journal import submit_orders  # noqa: PLC0415
     from markets.gateway.factory import use_gateways  # noqa: PLC0415
     from tests.ledger.fakes import FakeVenue  # noqa: PLC0415
+    from tests.patience import lengthen_limits  # noqa: PLC0415
+
+    lengthen_limits(pytest.MonkeyPatch())
 
     def wait(_request: object) -> None:
         sys.stdout.write("sent\n")
