@@ -1,9 +1,11 @@
-"""A worker that dies in the middle of trading: nothing is sent twice and the books balance."""
+"""A part that dies in the middle of trading: nothing is sent twice and the books balance."""
 
 import json
 import os
 import signal
 from collections import Counter
+
+import pytest
 
 from tests.e2e.conftest import TRADING_TIMEOUT_S, wait_for
 
@@ -16,7 +18,9 @@ TOO_EARLY = """
 """A repair sends another order for a leg only once the one before is known to have ended."""
 
 
-def test_a_worker_that_is_killed_while_trading_sends_no_order_twice(start_demo, query):
+@pytest.mark.parametrize("part", ["engine", "worker"])
+def test_no_order_is_sent_twice_where_a_part_is_killed_while_trading(start_demo, query, part):
+    """An engine sends the orders of the demo; what has no end yet a worker looks up and repairs."""
     demo = start_demo(30)
     wait_for(lambda: query(demo, "SELECT 1 FROM ledger_fill"), "a trade")
     before = query(demo, "SELECT max(id) FROM ledger_order")
@@ -25,7 +29,7 @@ def test_a_worker_that_is_killed_while_trading_sends_no_order_twice(start_demo, 
     wait_for(
         lambda: query(demo, "SELECT max(id) FROM ledger_order") > before, "an order", poll_s=0.002
     )
-    os.kill(demo.pid("worker"), signal.SIGKILL)
+    os.kill(demo.pid(part), signal.SIGKILL)
     demo.wait(TRADING_TIMEOUT_S)
 
     report = json.loads(demo.output.splitlines()[-1])
