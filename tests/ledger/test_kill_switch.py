@@ -32,6 +32,7 @@ from ledger.services.openings import ensure_opened
 from markets.domain.orders import Side
 from markets.errors import OutcomeUnknown
 from tests.leaving import leave_in_time
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,7 +130,7 @@ def assert_nothing_was_sent_after(halt, sent_at, storm):
 
 def test_no_order_leaves_a_second_after_the_switch(storm, sent_at, venue):
     with storm:
-        wait_for(lambda: len(sent_at) > 40)
+        wait_until(lambda: len(sent_at) > 40, "orders leave")
         halt = change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm")
 
     assert_nothing_was_sent_after(halt, sent_at, storm)
@@ -140,7 +141,7 @@ def test_no_order_leaves_a_second_after_the_switch(storm, sent_at, venue):
 def test_a_process_of_its_own_stops_every_other_one(storm, sent_at):
     """``manage.py kill`` shares nothing with those that trade but the database."""
     with storm:
-        wait_for(lambda: len(sent_at) > 40)
+        wait_until(lambda: len(sent_at) > 40, "orders leave")
         run_command("kill", "--reason", "storm")
 
     assert_nothing_was_sent_after(TradingHalt.objects.get(), sent_at, storm)
@@ -150,7 +151,7 @@ def test_a_process_of_its_own_stops_every_other_one(storm, sent_at):
 def test_no_order_is_written_after_a_halt_has_committed(storm, sent_at):
     """Whoever reads the orders after the halt's commit sees the last one that there will be."""
     with storm:
-        wait_for(lambda: len(sent_at) > 40)
+        wait_until(lambda: len(sent_at) > 40, "orders leave")
         change_trading(event=TradingEvent.HALT, scope=EVERYTHING, reason="storm")
         count = Order.objects.count()
 
@@ -252,12 +253,6 @@ def test_a_halt_is_seen_by_a_connection_that_was_open_before(account):
 
     assert seen == [True]
     assert TradingHalt.objects.get().state == "halted"
-
-
-def wait_for(is_done):
-    deadline_ms = SYSTEM_CLOCK.monotonic_ms() + 30_000
-    while not is_done() and SYSTEM_CLOCK.monotonic_ms() < deadline_ms:
-        time.sleep(0.01)
 
 
 def run_command(*arguments):
